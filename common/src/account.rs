@@ -2,7 +2,12 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
+
+use crate::port::{ClientRef, GoogleUser, RefreshToken};
+use crate::seal::{Key, Keyring, OpenError, Sealed};
 
 /// The caller's name for a connected Google user: 1 to 64 of `A-Z a-z 0-9 _ -`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -22,11 +27,7 @@ impl AccountId {
     pub fn parse(text: &str) -> Result<Self, NotAnAccountId> {
         let fits = (1..=64).contains(&text.len());
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-        if fits && text.bytes().all(allowed) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(NotAnAccountId)
-        }
+        if fits && text.bytes().all(allowed) { Ok(Self(text.to_owned())) } else { Err(NotAnAccountId) }
     }
 
     /// The account that requests mean when they name none: `default`.
@@ -59,6 +60,129 @@ impl TryFrom<String> for AccountId {
 impl From<AccountId> for String {
     fn from(id: AccountId) -> Self {
         id.0
+    }
+}
+
+/// How often an account has been connected: a refusal names the connection it was about, so that a
+/// late one cannot block a newer connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Generation(pub u64);
+
+/// An account as the vault keeps it: everything secret or personal in it is sealed. Persisted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Account {
+    /// Its name.
+    pub id: AccountId,
+    /// Raised by each connection.
+    pub generation: Generation,
+    /// Whether jobs may run.
+    pub state: AccountState,
+    /// Seals this account's jobs and tokens; itself sealed with the master key.
+    pub seal_key: Sealed<Key>,
+    /// The Google user it is bound to, from the first connection on.
+    pub user: Sealed<GoogleUser>,
+    /// Keyed hash of the user's `sub`: what quotas are counted by.
+    pub user_key: String,
+    /// The refresh token, while connected.
+    pub refresh_token: Option<Sealed<String>>,
+    /// The client and token endpoint it was connected with: its tokens go nowhere else.
+    pub client: ClientRef,
+    /// What Google really granted.
+    pub scopes: Vec<String>,
+    /// When it was last connected.
+    pub connected_at: Timestamp,
+    /// Google's limit on inviting guests, while it lasts.
+    #[serde(default)]
+    pub guest_limit: Option<GuestLimit>,
+}
+
+/// Whether an account's jobs may run. Persisted: variants may be added, never renamed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "is")]
+pub enum AccountState {
+    /// They may.
+    Connected,
+    /// Google no longer takes the grant: the user has to connect again. Jobs wait.
+    NeedsReauthorization {
+        /// Since when.
+        since: Timestamp,
+        /// Why.
+        cause: ReauthorizationCause,
+    },
+    /// Somebody disconnected it. New jobs are refused, waiting ones wait.
+    Disconnected {
+        /// Since when.
+        since: Timestamp,
+    },
+}
+
+/// Why a user has to connect again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ReauthorizationCause {
+    /// `invalid_grant`: revoked, expired, or ended by an administrator.
+    GrantEnded,
+    /// A second 401 with a fresh token.
+    TokenRefused,
+    /// The calendar scope was not granted.
+    ScopeMissing,
+    /// The user has no Google Calendar.
+    NotACalendarUser,
+    /// The grant belongs to another OAuth client than the one configured.
+    ClientChanged,
+}
+
+/// `quotaExceeded`: jobs with guests wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GuestLimit {
+    /// They are tried again then.
+    pub until: Timestamp,
+    /// How often in a row Google has said so: the wait grows with it.
+    pub strikes: u32,
+}
+
+impl Account {
+    /// The key that seals this account's jobs.
+    ///
+    /// # Errors
+    /// As [`Keyring::open`].
+    pub fn seal_key(&self, ring: &Keyring) -> Result<Key, OpenError> {
+        ring.open(self.id.as_str(), &self.seal_key)
+    }
+
+    /// The Google user.
+    ///
+    /// # Errors
+    /// As [`Keyring::open`].
+    pub fn user(&self, ring: &Keyring) -> Result<GoogleUser, OpenError> {
+        self.seal_key(ring)?.open(self.id.as_str(), &self.user)
+    }
+
+    /// The refresh token; `None` when it was forgotten.
+    ///
+    /// # Errors
+    /// As [`Keyring::open`].
+    pub fn refresh_token(&self, ring: &Keyring) -> Result<Option<RefreshToken>, OpenError> {
+        let Some(sealed) = &self.refresh_token else {
+            return Ok(None);
+        };
+        let token: String = self.seal_key(ring)?.open(self.id.as_str(), sealed)?;
+        Ok(Some(RefreshToken(SecretString::from(token))))
+    }
+
+    /// Seals a refresh token for this account.
+    ///
+    /// # Errors
+    /// As [`Keyring::open`].
+    pub fn seal_refresh_token(
+        &self,
+        ring: &Keyring,
+        token: &RefreshToken,
+    ) -> Result<Sealed<String>, OpenError> {
+        Ok(self.seal_key(ring)?.seal(self.id.as_str(), &token.0.expose_secret().to_owned()))
     }
 }
 

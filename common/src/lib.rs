@@ -1,3 +1,20 @@
-//! What calrelay's ingress and worker share: the domain and the ports.
+//! What calrelay's ingress and worker share: the domain, the ports, and the adapters behind the ports.
+//!
+//! The domain is in [`job`], [`account`], [`event`] and [`message`]; the ports are the traits in
+//! [`port`]; [`embedded`] holds the adapters that need nothing but a folder.
 
 pub mod account;
+pub mod accounts;
+pub mod backoff;
+pub mod event;
+pub mod field;
+pub mod fingerprint;
+pub mod job;
+pub mod keys;
+pub mod message;
+pub mod owner;
+pub mod payload;
+pub mod port;
+pub mod seal;
+pub mod secrets;
+pub mod time;

@@ -1,0 +1,306 @@
+//! The accounts of an installation: read often, changed rarely, always through here.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use jiff::Timestamp;
+
+use crate::account::{Account, AccountId, AccountState, Generation, GuestLimit, ReauthorizationCause};
+use crate::fingerprint::HashKey;
+use crate::keys::{FRESH, STALE};
+use crate::port::{ClientRef, Clock, GoogleUser, RefreshToken, Shelf, Vault, VaultError, Version};
+use crate::seal::{Key, Keyring, OpenError};
+use crate::time;
+
+/// Reads and changes accounts. What was read is remembered (still sealed) for 30 s, and for an hour
+/// while the vault is away.
+pub struct Accounts {
+    vault: Arc<dyn Vault>,
+    ring: Keyring,
+    hash_key: HashKey,
+    clock: Arc<dyn Clock>,
+    seen: Mutex<HashMap<AccountId, (Option<Arc<Account>>, Timestamp)>>,
+}
+
+/// What a finished consent brings.
+#[derive(Debug)]
+pub struct Connection {
+    /// Who consented.
+    pub user: GoogleUser,
+    /// The refresh token of the grant.
+    pub refresh_token: RefreshToken,
+    /// With which client, at which endpoint.
+    pub client: ClientRef,
+    /// The granted scopes.
+    pub scopes: Vec<String>,
+}
+
+/// Why an account was not changed or read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AccountError {
+    /// The account belongs to another Google user; carries that user's address.
+    #[error("the account is bound to another Google user")]
+    OtherUser {
+        /// The address it is bound to.
+        bound_to: String,
+    },
+    /// There is no such account.
+    #[error("the account was never connected")]
+    NeverConnected,
+    /// What is sealed cannot be opened.
+    #[error(transparent)]
+    Sealed(#[from] OpenError),
+    /// The vault.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
+impl Accounts {
+    /// The accounts in `vault`.
+    #[must_use]
+    pub fn new(vault: Arc<dyn Vault>, ring: Keyring, hash_key: HashKey, clock: Arc<dyn Clock>) -> Self {
+        Self { vault, ring, hash_key, clock, seen: Mutex::new(HashMap::new()) }
+    }
+
+    /// The keys that open what accounts hold.
+    #[must_use]
+    pub fn ring(&self) -> &Keyring {
+        &self.ring
+    }
+
+    /// The installation's hash key.
+    #[must_use]
+    pub fn hash_key(&self) -> &HashKey {
+        &self.hash_key
+    }
+
+    /// An account, as it was at most 30 s ago.
+    ///
+    /// # Errors
+    /// When the vault cannot be read and the account was not seen within the hour.
+    pub async fn get(&self, id: &AccountId) -> Result<Option<Arc<Account>>, VaultError> {
+        let now = self.clock.now();
+        let seen = self.seen.lock().expect("nothing panics holding it").get(id).cloned();
+        if let Some((account, at)) = &seen
+            && time::until(*at, now) < FRESH
+        {
+            return Ok(account.clone());
+        }
+        match self.read(id).await {
+            Ok(found) => Ok(found.map(|(account, _)| account)),
+            Err(error) => match seen {
+                Some((account, at)) if time::until(at, now) < STALE => Ok(account),
+                Some(_) | None => Err(error),
+            },
+        }
+    }
+
+    /// An account as it is now.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    pub async fn get_now(&self, id: &AccountId) -> Result<Option<Arc<Account>>, VaultError> {
+        Ok(self.read(id).await?.map(|(account, _)| account))
+    }
+
+    /// All accounts.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    pub async fn list(&self) -> Result<Vec<Account>, VaultError> {
+        let docs = self.vault.list(Shelf::Accounts).await?;
+        docs.into_iter()
+            .map(|(name, doc)| serde_json::from_value(doc.value).map_err(|_| VaultError::Unreadable(name)))
+            .collect()
+    }
+
+    /// Connects an account: the first time it is bound to the user, later it must be the same user.
+    ///
+    /// # Errors
+    /// [`AccountError::OtherUser`], or the vault's or the seal's trouble.
+    pub async fn connect(
+        &self,
+        id: &AccountId,
+        connection: &Connection,
+    ) -> Result<Arc<Account>, AccountError> {
+        let now = self.clock.now();
+        self.change(id, |current| {
+            let account = match current {
+                Some(account) => self.reconnected(account, connection, now)?,
+                None => self.first_connected(id, connection, now),
+            };
+            Ok(Some(account))
+        })
+        .await?
+        .ok_or(AccountError::NeverConnected)
+    }
+
+    fn first_connected(&self, id: &AccountId, connection: &Connection, now: Timestamp) -> Account {
+        let key = Key::random();
+        let token = secrecy::ExposeSecret::expose_secret(&connection.refresh_token.0).to_owned();
+        Account {
+            id: id.clone(),
+            generation: Generation(1),
+            state: AccountState::Connected,
+            seal_key: self.ring.seal(id.as_str(), &key),
+            user: key.seal(id.as_str(), &connection.user),
+            user_key: self.hash_key.name("user", &connection.user.sub),
+            refresh_token: Some(key.seal(id.as_str(), &token)),
+            client: connection.client.clone(),
+            scopes: connection.scopes.clone(),
+            connected_at: now,
+            guest_limit: None,
+        }
+    }
+
+    fn reconnected(
+        &self,
+        account: &Account,
+        connection: &Connection,
+        now: Timestamp,
+    ) -> Result<Account, AccountError> {
+        let bound = account.user(&self.ring)?;
+        if bound.sub != connection.user.sub {
+            return Err(AccountError::OtherUser { bound_to: bound.email });
+        }
+        let key = account.seal_key(&self.ring)?;
+        Ok(Account {
+            generation: Generation(account.generation.0 + 1),
+            state: AccountState::Connected,
+            user: key.seal(account.id.as_str(), &connection.user),
+            refresh_token: Some(account.seal_refresh_token(&self.ring, &connection.refresh_token)?),
+            client: connection.client.clone(),
+            scopes: connection.scopes.clone(),
+            connected_at: now,
+            ..account.clone()
+        })
+    }
+
+    /// Google no longer takes the grant of connection `generation`. Does nothing when the account
+    /// has been connected again since, or is not connected; answers whether this call changed it.
+    ///
+    /// # Errors
+    /// The vault's trouble.
+    pub async fn needs_reauthorization(
+        &self,
+        id: &AccountId,
+        generation: Generation,
+        cause: ReauthorizationCause,
+    ) -> Result<bool, AccountError> {
+        let since = self.clock.now();
+        let changed = self
+            .change(id, |current| {
+                Ok(current
+                    .filter(|account| {
+                        account.generation == generation && account.state == AccountState::Connected
+                    })
+                    .map(|account| Account {
+                        state: AccountState::NeedsReauthorization { since, cause },
+                        ..account.clone()
+                    }))
+            })
+            .await?;
+        Ok(changed.is_some())
+    }
+
+    /// Google limits what this user does with guests, until `limit.until`.
+    ///
+    /// # Errors
+    /// The vault's trouble.
+    pub async fn limit_guests(&self, id: &AccountId, limit: Option<GuestLimit>) -> Result<(), AccountError> {
+        self.change(id, |current| {
+            Ok(current
+                .filter(|account| account.guest_limit != limit)
+                .map(|account| Account { guest_limit: limit, ..account.clone() }))
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Google replaced the refresh token of connection `generation`.
+    ///
+    /// # Errors
+    /// The vault's or the seal's trouble.
+    pub async fn replace_refresh_token(
+        &self,
+        id: &AccountId,
+        generation: Generation,
+        token: &RefreshToken,
+    ) -> Result<(), AccountError> {
+        self.change(id, |current| match current {
+            Some(account) if account.generation == generation => Ok(Some(Account {
+                refresh_token: Some(account.seal_refresh_token(&self.ring, token)?),
+                ..account.clone()
+            })),
+            Some(_) | None => Ok(None),
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Forgets the account's tokens. It stays bound to its user, and waiting jobs wait.
+    ///
+    /// # Errors
+    /// [`AccountError::NeverConnected`], or the vault's trouble.
+    pub async fn disconnect(&self, id: &AccountId) -> Result<Arc<Account>, AccountError> {
+        let since = self.clock.now();
+        self.change(id, |current| {
+            Ok(current.map(|account| Account {
+                state: AccountState::Disconnected { since },
+                refresh_token: None,
+                ..account.clone()
+            }))
+        })
+        .await?
+        .ok_or(AccountError::NeverConnected)
+    }
+
+    /// Reads, changes and writes, again when somebody else was faster; `None` leaves it as it is.
+    async fn change(
+        &self,
+        id: &AccountId,
+        change: impl Fn(Option<&Account>) -> Result<Option<Account>, AccountError> + Send,
+    ) -> Result<Option<Arc<Account>>, AccountError> {
+        loop {
+            let current = self.read(id).await?;
+            let (account, version) = match &current {
+                Some((account, version)) => (Some(account.as_ref()), Some(*version)),
+                None => (None, None),
+            };
+            let Some(new) = change(account)? else {
+                return Ok(None);
+            };
+            let value = serde_json::to_value(&new).expect("an account is plain data");
+            match self.vault.put(Shelf::Accounts, id.as_str(), &value, version).await {
+                Ok(_) => {
+                    let new = Arc::new(new);
+                    self.remember(id, Some(Arc::clone(&new)));
+                    return Ok(Some(new));
+                }
+                Err(VaultError::Changed) => {}
+                Err(error @ (VaultError::Unusable(_) | VaultError::Unreadable(_))) => {
+                    return Err(error.into());
+                }
+            }
+        }
+    }
+
+    async fn read(&self, id: &AccountId) -> Result<Option<(Arc<Account>, Version)>, VaultError> {
+        let doc = self.vault.get(Shelf::Accounts, id.as_str()).await?;
+        let found = match doc {
+            None => None,
+            Some(doc) => {
+                let account: Account = serde_json::from_value(doc.value)
+                    .map_err(|_| VaultError::Unreadable(format!("account {id}")))?;
+                Some((Arc::new(account), doc.version))
+            }
+        };
+        self.remember(id, found.as_ref().map(|(account, _)| Arc::clone(account)));
+        Ok(found)
+    }
+
+    fn remember(&self, id: &AccountId, account: Option<Arc<Account>>) {
+        let now = self.clock.now();
+        self.seen.lock().expect("nothing panics holding it").insert(id.clone(), (account, now));
+    }
+}

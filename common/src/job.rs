@@ -1,0 +1,142 @@
+//! Jobs: what was accepted, where it stands, and what came of it.
+
+mod id;
+mod outcome;
+mod state;
+mod step;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use id::{JobId, NotAJobId};
+pub use outcome::{Conference, EventResult, Failure, FailureKind};
+pub use state::{BlockReason, Claim, JobState, StateName, WaitReason, WorkerId};
+pub use step::{Pause, Refusal, Step};
+
+use crate::account::AccountId;
+use crate::fingerprint::Fingerprint;
+use crate::owner::Owner;
+use crate::payload::Payload;
+use crate::seal::Sealed;
+
+/// The record of a job, as a [`JobStore`](crate::port::JobStore) keeps it. Persisted: fields may be
+/// added with a default, never renamed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Job {
+    /// Its name, which is also the event's id.
+    pub id: JobId,
+    /// Who may see it.
+    pub owner: Owner,
+    /// Whose calendar it writes to.
+    pub account: AccountId,
+    /// Where it stands.
+    pub state: JobState,
+    /// What has been counted so far.
+    pub tally: Tally,
+    /// Whether its write may have reached Google.
+    pub effect: Effect,
+    /// The highest hop of its message that was seen.
+    pub hop: u32,
+    /// When it was accepted.
+    pub submitted_at: Timestamp,
+    /// When this record last changed.
+    pub updated_at: Timestamp,
+    /// When it ended, if it has.
+    pub finished_at: Option<Timestamp>,
+    /// It must not start earlier.
+    pub not_before: Option<Timestamp>,
+    /// It fails as expired once this is past.
+    pub not_after: Timestamp,
+    /// A caller asked for its cancellation while its effect was unknown.
+    pub cancel_requested: bool,
+    /// Keyed hash of the request: tells a repeat from another request under the same key.
+    pub fingerprint: Fingerprint,
+    /// What to write, kept until it is written.
+    pub payload: Option<Sealed<Payload>>,
+}
+
+/// What a job's tries have added up to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tally {
+    /// Failures that say something about this job.
+    pub attempts: u32,
+    /// Postponements that do not: throttled, not due, no connection, breaker open.
+    pub deferrals: u32,
+    /// Workers that died while running it.
+    #[serde(default)]
+    pub crashes: u32,
+}
+
+impl Tally {
+    /// One more failed attempt.
+    #[must_use]
+    pub fn attempted(self) -> Self {
+        Self { attempts: self.attempts.saturating_add(1), ..self }
+    }
+
+    /// One more deferral.
+    #[must_use]
+    pub fn deferred(self) -> Self {
+        Self { deferrals: self.deferrals.saturating_add(1), ..self }
+    }
+
+    /// The larger of each count: a message and a record may each know more than the other.
+    #[must_use]
+    pub fn merged(self, other: Self) -> Self {
+        Self {
+            attempts: self.attempts.max(other.attempts),
+            deferrals: self.deferrals.max(other.deferrals),
+            crashes: self.crashes.max(other.crashes),
+        }
+    }
+}
+
+/// Whether a job's write may have reached Google. Ordered: more is more certain to have happened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Effect {
+    /// No write was begun, or Google said that it refused it.
+    #[default]
+    None,
+    /// A write was begun and its outcome is not known.
+    Unknown,
+    /// Google confirmed the write.
+    Done,
+}
+
+impl Effect {
+    /// The name in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Unknown => "unknown",
+            Self::Done => "done",
+        }
+    }
+}
+
+impl Job {
+    /// Whether the job has ended, one way or another.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.state.is_finished()
+    }
+
+    /// When the job will next be looked at, if that is known.
+    #[must_use]
+    pub fn next_attempt_at(&self) -> Option<Timestamp> {
+        match &self.state {
+            JobState::Waiting { until, .. } => Some(*until),
+            JobState::Blocked { until, .. } => *until,
+            JobState::Accepting { .. }
+            | JobState::Queued
+            | JobState::Running(_)
+            | JobState::Succeeded { .. }
+            | JobState::Failed(_)
+            | JobState::Cancelled => None,
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! How a job can end, and what is told of it.
+
+use serde::{Deserialize, Serialize};
+
+use super::Effect;
+use crate::seal::Sealed;
+
+/// What a caller is told of a created event. Rests sealed: the links hold the calendar's address.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventResult {
+    /// The event's id, which is the job's.
+    pub event_id: String,
+    /// Opens the event in Google Calendar.
+    pub event_link: String,
+    /// The video conference, once Google has made it.
+    pub conference: Conference,
+    /// The calendar the event is in, as the caller named it.
+    pub calendar_id: String,
+}
+
+/// What became of the video conference that was asked for with the event.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "status", content = "link")]
+pub enum Conference {
+    /// None was asked for.
+    NotAsked,
+    /// Google is still making it.
+    Pending,
+    /// It can be joined here.
+    Ready(String),
+    /// Google could not make it. The event stands all the same.
+    Failed,
+}
+
+impl Conference {
+    /// The `conferenceStatus` of the HTTP contract.
+    #[must_use]
+    pub fn status(&self) -> Option<&'static str> {
+        match self {
+            Self::NotAsked => None,
+            Self::Pending => Some("pending"),
+            Self::Ready(_) => Some("success"),
+            Self::Failed => Some("failure"),
+        }
+    }
+
+    /// The link to join, if there is one.
+    #[must_use]
+    pub fn link(&self) -> Option<&str> {
+        match self {
+            Self::Ready(link) => Some(link),
+            Self::NotAsked | Self::Pending | Self::Failed => None,
+        }
+    }
+}
+
+impl std::fmt::Debug for EventResult {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "EventResult({}, conference {:?})", self.event_id, self.conference.status())
+    }
+}
+
+/// Why a job failed. Persisted: kinds may be added, never renamed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    /// The kind, from a closed list.
+    pub kind: FailureKind,
+    /// Google's HTTP status, when Google said no.
+    pub google_status: Option<u16>,
+    /// Google's `reason`, when it gave one.
+    pub google_reason: Option<String>,
+    /// What is known of the write: `unknown` when Google could not be asked.
+    pub effect: Effect,
+    /// What happened, in Google's words or ours; sealed, since Google may repeat what was sent.
+    pub detail: Option<Sealed<String>>,
+}
+
+/// The closed list of ways to fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureKind {
+    /// Google refused the event for good.
+    Refused,
+    /// The calendar does not exist, or this account cannot see it.
+    CalendarNotFound,
+    /// The same key already created another event.
+    IdempotencyKeyReused,
+    /// The event was created and then deleted in the calendar.
+    DeletedByUser,
+    /// `MAX_ATTEMPTS` was reached.
+    AttemptsExhausted,
+    /// `notAfter` passed first.
+    Expired,
+    /// Workers died running it, again and again.
+    Poison,
+    /// What was to be written cannot be read any more.
+    Unreadable,
+}
+
+impl FailureKind {
+    /// Every kind, for tables and metrics.
+    pub const ALL: [Self; 8] = [
+        Self::Refused,
+        Self::CalendarNotFound,
+        Self::IdempotencyKeyReused,
+        Self::DeletedByUser,
+        Self::AttemptsExhausted,
+        Self::Expired,
+        Self::Poison,
+        Self::Unreadable,
+    ];
+
+    /// The name in JSON and in the problem's `type`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::CalendarNotFound => "calendar-not-found",
+            Self::IdempotencyKeyReused => "idempotency-key-reused",
+            Self::DeletedByUser => "deleted-by-user",
+            Self::AttemptsExhausted => "attempts-exhausted",
+            Self::Expired => "expired",
+            Self::Poison => "poison",
+            Self::Unreadable => "unreadable",
+        }
+    }
+
+    /// One sentence for a person.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Refused => "Google refused the event.",
+            Self::CalendarNotFound => "The calendar does not exist or this account cannot see it.",
+            Self::IdempotencyKeyReused => "This idempotency key already created a different event.",
+            Self::DeletedByUser => "The event was created and then deleted in the calendar.",
+            Self::AttemptsExhausted => "Google kept failing until the job's attempts were used up.",
+            Self::Expired => "The job could not be done before its notAfter.",
+            Self::Poison => "Workers stopped while running this job, again and again.",
+            Self::Unreadable => "What was to be written can no longer be read.",
+        }
+    }
+
+    /// Whether replaying the same job could end differently.
+    #[must_use]
+    pub fn retryable(self) -> bool {
+        match self {
+            Self::AttemptsExhausted | Self::Expired | Self::Poison | Self::CalendarNotFound => true,
+            Self::Refused | Self::IdempotencyKeyReused | Self::DeletedByUser | Self::Unreadable => false,
+        }
+    }
+}

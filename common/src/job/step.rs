@@ -1,0 +1,251 @@
+//! The only way a job changes: one pure function that may refuse.
+
+use jiff::Timestamp;
+
+use super::outcome::{EventResult, Failure};
+use super::state::{BlockReason, Claim, JobState, WaitReason};
+use super::{Effect, Job, Tally};
+use crate::seal::Sealed;
+
+/// A change that somebody asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// The queue has confirmed the message.
+    Enqueued,
+    /// A delivery wants to run the job.
+    Start {
+        /// The attempt's hold.
+        claim: Claim,
+        /// What the message knows.
+        hop: u32,
+        /// What the message has counted.
+        tally: Tally,
+        /// What the message knows of the effect.
+        effect: Effect,
+    },
+    /// The attempt is about to write. From here on the effect is unknown.
+    BeginWrite(Claim),
+    /// The attempt ends and the job comes back later.
+    Postpone {
+        /// The attempt's hold.
+        claim: Claim,
+        /// Where the job stands until then.
+        pause: Pause,
+        /// What has been counted.
+        tally: Tally,
+        /// What is known of the write.
+        effect: Effect,
+        /// The hop of the message that will bring it back, already published.
+        hop: u32,
+    },
+    /// The event is in the calendar, whoever wrote it.
+    Succeed(Sealed<EventResult>),
+    /// The attempt found that the job cannot be done.
+    Fail(Claim, Failure),
+    /// The attempt found that a cancelled job has left no event.
+    ConfirmCancelled(Claim),
+    /// A caller takes the job back.
+    Cancel,
+    /// What blocked it has ended, and a message with this hop has been published.
+    Unblock {
+        /// The new message's hop.
+        hop: u32,
+    },
+    /// An operator reopens it, and a message with this hop has been published.
+    Replay {
+        /// The new message's hop.
+        hop: u32,
+        /// The new deadline.
+        not_after: Timestamp,
+    },
+    /// A later look at the conference.
+    Amend(Sealed<EventResult>),
+    /// The only worker there can be has just started: whoever ran it is dead.
+    Recover,
+}
+
+/// Where a postponed job stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pause {
+    /// Back in the queue at once: our own shutdown, or to run alone.
+    Queued,
+    /// Back at an instant.
+    Waiting {
+        /// What for.
+        why: WaitReason,
+        /// When.
+        until: Timestamp,
+    },
+    /// Back when the reason ends.
+    Blocked {
+        /// What stands in the way.
+        why: BlockReason,
+        /// When to look again in any case.
+        until: Option<Timestamp>,
+    },
+}
+
+/// Why a step was not taken. None of these is an error: each says what the asker should do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The job has ended; carries how it stands.
+    Finished(Box<Job>),
+    /// Another attempt may still be at it until then.
+    ClaimedUntil(Timestamp),
+    /// A newer message of this job is on its way: forget this one.
+    StaleHop,
+    /// The attempt's hold was lost to another.
+    NotYours,
+    /// A caller asked for cancellation meanwhile.
+    CancelRequested,
+    /// The job does not stand where this step makes sense.
+    OutOfPlace,
+    /// There is no record of this job.
+    Unknown,
+}
+
+impl Job {
+    /// Takes `step` at `now`, or says why not. The job is unchanged when it is refused.
+    ///
+    /// # Errors
+    /// The [`Refusal`].
+    pub fn take(&self, step: &Step, now: Timestamp) -> Result<Job, Refusal> {
+        let mut job = self.clone();
+        job.updated_at = now;
+        match step {
+            Step::Enqueued => match self.state {
+                JobState::Accepting { .. } => job.state = JobState::Queued,
+                JobState::Queued
+                | JobState::Running(_)
+                | JobState::Waiting { .. }
+                | JobState::Blocked { .. }
+                | JobState::Succeeded { .. }
+                | JobState::Failed(_)
+                | JobState::Cancelled => return Err(Refusal::OutOfPlace),
+            },
+            Step::Start { claim, hop, tally, effect } => {
+                self.still_open()?;
+                if *hop < self.hop {
+                    return Err(Refusal::StaleHop);
+                }
+                job.tally = self.tally.merged(*tally);
+                job.effect = self.effect.max(*effect);
+                if let JobState::Running(last) = &self.state {
+                    if last.until > now {
+                        return Err(Refusal::ClaimedUntil(last.until));
+                    }
+                    job.abandoned();
+                }
+                job.hop = *hop;
+                job.state = JobState::Running(claim.clone());
+            }
+            Step::BeginWrite(claim) => {
+                self.held_by(claim)?;
+                if self.cancel_requested {
+                    return Err(Refusal::CancelRequested);
+                }
+                job.effect = Effect::Unknown;
+            }
+            Step::Postpone { claim, pause, tally, effect, hop } => {
+                self.held_by(claim)?;
+                job.tally = *tally;
+                job.effect = *effect;
+                job.hop = self.hop.max(*hop);
+                job.state = match pause.clone() {
+                    Pause::Queued => JobState::Queued,
+                    Pause::Waiting { why, until } => JobState::Waiting { why, until },
+                    Pause::Blocked { why, until } => JobState::Blocked { why, until },
+                };
+            }
+            Step::Succeed(result) => {
+                // Whoever knows that the event exists is believed, with or without a claim.
+                self.still_open()?;
+                if self.cancel_requested {
+                    return Err(Refusal::CancelRequested);
+                }
+                job.effect = Effect::Done;
+                job.end(JobState::Succeeded { result: result.clone() }, now);
+                job.payload = None;
+            }
+            Step::Fail(claim, failure) => {
+                self.held_by(claim)?;
+                job.effect = failure.effect;
+                job.end(JobState::Failed(failure.clone()), now);
+            }
+            Step::ConfirmCancelled(claim) => {
+                self.held_by(claim)?;
+                job.effect = Effect::None;
+                job.end(JobState::Cancelled, now);
+            }
+            Step::Cancel => {
+                self.still_open()?;
+                match self.effect {
+                    Effect::None => job.end(JobState::Cancelled, now),
+                    Effect::Unknown | Effect::Done => job.cancel_requested = true,
+                }
+            }
+            Step::Unblock { hop } => {
+                let JobState::Blocked { .. } = self.state else {
+                    return Err(Refusal::OutOfPlace);
+                };
+                job.hop = self.hop.max(*hop);
+                job.state = JobState::Queued;
+            }
+            Step::Replay { hop, not_after } => {
+                let (JobState::Failed(_) | JobState::Cancelled) = self.state else {
+                    return Err(Refusal::OutOfPlace);
+                };
+                job.tally = Tally::default();
+                job.hop = self.hop.max(*hop);
+                job.not_after = *not_after;
+                job.cancel_requested = false;
+                job.finished_at = None;
+                job.state = JobState::Queued;
+            }
+            Step::Amend(result) => {
+                let JobState::Succeeded { .. } = self.state else {
+                    return Err(Refusal::OutOfPlace);
+                };
+                job.state = JobState::Succeeded { result: result.clone() };
+            }
+            Step::Recover => {
+                let JobState::Running(_) = self.state else {
+                    return Err(Refusal::OutOfPlace);
+                };
+                job.abandoned();
+                job.state = JobState::Queued;
+            }
+        }
+        Ok(job)
+    }
+
+    /// The last attempt died: nobody knows how far it came.
+    fn abandoned(&mut self) {
+        self.tally.crashes = self.tally.crashes.saturating_add(1);
+        self.effect = self.effect.max(Effect::Unknown);
+    }
+
+    fn end(&mut self, state: JobState, now: Timestamp) {
+        self.state = state;
+        self.finished_at = Some(now);
+    }
+
+    fn still_open(&self) -> Result<(), Refusal> {
+        if self.is_finished() { Err(Refusal::Finished(Box::new(self.clone()))) } else { Ok(()) }
+    }
+
+    fn held_by(&self, claim: &Claim) -> Result<(), Refusal> {
+        self.still_open()?;
+        match &self.state {
+            JobState::Running(current) if current == claim => Ok(()),
+            JobState::Running(_)
+            | JobState::Accepting { .. }
+            | JobState::Queued
+            | JobState::Waiting { .. }
+            | JobState::Blocked { .. }
+            | JobState::Succeeded { .. }
+            | JobState::Failed(_)
+            | JobState::Cancelled => Err(Refusal::NotYours),
+        }
+    }
+}

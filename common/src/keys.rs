@@ -1,0 +1,231 @@
+//! API keys: who may call, on whose behalf, and to do what.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
+use jiff::Timestamp;
+use rand::Rng as _;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::account::AccountId;
+use crate::owner::Owner;
+use crate::port::{Clock, Shelf, Vault, VaultError};
+use crate::time;
+
+/// What a key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Post jobs and take them back.
+    Submit,
+    /// Read jobs.
+    Read,
+    /// Everything, the setup pages too.
+    Admin,
+}
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: [Self; 3] = [Self::Submit, Self::Read, Self::Admin];
+
+    /// The name in JSON and on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Submit => "submit",
+            Self::Read => "read",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// A key's record; the key itself is not in it. Persisted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApiKey {
+    /// Names the key to people: its first characters.
+    pub name: String,
+    /// On whose behalf it speaks.
+    pub owner: Owner,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// The accounts it may use: `*` stands for any run of characters; `None` is all.
+    pub accounts: Option<String>,
+    /// Requests a minute.
+    pub requests_per_minute: u32,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// From then on it is refused.
+    #[serde(default)]
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl ApiKey {
+    /// Requests a minute, unless a key says otherwise.
+    pub const DEFAULT_REQUESTS_PER_MINUTE: u32 = 6_000;
+
+    /// Whether the key may do `scope`: an admin may do everything.
+    #[must_use]
+    pub fn may(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope) || self.scopes.contains(&Scope::Admin)
+    }
+
+    /// Whether the key may use `account`.
+    #[must_use]
+    pub fn may_use(&self, account: &AccountId) -> bool {
+        self.accounts.as_deref().is_none_or(|pattern| fits(pattern, account.as_str()))
+    }
+}
+
+/// Whether `text` fits `pattern`, in which `*` stands for any run of characters.
+fn fits(pattern: &str, text: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('*') else {
+        return pattern == text;
+    };
+    let Some(tail) = text.strip_prefix(first) else {
+        return false;
+    };
+    (0..=tail.len()).filter(|at| tail.is_char_boundary(*at)).any(|at| fits(rest, &tail[at..]))
+}
+
+/// The keys of an installation, as the vault has them; what was asked for is remembered for
+/// [`FRESH`], and for an hour while the vault is away.
+pub struct ApiKeys {
+    vault: Arc<dyn Vault>,
+    clock: Arc<dyn Clock>,
+    seen: Mutex<HashMap<String, (Option<ApiKey>, Timestamp)>>,
+}
+
+/// How long a key or an account that was read counts as up to date.
+pub const FRESH: Duration = Duration::from_secs(30);
+/// How long it is still used while the vault cannot be read.
+pub const STALE: Duration = time::hours(1);
+/// More remembered keys than this means that somebody is guessing.
+const REMEMBERED: usize = 10_000;
+
+impl ApiKeys {
+    /// The keys in `vault`.
+    #[must_use]
+    pub fn new(vault: Arc<dyn Vault>, clock: Arc<dyn Clock>) -> Self {
+        Self { vault, clock, seen: Mutex::new(HashMap::new()) }
+    }
+
+    /// Makes a key and answers it: the only time it can be seen.
+    ///
+    /// # Errors
+    /// When the vault cannot be written.
+    pub async fn create(
+        &self,
+        owner: Owner,
+        scopes: Vec<Scope>,
+        accounts: Option<String>,
+    ) -> Result<SecretString, VaultError> {
+        let mut bytes = [0; 32];
+        rand::rng().fill_bytes(&mut bytes);
+        let secret = format!("crk_{}", BASE64URL_NOPAD.encode(&bytes));
+        let key = ApiKey {
+            name: secret[..12].to_owned(),
+            owner,
+            scopes,
+            accounts,
+            requests_per_minute: ApiKey::DEFAULT_REQUESTS_PER_MINUTE,
+            created_at: self.clock.now(),
+            revoked_at: None,
+        };
+        let value = serde_json::to_value(&key).expect("a key's record is plain data");
+        self.vault.put(Shelf::ApiKeys, &hashed(&secret), &value, None).await?;
+        Ok(SecretString::from(secret))
+    }
+
+    /// The record of the key a caller sent, unless it is unknown or revoked.
+    ///
+    /// # Errors
+    /// When the vault cannot be read and the key was not seen within the hour.
+    pub async fn find(&self, secret: &SecretString) -> Result<Option<ApiKey>, VaultError> {
+        let hash = hashed(secret.expose_secret());
+        let now = self.clock.now();
+        let seen = self.seen.lock().expect("nothing panics holding it").get(&hash).cloned();
+        if let Some((key, at)) = &seen
+            && time::until(*at, now) < FRESH
+        {
+            return Ok(key.clone());
+        }
+        match self.vault.get(Shelf::ApiKeys, &hash).await {
+            Ok(doc) => {
+                let key: Option<ApiKey> = doc.and_then(|doc| serde_json::from_value(doc.value).ok());
+                let key = key.filter(|key| key.revoked_at.is_none());
+                let mut seen = self.seen.lock().expect("nothing panics holding it");
+                if seen.len() >= REMEMBERED {
+                    seen.clear();
+                }
+                seen.insert(hash, (key.clone(), now));
+                Ok(key)
+            }
+            Err(error) => match seen {
+                Some((key, at)) if time::until(at, now) < STALE => Ok(key),
+                Some(_) | None => Err(error),
+            },
+        }
+    }
+
+    /// All keys, revoked ones too.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    pub async fn list(&self) -> Result<Vec<ApiKey>, VaultError> {
+        let docs = self.vault.list(Shelf::ApiKeys).await?;
+        docs.into_iter()
+            .map(|(name, doc)| serde_json::from_value(doc.value).map_err(|_| VaultError::Unreadable(name)))
+            .collect()
+    }
+
+    /// Revokes the keys with this name; answers how many there were. Processes notice within [`FRESH`].
+    ///
+    /// # Errors
+    /// When the vault cannot be written.
+    pub async fn revoke(&self, name: &str) -> Result<usize, VaultError> {
+        let mut revoked = 0;
+        for (hash, doc) in self.vault.list(Shelf::ApiKeys).await? {
+            let Ok(mut key) = serde_json::from_value::<ApiKey>(doc.value) else {
+                continue;
+            };
+            if key.name == name && key.revoked_at.is_none() {
+                key.revoked_at = Some(self.clock.now());
+                let value = serde_json::to_value(&key).expect("a key's record is plain data");
+                self.vault.put(Shelf::ApiKeys, &hash, &value, Some(doc.version)).await?;
+                revoked += 1;
+            }
+        }
+        self.seen.lock().expect("nothing panics holding it").clear();
+        Ok(revoked)
+    }
+}
+
+/// A key has 256 random bits, so a plain hash is as good as a slow one.
+fn hashed(secret: &str) -> String {
+    HEXLOWER.encode(&Sha256::digest(secret.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_take_any_run_for_a_star() {
+        for (pattern, text, expected) in [
+            ("default", "default", true),
+            ("default", "defaults", false),
+            ("*", "", true),
+            ("team-*", "team-7", true),
+            ("team-*", "tea", false),
+            ("*-eu-*", "a-eu-b", true),
+            ("*-eu-*", "a-us-b", false),
+        ] {
+            assert_eq!(fits(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+}

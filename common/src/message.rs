@@ -1,0 +1,152 @@
+//! The queue message: what the queue holds of a job, enough to rebuild its record.
+//!
+//! Versioned, and it outlives deployments: this build writes [`VERSION`] and reads it and the one
+//! before; anything else is kept as a dead letter, never dropped. Nothing personal is in the clear.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::account::AccountId;
+use crate::fingerprint::Fingerprint;
+use crate::job::{Effect, EventResult, Job, JobId, JobState, Tally};
+use crate::owner::Owner;
+use crate::payload::Payload;
+use crate::seal::Sealed;
+
+/// The version this build writes.
+pub const VERSION: u32 = 1;
+
+/// A job on its way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Message {
+    /// The job.
+    pub job: JobId,
+    /// What is to be done.
+    pub work: Work,
+    /// Whose job it is.
+    pub owner: Owner,
+    /// Whose calendar.
+    pub account: AccountId,
+    /// One higher on every publish, so that of two copies the older dies out.
+    pub hop: u32,
+    /// Counted so far.
+    pub tally: Tally,
+    /// What is known of the write.
+    pub effect: Effect,
+    /// When the job was accepted.
+    pub submitted_at: Timestamp,
+    /// It must not start earlier.
+    pub not_before: Option<Timestamp>,
+    /// It expires then.
+    pub not_after: Timestamp,
+    /// Keyed hash of the request.
+    pub fingerprint: Fingerprint,
+    /// What to write.
+    pub payload: Sealed<Payload>,
+    /// An end that could not be recorded when it happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Sealed<EventResult>>,
+}
+
+/// What is to be done. Persisted: variants may be added, never renamed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+pub enum Work {
+    /// Create the event.
+    Create,
+    /// Look whether Google has finished the conference of an event that stands.
+    Conference {
+        /// Looks already taken.
+        looks: u32,
+    },
+}
+
+/// A message this build cannot read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// Written by a newer or much older build.
+    #[error("the message has version {0}, this build reads {VERSION}")]
+    Version(u32),
+    /// Not a message at all.
+    #[error("the message cannot be parsed")]
+    Garbled,
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    v: u32,
+    #[serde(flatten)]
+    message: &'a Message,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    v: u32,
+}
+
+impl Message {
+    /// The message of a job, one hop after the highest its record knows.
+    ///
+    /// `None` for a job whose payload is gone: it has succeeded.
+    #[must_use]
+    pub fn next_for(job: &Job, work: Work) -> Option<Self> {
+        Some(Self {
+            job: job.id.clone(),
+            work,
+            owner: job.owner.clone(),
+            account: job.account.clone(),
+            hop: job.hop.saturating_add(1),
+            tally: job.tally,
+            effect: job.effect,
+            submitted_at: job.submitted_at,
+            not_before: job.not_before,
+            not_after: job.not_after,
+            fingerprint: job.fingerprint.clone(),
+            payload: job.payload.clone()?,
+            outcome: None,
+        })
+    }
+
+    /// The record that this message can rebuild.
+    ///
+    /// Whatever was known beside the message is lost, so the write may have happened.
+    #[must_use]
+    pub fn rebuild(&self, now: Timestamp) -> Job {
+        Job {
+            id: self.job.clone(),
+            owner: self.owner.clone(),
+            account: self.account.clone(),
+            state: JobState::Queued,
+            tally: self.tally,
+            effect: self.effect.max(Effect::Unknown),
+            hop: self.hop,
+            submitted_at: self.submitted_at,
+            updated_at: now,
+            finished_at: None,
+            not_before: self.not_before,
+            not_after: self.not_after,
+            cancel_requested: false,
+            fingerprint: self.fingerprint.clone(),
+            payload: Some(self.payload.clone()),
+        }
+    }
+
+    /// The message as bytes for the queue.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(&Envelope { v: VERSION, message: self }).expect("a message is plain data")
+    }
+
+    /// Reads what a queue delivered.
+    ///
+    /// # Errors
+    /// [`Unreadable`] names the version or says that it is garbled.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Unreadable> {
+        let version: Version = serde_json::from_slice(bytes).map_err(|_| Unreadable::Garbled)?;
+        if version.v != VERSION {
+            return Err(Unreadable::Version(version.v));
+        }
+        serde_json::from_slice(bytes).map_err(|_| Unreadable::Garbled)
+    }
+}

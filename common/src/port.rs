@@ -1,0 +1,23 @@
+//! The ports: what the domain asks of the world, in the domain's words.
+//!
+//! Each is a trait with an embedded adapter in [`embedded`](crate::embedded) or an adapter in the
+//! crate that speaks to the outside. What a method promises is true when it returns.
+
+mod calendar;
+mod clock;
+mod queue;
+mod store;
+mod throttle;
+mod token;
+mod vault;
+
+pub use calendar::{Calendar, CalendarError, Meeting, NewEvent, Reach, StoredEvent, ThrottledKey};
+pub use clock::{Clock, SystemClock};
+pub use queue::{Delivery, DeliveryTag, Depth, JobQueue, Lane, QueueError};
+pub use store::{Accepted, Backlog, Change, JobStore, ListFilter, Page, StoreError, Watch};
+pub use throttle::{Limit, Take, Throttle, ThrottleKey, Window};
+pub use token::{
+    AccessToken, ClientRef, ConsentRequest, GoogleUser, Grant, RefreshToken, RefreshTurn, TokenCache,
+    TokenEndpoint, TokenError,
+};
+pub use vault::{Doc, Shelf, Vault, VaultError, Version};

@@ -1,0 +1,122 @@
+//! The port `JobQueue`.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::message::{Message, Unreadable};
+
+/// Holds messages until they have been dealt with.
+///
+/// A delivery that is neither `done` nor `put_back` comes again when its worker is gone.
+#[async_trait]
+pub trait JobQueue: Send + Sync {
+    /// Puts `message` in `lane`, to be delivered not before `delay` has passed.
+    ///
+    /// `Ok` means that the message is on disk and will be delivered.
+    ///
+    /// # Errors
+    /// [`QueueError`]; with [`QueueError::Unconfirmed`] the message may or may not be there.
+    async fn publish(&self, message: &Message, lane: Lane, delay: Duration) -> Result<(), QueueError>;
+
+    /// The next delivery that is due; waits for one. Cancel safe: a delivery is either returned or
+    /// still in the queue.
+    ///
+    /// # Errors
+    /// [`QueueError::Unreachable`] when there is no connection; ask again after a pause.
+    async fn receive(&self) -> Result<Delivery, QueueError>;
+
+    /// Forgets a delivery for good.
+    ///
+    /// # Errors
+    /// When it is not certain that the queue has forgotten it: it may come again.
+    async fn done(&self, tag: DeliveryTag) -> Result<(), QueueError>;
+
+    /// Returns a delivery unworked, to be delivered again at once.
+    ///
+    /// # Errors
+    /// When it could not be said; it comes again all the same once the connection is gone.
+    async fn put_back(&self, tag: DeliveryTag) -> Result<(), QueueError>;
+
+    /// Keeps a delivery that cannot be read as a dead letter, and forgets the delivery.
+    ///
+    /// # Errors
+    /// When it could not be kept; it then comes again.
+    async fn bury(&self, tag: DeliveryTag) -> Result<(), QueueError>;
+
+    /// How much there is.
+    ///
+    /// # Errors
+    /// When the queue cannot be asked.
+    async fn depth(&self) -> Result<Depth, QueueError>;
+}
+
+/// Which of the queues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// Newly accepted jobs. The only lane that may be full.
+    Fresh,
+    /// Jobs that come back; taken before fresh ones.
+    Due,
+    /// Copies of failed jobs; nobody takes them.
+    Dead,
+}
+
+impl Lane {
+    /// Every lane.
+    pub const ALL: [Self; 3] = [Self::Fresh, Self::Due, Self::Dead];
+
+    /// The name in metrics and tables.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fresh => "fresh",
+            Self::Due => "due",
+            Self::Dead => "dead",
+        }
+    }
+}
+
+/// One message, handed to one worker.
+#[derive(Debug)]
+pub struct Delivery {
+    /// Names this delivery towards the queue.
+    pub tag: DeliveryTag,
+    /// The message, or why it cannot be read.
+    pub message: Result<Message, Unreadable>,
+    /// Whether it may have been delivered before.
+    pub redelivered: bool,
+}
+
+/// Names a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DeliveryTag(pub u64);
+
+/// How many messages there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// Fresh and due by now, not yet taken.
+    pub fresh: u64,
+    /// Come back and due by now, not yet taken.
+    pub due: u64,
+    /// Not due yet.
+    pub delayed: u64,
+    /// With a worker.
+    pub taken: u64,
+    /// Dead letters.
+    pub dead: u64,
+}
+
+/// Why the queue did not do it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum QueueError {
+    /// It refuses more: nothing was stored.
+    #[error("the queue is full")]
+    Full,
+    /// It cannot be reached: nothing was stored.
+    #[error("the queue cannot be reached: {0}")]
+    Unreachable(String),
+    /// It did not answer in time: the message may or may not be stored.
+    #[error("the queue did not confirm in time")]
+    Unconfirmed,
+}

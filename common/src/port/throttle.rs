@@ -1,0 +1,101 @@
+//! The port `Throttle`.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+/// Paces requests to Google's quotas.
+///
+/// `place` is a hint that spreads work out; `try_take` is the law that no request goes past.
+/// Neither fails: an adapter that loses its server goes on with this process's share.
+#[async_trait]
+pub trait Throttle: Send + Sync {
+    /// Joins the line of `limit`; answers how long until its turn.
+    async fn place(&self, limit: &Limit) -> Duration;
+
+    /// Leaves the line again: the job ended without a call.
+    async fn leave(&self, limit: &Limit);
+
+    /// Takes from every limit at once, or from none.
+    async fn try_take(&self, limits: &[Limit]) -> Take;
+
+    /// Google said that `key` was too fast: nothing more for it for `pause`.
+    async fn push_back(&self, key: &ThrottleKey, pause: Duration);
+
+    /// How much of each window's limit is used by the key that uses most of it, 0 to 1.
+    async fn used(&self, window: Window) -> f64;
+}
+
+/// One limit and what is to be taken from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limit {
+    /// Whose.
+    pub key: ThrottleKey,
+    /// Per what.
+    pub window: Window,
+    /// How many units the window allows.
+    pub allowed: u32,
+    /// How many units are taken.
+    pub cost: u32,
+}
+
+/// What is limited; never holds an address in the clear.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ThrottleKey {
+    /// All requests of the project.
+    Project,
+    /// All requests for one Google user, by keyed hash.
+    User(String),
+    /// Writes to one calendar, by keyed hash.
+    Calendar(String),
+    /// Guests invited by one Google user, by keyed hash.
+    Guests(String),
+}
+
+/// The span a limit is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Window {
+    /// One second.
+    Second,
+    /// One minute.
+    Minute,
+    /// One day.
+    Day,
+}
+
+impl Window {
+    /// Every window.
+    pub const ALL: [Self; 3] = [Self::Second, Self::Minute, Self::Day];
+
+    /// Its length.
+    #[must_use]
+    pub fn span(self) -> Duration {
+        match self {
+            Self::Second => Duration::from_secs(1),
+            Self::Minute => crate::time::minutes(1),
+            Self::Day => crate::time::days(1),
+        }
+    }
+
+    /// The name in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Second => "second",
+            Self::Minute => "minute",
+            Self::Day => "day",
+        }
+    }
+}
+
+/// The answer of [`Throttle::try_take`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Take {
+    /// Taken: call now.
+    Granted,
+    /// Nothing was taken; not before this span has passed is it worth asking again.
+    Refused {
+        /// The longest wait among the limits that refused.
+        retry_in: Duration,
+    },
+}

@@ -1,0 +1,94 @@
+//! The port `Vault`.
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+/// Keeps what cannot be rebuilt from anywhere: small documents, each replaced only by somebody who
+/// has seen the one before. What a document means is the business of its owner
+/// ([`accounts`](crate::accounts), [`keys`](crate::keys), …), so every adapter is four queries.
+#[async_trait]
+pub trait Vault: Send + Sync {
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// When the vault cannot be used.
+    async fn get(&self, shelf: Shelf, name: &str) -> Result<Option<Doc>, VaultError>;
+
+    /// Writes a document if `seen` is still its version (`None`: if there is none yet). `Ok` means
+    /// that it is on disk.
+    ///
+    /// # Errors
+    /// [`VaultError::Changed`] when somebody was faster: read again.
+    async fn put(
+        &self,
+        shelf: Shelf,
+        name: &str,
+        value: &Value,
+        seen: Option<Version>,
+    ) -> Result<Version, VaultError>;
+
+    /// Removes a document, if it is there.
+    ///
+    /// # Errors
+    /// When the vault cannot be used.
+    async fn remove(&self, shelf: Shelf, name: &str) -> Result<(), VaultError>;
+
+    /// All documents of a shelf, by name.
+    ///
+    /// # Errors
+    /// When the vault cannot be used.
+    async fn list(&self, shelf: Shelf) -> Result<Vec<(String, Doc)>, VaultError>;
+}
+
+/// The kinds of documents. Persisted: kinds may be added, never renamed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Shelf {
+    /// Connected accounts.
+    Accounts,
+    /// API keys, by the hash of the key.
+    ApiKeys,
+    /// What the installation itself needs to know.
+    Secrets,
+    /// Jobs that must not run any more.
+    Cancellations,
+}
+
+impl Shelf {
+    /// The name at rest.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accounts => "accounts",
+            Self::ApiKeys => "api-keys",
+            Self::Secrets => "secrets",
+            Self::Cancellations => "cancellations",
+        }
+    }
+}
+
+/// How often a document has been written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub u64);
+
+/// A document as it was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Doc {
+    /// Its content.
+    pub value: Value,
+    /// What to name when replacing it.
+    pub version: Version,
+}
+
+/// Why the vault did not do it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VaultError {
+    /// Somebody else replaced the document first.
+    #[error("the document was changed by somebody else")]
+    Changed,
+    /// It cannot be reached, or not written.
+    #[error("the vault cannot be used: {0}")]
+    Unusable(String),
+    /// What is stored cannot be understood.
+    #[error("the vault holds something unreadable: {0}")]
+    Unreadable(String),
+}
