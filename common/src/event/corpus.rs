@@ -1,0 +1,1 @@
+//! The corpora of bodies, good and bad, through the parser.

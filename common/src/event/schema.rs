@@ -1,0 +1,319 @@
+//! The fields of a body: Google's Event resource, the flat form, and what is said to calrelay.
+//!
+//! Google's fields are those of its discovery document, revision 20261030.
+
+use super::delivery::{Priority, SendUpdates};
+use super::limits;
+use super::properties;
+use super::shape::Shape::{Bool, Email, Link, List, Object, OneOf, Refused, Text, Texts, Whole};
+use super::shape::{Field, Shape, optional, required};
+
+/// What is said to calrelay, not to Google.
+pub(super) const CONTROL: &[Field] = &[
+    optional("account", Text(limits::SHORT_CHARS)),
+    optional("calendarId", Text(limits::SHORT_CHARS)),
+    optional("conference", Bool),
+    optional("sendUpdates", OneOf(SendUpdates::WORDS)),
+    optional("notBefore", Text(limits::SHORT_CHARS)),
+    optional("notAfter", Text(limits::SHORT_CHARS)),
+    optional("priority", OneOf(Priority::WORDS)),
+];
+
+/// The flat form's own fields.
+pub(super) const FLAT: &[Field] = &[
+    optional("startDateTime", Text(limits::SHORT_CHARS)),
+    optional("endDateTime", Text(limits::SHORT_CHARS)),
+    optional("timeZone", Text(limits::SHORT_CHARS)),
+    optional("attendeeEmail", Email),
+];
+
+/// Google's Event resource.
+pub(super) const EVENT: &[Field] = &[
+    optional("anyoneCanAddSelf", Bool),
+    optional("attachments", ATTACHMENTS),
+    optional("attendees", ATTENDEES),
+    optional("birthdayProperties", Object(BIRTHDAY)),
+    optional("colorId", OneOf(COLORS)),
+    optional("conferenceData", Object(CONFERENCE_DATA)),
+    optional("description", Text(limits::DESCRIPTION_CHARS)),
+    optional("end", Object(DATE_TIME)),
+    optional("endTimeUnspecified", Bool),
+    optional("eventType", OneOf(EVENT_TYPES)),
+    optional("extendedProperties", Object(EXTENDED_PROPERTIES)),
+    optional("focusTimeProperties", Object(FOCUS_TIME)),
+    optional("guestsCanInviteOthers", Bool),
+    optional("guestsCanModify", Bool),
+    optional("guestsCanSeeOtherGuests", Bool),
+    optional("location", Text(limits::LOCATION_CHARS)),
+    optional("outOfOfficeProperties", Object(OUT_OF_OFFICE)),
+    optional("privateCopy", Bool),
+    optional("recurrence", RECURRENCE),
+    optional("reminders", Object(REMINDERS)),
+    optional("source", Object(SOURCE)),
+    optional("start", Object(DATE_TIME)),
+    optional("status", OneOf(&["confirmed", "tentative"])),
+    optional("summary", Text(limits::SUMMARY_CHARS)),
+    optional("transparency", OneOf(&["opaque", "transparent"])),
+    optional(
+        "visibility",
+        OneOf(&["default", "public", "private", "confidential"]),
+    ),
+    optional("workingLocationProperties", Object(WORKING_LOCATION)),
+    // What Google fills in.
+    optional("created", Refused(GOOGLES)),
+    optional("creator", Refused(GOOGLES)),
+    optional("etag", Refused(GOOGLES)),
+    optional("hangoutLink", Refused(GOOGLES)),
+    optional("htmlLink", Refused(GOOGLES)),
+    optional("kind", Refused(GOOGLES)),
+    optional("locked", Refused(GOOGLES)),
+    optional("updated", Refused(GOOGLES)),
+    optional("gadget", Refused(GOOGLES)),
+    optional(
+        "organizer",
+        Refused("the organizer is the owner of the calendar that the event goes into"),
+    ),
+    // What calrelay fills in, or what only exists once the event does.
+    optional("id", Refused(OURS)),
+    optional("iCalUID", Refused(OURS)),
+    optional(
+        "sequence",
+        Refused("Google counts the changes of an event; a new one has none"),
+    ),
+    optional("originalStartTime", Refused(INSTANCE)),
+    optional("recurringEventId", Refused(INSTANCE)),
+    optional(
+        "attendeesOmitted",
+        Refused("a new event has all the attendees that it is sent with"),
+    ),
+    optional(
+        "eventLabelId",
+        Refused("event labels are not supported; use colorId"),
+    ),
+];
+
+const GOOGLES: &str = "Google fills it in";
+const OURS: &str = "calrelay chooses the event's id, so that no event is made twice; \
+    the reply names it";
+const INSTANCE: &str = "it belongs to one occurrence of a recurring event, and this makes an event";
+
+const EVENT_TYPES: &[&str] = &[
+    "default",
+    "birthday",
+    "focusTime",
+    "outOfOffice",
+    "workingLocation",
+];
+
+const COLORS: &[&str] = &["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"];
+
+const DATE_TIME: &[Field] = &[
+    optional("date", Text(limits::SHORT_CHARS)),
+    optional("dateTime", Text(limits::SHORT_CHARS)),
+    optional("timeZone", Text(limits::SHORT_CHARS)),
+];
+
+const ATTACHMENTS: Shape = List {
+    most: limits::ATTACHMENTS,
+    each: &Object(&[
+        required("fileUrl", Link),
+        optional("iconLink", Link),
+        optional("mimeType", Text(limits::SHORT_CHARS)),
+        optional("title", Text(limits::SHORT_CHARS)),
+        optional("fileId", Refused(GOOGLES)),
+    ]),
+    because: " by Google",
+};
+
+const ATTENDEES: Shape = List {
+    most: limits::GUESTS,
+    each: &Object(&[
+        required("email", Email),
+        optional("additionalGuests", Whole(0, i32::MAX as i64)),
+        optional("comment", Text(limits::REMARK_CHARS)),
+        optional("displayName", Text(limits::SHORT_CHARS)),
+        optional("optional", Bool),
+        optional("resource", Bool),
+        optional(
+            "responseStatus",
+            OneOf(&["needsAction", "declined", "tentative", "accepted"]),
+        ),
+        optional("asyncOperation", Refused(GOOGLES)),
+        optional("id", Refused(GOOGLES)),
+        optional("organizer", Refused(GOOGLES)),
+        optional("self", Refused(GOOGLES)),
+    ]),
+    because: ", because Google does not pass on the answers of more; invite a group's address",
+};
+
+const RECURRENCE: Shape = List {
+    most: limits::RECURRENCE_LINES,
+    each: &Text(limits::RECURRENCE_LINE_CHARS),
+    because: "",
+};
+
+const REMINDERS: &[Field] = &[
+    optional("useDefault", Bool),
+    optional(
+        "overrides",
+        List {
+            most: limits::REMINDERS,
+            each: &Object(&[
+                required("method", OneOf(&["email", "popup"])),
+                required("minutes", Whole(0, limits::REMINDER_MINUTES)),
+            ]),
+            because: " by Google",
+        },
+    ),
+];
+
+const SOURCE: &[Field] = &[
+    required("url", Link),
+    optional("title", Text(limits::SHORT_CHARS)),
+];
+
+const EXTENDED_PROPERTIES: &[Field] = &[
+    optional("private", Texts(properties::check_private)),
+    optional("shared", Texts(properties::check_shared)),
+];
+
+const DECLINE: &[&str] = &[
+    "declineNone",
+    "declineAllConflictingInvitations",
+    "declineOnlyNewConflictingInvitations",
+];
+
+const FOCUS_TIME: &[Field] = &[
+    optional("autoDeclineMode", OneOf(DECLINE)),
+    optional("chatStatus", OneOf(&["available", "doNotDisturb"])),
+    optional("declineMessage", Text(limits::REMARK_CHARS)),
+];
+
+const OUT_OF_OFFICE: &[Field] = &[
+    optional("autoDeclineMode", OneOf(DECLINE)),
+    optional("declineMessage", Text(limits::REMARK_CHARS)),
+];
+
+const WORKING_LOCATION: &[Field] = &[
+    required(
+        "type",
+        OneOf(&["homeOffice", "officeLocation", "customLocation"]),
+    ),
+    optional("homeOffice", Object(&[])),
+    optional(
+        "customLocation",
+        Object(&[optional("label", Text(limits::SHORT_CHARS))]),
+    ),
+    optional(
+        "officeLocation",
+        Object(&[
+            optional("buildingId", Text(limits::SHORT_CHARS)),
+            optional("deskId", Text(limits::SHORT_CHARS)),
+            optional("floorId", Text(limits::SHORT_CHARS)),
+            optional("floorSectionId", Text(limits::SHORT_CHARS)),
+            optional("label", Text(limits::SHORT_CHARS)),
+        ]),
+    ),
+];
+
+const BIRTHDAY: &[Field] = &[
+    optional("type", OneOf(&["birthday"])),
+    optional("contact", Refused(GOOGLES)),
+    optional("customTypeName", Refused(GOOGLES)),
+];
+
+const CONFERENCE_DATA: &[Field] = &[
+    optional("conferenceId", Text(limits::SHORT_CHARS)),
+    optional(
+        "conferenceSolution",
+        Object(&[
+            required(
+                "key",
+                Object(&[required("type", Text(limits::SHORT_CHARS))]),
+            ),
+            optional("iconUri", Link),
+            optional("name", Text(limits::SHORT_CHARS)),
+        ]),
+    ),
+    optional(
+        "createRequest",
+        Object(&[
+            optional("requestId", Text(limits::SHORT_CHARS)),
+            optional(
+                "conferenceSolutionKey",
+                Object(&[required("type", OneOf(&["hangoutsMeet"]))]),
+            ),
+            optional("status", Refused(GOOGLES)),
+        ]),
+    ),
+    optional(
+        "entryPoints",
+        List {
+            most: limits::ENTRY_POINTS,
+            each: &Object(ENTRY_POINT),
+            because: "",
+        },
+    ),
+    optional("notes", Text(limits::CONFERENCE_NOTES_CHARS)),
+    optional(
+        "parameters",
+        Object(&[optional(
+            "addOnParameters",
+            Object(&[optional("parameters", Texts(properties::check_shared))]),
+        )]),
+    ),
+    optional("signature", Text(limits::REMARK_CHARS)),
+];
+
+const ENTRY_POINT: &[Field] = &[
+    required("entryPointType", OneOf(&["video", "phone", "sip", "more"])),
+    required("uri", Text(limits::CONFERENCE_URI_CHARS)),
+    optional("accessCode", Text(limits::CONFERENCE_CODE_CHARS)),
+    optional(
+        "entryPointFeatures",
+        List {
+            most: limits::ENTRY_POINTS,
+            each: &Text(limits::SHORT_CHARS),
+            because: "",
+        },
+    ),
+    optional("label", Text(limits::CONFERENCE_LABEL_CHARS)),
+    optional("meetingCode", Text(limits::CONFERENCE_CODE_CHARS)),
+    optional("passcode", Text(limits::CONFERENCE_CODE_CHARS)),
+    optional("password", Text(limits::CONFERENCE_CODE_CHARS)),
+    optional("pin", Text(limits::CONFERENCE_CODE_CHARS)),
+    optional("regionCode", Text(limits::SHORT_CHARS)),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_name_means_two_things() {
+        let names: Vec<_> = [CONTROL, FLAT, EVENT]
+            .into_iter()
+            .flatten()
+            .map(|field| field.name)
+            .collect();
+        let distinct: BTreeSet<_> = names.iter().collect();
+        assert_eq!(names.len(), distinct.len());
+    }
+
+    #[test]
+    fn every_field_of_googles_event_is_known() {
+        // The properties of schema `Event` in Google's discovery document, revision 20261030.
+        let google = "anyoneCanAddSelf attachments attendees attendeesOmitted birthdayProperties \
+            colorId conferenceData created creator description end endTimeUnspecified etag \
+            eventLabelId eventType extendedProperties focusTimeProperties gadget \
+            guestsCanInviteOthers guestsCanModify guestsCanSeeOtherGuests hangoutLink htmlLink \
+            iCalUID id kind location locked organizer originalStartTime outOfOfficeProperties \
+            privateCopy recurrence recurringEventId reminders sequence source start status \
+            summary transparency updated visibility workingLocationProperties";
+        let google: BTreeSet<_> = google.split_whitespace().collect();
+        let ours: BTreeSet<_> = EVENT.iter().map(|field| field.name).collect();
+        assert_eq!(ours, google);
+    }
+}

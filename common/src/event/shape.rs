@@ -1,0 +1,374 @@
+//! What a field may hold, and the walk that checks a body against a table of fields.
+//!
+//! The walk keeps what is good, drops what is `null` (the same as absent, for Google too) and
+//! reports the rest, so that one pass names everything that is wrong.
+
+use serde_json::{Map, Value};
+
+use super::limits;
+use super::problems::{Path, Problems, quoted};
+use super::suggest::nearest;
+use super::text::{forbidden_character, is_email, is_link};
+use crate::field::FieldCode;
+
+/// What a field may hold.
+pub(super) enum Shape {
+    /// A text of at most so many characters.
+    Text(usize),
+    /// `true` or `false`.
+    Bool,
+    /// A whole number in these limits.
+    Whole(i64, i64),
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// An e-mail address.
+    Email,
+    /// An `http` or `https` link.
+    Link,
+    /// At most so many of the same shape; `because` ends the sentence that refuses more.
+    List {
+        most: usize,
+        each: &'static Shape,
+        because: &'static str,
+    },
+    /// An object with these fields.
+    Object(&'static [Field]),
+    /// An object with any names and texts as values, each checked by the function.
+    Texts(fn(name: &str, text: &str, at: &Path, problems: &mut Problems)),
+    /// A field of Google's that a caller may not set; the sentence says why.
+    Refused(&'static str),
+}
+
+/// A field of an object.
+pub(super) struct Field {
+    pub(super) name: &'static str,
+    pub(super) shape: Shape,
+    pub(super) required: bool,
+}
+
+/// A field that may be left out.
+pub(super) const fn optional(name: &'static str, shape: Shape) -> Field {
+    Field {
+        name,
+        shape,
+        required: false,
+    }
+}
+
+/// A field that must be there.
+pub(super) const fn required(name: &'static str, shape: Shape) -> Field {
+    Field {
+        name,
+        shape,
+        required: true,
+    }
+}
+
+/// Checks an object against tables of fields, taken together.
+pub(super) fn check_object(
+    tables: &[&'static [Field]],
+    object: Map<String, Value>,
+    at: &Path,
+    problems: &mut Problems,
+) -> Map<String, Value> {
+    let fields = || tables.iter().flat_map(|table| table.iter());
+    for field in fields().filter(|field| field.required) {
+        if object.get(field.name).is_none_or(Value::is_null) {
+            let place = at.key(field.name);
+            problems.add(&place, FieldCode::Required, format!("{place} is missing"));
+        }
+    }
+    let mut kept = Map::new();
+    for (name, value) in object {
+        let place = at.key(&name);
+        let Some(field) = fields().find(|field| field.name == name) else {
+            unknown(&name, fields().map(|field| field.name), &place, problems);
+            continue;
+        };
+        if value.is_null() {
+            continue;
+        }
+        if let Some(value) = check(&field.shape, value, &place, problems) {
+            kept.insert(name, value);
+        }
+    }
+    kept
+}
+
+fn unknown<'a>(
+    name: &str,
+    known: impl Iterator<Item = &'a str>,
+    place: &Path,
+    problems: &mut Problems,
+) {
+    let hint =
+        nearest(name, known).map_or_else(String::new, |known| format!("; did you mean `{known}`?"));
+    let message = format!("there is no field `{}` here{hint}", quoted(name));
+    problems.add(place, FieldCode::UnknownField, message);
+}
+
+/// The value if it has the shape; otherwise a problem is reported.
+fn check(shape: &Shape, value: Value, at: &Path, problems: &mut Problems) -> Option<Value> {
+    match shape {
+        Shape::Text(most) => {
+            let text = text(value, at, problems)?;
+            is_text(&text, *most, at, problems).then_some(Value::String(text))
+        }
+        Shape::Bool if value.is_boolean() => Some(value),
+        Shape::Bool => wrong_type("true or false", &value, at, problems),
+        Shape::Whole(least, most) => whole(value, *least, *most, at, problems),
+        Shape::OneOf(words) => {
+            let text = text(value, at, problems)?;
+            if words.contains(&text.as_str()) {
+                return Some(Value::String(text));
+            }
+            let message = format!("{at} must be one of: {}", words.join(", "));
+            problems.add(at, FieldCode::InvalidChoice, message);
+            None
+        }
+        Shape::Email => {
+            let text = text(value, at, problems)?;
+            if is_email(&text) {
+                return Some(Value::String(text));
+            }
+            let message = format!(
+                "{at} must be one e-mail address, such as ada@example.com, without a name beside it"
+            );
+            problems.add(at, FieldCode::InvalidEmail, message);
+            None
+        }
+        Shape::Link => {
+            let text = text(value, at, problems)?;
+            if !is_text(&text, limits::LINK_CHARS, at, problems) {
+                return None;
+            }
+            if is_link(&text) {
+                return Some(Value::String(text));
+            }
+            let message = format!("{at} must be a link that begins with http:// or https://");
+            problems.add(at, FieldCode::InvalidUrl, message);
+            None
+        }
+        Shape::List {
+            most,
+            each,
+            because,
+        } => list(value, *most, each, because, at, problems),
+        Shape::Object(fields) => {
+            let Value::Object(object) = value else {
+                return wrong_type("an object", &value, at, problems);
+            };
+            Some(Value::Object(check_object(&[fields], object, at, problems)))
+        }
+        Shape::Texts(each) => texts(value, *each, at, problems),
+        Shape::Refused(why) => {
+            problems.add(
+                at,
+                FieldCode::NotAllowed,
+                format!("{at} cannot be set: {why}"),
+            );
+            None
+        }
+    }
+}
+
+fn text(value: Value, at: &Path, problems: &mut Problems) -> Option<String> {
+    let Value::String(text) = value else {
+        wrong_type("a text", &value, at, problems);
+        return None;
+    };
+    Some(text)
+}
+
+fn is_text(text: &str, most: usize, at: &Path, problems: &mut Problems) -> bool {
+    let length = text.chars().count();
+    if length > most {
+        let message = format!("{at} has {length} characters; at most {most} are allowed");
+        problems.add(at, FieldCode::TooLong, message);
+        return false;
+    }
+    if let Some(c) = forbidden_character(text) {
+        let message = format!(
+            "{at} holds the control character U+{:04X}; only line breaks and tabs are allowed",
+            u32::from(c)
+        );
+        problems.add(at, FieldCode::InvalidCharacter, message);
+        return false;
+    }
+    true
+}
+
+fn whole(value: Value, least: i64, most: i64, at: &Path, problems: &mut Problems) -> Option<Value> {
+    if !value.is_i64() && !value.is_u64() {
+        return wrong_type("a whole number", &value, at, problems);
+    }
+    if value
+        .as_i64()
+        .is_some_and(|number| (least..=most).contains(&number))
+    {
+        return Some(value);
+    }
+    let message = format!("{at} must be from {least} to {most}");
+    problems.add(at, FieldCode::OutOfRange, message);
+    None
+}
+
+fn list(
+    value: Value,
+    most: usize,
+    each: &Shape,
+    because: &str,
+    at: &Path,
+    problems: &mut Problems,
+) -> Option<Value> {
+    let Value::Array(items) = value else {
+        return wrong_type("a list", &value, at, problems);
+    };
+    if items.len() > most {
+        let message = format!(
+            "{at} has {} entries; at most {most} are allowed{because}",
+            items.len()
+        );
+        problems.add(at, FieldCode::TooMany, message);
+        return None;
+    }
+    let kept = items
+        .into_iter()
+        .enumerate()
+        .filter_map(|(index, item)| check(each, item, &at.index(index), problems))
+        .collect();
+    Some(Value::Array(kept))
+}
+
+fn texts(
+    value: Value,
+    each: fn(&str, &str, &Path, &mut Problems),
+    at: &Path,
+    problems: &mut Problems,
+) -> Option<Value> {
+    let Value::Object(object) = value else {
+        return wrong_type("an object whose values are texts", &value, at, problems);
+    };
+    let mut kept = Map::new();
+    for (name, value) in object {
+        if value.is_null() {
+            continue;
+        }
+        let place = at.key(&name);
+        if let Some(text) = text(value, &place, problems) {
+            each(&name, &text, &place, problems);
+            kept.insert(name, Value::String(text));
+        }
+    }
+    Some(Value::Object(kept))
+}
+
+fn wrong_type(expected: &str, found: &Value, at: &Path, problems: &mut Problems) -> Option<Value> {
+    let found = match found {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    };
+    let message = format!("{at} must be {expected}, not {found}");
+    problems.add(at, FieldCode::WrongType, message);
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const FIELDS: &[Field] = &[
+        optional("text", Shape::Text(5)),
+        optional("bool", Shape::Bool),
+        optional("whole", Shape::Whole(0, 9)),
+        optional("word", Shape::OneOf(&["one", "two"])),
+        optional("email", Shape::Email),
+        optional("link", Shape::Link),
+        optional(
+            "list",
+            Shape::List {
+                most: 2,
+                each: &Shape::Object(&[required("name", Shape::Text(5))]),
+                because: "",
+            },
+        ),
+        optional("texts", Shape::Texts(|_, _, _, _| {})),
+        optional("refused", Shape::Refused("it is ours.")),
+    ];
+
+    fn found(body: Value) -> (Value, Vec<(String, FieldCode)>) {
+        let Value::Object(object) = body else {
+            panic!("an object")
+        };
+        let mut problems = Problems::default();
+        let kept = check_object(&[FIELDS], object, &Path::root(), &mut problems);
+        (Value::Object(kept), problems.summary())
+    }
+
+    #[test]
+    fn what_has_its_shape_is_kept_as_it_is() {
+        let body = json!({
+            "text": "äöü😀\n", "bool": false, "whole": 9, "word": "two",
+            "email": "a@example.com", "link": "https://example.com",
+            "list": [{"name": ""}, {"name": "x"}], "texts": {"a": "b"},
+        });
+        assert_eq!(found(body.clone()), (body, vec![]));
+    }
+
+    #[test]
+    fn null_is_absent() {
+        let body = json!({"text": null, "refused": null, "texts": {"a": null}});
+        assert_eq!(found(body), (json!({"texts": {}}), vec![]));
+        let (_, problems) = found(json!({"list": [{"name": null}]}));
+        assert_eq!(problems, [("list[0].name".to_owned(), FieldCode::Required)]);
+    }
+
+    #[test]
+    fn what_has_not_is_reported_and_dropped() {
+        for (body, field, code) in [
+            (json!({"text": 1}), "text", FieldCode::WrongType),
+            (json!({"text": "123456"}), "text", FieldCode::TooLong),
+            (
+                json!({"text": "\u{0}"}),
+                "text",
+                FieldCode::InvalidCharacter,
+            ),
+            (json!({"bool": "true"}), "bool", FieldCode::WrongType),
+            (json!({"bool": 1}), "bool", FieldCode::WrongType),
+            (json!({"whole": "1"}), "whole", FieldCode::WrongType),
+            (json!({"whole": 1.0}), "whole", FieldCode::WrongType),
+            (json!({"whole": -1}), "whole", FieldCode::OutOfRange),
+            (json!({"whole": 10}), "whole", FieldCode::OutOfRange),
+            (json!({"whole": u64::MAX}), "whole", FieldCode::OutOfRange),
+            (json!({"word": "One"}), "word", FieldCode::InvalidChoice),
+            (json!({"word": []}), "word", FieldCode::WrongType),
+            (json!({"email": "a"}), "email", FieldCode::InvalidEmail),
+            (json!({"link": "a"}), "link", FieldCode::InvalidUrl),
+            (json!({"list": {}}), "list", FieldCode::WrongType),
+            (json!({"list": [1, 2, 3]}), "list", FieldCode::TooMany),
+            (json!({"list": [null]}), "list[0]", FieldCode::WrongType),
+            (json!({"list": [{}]}), "list[0].name", FieldCode::Required),
+            (json!({"texts": []}), "texts", FieldCode::WrongType),
+            (json!({"texts": {"a": 1}}), "texts.a", FieldCode::WrongType),
+            (json!({"refused": 1}), "refused", FieldCode::NotAllowed),
+            (json!({"what": 1}), "what", FieldCode::UnknownField),
+            (json!({"what": null}), "what", FieldCode::UnknownField),
+        ] {
+            let (_, problems) = found(body.clone());
+            assert_eq!(problems, [(field.to_owned(), code)], "{body}");
+        }
+    }
+
+    #[test]
+    fn all_problems_are_reported_at_once() {
+        let (kept, problems) = found(json!({"text": 1, "bool": 1, "word": "one", "x": 1}));
+        assert_eq!(kept, json!({"word": "one"}));
+        assert_eq!(problems.len(), 3);
+    }
+}

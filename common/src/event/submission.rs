@@ -1,0 +1,193 @@
+//! A request to create an event, parsed once.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::body::{self, BodyError};
+use super::calendar_id::CalendarId;
+use super::date_time::Moment;
+use super::delivery::{Priority, SendUpdates};
+use super::draft::EventDraft;
+use super::problems::{Path, Problems};
+use super::shape::check_object;
+use super::times::{self, Repeats};
+use super::{canonical, conference, kind, properties, recurrence, schema};
+use crate::account::AccountId;
+use crate::field::FieldCode;
+
+/// Everything that a caller says when asking for an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submission {
+    /// Whose calendar.
+    pub account: AccountId,
+    /// Which of their calendars.
+    pub calendar: CalendarId,
+    /// The event.
+    pub event: EventDraft,
+    /// Whether to make a Meet conference for it.
+    pub conference: bool,
+    /// Which guests Google mails.
+    pub send_updates: SendUpdates,
+    /// Not to be created earlier.
+    pub not_before: Option<Timestamp>,
+    /// Not to be created later.
+    pub not_after: Option<Timestamp>,
+    /// How urgent it is.
+    pub priority: Priority,
+}
+
+impl Submission {
+    /// Parses a request body: Google's form, the flat form, or flat times with Google's fields.
+    ///
+    /// # Errors
+    /// When the body is not one JSON object, or with everything that is wrong with its fields.
+    pub fn parse(body: &[u8]) -> Result<Self, BodyError> {
+        let fields = body::read(body)?;
+        let mut problems = Problems::default();
+        let submission = Self::from_fields(fields, &mut problems);
+        problems.finish(submission)
+    }
+
+    /// The same bytes for the same request, however it was spelt: the order of names, the form of
+    /// the times, defaults written out or not. Input to a keyed hash that outlives deployments.
+    #[must_use]
+    pub fn canonical(&self) -> Vec<u8> {
+        let whole = json!({
+            "v": 1,
+            "account": self.account.as_str(),
+            "calendarId": self.calendar.as_str(),
+            "conference": self.conference,
+            "event": self.event.resource(),
+            "notAfter": self.not_after.map(|time| time.to_string()),
+            "notBefore": self.not_before.map(|time| time.to_string()),
+            "priority": self.priority.as_str(),
+            "sendUpdates": self.send_updates.as_str(),
+        });
+        let whole = match whole {
+            Value::Object(whole) => canonical::sorted(whole),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => unreachable!("an object was written above"),
+        };
+        serde_json::to_vec(&whole).expect("a map with text keys is JSON")
+    }
+
+    fn from_fields(fields: Map<String, Value>, problems: &mut Problems) -> Option<Self> {
+        let tables = [schema::CONTROL, schema::FLAT, schema::EVENT];
+        let mut event = check_object(&tables, fields, &Path::root(), problems);
+        let account = account(&mut event, problems);
+        let calendar = calendar(&mut event, problems);
+        let word = |value: Option<Value>| value.and_then(|value| value.as_str().map(str::to_owned));
+        let send_updates = word(event.remove("sendUpdates"));
+        let priority = word(event.remove("priority"));
+        let (not_before, not_after) = window(&mut event, problems);
+        let asked = event.remove("conference").and_then(|value| value.as_bool());
+
+        invite_flat_attendee(&mut event, problems);
+        let repeats = if recurrence::lines(&event).is_some() {
+            Repeats::Yes
+        } else {
+            Repeats::Never
+        };
+        let times = times::settle(&mut event, repeats, problems);
+        if let Some(times) = &times {
+            recurrence::check(&mut event, times, problems);
+        }
+        check_reminders(&event, problems);
+        properties::check_together(&event, problems);
+        kind::check(&event, problems);
+        let conference = conference::settle(&mut event, asked, problems);
+        Some(Self {
+            account: account?,
+            calendar: calendar?,
+            event: EventDraft::new(event, &times?),
+            conference,
+            send_updates: send_updates
+                .and_then(|word| SendUpdates::parse(&word))
+                .unwrap_or_default(),
+            not_before,
+            not_after,
+            priority: priority
+                .and_then(|word| Priority::parse(&word))
+                .unwrap_or_default(),
+        })
+    }
+}
+
+fn account(event: &mut Map<String, Value>, problems: &mut Problems) -> Option<AccountId> {
+    let Some(value) = event.remove("account") else {
+        return Some(AccountId::default_account());
+    };
+    AccountId::parse(value.as_str().unwrap_or_default())
+        .map_err(|error| problems.add("account", FieldCode::InvalidId, error.to_string()))
+        .ok()
+}
+
+fn calendar(event: &mut Map<String, Value>, problems: &mut Problems) -> Option<CalendarId> {
+    let Some(value) = event.remove("calendarId") else {
+        return Some(CalendarId::primary());
+    };
+    CalendarId::parse(value.as_str().unwrap_or_default())
+        .map_err(|error| problems.add("calendarId", FieldCode::InvalidId, error.to_string()))
+        .ok()
+}
+
+/// When the event may be created: both ends optional, in that order.
+fn window(
+    event: &mut Map<String, Value>,
+    problems: &mut Problems,
+) -> (Option<Timestamp>, Option<Timestamp>) {
+    let mut instant = |field: &str| {
+        let value = event.remove(field)?;
+        let instant = Moment::parse(value.as_str().unwrap_or_default())
+            .ok()
+            .and_then(|moment| moment.fixed());
+        if instant.is_none() {
+            let message = format!(
+                "{field} must be a date and time with an offset, such as 2027-03-14T09:30:00Z"
+            );
+            problems.add(field, FieldCode::InvalidDateTime, message);
+        }
+        instant
+    };
+    let (not_before, not_after) = (instant("notBefore"), instant("notAfter"));
+    if let (Some(before), Some(after)) = (not_before, not_after)
+        && after <= before
+    {
+        let message = "notAfter must be later than notBefore";
+        problems.add("notAfter", FieldCode::TimeRangeEmpty, message);
+    }
+    (not_before, not_after)
+}
+
+/// The flat form's one guest, in Google's form.
+fn invite_flat_attendee(event: &mut Map<String, Value>, problems: &mut Problems) {
+    let Some(email) = event.remove("attendeeEmail") else {
+        return;
+    };
+    if event.contains_key("attendees") {
+        let message = "`attendees` and `attendeeEmail` say the same thing; send one of them";
+        problems.add("attendeeEmail", FieldCode::Conflict, message);
+    } else {
+        event.insert("attendees".to_owned(), json!([{ "email": email }]));
+    }
+}
+
+/// An event has the calendar's reminders or its own.
+fn check_reminders(event: &Map<String, Value>, problems: &mut Problems) {
+    let Some(reminders) = event.get("reminders") else {
+        return;
+    };
+    let default = reminders.get("useDefault") == Some(&Value::Bool(true));
+    let own = reminders
+        .get("overrides")
+        .and_then(Value::as_array)
+        .is_some_and(|own| !own.is_empty());
+    if default && own {
+        let message = "an event has the calendar's reminders or its own: \
+            with overrides, useDefault is false";
+        problems.add("reminders.overrides", FieldCode::Conflict, message);
+    }
+}

@@ -1,0 +1,86 @@
+//! Did you mean …? The nearest known name to one that is not known.
+
+/// The known name that `name` was probably meant to be.
+///
+/// One that differs in case alone wins; else the nearest within two edits, or within one for
+/// short names.
+pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let length = name.chars().count();
+    if length > 64 {
+        return None;
+    }
+    let allowed = if length < 5 { 1 } else { 2 };
+    let folded = fold(name);
+    known
+        .into_iter()
+        .map(|candidate| (distance(&folded, &fold(candidate)), candidate))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Case and word separators do not count: `start_date_time` is `startDateTime`.
+fn fold(name: &str) -> Vec<char> {
+    name.chars()
+        .filter(|c| !matches!(c, '_' | '-' | ' '))
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+/// Edits (insert, delete, replace) between two words.
+fn distance(from: &[char], to: &[char]) -> usize {
+    if from.len().abs_diff(to.len()) > 2 {
+        return usize::MAX;
+    }
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, a) in from.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in to.iter().enumerate() {
+            let replaced = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_misses_are_recognised_and_far_ones_are_not() {
+        let known = ["summary", "startDateTime", "start", "end", "attendees"];
+        for (name, expected) in [
+            ("Summary", Some("summary")),
+            ("sumary", Some("summary")),
+            ("sumarry", Some("summary")),
+            ("start_date_time", Some("startDateTime")),
+            ("StartDatetime", Some("startDateTime")),
+            ("attendes", Some("attendees")),
+            ("ends", Some("end")),
+            ("title", None),
+            ("e", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(name, known), expected, "{name}");
+        }
+        assert_eq!(nearest(&"x".repeat(100_000), known), None);
+    }
+
+    #[test]
+    fn distance_counts_edits() {
+        for (a, b, expected) in [
+            ("", "", 0),
+            ("abc", "abc", 0),
+            ("abc", "ab", 1),
+            ("abc", "axc", 1),
+            ("ab", "ba", 2),
+            ("kitten", "sittin", 2),
+        ] {
+            let chars = |text: &str| text.chars().collect::<Vec<_>>();
+            assert_eq!(distance(&chars(a), &chars(b)), expected, "{a} {b}");
+        }
+    }
+}
