@@ -87,41 +87,20 @@ fn deeper_than(text: &[u8], most: usize) -> bool {
 const SENTENCES: &[(&str, &str)] = &[
     ("EOF", "the JSON ends too early"),
     ("expected value", "a JSON value is expected here"),
-    (
-        "expected ident",
-        "`true`, `false` or `null` is misspelt here",
-    ),
+    ("expected ident", "`true`, `false` or `null` is misspelt here"),
     ("expected `:`", "a `:` is missing after a name"),
     ("expected `,` or `}`", "a `,` or `}` is missing here"),
     ("expected `,` or `]`", "a `,` or `]` is missing here"),
     ("trailing comma", "there is a comma with nothing after it"),
-    (
-        "trailing characters",
-        "there is more after the end of the JSON",
-    ),
-    (
-        "key must be a string",
-        "a name in double quotes is expected here",
-    ),
+    ("trailing characters", "there is more after the end of the JSON"),
+    ("key must be a string", "a name in double quotes is expected here"),
     ("invalid number", "this is not a JSON number"),
     ("number out of range", "this number is too large"),
     ("invalid escape", "there is no such escape in a JSON string"),
-    (
-        "control character",
-        "a string holds a raw control character; escape it",
-    ),
-    (
-        "lone leading surrogate",
-        "a string holds half of a surrogate pair",
-    ),
-    (
-        "unexpected end of hex escape",
-        "a string holds half of a surrogate pair",
-    ),
-    (
-        "invalid unicode code point",
-        "a string holds no valid character here",
-    ),
+    ("control character", "a string holds a raw control character; escape it"),
+    ("lone leading surrogate", "a string holds half of a surrogate pair"),
+    ("unexpected end of hex escape", "a string holds half of a surrogate pair"),
+    ("invalid unicode code point", "a string holds no valid character here"),
     ("recursion limit", "objects and lists nest too deep"),
 ];
 
@@ -129,22 +108,14 @@ fn not_json(error: &serde_json::Error) -> BodyError {
     let said = error.to_string();
     let message = match error.classify() {
         // Ours, from the visitor below.
-        Category::Data => said
-            .split(" at line ")
-            .next()
-            .unwrap_or_default()
-            .to_owned(),
+        Category::Data => said.split(" at line ").next().unwrap_or_default().to_owned(),
         Category::Io | Category::Syntax | Category::Eof => SENTENCES
             .iter()
             .find(|(theirs, _)| said.starts_with(theirs))
             .map_or("this is not JSON", |(_, ours)| ours)
             .to_owned(),
     };
-    BodyError::NotJson {
-        line: error.line(),
-        column: error.column(),
-        message,
-    }
+    BodyError::NotJson { line: error.line(), column: error.column(), message }
 }
 
 /// A JSON value in which no object names a field twice: of two values, which one was meant?
@@ -248,26 +219,11 @@ mod tests {
             ("{'a':1}", "a name in double quotes is expected here"),
             ("{\"a\":01}", "this is not a JSON number"),
             ("{\"a\":1e999}", "this number is too large"),
-            (
-                "{\"a\":\"\\x\"}",
-                "there is no such escape in a JSON string",
-            ),
-            (
-                "{\"a\":\"\n\"}",
-                "a string holds a raw control character; escape it",
-            ),
-            (
-                "{\"a\":\"\\ud83d\"}",
-                "a string holds half of a surrogate pair",
-            ),
-            (
-                "{\"a\":\"\\ude00\"}",
-                "a string holds half of a surrogate pair",
-            ),
-            (
-                "{\"a\":1,\"a\":1}",
-                "the name \"a\" appears twice in one object",
-            ),
+            ("{\"a\":\"\\x\"}", "there is no such escape in a JSON string"),
+            ("{\"a\":\"\n\"}", "a string holds a raw control character; escape it"),
+            ("{\"a\":\"\\ud83d\"}", "a string holds half of a surrogate pair"),
+            ("{\"a\":\"\\ude00\"}", "a string holds half of a surrogate pair"),
+            ("{\"a\":1,\"a\":1}", "the name \"a\" appears twice in one object"),
         ] {
             assert_eq!(message(body), expected, "{body}");
         }
@@ -276,10 +232,7 @@ mod tests {
     #[test]
     fn the_place_is_named() {
         let error = read(b"{\n  \"a\": 1,\n  b\n}").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "a name in double quotes is expected here (line 3, column 3)"
-        );
+        assert_eq!(error.to_string(), "a name in double quotes is expected here (line 3, column 3)");
     }
 
     #[test]

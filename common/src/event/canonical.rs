@@ -9,10 +9,7 @@ use serde_json::{Map, Value};
 pub(super) fn sorted(object: Map<String, Value>) -> Map<String, Value> {
     let mut members: Vec<(String, Value)> = object.into_iter().collect();
     members.sort_by(|(a, _), (b, _)| a.cmp(b));
-    members
-        .into_iter()
-        .map(|(name, value)| (name, sorted_value(value)))
-        .collect()
+    members.into_iter().map(|(name, value)| (name, sorted_value(value))).collect()
 }
 
 fn sorted_value(value: Value) -> Value {
@@ -36,9 +33,6 @@ mod tests {
         let one = spell(r#"{"b":[{"d":1,"c":2},3],"a":{"f":null,"e":true}}"#);
         assert_eq!(one, r#"{"a":{"e":true,"f":null},"b":[{"c":2,"d":1},3]}"#);
         assert_eq!(one, spell(&one));
-        assert_ne!(
-            one,
-            spell(r#"{"b":[3,{"d":1,"c":2}],"a":{"f":null,"e":true}}"#)
-        );
+        assert_ne!(one, spell(r#"{"b":[3,{"d":1,"c":2}],"a":{"f":null,"e":true}}"#));
     }
 }

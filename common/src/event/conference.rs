@@ -11,11 +11,7 @@ use crate::field::FieldCode;
 ///
 /// Google's `createRequest` is another way of asking for one: it is taken out, because the id of
 /// the request is the job's, so that a retry does not make a second conference.
-pub(super) fn settle(
-    event: &mut Map<String, Value>,
-    asked: Option<bool>,
-    problems: &mut Problems,
-) -> bool {
+pub(super) fn settle(event: &mut Map<String, Value>, asked: Option<bool>, problems: &mut Problems) -> bool {
     let special = kind::is_special(event);
     if special && asked == Some(true) {
         let message = "an event of this eventType has no conference";

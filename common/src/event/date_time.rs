@@ -27,11 +27,9 @@ impl Moment {
     /// The error ends a sentence that begins with the field's name.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         if parse_date(text).is_ok() {
-            return Err(
-                "is a date without a time; for an all-day event send `start` and `end` \
+            return Err("is a date without a time; for an all-day event send `start` and `end` \
                  with a `date` in each"
-                    .to_owned(),
-            );
+                .to_owned());
         }
         let (date, time) = text
             .char_indices()
@@ -96,11 +94,7 @@ pub(super) fn parse_date(text: &str) -> Result<civil::Date, String> {
     if limits::YEARS.contains(&date.year()) {
         Ok(date)
     } else {
-        Err(format!(
-            "must be in the years {} to {}",
-            limits::YEARS.start(),
-            limits::YEARS.end()
-        ))
+        Err(format!("must be in the years {} to {}", limits::YEARS.start(), limits::YEARS.end()))
     }
 }
 
@@ -131,11 +125,7 @@ fn parse_clock(text: &str) -> Option<(String, civil::Time)> {
         return None;
     }
     let time = civil::Time::new(part(0..2)?, part(3..5)?, second, nanosecond).ok()?;
-    let complete = if whole.len() == 5 {
-        format!("{text}:00")
-    } else {
-        text.to_owned()
-    };
+    let complete = if whole.len() == 5 { format!("{text}:00") } else { text.to_owned() };
     Some((complete, time))
 }
 
@@ -154,10 +144,7 @@ fn parse_offset(text: &str) -> Option<Offset> {
 }
 
 fn digits(text: &[u8]) -> Option<u32> {
-    let digit = |sum: u32, byte: &u8| {
-        byte.is_ascii_digit()
-            .then(|| sum * 10 + u32::from(byte - b'0'))
-    };
+    let digit = |sum: u32, byte: &u8| byte.is_ascii_digit().then(|| sum * 10 + u32::from(byte - b'0'));
     text.iter().try_fold(0, digit)
 }
 
@@ -174,10 +161,7 @@ mod tests {
             ("2026-12-30 14:00", "2026-12-30T14:00:00"),
             ("2026-12-30t14:00z", "2026-12-30T14:00:00Z"),
             ("2026-12-30T14:00:00.5", "2026-12-30T14:00:00.5"),
-            (
-                "2026-12-30T14:00:00.123456789Z",
-                "2026-12-30T14:00:00.123456789Z",
-            ),
+            ("2026-12-30T14:00:00.123456789Z", "2026-12-30T14:00:00.123456789Z"),
             ("2026-12-30T14:00+05:30", "2026-12-30T14:00:00+05:30"),
             ("2026-12-30T14:00:00-00:00", "2026-12-30T14:00:00-00:00"),
             ("2028-02-29T00:00:00-18:00", "2028-02-29T00:00:00-18:00"),
@@ -272,63 +256,23 @@ mod tests {
     fn gaps_are_read_with_the_offset_before_and_folds_as_the_first() {
         for (zone, local, instant) in [
             // New York skips 02:00–03:00 on 14 March 2027 …
-            (
-                "America/New_York",
-                "2027-03-14T01:59:59",
-                "2027-03-14T06:59:59Z",
-            ),
-            (
-                "America/New_York",
-                "2027-03-14T02:30:00",
-                "2027-03-14T07:30:00Z",
-            ),
-            (
-                "America/New_York",
-                "2027-03-14T03:00:00",
-                "2027-03-14T07:00:00Z",
-            ),
+            ("America/New_York", "2027-03-14T01:59:59", "2027-03-14T06:59:59Z"),
+            ("America/New_York", "2027-03-14T02:30:00", "2027-03-14T07:30:00Z"),
+            ("America/New_York", "2027-03-14T03:00:00", "2027-03-14T07:00:00Z"),
             // … and shows 01:00–02:00 twice on 7 November.
-            (
-                "America/New_York",
-                "2027-11-07T01:30:00",
-                "2027-11-07T05:30:00Z",
-            ),
-            (
-                "America/New_York",
-                "2027-11-07T02:00:00",
-                "2027-11-07T07:00:00Z",
-            ),
+            ("America/New_York", "2027-11-07T01:30:00", "2027-11-07T05:30:00Z"),
+            ("America/New_York", "2027-11-07T02:00:00", "2027-11-07T07:00:00Z"),
             // Lord Howe moves by half an hour.
-            (
-                "Australia/Lord_Howe",
-                "2027-10-03T02:15:00",
-                "2027-10-02T15:45:00Z",
-            ),
-            (
-                "Australia/Lord_Howe",
-                "2027-04-04T01:45:00",
-                "2027-04-03T14:45:00Z",
-            ),
+            ("Australia/Lord_Howe", "2027-10-03T02:15:00", "2027-10-02T15:45:00Z"),
+            ("Australia/Lord_Howe", "2027-04-04T01:45:00", "2027-04-03T14:45:00Z"),
             // Fourteen hours ahead; five and a half; none.
-            (
-                "Pacific/Kiritimati",
-                "2027-01-01T00:00:00",
-                "2026-12-31T10:00:00Z",
-            ),
-            (
-                "Asia/Kolkata",
-                "2026-12-30T14:00:00",
-                "2026-12-30T08:30:00Z",
-            ),
+            ("Pacific/Kiritimati", "2027-01-01T00:00:00", "2026-12-31T10:00:00Z"),
+            ("Asia/Kolkata", "2026-12-30T14:00:00", "2026-12-30T08:30:00Z"),
             ("UTC", "2026-12-30T14:00:00", "2026-12-30T14:00:00Z"),
         ] {
             let rules = zone::find(zone).unwrap().rules;
             let moment = Moment::parse(local).unwrap();
-            assert_eq!(
-                moment.instant(&rules).unwrap(),
-                instant.parse().unwrap(),
-                "{local} in {zone}"
-            );
+            assert_eq!(moment.instant(&rules).unwrap(), instant.parse().unwrap(), "{local} in {zone}");
         }
     }
 }

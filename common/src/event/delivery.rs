@@ -30,9 +30,7 @@ impl SendUpdates {
     }
 
     pub(super) fn parse(word: &str) -> Option<Self> {
-        [Self::All, Self::ExternalOnly, Self::None]
-            .into_iter()
-            .find(|choice| choice.as_str() == word)
+        [Self::All, Self::ExternalOnly, Self::None].into_iter().find(|choice| choice.as_str() == word)
     }
 }
 
@@ -61,9 +59,7 @@ impl Priority {
     }
 
     pub(super) fn parse(word: &str) -> Option<Self> {
-        [Self::Normal, Self::Bulk]
-            .into_iter()
-            .find(|choice| choice.as_str() == word)
+        [Self::Normal, Self::Bulk].into_iter().find(|choice| choice.as_str() == word)
     }
 }
 

@@ -33,10 +33,7 @@ impl EventDraft {
             Times::Timed { .. } => Span::Timed { ends_at },
             Times::AllDay { .. } => Span::AllDay { ends_at },
         };
-        Self {
-            resource: canonical::sorted(resource),
-            span,
-        }
+        Self { resource: canonical::sorted(resource), span }
     }
 
     /// What to send to `events.insert`, its keys in order: everything but the id, calrelay's
@@ -60,10 +57,7 @@ impl EventDraft {
     #[must_use]
     pub fn guests(&self) -> usize {
         let resource = |attendee: &&Value| attendee.get("resource") == Some(&Value::Bool(true));
-        self.list("attendees")
-            .iter()
-            .filter(|a| !resource(a))
-            .count()
+        self.list("attendees").iter().filter(|a| !resource(a)).count()
     }
 
     /// Whether Google must be told to expect attachments.
@@ -79,10 +73,7 @@ impl EventDraft {
     }
 
     fn list(&self, field: &str) -> &[Value] {
-        self.resource
-            .get(field)
-            .and_then(Value::as_array)
-            .map_or(&[], Vec::as_slice)
+        self.resource.get(field).and_then(Value::as_array).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -98,11 +89,7 @@ impl fmt::Debug for EventDraft {
 
 /// What kind of times the event has. Stored: variants may be added, never renamed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(
-    tag = "kind",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase"
-)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 enum Span {
     Timed { ends_at: Timestamp },
     AllDay { ends_at: Timestamp },
@@ -121,11 +108,7 @@ struct StoredDraft {
 
 impl From<EventDraft> for StoredDraft {
     fn from(draft: EventDraft) -> Self {
-        Self {
-            v: VERSION,
-            times: draft.span,
-            event: draft.resource,
-        }
+        Self { v: VERSION, times: draft.span, event: draft.resource }
     }
 }
 
@@ -133,14 +116,9 @@ impl TryFrom<StoredDraft> for EventDraft {
     type Error = UnreadableDraft;
 
     fn try_from(stored: StoredDraft) -> Result<Self, Self::Error> {
-        let whole = ["start", "end"]
-            .iter()
-            .all(|side| stored.event.get(*side).is_some_and(Value::is_object));
+        let whole = ["start", "end"].iter().all(|side| stored.event.get(*side).is_some_and(Value::is_object));
         if stored.v == VERSION && whole {
-            Ok(Self {
-                resource: canonical::sorted(stored.event),
-                span: stored.times,
-            })
+            Ok(Self { resource: canonical::sorted(stored.event), span: stored.times })
         } else {
             Err(UnreadableDraft)
         }

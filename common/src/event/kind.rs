@@ -33,11 +33,7 @@ pub(super) fn check(event: &Map<String, Value>, problems: &mut Problems) {
         let message = format!("an event with eventType `{kind}` needs {location}");
         problems.add(location, FieldCode::Required, message);
     }
-    let timed = |side: &str| {
-        event
-            .get(side)
-            .is_some_and(|side| side.get("date").is_none())
-    };
+    let timed = |side: &str| event.get(side).is_some_and(|side| side.get("date").is_none());
     if kind == "birthday" && timed("start") {
         let message = "a birthday is an all-day event: send start.date and end.date";
         problems.add("start", FieldCode::Conflict, message);
@@ -45,8 +41,5 @@ pub(super) fn check(event: &Map<String, Value>, problems: &mut Problems) {
 }
 
 fn name(event: &Map<String, Value>) -> &str {
-    event
-        .get("eventType")
-        .and_then(Value::as_str)
-        .unwrap_or("default")
+    event.get("eventType").and_then(Value::as_str).unwrap_or("default")
 }

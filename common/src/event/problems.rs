@@ -46,11 +46,7 @@ impl fmt::Display for Path {
 
 /// A caller's word made safe to repeat: short, on one line.
 pub(super) fn quoted(text: &str) -> String {
-    let mut safe: String = text
-        .chars()
-        .take(QUOTED_CHARS)
-        .flat_map(char::escape_debug)
-        .collect();
+    let mut safe: String = text.chars().take(QUOTED_CHARS).flat_map(char::escape_debug).collect();
     if text.chars().nth(QUOTED_CHARS).is_some() {
         safe.push('…');
     }
@@ -63,18 +59,9 @@ pub(super) struct Problems(Vec<FieldError>);
 
 impl Problems {
     /// Notes one more; past the limit nobody would read it.
-    pub(super) fn add(
-        &mut self,
-        field: impl fmt::Display,
-        code: FieldCode,
-        message: impl Into<String>,
-    ) {
+    pub(super) fn add(&mut self, field: impl fmt::Display, code: FieldCode, message: impl Into<String>) {
         if self.0.len() < limits::PROBLEMS {
-            self.0.push(FieldError {
-                field: field.to_string(),
-                code,
-                message: message.into(),
-            });
+            self.0.push(FieldError { field: field.to_string(), code, message: message.into() });
         }
     }
 
@@ -104,10 +91,7 @@ impl Problems {
 impl Problems {
     /// Field and code of every problem.
     pub(super) fn summary(&self) -> Vec<(String, FieldCode)> {
-        self.0
-            .iter()
-            .map(|problem| (problem.field.clone(), problem.code))
-            .collect()
+        self.0.iter().map(|problem| (problem.field.clone(), problem.code)).collect()
     }
 }
 
@@ -118,10 +102,7 @@ mod tests {
     #[test]
     fn paths_read_like_the_body() {
         let root = Path::root();
-        assert_eq!(
-            root.key("attendees").index(2).key("email").to_string(),
-            "attendees[2].email"
-        );
+        assert_eq!(root.key("attendees").index(2).key("email").to_string(), "attendees[2].email");
         assert_eq!(root.key("a b").key("c").to_string(), "[\"a b\"].c");
         assert_eq!(root.key("").to_string(), "[\"\"]");
         assert_eq!(root.key("a\n\"").to_string(), "[\"a\\n\\\"\"]");

@@ -12,12 +12,9 @@ const RESERVED: &str = "calrelay";
 
 /// Checks one property of `extendedProperties.private`.
 pub(super) fn check_private(name: &str, value: &str, at: &Path, problems: &mut Problems) {
-    let ours = name
-        .get(..RESERVED.len())
-        .is_some_and(|head| head.eq_ignore_ascii_case(RESERVED));
+    let ours = name.get(..RESERVED.len()).is_some_and(|head| head.eq_ignore_ascii_case(RESERVED));
     if ours {
-        let message =
-            format!("{at} cannot be set: names that begin with `{RESERVED}` are calrelay's own");
+        let message = format!("{at} cannot be set: names that begin with `{RESERVED}` are calrelay's own");
         problems.add(at, FieldCode::NotAllowed, message);
     }
     check_shared(name, value, at, problems);
@@ -45,10 +42,7 @@ pub(super) fn check_shared(name: &str, value: &str, at: &Path, problems: &mut Pr
         );
         problems.add(at, FieldCode::TooLong, message);
     }
-    if forbidden_character(name)
-        .or_else(|| forbidden_character(value))
-        .is_some()
-    {
+    if forbidden_character(name).or_else(|| forbidden_character(value)).is_some() {
         let message = "an extended property holds a control character".to_owned();
         problems.add(at, FieldCode::InvalidCharacter, message);
     }
@@ -87,11 +81,7 @@ mod tests {
     fn one(check: fn(&str, &str, &Path, &mut Problems), name: &str, value: &str) -> Vec<FieldCode> {
         let mut problems = Problems::default();
         check(name, value, &Path::root().key("p"), &mut problems);
-        problems
-            .summary()
-            .into_iter()
-            .map(|(_, code)| code)
-            .collect()
+        problems.summary().into_iter().map(|(_, code)| code).collect()
     }
 
     #[test]
@@ -125,17 +115,11 @@ mod tests {
     #[test]
     fn there_is_room_for_so_many_and_no_more() {
         let event = |count: usize, value: &str| {
-            let all: Map<String, Value> = (0..count)
-                .map(|n| (format!("{n:03}"), json!(value)))
-                .collect();
+            let all: Map<String, Value> = (0..count).map(|n| (format!("{n:03}"), json!(value))).collect();
             let event = json!({"extendedProperties": {"shared": all, "private": {}}});
             let mut problems = Problems::default();
             check_together(event.as_object().unwrap(), &mut problems);
-            problems
-                .summary()
-                .into_iter()
-                .map(|(_, code)| code)
-                .collect::<Vec<_>>()
+            problems.summary().into_iter().map(|(_, code)| code).collect::<Vec<_>>()
         };
         assert_eq!(event(limits::PROPERTIES, ""), []);
         assert_eq!(event(limits::PROPERTIES + 1, ""), [FieldCode::TooMany]);

@@ -10,10 +10,7 @@ use crate::field::FieldCode;
 
 /// The lines of an event, if it has any.
 pub(super) fn lines(event: &Map<String, Value>) -> Option<&Vec<Value>> {
-    event
-        .get("recurrence")
-        .and_then(Value::as_array)
-        .filter(|lines| !lines.is_empty())
+    event.get("recurrence").and_then(Value::as_array).filter(|lines| !lines.is_empty())
 }
 
 /// Checks every line, and that there is something to repeat.
@@ -51,9 +48,9 @@ fn check_line(line: &str, times: &Times) -> Result<String, String> {
     if line.contains(['\n', '\r']) {
         return Err("each entry of the list is one line".to_owned());
     }
-    let (head, value) = line.split_once(':').ok_or(
-        "a line begins with RRULE:, EXRULE:, RDATE: or EXDATE:, such as RRULE:FREQ=WEEKLY;BYDAY=MO",
-    )?;
+    let (head, value) = line
+        .split_once(':')
+        .ok_or("a line begins with RRULE:, EXRULE:, RDATE: or EXDATE:, such as RRULE:FREQ=WEEKLY;BYDAY=MO")?;
     let (name, parameters) = head.split_once(';').unwrap_or((head, ""));
     let name = name.to_ascii_uppercase();
     match name.as_str() {
@@ -72,13 +69,12 @@ fn check_line(line: &str, times: &Times) -> Result<String, String> {
             check_dates(&name, &parameters, value, times)?;
             Ok(format!("{name}{}", &line[name.len()..]))
         }
-        "DTSTART" | "DTEND" => Err(format!(
-            "{name} is not allowed here: `start` and `end` say when the first occurrence is"
-        )),
-        _ => Err(format!(
-            "a line begins with RRULE:, EXRULE:, RDATE: or EXDATE:, not with {}",
-            quoted(&name)
-        )),
+        "DTSTART" | "DTEND" => {
+            Err(format!("{name} is not allowed here: `start` and `end` say when the first occurrence is"))
+        }
+        _ => {
+            Err(format!("a line begins with RRULE:, EXRULE:, RDATE: or EXDATE:, not with {}", quoted(&name)))
+        }
     }
 }
 
@@ -93,9 +89,8 @@ impl Parameters {
     fn parse(text: &str, present: bool) -> Result<Self, String> {
         let mut found = Self::default();
         for parameter in text.split(';').filter(|_| present) {
-            let (name, value) = parameter
-                .split_once('=')
-                .ok_or("a parameter is NAME=VALUE, such as TZID=Europe/Berlin")?;
+            let (name, value) =
+                parameter.split_once('=').ok_or("a parameter is NAME=VALUE, such as TZID=Europe/Berlin")?;
             match name.to_ascii_uppercase().as_str() {
                 "TZID" if !found.zoned => {
                     zone::find(value)?;
@@ -103,9 +98,7 @@ impl Parameters {
                 }
                 "VALUE" if found.value.is_none() => found.value = Some(value.to_ascii_uppercase()),
                 _ => {
-                    return Err(
-                        "RDATE and EXDATE take TZID and VALUE as parameters, once each".to_owned(),
-                    );
+                    return Err("RDATE and EXDATE take TZID and VALUE as parameters, once each".to_owned());
                 }
             }
         }
@@ -113,12 +106,7 @@ impl Parameters {
     }
 }
 
-fn check_dates(
-    name: &str,
-    parameters: &Parameters,
-    list: &str,
-    times: &Times,
-) -> Result<(), String> {
+fn check_dates(name: &str, parameters: &Parameters, list: &str, times: &Times) -> Result<(), String> {
     match parameters.value.as_deref() {
         None | Some("DATE" | "DATE-TIME") => {}
         Some("PERIOD") => return Err(format!("{name} with VALUE=PERIOD is not supported")),
@@ -129,17 +117,14 @@ fn check_dates(
             format!("{name} is a list of dates or times such as 20271224 or 20271224T090000Z")
         })?;
         match (time, parameters.value.as_deref()) {
-            (IcalTime::Day(_), Some("DATE-TIME"))
-            | (IcalTime::Utc(_) | IcalTime::Local, Some("DATE")) => {
+            (IcalTime::Day(_), Some("DATE-TIME")) | (IcalTime::Utc(_) | IcalTime::Local, Some("DATE")) => {
                 return Err(format!("{name} says one VALUE and lists another"));
             }
             _ => {}
         }
         match (time, times) {
             (IcalTime::Utc(_), _) if parameters.zoned => {
-                return Err(format!(
-                    "{name} has a TZID and times in UTC; send one or the other"
-                ));
+                return Err(format!("{name} has a TZID and times in UTC; send one or the other"));
             }
             (IcalTime::Day(_), Times::Timed { .. }) => {
                 return Err(format!(

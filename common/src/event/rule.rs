@@ -24,9 +24,7 @@ const PARTS: &[&str] = &[
     "BYSETPOS",
     "WKST",
 ];
-const FREQUENCIES: &[&str] = &[
-    "SECONDLY", "MINUTELY", "HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY",
-];
+const FREQUENCIES: &[&str] = &["SECONDLY", "MINUTELY", "HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY"];
 const DAYS: &[&str] = &["MO", "TU", "WE", "TH", "FR", "SA", "SU"];
 
 /// Checks a rule, in capitals. The error is a whole sentence without its first word's capital.
@@ -45,12 +43,7 @@ pub(super) fn check(rule: &str, times: &Times) -> Result<(), String> {
         }
         parts.push((name, value));
     }
-    let value = |name: &str| {
-        parts
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, value)| *value)
-    };
+    let value = |name: &str| parts.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
     let frequency = value("FREQ").ok_or("a rule needs FREQ, such as FREQ=WEEKLY")?;
     if !FREQUENCIES.contains(&frequency) {
         return Err(format!("FREQ must be one of: {}", FREQUENCIES.join(", ")));
@@ -71,23 +64,18 @@ pub(super) fn check(rule: &str, times: &Times) -> Result<(), String> {
 fn check_part(name: &str, value: &str, frequency: &str) -> Result<(), String> {
     match name {
         "COUNT" | "INTERVAL" if !is_count(value) => Err(format!("{name} must be a number from 1")),
-        "BYDAY" => value
-            .split(',')
-            .try_for_each(|day| check_day(day, frequency)),
+        "BYDAY" => value.split(',').try_for_each(|day| check_day(day, frequency)),
         "BYMONTHDAY" | "BYYEARDAY" | "BYWEEKNO" | "BYSETPOS"
             if value.split(',').any(|number| number.parse() == Ok(0_i32)) =>
         {
-            Err(format!(
-                "{name} counts from 1, or from -1 backwards; it has no 0"
-            ))
+            Err(format!("{name} counts from 1, or from -1 backwards; it has no 0"))
         }
         _ => Ok(()),
     }
 }
 
 fn is_count(value: &str) -> bool {
-    value.bytes().all(|byte| byte.is_ascii_digit())
-        && value.parse::<u16>().is_ok_and(|number| number > 0)
+    value.bytes().all(|byte| byte.is_ascii_digit()) && value.parse::<u16>().is_ok_and(|number| number > 0)
 }
 
 /// `MO`, `2MO`, `-1FR`.
@@ -97,29 +85,22 @@ fn check_day(text: &str, frequency: &str) -> Result<(), String> {
          such as 2MO or -1FR"
             .to_owned()
     };
-    let (number, day) = text
-        .len()
-        .checked_sub(2)
-        .and_then(|at| text.split_at_checked(at))
-        .ok_or_else(wrong)?;
+    let (number, day) =
+        text.len().checked_sub(2).and_then(|at| text.split_at_checked(at)).ok_or_else(wrong)?;
     if !DAYS.contains(&day) {
         return Err(wrong());
     }
     if number.is_empty() {
         return Ok(());
     }
-    let numbered = number
-        .parse::<i16>()
-        .is_ok_and(|number| number != 0 && number.abs() <= 53);
+    let numbered = number.parse::<i16>().is_ok_and(|number| number != 0 && number.abs() <= 53);
     if !numbered {
         return Err(wrong());
     }
     if frequency == "MONTHLY" || frequency == "YEARLY" {
         Ok(())
     } else {
-        Err(format!(
-            "BYDAY has no numbers with FREQ={frequency}, only with MONTHLY and YEARLY"
-        ))
+        Err(format!("BYDAY has no numbers with FREQ={frequency}, only with MONTHLY and YEARLY"))
     }
 }
 
@@ -127,9 +108,7 @@ fn check_day(text: &str, frequency: &str) -> Result<(), String> {
 fn check_until(text: &str, times: &Times) -> Result<(), String> {
     let too_early = || "UNTIL is before the event's start, so it would never happen".to_owned();
     match (IcalTime::parse(text), times) {
-        (Some(IcalTime::Utc(until)), Times::Timed { start, .. }) if until < *start => {
-            Err(too_early())
-        }
+        (Some(IcalTime::Utc(until)), Times::Timed { start, .. }) if until < *start => Err(too_early()),
         (Some(IcalTime::Day(until)), Times::Timed { day: start, .. })
         | (Some(IcalTime::Day(until)), Times::AllDay { start, .. })
             if until < *start =>
@@ -142,14 +121,13 @@ fn check_until(text: &str, times: &Times) -> Result<(), String> {
             Err(too_early())
         }
         (Some(IcalTime::Utc(_) | IcalTime::Day(_)), _) => Ok(()),
-        (Some(IcalTime::Local), _) => Err(
-            "UNTIL must be in UTC, with a Z at its end, or a date: 20271231T235959Z or 20271231"
-                .to_owned(),
-        ),
-        (None, _) => Err(
-            "UNTIL must be a date or a time in UTC that exists: 20271231 or 20271231T235959Z"
-                .to_owned(),
-        ),
+        (Some(IcalTime::Local), _) => {
+            Err("UNTIL must be in UTC, with a Z at its end, or a date: 20271231T235959Z or 20271231"
+                .to_owned())
+        }
+        (None, _) => {
+            Err("UNTIL must be a date or a time in UTC that exists: 20271231 or 20271231T235959Z".to_owned())
+        }
     }
 }
 
@@ -164,29 +142,17 @@ fn check_by_library(parts: &[(&str, &str)], times: &Times) -> Result<(), String>
         .filter(|(name, _)| *name != "UNTIL")
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
-    let text = format!(
-        "DTSTART:{}\nRRULE:{}",
-        start.strftime("%Y%m%dT%H%M%SZ"),
-        rule.join(";")
-    );
+    let text = format!("DTSTART:{}\nRRULE:{}", start.strftime("%Y%m%dT%H%M%SZ"), rule.join(";"));
     let Err(error) = text.parse::<RRuleSet>() else {
         return Ok(());
     };
-    if let RRuleError::ValidationError(ValidationError::InvalidByRuleAndFrequency {
-        by_rule,
-        freq,
-    }) = &error
+    if let RRuleError::ValidationError(ValidationError::InvalidByRuleAndFrequency { by_rule, freq }) = &error
     {
         return Err(format!("{by_rule} does not go with FREQ={freq}"));
     }
-    let culprit = parts
-        .iter()
-        .map(|(name, _)| *name)
-        .filter(|name| *name != "FREQ")
-        .find(|name| {
-            error.to_string().contains(&format!("{name} "))
-                || error.to_string().contains(&format!("`{name}`"))
-        });
+    let culprit = parts.iter().map(|(name, _)| *name).filter(|name| *name != "FREQ").find(|name| {
+        error.to_string().contains(&format!("{name} ")) || error.to_string().contains(&format!("`{name}`"))
+    });
     Err(match culprit {
         Some(name) => format!("{name} is not a list of values that it can have with this FREQ"),
         None => "this is not a rule that RFC 5545 allows".to_owned(),
@@ -208,11 +174,7 @@ impl IcalTime {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let number = |range: std::ops::Range<usize>| {
             let digits = text.get(range)?;
-            digits
-                .bytes()
-                .all(|byte| byte.is_ascii_digit())
-                .then(|| digits.parse::<i16>().ok())
-                .flatten()
+            digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse::<i16>().ok()).flatten()
         };
         let small = |range| number(range).and_then(|number| i8::try_from(number).ok());
         let day = Date::new(number(0..4)?, small(4..6)?, small(6..8)?).ok()?;
@@ -220,10 +182,9 @@ impl IcalTime {
         match (text.len(), text.as_bytes().get(8), text.as_bytes().get(15)) {
             (8, None, None) => Some(Self::Day(day)),
             (15, Some(b'T'), None) => time().map(|_| Self::Local),
-            (16, Some(b'T'), Some(b'Z')) => TimeZone::UTC
-                .to_timestamp(day.to_datetime(time()?))
-                .ok()
-                .map(Self::Utc),
+            (16, Some(b'T'), Some(b'Z')) => {
+                TimeZone::UTC.to_timestamp(day.to_datetime(time()?)).ok().map(Self::Utc)
+            }
             _ => None,
         }
     }

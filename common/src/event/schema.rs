@@ -54,10 +54,7 @@ pub(super) const EVENT: &[Field] = &[
     optional("status", OneOf(&["confirmed", "tentative"])),
     optional("summary", Text(limits::SUMMARY_CHARS)),
     optional("transparency", OneOf(&["opaque", "transparent"])),
-    optional(
-        "visibility",
-        OneOf(&["default", "public", "private", "confidential"]),
-    ),
+    optional("visibility", OneOf(&["default", "public", "private", "confidential"])),
     optional("workingLocationProperties", Object(WORKING_LOCATION)),
     // What Google fills in.
     optional("created", Refused(GOOGLES)),
@@ -69,27 +66,15 @@ pub(super) const EVENT: &[Field] = &[
     optional("locked", Refused(GOOGLES)),
     optional("updated", Refused(GOOGLES)),
     optional("gadget", Refused(GOOGLES)),
-    optional(
-        "organizer",
-        Refused("the organizer is the owner of the calendar that the event goes into"),
-    ),
+    optional("organizer", Refused("the organizer is the owner of the calendar that the event goes into")),
     // What calrelay fills in, or what only exists once the event does.
     optional("id", Refused(OURS)),
     optional("iCalUID", Refused(OURS)),
-    optional(
-        "sequence",
-        Refused("Google counts the changes of an event; a new one has none"),
-    ),
+    optional("sequence", Refused("Google counts the changes of an event; a new one has none")),
     optional("originalStartTime", Refused(INSTANCE)),
     optional("recurringEventId", Refused(INSTANCE)),
-    optional(
-        "attendeesOmitted",
-        Refused("a new event has all the attendees that it is sent with"),
-    ),
-    optional(
-        "eventLabelId",
-        Refused("event labels are not supported; use colorId"),
-    ),
+    optional("attendeesOmitted", Refused("a new event has all the attendees that it is sent with")),
+    optional("eventLabelId", Refused("event labels are not supported; use colorId")),
 ];
 
 const GOOGLES: &str = "Google fills it in";
@@ -97,13 +82,7 @@ const OURS: &str = "calrelay chooses the event's id, so that no event is made tw
     the reply names it";
 const INSTANCE: &str = "it belongs to one occurrence of a recurring event, and this makes an event";
 
-const EVENT_TYPES: &[&str] = &[
-    "default",
-    "birthday",
-    "focusTime",
-    "outOfOffice",
-    "workingLocation",
-];
+const EVENT_TYPES: &[&str] = &["default", "birthday", "focusTime", "outOfOffice", "workingLocation"];
 
 const COLORS: &[&str] = &["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"];
 
@@ -134,10 +113,7 @@ const ATTENDEES: Shape = List {
         optional("displayName", Text(limits::SHORT_CHARS)),
         optional("optional", Bool),
         optional("resource", Bool),
-        optional(
-            "responseStatus",
-            OneOf(&["needsAction", "declined", "tentative", "accepted"]),
-        ),
+        optional("responseStatus", OneOf(&["needsAction", "declined", "tentative", "accepted"])),
         optional("asyncOperation", Refused(GOOGLES)),
         optional("id", Refused(GOOGLES)),
         optional("organizer", Refused(GOOGLES)),
@@ -146,11 +122,8 @@ const ATTENDEES: Shape = List {
     because: ", because Google does not pass on the answers of more; invite a group's address",
 };
 
-const RECURRENCE: Shape = List {
-    most: limits::RECURRENCE_LINES,
-    each: &Text(limits::RECURRENCE_LINE_CHARS),
-    because: "",
-};
+const RECURRENCE: Shape =
+    List { most: limits::RECURRENCE_LINES, each: &Text(limits::RECURRENCE_LINE_CHARS), because: "" };
 
 const REMINDERS: &[Field] = &[
     optional("useDefault", Bool),
@@ -167,21 +140,15 @@ const REMINDERS: &[Field] = &[
     ),
 ];
 
-const SOURCE: &[Field] = &[
-    required("url", Link),
-    optional("title", Text(limits::SHORT_CHARS)),
-];
+const SOURCE: &[Field] = &[required("url", Link), optional("title", Text(limits::SHORT_CHARS))];
 
 const EXTENDED_PROPERTIES: &[Field] = &[
     optional("private", Texts(properties::check_private)),
     optional("shared", Texts(properties::check_shared)),
 ];
 
-const DECLINE: &[&str] = &[
-    "declineNone",
-    "declineAllConflictingInvitations",
-    "declineOnlyNewConflictingInvitations",
-];
+const DECLINE: &[&str] =
+    &["declineNone", "declineAllConflictingInvitations", "declineOnlyNewConflictingInvitations"];
 
 const FOCUS_TIME: &[Field] = &[
     optional("autoDeclineMode", OneOf(DECLINE)),
@@ -189,21 +156,13 @@ const FOCUS_TIME: &[Field] = &[
     optional("declineMessage", Text(limits::REMARK_CHARS)),
 ];
 
-const OUT_OF_OFFICE: &[Field] = &[
-    optional("autoDeclineMode", OneOf(DECLINE)),
-    optional("declineMessage", Text(limits::REMARK_CHARS)),
-];
+const OUT_OF_OFFICE: &[Field] =
+    &[optional("autoDeclineMode", OneOf(DECLINE)), optional("declineMessage", Text(limits::REMARK_CHARS))];
 
 const WORKING_LOCATION: &[Field] = &[
-    required(
-        "type",
-        OneOf(&["homeOffice", "officeLocation", "customLocation"]),
-    ),
+    required("type", OneOf(&["homeOffice", "officeLocation", "customLocation"])),
     optional("homeOffice", Object(&[])),
-    optional(
-        "customLocation",
-        Object(&[optional("label", Text(limits::SHORT_CHARS))]),
-    ),
+    optional("customLocation", Object(&[optional("label", Text(limits::SHORT_CHARS))])),
     optional(
         "officeLocation",
         Object(&[
@@ -227,10 +186,7 @@ const CONFERENCE_DATA: &[Field] = &[
     optional(
         "conferenceSolution",
         Object(&[
-            required(
-                "key",
-                Object(&[required("type", Text(limits::SHORT_CHARS))]),
-            ),
+            required("key", Object(&[required("type", Text(limits::SHORT_CHARS))])),
             optional("iconUri", Link),
             optional("name", Text(limits::SHORT_CHARS)),
         ]),
@@ -239,21 +195,11 @@ const CONFERENCE_DATA: &[Field] = &[
         "createRequest",
         Object(&[
             optional("requestId", Text(limits::SHORT_CHARS)),
-            optional(
-                "conferenceSolutionKey",
-                Object(&[required("type", OneOf(&["hangoutsMeet"]))]),
-            ),
+            optional("conferenceSolutionKey", Object(&[required("type", OneOf(&["hangoutsMeet"]))])),
             optional("status", Refused(GOOGLES)),
         ]),
     ),
-    optional(
-        "entryPoints",
-        List {
-            most: limits::ENTRY_POINTS,
-            each: &Object(ENTRY_POINT),
-            because: "",
-        },
-    ),
+    optional("entryPoints", List { most: limits::ENTRY_POINTS, each: &Object(ENTRY_POINT), because: "" }),
     optional("notes", Text(limits::CONFERENCE_NOTES_CHARS)),
     optional(
         "parameters",
@@ -271,11 +217,7 @@ const ENTRY_POINT: &[Field] = &[
     optional("accessCode", Text(limits::CONFERENCE_CODE_CHARS)),
     optional(
         "entryPointFeatures",
-        List {
-            most: limits::ENTRY_POINTS,
-            each: &Text(limits::SHORT_CHARS),
-            because: "",
-        },
+        List { most: limits::ENTRY_POINTS, each: &Text(limits::SHORT_CHARS), because: "" },
     ),
     optional("label", Text(limits::CONFERENCE_LABEL_CHARS)),
     optional("meetingCode", Text(limits::CONFERENCE_CODE_CHARS)),
@@ -293,11 +235,7 @@ mod tests {
 
     #[test]
     fn no_name_means_two_things() {
-        let names: Vec<_> = [CONTROL, FLAT, EVENT]
-            .into_iter()
-            .flatten()
-            .map(|field| field.name)
-            .collect();
+        let names: Vec<_> = [CONTROL, FLAT, EVENT].into_iter().flatten().map(|field| field.name).collect();
         let distinct: BTreeSet<_> = names.iter().collect();
         assert_eq!(names.len(), distinct.len());
     }

@@ -26,11 +26,7 @@ pub(super) enum Shape {
     /// An `http` or `https` link.
     Link,
     /// At most so many of the same shape; `because` ends the sentence that refuses more.
-    List {
-        most: usize,
-        each: &'static Shape,
-        because: &'static str,
-    },
+    List { most: usize, each: &'static Shape, because: &'static str },
     /// An object with these fields.
     Object(&'static [Field]),
     /// An object with any names and texts as values, each checked by the function.
@@ -48,20 +44,12 @@ pub(super) struct Field {
 
 /// A field that may be left out.
 pub(super) const fn optional(name: &'static str, shape: Shape) -> Field {
-    Field {
-        name,
-        shape,
-        required: false,
-    }
+    Field { name, shape, required: false }
 }
 
 /// A field that must be there.
 pub(super) const fn required(name: &'static str, shape: Shape) -> Field {
-    Field {
-        name,
-        shape,
-        required: true,
-    }
+    Field { name, shape, required: true }
 }
 
 /// Checks an object against tables of fields, taken together.
@@ -95,14 +83,8 @@ pub(super) fn check_object(
     kept
 }
 
-fn unknown<'a>(
-    name: &str,
-    known: impl Iterator<Item = &'a str>,
-    place: &Path,
-    problems: &mut Problems,
-) {
-    let hint =
-        nearest(name, known).map_or_else(String::new, |known| format!("; did you mean `{known}`?"));
+fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str>, place: &Path, problems: &mut Problems) {
+    let hint = nearest(name, known).map_or_else(String::new, |known| format!("; did you mean `{known}`?"));
     let message = format!("there is no field `{}` here{hint}", quoted(name));
     problems.add(place, FieldCode::UnknownField, message);
 }
@@ -131,9 +113,8 @@ fn check(shape: &Shape, value: Value, at: &Path, problems: &mut Problems) -> Opt
             if is_email(&text) {
                 return Some(Value::String(text));
             }
-            let message = format!(
-                "{at} must be one e-mail address, such as ada@example.com, without a name beside it"
-            );
+            let message =
+                format!("{at} must be one e-mail address, such as ada@example.com, without a name beside it");
             problems.add(at, FieldCode::InvalidEmail, message);
             None
         }
@@ -149,11 +130,7 @@ fn check(shape: &Shape, value: Value, at: &Path, problems: &mut Problems) -> Opt
             problems.add(at, FieldCode::InvalidUrl, message);
             None
         }
-        Shape::List {
-            most,
-            each,
-            because,
-        } => list(value, *most, each, because, at, problems),
+        Shape::List { most, each, because } => list(value, *most, each, because, at, problems),
         Shape::Object(fields) => {
             let Value::Object(object) = value else {
                 return wrong_type("an object", &value, at, problems);
@@ -162,11 +139,7 @@ fn check(shape: &Shape, value: Value, at: &Path, problems: &mut Problems) -> Opt
         }
         Shape::Texts(each) => texts(value, *each, at, problems),
         Shape::Refused(why) => {
-            problems.add(
-                at,
-                FieldCode::NotAllowed,
-                format!("{at} cannot be set: {why}"),
-            );
+            problems.add(at, FieldCode::NotAllowed, format!("{at} cannot be set: {why}"));
             None
         }
     }
@@ -202,10 +175,7 @@ fn whole(value: Value, least: i64, most: i64, at: &Path, problems: &mut Problems
     if !value.is_i64() && !value.is_u64() {
         return wrong_type("a whole number", &value, at, problems);
     }
-    if value
-        .as_i64()
-        .is_some_and(|number| (least..=most).contains(&number))
-    {
+    if value.as_i64().is_some_and(|number| (least..=most).contains(&number)) {
         return Some(value);
     }
     let message = format!("{at} must be from {least} to {most}");
@@ -225,10 +195,7 @@ fn list(
         return wrong_type("a list", &value, at, problems);
     };
     if items.len() > most {
-        let message = format!(
-            "{at} has {} entries; at most {most} are allowed{because}",
-            items.len()
-        );
+        let message = format!("{at} has {} entries; at most {most} are allowed{because}", items.len());
         problems.add(at, FieldCode::TooMany, message);
         return None;
     }
@@ -292,20 +259,14 @@ mod tests {
         optional("link", Shape::Link),
         optional(
             "list",
-            Shape::List {
-                most: 2,
-                each: &Shape::Object(&[required("name", Shape::Text(5))]),
-                because: "",
-            },
+            Shape::List { most: 2, each: &Shape::Object(&[required("name", Shape::Text(5))]), because: "" },
         ),
         optional("texts", Shape::Texts(|_, _, _, _| {})),
         optional("refused", Shape::Refused("it is ours.")),
     ];
 
     fn found(body: Value) -> (Value, Vec<(String, FieldCode)>) {
-        let Value::Object(object) = body else {
-            panic!("an object")
-        };
+        let Value::Object(object) = body else { panic!("an object") };
         let mut problems = Problems::default();
         let kept = check_object(&[FIELDS], object, &Path::root(), &mut problems);
         (Value::Object(kept), problems.summary())
@@ -334,11 +295,7 @@ mod tests {
         for (body, field, code) in [
             (json!({"text": 1}), "text", FieldCode::WrongType),
             (json!({"text": "123456"}), "text", FieldCode::TooLong),
-            (
-                json!({"text": "\u{0}"}),
-                "text",
-                FieldCode::InvalidCharacter,
-            ),
+            (json!({"text": "\u{0}"}), "text", FieldCode::InvalidCharacter),
             (json!({"bool": "true"}), "bool", FieldCode::WrongType),
             (json!({"bool": 1}), "bool", FieldCode::WrongType),
             (json!({"whole": "1"}), "whole", FieldCode::WrongType),

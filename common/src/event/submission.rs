@@ -65,11 +65,9 @@ impl Submission {
         });
         let whole = match whole {
             Value::Object(whole) => canonical::sorted(whole),
-            Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::String(_)
-            | Value::Array(_) => unreachable!("an object was written above"),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                unreachable!("an object was written above")
+            }
         };
         serde_json::to_vec(&whole).expect("a map with text keys is JSON")
     }
@@ -86,11 +84,7 @@ impl Submission {
         let asked = event.remove("conference").and_then(|value| value.as_bool());
 
         invite_flat_attendee(&mut event, problems);
-        let repeats = if recurrence::lines(&event).is_some() {
-            Repeats::Yes
-        } else {
-            Repeats::Never
-        };
+        let repeats = if recurrence::lines(&event).is_some() { Repeats::Yes } else { Repeats::Never };
         let times = times::settle(&mut event, repeats, problems);
         if let Some(times) = &times {
             recurrence::check(&mut event, times, problems);
@@ -104,14 +98,10 @@ impl Submission {
             calendar: calendar?,
             event: EventDraft::new(event, &times?),
             conference,
-            send_updates: send_updates
-                .and_then(|word| SendUpdates::parse(&word))
-                .unwrap_or_default(),
+            send_updates: send_updates.and_then(|word| SendUpdates::parse(&word)).unwrap_or_default(),
             not_before,
             not_after,
-            priority: priority
-                .and_then(|word| Priority::parse(&word))
-                .unwrap_or_default(),
+            priority: priority.and_then(|word| Priority::parse(&word)).unwrap_or_default(),
         })
     }
 }
@@ -135,19 +125,14 @@ fn calendar(event: &mut Map<String, Value>, problems: &mut Problems) -> Option<C
 }
 
 /// When the event may be created: both ends optional, in that order.
-fn window(
-    event: &mut Map<String, Value>,
-    problems: &mut Problems,
-) -> (Option<Timestamp>, Option<Timestamp>) {
+fn window(event: &mut Map<String, Value>, problems: &mut Problems) -> (Option<Timestamp>, Option<Timestamp>) {
     let mut instant = |field: &str| {
         let value = event.remove(field)?;
-        let instant = Moment::parse(value.as_str().unwrap_or_default())
-            .ok()
-            .and_then(|moment| moment.fixed());
+        let instant =
+            Moment::parse(value.as_str().unwrap_or_default()).ok().and_then(|moment| moment.fixed());
         if instant.is_none() {
-            let message = format!(
-                "{field} must be a date and time with an offset, such as 2027-03-14T09:30:00Z"
-            );
+            let message =
+                format!("{field} must be a date and time with an offset, such as 2027-03-14T09:30:00Z");
             problems.add(field, FieldCode::InvalidDateTime, message);
         }
         instant
@@ -181,10 +166,7 @@ fn check_reminders(event: &Map<String, Value>, problems: &mut Problems) {
         return;
     };
     let default = reminders.get("useDefault") == Some(&Value::Bool(true));
-    let own = reminders
-        .get("overrides")
-        .and_then(Value::as_array)
-        .is_some_and(|own| !own.is_empty());
+    let own = reminders.get("overrides").and_then(Value::as_array).is_some_and(|own| !own.is_empty());
     if default && own {
         let message = "an event has the calendar's reminders or its own: \
             with overrides, useDefault is false";

@@ -6,17 +6,12 @@ use super::limits;
 
 /// The first character that a text must not hold: control characters but line breaks and tabs.
 pub(super) fn forbidden_character(text: &str) -> Option<char> {
-    text.chars()
-        .find(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+    text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
 }
 
 /// Whether `text` is one bare e-mail address: no name beside it, a domain with a dot.
 pub(super) fn is_email(text: &str) -> bool {
-    let bare = Options {
-        minimum_sub_domains: 2,
-        allow_domain_literal: false,
-        allow_display_text: false,
-    };
+    let bare = Options { minimum_sub_domains: 2, allow_domain_literal: false, allow_display_text: false };
     text.len() <= limits::EMAIL_BYTES
         && !text.contains(|c: char| c.is_control() || c.is_whitespace())
         && EmailAddress::parse_with_options(text, bare).is_ok()
@@ -26,8 +21,7 @@ pub(super) fn is_email(text: &str) -> bool {
 pub(super) fn is_link(text: &str) -> bool {
     let after = |scheme: &str| {
         let head = text.get(..scheme.len())?;
-        head.eq_ignore_ascii_case(scheme)
-            .then(|| &text[scheme.len()..])
+        head.eq_ignore_ascii_case(scheme).then(|| &text[scheme.len()..])
     };
     let Some(rest) = after("https://").or_else(|| after("http://")) else {
         return false;
@@ -45,14 +39,7 @@ mod tests {
 
     #[test]
     fn texts_hold_line_breaks_and_every_script_but_no_control_characters() {
-        for good in [
-            "",
-            "a\nb\r\n\tc",
-            "שלום \u{200f}",
-            "日本語",
-            "👩‍👩‍👧",
-            "\u{feff}",
-        ] {
+        for good in ["", "a\nb\r\n\tc", "שלום \u{200f}", "日本語", "👩‍👩‍👧", "\u{feff}"] {
             assert_eq!(forbidden_character(good), None, "{good:?}");
         }
         for bad in ["\0", "a\u{8}", "\u{1b}[31m", "\u{7f}", "\u{85}", "\u{b}"] {

@@ -14,11 +14,7 @@ use crate::field::FieldCode;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Times {
     /// From one instant to another; the day is the start's, on the wall.
-    Timed {
-        start: Timestamp,
-        day: Date,
-        end: Timestamp,
-    },
+    Timed { start: Timestamp, day: Date, end: Timestamp },
     /// From one day to another, which is no longer part of it.
     AllDay { start: Date, end: Date },
 }
@@ -57,8 +53,7 @@ pub(super) fn settle(
         named_zone(&text, &at, problems)
     });
     let flat = event.contains_key("startDateTime") || event.contains_key("endDateTime");
-    let mut side =
-        |google, other| Side::take(event, google, other, shared.as_ref(), flat, problems);
+    let mut side = |google, other| Side::take(event, google, other, shared.as_ref(), flat, problems);
     let start = side("start", "startDateTime");
     let end = side("end", "endDateTime");
     let (start, end) = (start?, end?);
@@ -96,23 +91,15 @@ impl Side {
         let in_flat = take_text(event, flat);
         match (in_google, in_flat) {
             (Some(_), Some(_)) => {
-                let message =
-                    format!("`{google}` and `{flat}` say the same thing; send one of them");
+                let message = format!("`{google}` and `{flat}` say the same thing; send one of them");
                 problems.add(flat, FieldCode::Conflict, message);
                 None
             }
-            (Some(Value::Object(object)), None) => {
-                Self::from_google(object, google, shared, problems)
-            }
+            (Some(Value::Object(object)), None) => Self::from_google(object, google, shared, problems),
             (None, Some(text)) => {
                 let when = moment(&text, &Path::root().key(flat), problems)?;
                 let zone_field = "timeZone";
-                Some(Self {
-                    field: flat,
-                    zone_field,
-                    when: When::Moment(when),
-                    zone: shared.cloned(),
-                })
+                Some(Self { field: flat, zone_field, when: When::Moment(when), zone: shared.cloned() })
             }
             (Some(_) | None, None) => {
                 if !problems.concern(google) && !problems.concern(flat) {
@@ -161,31 +148,14 @@ impl Side {
                 return None;
             }
         };
-        let zone_field = if field == "start" {
-            "start.timeZone"
-        } else {
-            "end.timeZone"
-        };
-        Some(Self {
-            field,
-            zone_field,
-            when,
-            zone,
-        })
+        let zone_field = if field == "start" { "start.timeZone" } else { "end.timeZone" };
+        Some(Self { field, zone_field, when, zone })
     }
 
     /// The instant of a moment, which needs an offset or a zone.
-    fn instant(
-        &self,
-        moment: &Moment,
-        repeats: Repeats,
-        problems: &mut Problems,
-    ) -> Option<Timestamp> {
+    fn instant(&self, moment: &Moment, repeats: Repeats, problems: &mut Problems) -> Option<Timestamp> {
         match (&self.zone, moment.offset, repeats) {
-            (None, None, _) => self.zone_missing(
-                "a time without an offset needs a time zone",
-                problems,
-            ),
+            (None, None, _) => self.zone_missing("a time without an offset needs a time zone", problems),
             (None, Some(_), Repeats::Yes) => self.zone_missing(
                 "a recurring event needs a time zone to repeat in, even where its times have offsets",
                 problems,
@@ -193,11 +163,7 @@ impl Side {
             (zone, _, _) => {
                 let utc = TimeZone::UTC;
                 let rules = zone.as_ref().map_or(&utc, |zone| &zone.rules);
-                Some(
-                    moment
-                        .instant(rules)
-                        .expect("a year until 2200 is within jiff's range"),
-                )
+                Some(moment.instant(rules).expect("a year until 2200 is within jiff's range"))
             }
         }
     }
@@ -238,10 +204,7 @@ fn compare(start: &Side, end: &Side, repeats: Repeats, problems: &mut Problems) 
     match (&start.when, &end.when) {
         (When::Day(first), When::Day(after)) => {
             if after > first {
-                return Some(Times::AllDay {
-                    start: *first,
-                    end: *after,
-                });
+                return Some(Times::AllDay { start: *first, end: *after });
             }
             let next = first.saturating_add(1.day());
             let message = format!(
@@ -253,10 +216,7 @@ fn compare(start: &Side, end: &Side, repeats: Repeats, problems: &mut Problems) 
             None
         }
         (When::Moment(from), When::Moment(to)) => {
-            let instants = (
-                start.instant(from, repeats, problems),
-                end.instant(to, repeats, problems),
-            );
+            let instants = (start.instant(from, repeats, problems), end.instant(to, repeats, problems));
             let (Some(first), Some(last)) = instants else {
                 return None;
             };
@@ -265,17 +225,11 @@ fn compare(start: &Side, end: &Side, repeats: Repeats, problems: &mut Problems) 
                 problems.add(end.field, FieldCode::TimeRangeEmpty, message);
                 return None;
             }
-            Some(Times::Timed {
-                start: first,
-                day: from.local.date(),
-                end: last,
-            })
+            Some(Times::Timed { start: first, day: from.local.date(), end: last })
         }
         (When::Day(_), When::Moment(_)) | (When::Moment(_), When::Day(_)) => {
-            let message = format!(
-                "{} and {} must both be a date, or both a date and time",
-                start.field, end.field
-            );
+            let message =
+                format!("{} and {} must both be a date, or both a date and time", start.field, end.field);
             problems.add(end.field, FieldCode::Conflict, message);
             None
         }
@@ -291,16 +245,12 @@ fn moment(text: &str, at: &Path, problems: &mut Problems) -> Option<Moment> {
 }
 
 fn named_zone(text: &str, at: &Path, problems: &mut Problems) -> Option<Zone> {
-    zone::find(text)
-        .map_err(|sentence| problems.add(at, FieldCode::InvalidTimeZone, sentence))
-        .ok()
+    zone::find(text).map_err(|sentence| problems.add(at, FieldCode::InvalidTimeZone, sentence)).ok()
 }
 
 fn take_text(object: &mut Map<String, Value>, name: &str) -> Option<String> {
     match object.remove(name)? {
         Value::String(text) => Some(text),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            None
-        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }

@@ -30,9 +30,7 @@ pub(super) fn find(text: &str) -> Result<Zone, String> {
     {
         return Ok(Zone { name, rules });
     }
-    let hint = if let Some((_, iana)) = WINDOWS
-        .iter()
-        .find(|(windows, _)| windows.eq_ignore_ascii_case(text))
+    let hint = if let Some((_, iana)) = WINDOWS.iter().find(|(windows, _)| windows.eq_ignore_ascii_case(text))
     {
         format!("; that is a Windows name: send `{iana}`")
     } else if text.to_ascii_lowercase().ends_with("standard time") {
@@ -42,19 +40,13 @@ pub(super) fn find(text: &str) -> Result<Zone, String> {
     } else {
         "; send a name such as `Europe/Berlin`, not an abbreviation or an offset".to_owned()
     };
-    Err(format!(
-        "`{}` is not a time zone of the IANA database{hint}",
-        quoted(text)
-    ))
+    Err(format!("`{}` is not a time zone of the IANA database{hint}", quoted(text)))
 }
 
 /// A place whose name is nearly this one; abbreviations are all too similar to each other.
 fn similar(text: &str) -> Option<String> {
-    let places: Vec<String> = ZONES
-        .available()
-        .map(|name| name.to_string())
-        .filter(|name| name.contains('/'))
-        .collect();
+    let places: Vec<String> =
+        ZONES.available().map(|name| name.to_string()).filter(|name| name.contains('/')).collect();
     nearest(text, places.iter().map(String::as_str)).map(str::to_owned)
 }
 
@@ -103,10 +95,7 @@ mod tests {
             ("UTC", "UTC"),
             ("Etc/UTC", "Etc/UTC"),
             ("Etc/GMT+5", "Etc/GMT+5"),
-            (
-                "America/Argentina/Buenos_Aires",
-                "America/Argentina/Buenos_Aires",
-            ),
+            ("America/Argentina/Buenos_Aires", "America/Argentina/Buenos_Aires"),
             ("Pacific/Kiritimati", "Pacific/Kiritimati"),
         ] {
             assert_eq!(find(given).map(|zone| zone.name).as_deref(), Ok(name));
