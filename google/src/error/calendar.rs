@@ -1,0 +1,154 @@
+//! Calendar's refusals, decided by Google's `reason` and never by the status alone.
+
+use std::time::SystemTime;
+
+use common::port::{CalendarError, ThrottledKey};
+use http::{HeaderMap, StatusCode, header};
+
+use super::layout::Complaint;
+use super::retry_after::retry_after;
+use crate::http::Broken;
+
+/// What an answer that is not a 2xx means.
+pub(crate) fn refusal(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    now: SystemTime,
+) -> CalendarError {
+    if status.is_server_error() {
+        // Whatever the reason: from these on the request may have been done.
+        return CalendarError::Unavailable {
+            status: status.as_u16(),
+            retry_after: retry_after(headers, now),
+        };
+    }
+    let complaint = Complaint::parse(body);
+    let known = complaint.as_ref().and_then(|complaint| {
+        complaint.reasons.iter().find_map(|reason| by_reason(reason, &complaint.message))
+    });
+    let meaning =
+        known.or_else(|| scope_is_missing(headers).then_some(Meaning::Is(CalendarError::ScopeMissing)));
+    match meaning {
+        Some(Meaning::Is(error)) => error,
+        Some(Meaning::TooFast(key)) => too_fast(key, complaint.as_ref(), headers, now),
+        Some(Meaning::Failing) => {
+            CalendarError::Unavailable { status: status.as_u16(), retry_after: retry_after(headers, now) }
+        }
+        None => match status {
+            StatusCode::TOO_MANY_REQUESTS => {
+                too_fast(ThrottledKey::Project, complaint.as_ref(), headers, now)
+            }
+            status => by_status(status, complaint, headers, now),
+        },
+    }
+}
+
+/// What a request without an answer means.
+pub(crate) fn broken(broken: Broken) -> CalendarError {
+    match broken {
+        Broken::NotSent(text) => CalendarError::NotSent(text),
+        Broken::NoAnswer(text) => CalendarError::NoAnswer(text),
+        Broken::TooLong => CalendarError::Unintelligible(broken.to_string()),
+    }
+}
+
+/// What a reason means, before what the headers add.
+enum Meaning {
+    Is(CalendarError),
+    TooFast(ThrottledKey),
+    Failing,
+}
+
+/// The reasons that ask for more than giving up: the names of Calendar's own layout, and after them
+/// those of `status` and `details` in the front's.
+fn by_reason(reason: &str, message: &str) -> Option<Meaning> {
+    let error = match reason {
+        "rateLimitExceeded" | "RATE_LIMIT_EXCEEDED" | "RESOURCE_EXHAUSTED" => {
+            return Some(Meaning::TooFast(pace_of(message)));
+        }
+        "userRateLimitExceeded" => return Some(Meaning::TooFast(ThrottledKey::User)),
+        "backendError"
+        | "badGateway"
+        | "gatewayTimeout"
+        | "internalError"
+        | "transientError"
+        | "serviceNotAvailable"
+        | "INTERNAL"
+        | "UNAVAILABLE"
+        | "DEADLINE_EXCEEDED" => {
+            return Some(Meaning::Failing);
+        }
+        "quotaExceeded" => CalendarError::UsageLimits,
+        "dailyLimitExceeded" => CalendarError::DailyLimit,
+        "authError" | "UNAUTHENTICATED" => CalendarError::TokenRefused,
+        "insufficientPermissions" | "ACCESS_TOKEN_SCOPE_INSUFFICIENT" => CalendarError::ScopeMissing,
+        "notACalendarUser" => CalendarError::NotACalendarUser,
+        "accessNotConfigured" | "SERVICE_DISABLED" => CalendarError::ApiDisabled,
+        "notFound" | "NOT_FOUND" => CalendarError::NotFound,
+        "duplicate" | "ALREADY_EXISTS" => CalendarError::Duplicate,
+        "conflict" | "conditionNotMet" | "ABORTED" => CalendarError::Conflict,
+        "deleted" => CalendarError::Deleted,
+        _ => return None,
+    };
+    Some(Meaning::Is(error))
+}
+
+/// Both limits come under one reason: only the words tell them apart, as in "… and limit 'Queries
+/// per minute per user' of service …".
+fn pace_of(message: &str) -> ThrottledKey {
+    if message.to_ascii_lowercase().contains("per user") { ThrottledKey::User } else { ThrottledKey::Project }
+}
+
+fn too_fast(
+    key: ThrottledKey,
+    complaint: Option<&Complaint>,
+    headers: &HeaderMap,
+    now: SystemTime,
+) -> CalendarError {
+    CalendarError::Throttled {
+        key,
+        retry_after: retry_after(headers, now),
+        reason: complaint.map_or("", Complaint::reason).to_owned(),
+    }
+}
+
+/// When no reason decides: either none was given, or one that only says that it is for good.
+fn by_status(
+    status: StatusCode,
+    complaint: Option<Complaint>,
+    headers: &HeaderMap,
+    now: SystemTime,
+) -> CalendarError {
+    match (status, complaint) {
+        (StatusCode::UNAUTHORIZED, _) => CalendarError::TokenRefused,
+        (StatusCode::REQUEST_TIMEOUT, _) => {
+            CalendarError::Unavailable { status: status.as_u16(), retry_after: retry_after(headers, now) }
+        }
+        (StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED, _) => CalendarError::Conflict,
+        (StatusCode::GONE, None) => CalendarError::Deleted,
+        (StatusCode::NOT_FOUND, Some(complaint)) if complaint.reasons.is_empty() => CalendarError::NotFound,
+        (status, Some(complaint)) if status.is_client_error() => CalendarError::Refused {
+            status: status.as_u16(),
+            reason: complaint.reason().to_owned(),
+            message: complaint.message,
+        },
+        // Not Google's words: a redirect, or a page from something in between. Even a 404 of that
+        // kind says nothing about the event.
+        (status, _) => {
+            CalendarError::Unintelligible(format!("status {} in no layout of Google's", status.as_u16()))
+        }
+    }
+}
+
+/// `WWW-Authenticate: Bearer …, error="insufficient_scope", …`
+fn scope_is_missing(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::WWW_AUTHENTICATE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| value.contains("insufficient_scope"))
+}
+
+#[cfg(test)]
+mod tests;
