@@ -15,6 +15,7 @@ pub mod message;
 pub mod owner;
 pub mod payload;
 pub mod port;
+pub mod quotas;
 pub mod seal;
 pub mod secrets;
 pub mod time;

@@ -1,1 +1,72 @@
-//! Nothing yet.
+//! calrelay's worker: takes a job from the queue, calls Google, records what came of it.
+//!
+//! One delivery is one [`attempt`]: [`plan`] decides what is to be done, [`gateway`] does the
+//! talking, [`retry`] decides what a failure means. Everything that decides is a pure function.
+
+mod attempt;
+mod breaker;
+mod conference;
+mod gateway;
+mod housekeeping;
+mod mark;
+mod metrics;
+mod plan;
+mod quota;
+mod resume;
+mod retry;
+mod token;
+mod trouble;
+mod worker;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::accounts::Accounts;
+use common::port::{Calendar, Clock, JobQueue, JobStore, Throttle, TokenCache, TokenEndpoint, Vault};
+use common::quotas::Quotas;
+
+pub use metrics::describe as describe_metrics;
+pub use resume::resume;
+pub use worker::{Stop, Worker};
+
+/// What a worker works with.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "each field is the port of that name")]
+pub struct Ports {
+    pub queue: Arc<dyn JobQueue>,
+    pub store: Arc<dyn JobStore>,
+    pub vault: Arc<dyn Vault>,
+    pub accounts: Arc<Accounts>,
+    pub tokens: Arc<dyn TokenCache>,
+    pub throttle: Arc<dyn Throttle>,
+    pub calendar: Arc<dyn Calendar>,
+    pub endpoint: Arc<dyn TokenEndpoint>,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What an operator may set.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Jobs at a time.
+    pub concurrency: usize,
+    /// How long running jobs may still take once the worker is told to stop.
+    pub drain: Duration,
+    /// Failed attempts after which a job fails.
+    pub max_attempts: u32,
+    /// Google's limits.
+    pub quotas: Quotas,
+    /// How long finished jobs are remembered.
+    pub retention: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            concurrency: 256,
+            drain: Duration::from_secs(25),
+            max_attempts: 12,
+            quotas: Quotas::default(),
+            retention: common::time::days(7),
+        }
+    }
+}

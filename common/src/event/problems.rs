@@ -60,14 +60,9 @@ pub(super) struct Problems(Vec<FieldError>);
 impl Problems {
     /// Notes one more; past the limit nobody would read it.
     pub(super) fn add(&mut self, field: impl fmt::Display, code: FieldCode, message: impl Into<String>) {
-        if !self.is_full() {
+        if self.0.len() < limits::PROBLEMS {
             self.0.push(FieldError { field: field.to_string(), code, message: message.into() });
         }
-    }
-
-    /// Whether enough has been found.
-    pub(super) fn is_full(&self) -> bool {
-        self.0.len() >= limits::PROBLEMS
     }
 
     /// Whether `field`, or anything inside it, has been complained about already.

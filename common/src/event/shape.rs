@@ -21,8 +21,6 @@ pub(super) enum Shape {
     Whole(i64, i64),
     /// One of these words.
     OneOf(&'static [&'static str]),
-    /// One of these words; some others exist, and the sentence says why they are refused.
-    OneOfBut(&'static [&'static str], &'static [(&'static str, &'static str)]),
     /// An e-mail address.
     Email,
     /// An `http` or `https` link.
@@ -72,8 +70,7 @@ pub(super) fn check_object(
     for (name, value) in object {
         let place = at.key(&name);
         let Some(field) = fields().find(|field| field.name == name) else {
-            let writable = fields().filter(|field| !matches!(field.shape, Shape::Refused(_)));
-            unknown(&name, writable.map(|field| field.name), &place, problems);
+            unknown(&name, fields().map(|field| field.name), &place, problems);
             continue;
         };
         if value.is_null() {
@@ -102,8 +99,15 @@ fn check(shape: &Shape, value: Value, at: &Path, problems: &mut Problems) -> Opt
         Shape::Bool if value.is_boolean() => Some(value),
         Shape::Bool => wrong_type("true or false", &value, at, problems),
         Shape::Whole(least, most) => whole(value, *least, *most, at, problems),
-        Shape::OneOf(words) => choice(value, words, &[], at, problems),
-        Shape::OneOfBut(words, but) => choice(value, words, but, at, problems),
+        Shape::OneOf(words) => {
+            let text = text(value, at, problems)?;
+            if words.contains(&text.as_str()) {
+                return Some(Value::String(text));
+            }
+            let message = format!("{at} must be one of: {}", words.join(", "));
+            problems.add(at, FieldCode::InvalidChoice, message);
+            None
+        }
         Shape::Email => {
             let text = text(value, at, problems)?;
             if is_email(&text) {
@@ -165,28 +169,6 @@ fn is_text(text: &str, most: usize, at: &Path, problems: &mut Problems) -> bool 
         return false;
     }
     true
-}
-
-fn choice(
-    value: Value,
-    words: &[&str],
-    but: &[(&str, &str)],
-    at: &Path,
-    problems: &mut Problems,
-) -> Option<Value> {
-    let text = text(value, at, problems)?;
-    if words.contains(&text.as_str()) {
-        return Some(Value::String(text));
-    }
-    let words = words.join(", ");
-    match but.iter().find(|(word, _)| *word == text) {
-        Some((_, why)) => {
-            let message = format!("{at} cannot be `{text}`: {why}; it may be: {words}");
-            problems.add(at, FieldCode::NotAllowed, message);
-        }
-        None => problems.add(at, FieldCode::InvalidChoice, format!("{at} must be one of: {words}")),
-    }
-    None
 }
 
 fn whole(value: Value, least: i64, most: i64, at: &Path, problems: &mut Problems) -> Option<Value> {
@@ -273,7 +255,6 @@ mod tests {
         optional("bool", Shape::Bool),
         optional("whole", Shape::Whole(0, 9)),
         optional("word", Shape::OneOf(&["one", "two"])),
-        optional("but", Shape::OneOfBut(&["one"], &[("two", "it is not")])),
         optional("email", Shape::Email),
         optional("link", Shape::Link),
         optional(
@@ -324,8 +305,6 @@ mod tests {
             (json!({"whole": u64::MAX}), "whole", FieldCode::OutOfRange),
             (json!({"word": "One"}), "word", FieldCode::InvalidChoice),
             (json!({"word": []}), "word", FieldCode::WrongType),
-            (json!({"but": "two"}), "but", FieldCode::NotAllowed),
-            (json!({"but": "three"}), "but", FieldCode::InvalidChoice),
             (json!({"email": "a"}), "email", FieldCode::InvalidEmail),
             (json!({"link": "a"}), "link", FieldCode::InvalidUrl),
             (json!({"list": {}}), "list", FieldCode::WrongType),

@@ -173,6 +173,3 @@ fn check_reminders(event: &Map<String, Value>, problems: &mut Problems) {
         problems.add("reminders.overrides", FieldCode::Conflict, message);
     }
 }
-
-#[cfg(test)]
-mod tests;

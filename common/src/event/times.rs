@@ -254,6 +254,3 @@ fn take_text(object: &mut Map<String, Value>, name: &str) -> Option<String> {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }
-
-#[cfg(test)]
-mod tests;

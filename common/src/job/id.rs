@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(JobId::parse(id.as_str()), Ok(id));
     }
 
-    const GOLDEN: &str = "golden";
+    const GOLDEN: &str = "0mkbjdms6pa5a1hqhtr8nka50p";
 
     #[test]
     fn moving_a_letter_between_parts_changes_the_id() {

@@ -97,11 +97,13 @@ pub enum FailureKind {
     Poison,
     /// What was to be written cannot be read any more.
     Unreadable,
+    /// It was cancelled, but Google could not be asked whether the event exists.
+    CancellationUnconfirmed,
 }
 
 impl FailureKind {
     /// Every kind, for tables and metrics.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Refused,
         Self::CalendarNotFound,
         Self::IdempotencyKeyReused,
@@ -110,6 +112,7 @@ impl FailureKind {
         Self::Expired,
         Self::Poison,
         Self::Unreadable,
+        Self::CancellationUnconfirmed,
     ];
 
     /// The name in JSON and in the problem's `type`.
@@ -124,6 +127,7 @@ impl FailureKind {
             Self::Expired => "expired",
             Self::Poison => "poison",
             Self::Unreadable => "unreadable",
+            Self::CancellationUnconfirmed => "cancellation-unconfirmed",
         }
     }
 
@@ -139,6 +143,9 @@ impl FailureKind {
             Self::Expired => "The job could not be done before its notAfter.",
             Self::Poison => "Workers stopped while running this job, again and again.",
             Self::Unreadable => "What was to be written can no longer be read.",
+            Self::CancellationUnconfirmed => {
+                "The job was cancelled, but Google could not be asked whether the event exists."
+            }
         }
     }
 
@@ -146,7 +153,11 @@ impl FailureKind {
     #[must_use]
     pub fn retryable(self) -> bool {
         match self {
-            Self::AttemptsExhausted | Self::Expired | Self::Poison | Self::CalendarNotFound => true,
+            Self::AttemptsExhausted
+            | Self::Expired
+            | Self::Poison
+            | Self::CalendarNotFound
+            | Self::CancellationUnconfirmed => true,
             Self::Refused | Self::IdempotencyKeyReused | Self::DeletedByUser | Self::Unreadable => false,
         }
     }

@@ -249,3 +249,6 @@ impl Job {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,224 @@
+//! Every state against every step.
+
+use super::*;
+use crate::account::AccountId;
+use crate::fingerprint::HashKey;
+use crate::job::{FailureKind, JobId, StateName, WorkerId};
+use crate::owner::Owner;
+use crate::seal::Key;
+use crate::time::{after, minutes};
+
+fn now() -> Timestamp {
+    "2027-01-01T00:00:00Z".parse().expect("an instant")
+}
+
+fn claim(worker: &WorkerId, until: Timestamp) -> Claim {
+    Claim { worker: worker.clone(), until }
+}
+
+fn result() -> Sealed<EventResult> {
+    let plain = EventResult {
+        event_id: "e".to_owned(),
+        event_link: "l".to_owned(),
+        conference: crate::job::Conference::NotAsked,
+        calendar_id: "primary".to_owned(),
+    };
+    Key::random().seal("job", &plain)
+}
+
+fn failure(effect: Effect) -> Failure {
+    Failure { kind: FailureKind::Refused, google_status: None, google_reason: None, effect, detail: None }
+}
+
+fn job(state: JobState) -> Job {
+    Job {
+        id: JobId::random(),
+        owner: Owner::local(),
+        account: AccountId::default_account(),
+        state,
+        tally: Tally { attempts: 1, deferrals: 2, crashes: 0 },
+        effect: Effect::None,
+        hop: 5,
+        submitted_at: now(),
+        updated_at: now(),
+        finished_at: None,
+        not_before: None,
+        not_after: after(now(), minutes(60)),
+        cancel_requested: false,
+        fingerprint: HashKey::new(Key::random()).fingerprint(b"body"),
+        payload: None,
+    }
+}
+
+struct Case {
+    mine: Claim,
+    states: Vec<JobState>,
+}
+
+/// Every state; the running one is held by `mine`, for another minute.
+fn cases() -> Case {
+    let mine = claim(&WorkerId::random(), after(now(), minutes(1)));
+    let states = vec![
+        JobState::Accepting { since: now() },
+        JobState::Queued,
+        JobState::Running(mine.clone()),
+        JobState::Waiting { why: WaitReason::Retry, until: now() },
+        JobState::Blocked { why: BlockReason::Reauthorization, until: None },
+        JobState::Succeeded { result: result() },
+        JobState::Failed(failure(Effect::None)),
+        JobState::Cancelled,
+    ];
+    Case { mine, states }
+}
+
+/// The name of the state after the step, or of the refusal.
+fn outcome(state: &JobState, step: &Step) -> &'static str {
+    match job(state.clone()).take(step, now()) {
+        Ok(job) => job.state.name().as_str(),
+        Err(Refusal::Finished(_)) => "-finished",
+        Err(Refusal::ClaimedUntil(_)) => "-claimed",
+        Err(Refusal::StaleHop) => "-stale",
+        Err(Refusal::NotYours) => "-not yours",
+        Err(Refusal::CancelRequested) => "-cancel requested",
+        Err(Refusal::OutOfPlace) => "-out of place",
+        Err(Refusal::Unknown) => "-unknown",
+    }
+}
+
+#[test]
+fn every_step_from_every_state_does_what_the_table_says() {
+    let Case { mine, states } = cases();
+    let start = Step::Start {
+        claim: claim(&WorkerId::random(), after(now(), minutes(2))),
+        hop: 5,
+        tally: Tally::default(),
+        effect: Effect::None,
+    };
+    let postpone = |pause| Step::Postpone {
+        claim: mine.clone(),
+        pause,
+        tally: Tally::default(),
+        effect: Effect::None,
+        hop: 6,
+    };
+    let waiting = Pause::Waiting { why: WaitReason::Quota, until: now() };
+    let blocked = Pause::Blocked { why: BlockReason::Paused, until: None };
+    let over = "-finished";
+    let out = "-out of place";
+    let not = "-not yours";
+    #[rustfmt::skip]
+    let table: Vec<(Step, [&str; 8])> = vec![
+        //                                    accepting    queued       running      waiting      blocked      succeeded    failed    cancelled
+        (Step::Enqueued,                     ["queued",    out,         out,         out,         out,         out,         out,      out]),
+        (start,                              ["running",   "running",   "-claimed",  "running",   "running",   over,        over,     over]),
+        (Step::BeginWrite(mine.clone()),     [not,         not,         "running",   not,         not,         over,        over,     over]),
+        (postpone(Pause::Queued),            [not,         not,         "queued",    not,         not,         over,        over,     over]),
+        (postpone(waiting),                  [not,         not,         "waiting",   not,         not,         over,        over,     over]),
+        (postpone(blocked),                  [not,         not,         "blocked",   not,         not,         over,        over,     over]),
+        (Step::Succeed(result()),            ["succeeded", "succeeded", "succeeded", "succeeded", "succeeded", over,        over,     over]),
+        (Step::Fail(mine.clone(), failure(Effect::None)),
+                                             [not,         not,         "failed",    not,         not,         over,        over,     over]),
+        (Step::ConfirmCancelled(mine.clone()),
+                                             [not,         not,         "cancelled", not,         not,         over,        over,     over]),
+        (Step::Cancel,                       ["cancelled", "cancelled", "cancelled", "cancelled", "cancelled", over,        over,     over]),
+        (Step::Unblock { hop: 6 },           [out,         out,         out,         out,         "queued",    out,         out,      out]),
+        (Step::Replay { hop: 6, not_after: now() },
+                                             [out,         out,         out,         out,         out,         out,         "queued", "queued"]),
+        (Step::Amend(result()),              [out,         out,         out,         out,         out,         "succeeded", out,      out]),
+        (Step::Recover,                      [out,         out,         "queued",    out,         out,         out,         out,      out]),
+    ];
+    for (step, expected) in &table {
+        for (state, expected) in states.iter().zip(expected) {
+            assert_eq!(outcome(state, step), *expected, "{step:?} from {state:?}");
+        }
+    }
+}
+
+#[test]
+fn a_claim_ends_at_its_own_deadline_and_costs_a_crash() {
+    let dead = claim(&WorkerId::random(), now());
+    let running = job(JobState::Running(dead));
+    let fresh = claim(&WorkerId::random(), after(now(), minutes(1)));
+    let step = Step::Start { claim: fresh.clone(), hop: 5, tally: Tally::default(), effect: Effect::None };
+    let taken = running.take(&step, now()).expect("the claim is over");
+    assert_eq!(taken.state, JobState::Running(fresh));
+    assert_eq!((taken.tally.crashes, taken.effect), (1, Effect::Unknown));
+    assert!(matches!(
+        running.take(&step, now() - jiff::SignedDuration::from_secs(1)),
+        Err(Refusal::ClaimedUntil(_))
+    ));
+}
+
+#[test]
+fn recovery_costs_a_crash_and_leaves_the_effect_unknown() {
+    let Case { mine, .. } = cases();
+    let recovered = job(JobState::Running(mine)).take(&Step::Recover, now()).expect("it was running");
+    assert_eq!((recovered.tally.crashes, recovered.effect), (1, Effect::Unknown));
+}
+
+#[test]
+fn an_older_copy_dies_out() {
+    let step = |hop| Step::Start {
+        claim: claim(&WorkerId::random(), now()),
+        hop,
+        tally: Tally::default(),
+        effect: Effect::None,
+    };
+    let queued = job(JobState::Queued);
+    assert_eq!(queued.take(&step(4), now()), Err(Refusal::StaleHop));
+    assert_eq!(queued.take(&step(9), now()).expect("a newer copy").hop, 9);
+}
+
+#[test]
+fn whichever_of_message_and_record_knows_more_is_believed() {
+    let queued = job(JobState::Queued);
+    let tally = Tally { attempts: 7, deferrals: 0, crashes: 0 };
+    let step =
+        Step::Start { claim: claim(&WorkerId::random(), now()), hop: 5, tally, effect: Effect::Unknown };
+    let taken = queued.take(&step, now()).expect("it was queued");
+    assert_eq!(taken.tally, Tally { attempts: 7, deferrals: 2, crashes: 0 });
+    assert_eq!(taken.effect, Effect::Unknown);
+}
+
+#[test]
+fn a_write_makes_the_effect_unknown_until_somebody_knows() {
+    let Case { mine, .. } = cases();
+    let running = job(JobState::Running(mine.clone()));
+    let writing = running.take(&Step::BeginWrite(mine.clone()), now()).expect("it is ours");
+    assert_eq!(writing.effect, Effect::Unknown);
+    let done = writing.take(&Step::Succeed(result()), now()).expect("it is open");
+    assert_eq!((done.effect, done.finished_at), (Effect::Done, Some(now())));
+    let stolen = claim(&WorkerId::random(), mine.until);
+    assert_eq!(running.take(&Step::BeginWrite(stolen), now()), Err(Refusal::NotYours));
+}
+
+#[test]
+fn a_cancellation_waits_for_a_write_whose_outcome_is_unknown() {
+    let Case { mine, .. } = cases();
+    let mut running = job(JobState::Running(mine.clone()));
+    running.effect = Effect::Unknown;
+    let asked = running.take(&Step::Cancel, now()).expect("it is open");
+    assert_eq!(asked.state.name(), StateName::Running);
+    assert!(asked.cancel_requested);
+    assert_eq!(asked.take(&Step::BeginWrite(mine.clone()), now()), Err(Refusal::CancelRequested));
+    assert_eq!(asked.take(&Step::Succeed(result()), now()), Err(Refusal::CancelRequested));
+    let confirmed = asked.take(&Step::ConfirmCancelled(mine), now()).expect("it is ours");
+    assert_eq!(confirmed.state, JobState::Cancelled);
+}
+
+#[test]
+fn a_cancelled_job_may_not_begin_to_write() {
+    let Case { mine, .. } = cases();
+    let cancelled =
+        job(JobState::Running(mine.clone())).take(&Step::Cancel, now()).expect("nothing was written");
+    assert!(matches!(cancelled.take(&Step::BeginWrite(mine), now()), Err(Refusal::Finished(_))));
+}
+
+#[test]
+fn a_replay_starts_counting_again() {
+    let failed = job(JobState::Failed(failure(Effect::Unknown)));
+    let later = after(now(), minutes(5));
+    let reopened = failed.take(&Step::Replay { hop: 9, not_after: later }, now()).expect("it failed");
+    assert_eq!(reopened.tally, Tally::default());
+    assert_eq!((reopened.hop, reopened.not_after, reopened.finished_at), (9, later, None));
+}

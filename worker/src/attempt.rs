@@ -1,0 +1,270 @@
+//! One delivery, from the queue to its end: claim the job, do what the plan says, record what came of it.
+//!
+//! The order is always: call Google, publish what must come back, record, and only then let the
+//! delivery go. A crash between any two of these is safe: the delivery comes again, finds how far
+//! the record came, and where a write may have happened it asks Google before it writes.
+
+mod create;
+mod judge;
+mod record;
+mod settle;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::account::Account;
+use common::job::{
+    BlockReason, Claim, Effect, EventResult, FailureKind, Job, Refusal, Step, WaitReason, WorkerId,
+};
+use common::message::{Message, Work};
+use common::payload::Payload;
+use common::port::{Change, Delivery, Lane, StoreError};
+use common::seal::Key;
+use common::time::{after, until};
+use futures_util::FutureExt as _;
+use jiff::Timestamp;
+use tokio::sync::RwLock;
+use tokio_util::sync::CancellationToken;
+
+use crate::gateway::Gateway;
+use crate::mark::Mark;
+use crate::plan::{Ending, Plan, SUSPECT, plan};
+use crate::trouble::Trouble;
+use crate::{Ports, Settings, metrics};
+use record::Recorded;
+
+pub(crate) use create::event_result;
+
+/// A claim is good for so long.
+const CLAIM: Duration = Duration::from_secs(60);
+/// The calls of an attempt take no longer, which leaves time to record before the claim ends.
+const CALLS: Duration = Duration::from_secs(50);
+/// A delivery whose job another attempt may still be at is looked at again after so long.
+const PARKED: Duration = Duration::from_secs(30);
+/// A moment before a delivery is handed back because our own storage failed.
+const STORAGE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Runs deliveries.
+pub(crate) struct Attempts {
+    ports: Ports,
+    settings: Settings,
+    pub(crate) gateway: Gateway,
+    worker: WorkerId,
+    /// Shared by ordinary jobs; held alone by one that has killed workers before.
+    company: RwLock<()>,
+    /// Cancelled when running attempts must end at once.
+    abandon: CancellationToken,
+}
+
+/// What to tell the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Dealt with: forget it.
+    Done,
+    /// Unworked: deliver it again.
+    PutBack,
+}
+
+/// How an attempt concluded.
+#[derive(Debug)]
+enum Conclusion {
+    /// The event is in the calendar.
+    Succeeded(EventResult),
+    /// The job cannot be done.
+    Failed { kind: FailureKind, effect: Effect },
+    /// The job was taken back and has left no event.
+    Cancelled,
+    /// Not yet.
+    Wait { why: WaitReason, until: Timestamp },
+    /// Not until something changes.
+    Block { why: BlockReason, until: Option<Timestamp> },
+}
+
+/// A job that this worker holds, with everything that is known about it.
+struct Held<'a> {
+    message: &'a Message,
+    job: Job,
+    mark: Mark,
+}
+
+/// Whose calendar, what to write, and the key that seals both.
+struct Writing {
+    account: Arc<Account>,
+    key: Key,
+    payload: Payload,
+}
+
+impl Attempts {
+    pub(crate) fn new(
+        ports: Ports,
+        settings: Settings,
+        stopping: CancellationToken,
+        abandon: CancellationToken,
+    ) -> Self {
+        let gateway = Gateway::new(ports.clone(), settings.quotas, stopping);
+        Self { ports, settings, gateway, worker: WorkerId::random(), company: RwLock::default(), abandon }
+    }
+
+    pub(crate) fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    /// Deals with one delivery, whatever happens.
+    pub(crate) async fn handle(&self, delivery: Delivery) {
+        let tag = delivery.tag;
+        let verdict = match &delivery.message {
+            Err(unreadable) => {
+                tracing::error!("Kept a message that this build cannot read as a dead letter: {unreadable}");
+                if let Err(error) = self.ports.queue.bury(tag).await {
+                    tracing::warn!("A dead letter could not be kept, it will come again: {error}");
+                }
+                return;
+            }
+            Ok(message) => match message.work {
+                Work::Create => self.deal_with(message).await,
+                Work::Conference { looks } => self.look_at_conference(message, looks).await,
+            },
+        };
+        let told = match verdict {
+            Verdict::Done => self.ports.queue.done(tag).await,
+            Verdict::PutBack => self.ports.queue.put_back(tag).await,
+        };
+        if let Err(error) = told {
+            tracing::warn!("The queue was not told of a delivery's end, it may come again: {error}");
+        }
+    }
+
+    /// A message that carries an outcome only has to be recorded.
+    async fn deal_with(&self, message: &Message) -> Verdict {
+        match &message.outcome {
+            None => self.take(message).await,
+            Some(result) => match self.record_success(message, result.clone()).await {
+                Recorded::Ended(verdict) => verdict,
+                Recorded::TakenBack => self.take(&Message { outcome: None, ..message.clone() }).await,
+            },
+        }
+    }
+
+    /// Claims the job and runs the attempt, alone if the job has killed workers before.
+    async fn take(&self, message: &Message) -> Verdict {
+        let in_company = self.company.read().await;
+        let held = match self.claim(message).await {
+            Ok(held) => held,
+            Err(verdict) => return verdict,
+        };
+        if held.job.tally.crashes < SUSPECT {
+            return self.run(held).await;
+        }
+        self.release(&held).await;
+        drop(in_company);
+        let _alone = self.company.write().await;
+        match self.claim(message).await {
+            Ok(held) => self.run(held).await,
+            Err(verdict) => verdict,
+        }
+    }
+
+    async fn claim<'a>(&self, message: &'a Message) -> Result<Held<'a>, Verdict> {
+        match self.start(message).await {
+            Ok((job, claim)) => {
+                if job.tally.attempts + job.tally.deferrals == 0 {
+                    metrics::queue_wait(until(job.submitted_at, job.updated_at).as_secs_f64());
+                }
+                let mark = Mark::new(
+                    Arc::clone(&self.ports.store),
+                    Arc::clone(&self.ports.clock),
+                    job.id.clone(),
+                    claim,
+                );
+                Ok(Held { message, job, mark })
+            }
+            Err(Trouble::Lost(Refusal::ClaimedUntil(_))) => {
+                // The same hop: should the running attempt publish, this copy dies out.
+                match self.ports.queue.publish(message, Lane::Due, PARKED).await {
+                    Ok(()) => Err(Verdict::Done),
+                    Err(error) => Err(self.queue_failed(&error).await),
+                }
+            }
+            Err(Trouble::Store(error)) => Err(self.store_failed(&error).await),
+            Err(_) => Err(Verdict::Done),
+        }
+    }
+
+    async fn start(&self, message: &Message) -> Result<(Job, Claim), Trouble> {
+        let store = &self.ports.store;
+        for _ in 0..2 {
+            let now = self.ports.clock.now();
+            let claim = Claim { worker: self.worker.clone(), until: after(now, CLAIM) };
+            let step = Step::Start {
+                claim: claim.clone(),
+                hop: message.hop,
+                tally: message.tally,
+                effect: message.effect,
+            };
+            match store.take(&message.job, &step, now).await.map_err(Trouble::Store)? {
+                Change::Taken(job) => return Ok((*job, claim)),
+                Change::Refused(Refusal::Unknown) => {
+                    store.restore(&message.rebuild(now)).await.map_err(Trouble::Store)?;
+                }
+                Change::Refused(refusal) => return Err(Trouble::Lost(refusal)),
+            }
+        }
+        Err(Trouble::Store(StoreError("a restored record vanished again".to_owned())))
+    }
+
+    async fn run(&self, held: Held<'_>) -> Verdict {
+        let attempt = AssertUnwindSafe(self.attempt(&held)).catch_unwind();
+        // All three are cancel safe for us: whichever ends first, the mark tells how far a write came.
+        let result = tokio::select! {
+            ended = attempt => ended.unwrap_or(Err(Trouble::Panicked)),
+            () = self.ports.clock.sleep(CALLS) => Err(Trouble::Deadline),
+            () = self.abandon.cancelled() => Err(Trouble::Stopping),
+        };
+        match result {
+            Ok(conclusion) => self.conclude(&held, conclusion).await,
+            Err(trouble) => self.judge(&held, &trouble).await,
+        }
+    }
+
+    async fn attempt(&self, held: &Held<'_>) -> Result<Conclusion, Trouble> {
+        let writing = self.open(&held.job).await?;
+        let account = writing.as_ref().map(|writing| writing.account.as_ref());
+        let guests = writing.as_ref().map_or(0, |writing| writing.payload.event.guests());
+        match plan(&held.job, account, guests, self.settings.max_attempts, self.ports.clock.now()) {
+            Plan::Create => match writing {
+                Some(writing) => self.create(held, &writing).await,
+                None => Err(Trouble::Disconnected),
+            },
+            Plan::Settle(ending) => self.settle(held, writing.as_ref(), ending).await,
+            Plan::Wait { why, until } => Ok(Conclusion::Wait { why, until }),
+            Plan::Block { why, until } => Ok(Conclusion::Block { why, until }),
+        }
+    }
+
+    /// The account and the payload; `None` when the account is gone.
+    async fn open(&self, job: &Job) -> Result<Option<Writing>, Trouble> {
+        let account = self.ports.accounts.get(&job.account).await.map_err(Trouble::Vault)?;
+        let (Some(account), Some(sealed)) = (account, &job.payload) else {
+            return Ok(None);
+        };
+        let key = account.seal_key(self.ports.accounts.ring()).map_err(Trouble::Sealed)?;
+        let payload = key.open(job.id.as_str(), sealed).map_err(Trouble::Sealed)?;
+        Ok(Some(Writing { account, key, payload }))
+    }
+}
+
+impl Held<'_> {
+    /// What is known of the write by now.
+    fn effect(&self) -> Effect {
+        self.mark.effect(self.job.effect)
+    }
+
+    /// How the plan wants this job to end, if it does.
+    fn ending(&self, max_attempts: u32, account: Option<&Account>, now: Timestamp) -> Option<Ending> {
+        match plan(&self.job, account, 0, max_attempts, now) {
+            Plan::Settle(ending) => Some(ending),
+            Plan::Create | Plan::Wait { .. } | Plan::Block { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Creating the event, once: look first where a write may have happened, and know one's own again.
+
+use std::time::Duration;
+
+use common::job::{Conference, Effect, EventResult, FailureKind};
+use common::port::{CalendarError, Meeting, NewEvent, StoredEvent};
+
+use super::{Attempts, Conclusion, Held, Writing};
+use crate::gateway::{Reply, Request};
+use crate::trouble::{Circuit, Trouble};
+
+/// Google makes conferences a moment after the event; one look is worth waiting for.
+const CONFERENCE_PAUSE: Duration = Duration::from_secs(2);
+
+/// What Google has under the job's id.
+pub(super) enum Found {
+    /// Our event.
+    Ours(StoredEvent),
+    /// Our event, deleted in the calendar.
+    Deleted,
+    /// An event of another request under the same key.
+    Other,
+    /// Nothing.
+    Nothing,
+}
+
+impl Attempts {
+    pub(super) async fn create(&self, held: &Held<'_>, writing: &Writing) -> Result<Conclusion, Trouble> {
+        if held.job.effect != Effect::None {
+            match self.look(held, writing).await? {
+                Found::Nothing => held.mark.found_nothing(),
+                found => return self.recognised(held, writing, found).await,
+            }
+        }
+        let payload = &writing.payload;
+        let event = NewEvent {
+            calendar: &payload.calendar,
+            id: &held.job.id,
+            resource: payload.event.resource(),
+            fingerprint: &held.job.fingerprint,
+            conference: payload.conference,
+            send_updates: payload.send_updates,
+            attachments: payload.event.has_attachments(),
+        };
+        let guests = u32::try_from(payload.event.guests()).unwrap_or(u32::MAX);
+        match self.gateway.ask(&writing.account, Request::Insert { event, guests }, Some(&held.mark)).await {
+            Ok(Reply::Event(event)) => Ok(Conclusion::Succeeded(self.result(held, writing, event).await)),
+            Ok(Reply::Deleted) => unreachable!("an insert is answered with an event"),
+            Err(Trouble::Calendar { error: CalendarError::Duplicate, .. }) => {
+                let found = self.look(held, writing).await?;
+                self.recognised(held, writing, found).await
+            }
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// Asks Google for the job's event.
+    pub(super) async fn look(&self, held: &Held<'_>, writing: &Writing) -> Result<Found, Trouble> {
+        let request = Request::Get { calendar: &writing.payload.calendar, id: &held.job.id };
+        match self.gateway.ask(&writing.account, request, None).await {
+            Ok(Reply::Event(event)) => Ok(recognise(event, held.job.fingerprint.as_str())),
+            Ok(Reply::Deleted) => unreachable!("a get is answered with an event"),
+            Err(Trouble::Calendar { error: CalendarError::NotFound, .. }) => Ok(Found::Nothing),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    async fn recognised(
+        &self,
+        held: &Held<'_>,
+        writing: &Writing,
+        found: Found,
+    ) -> Result<Conclusion, Trouble> {
+        match found {
+            Found::Ours(event) => Ok(Conclusion::Succeeded(self.result(held, writing, event).await)),
+            Found::Deleted => {
+                Ok(Conclusion::Failed { kind: FailureKind::DeletedByUser, effect: Effect::None })
+            }
+            Found::Other => {
+                Ok(Conclusion::Failed { kind: FailureKind::IdempotencyKeyReused, effect: Effect::None })
+            }
+            // The id is taken, yet there is nothing to see: it may yet appear.
+            Found::Nothing => {
+                Err(Trouble::Calendar { error: CalendarError::NotFound, circuit: Circuit::Closed })
+            }
+        }
+    }
+
+    /// What the caller is told of the event, after one more look at a conference that is still being made.
+    pub(super) async fn result(
+        &self,
+        held: &Held<'_>,
+        writing: &Writing,
+        mut event: StoredEvent,
+    ) -> EventResult {
+        let payload = &writing.payload;
+        if payload.conference && event.meeting == Meeting::Pending {
+            self.ports.clock.sleep(CONFERENCE_PAUSE).await;
+            let request = Request::Get { calendar: &payload.calendar, id: &held.job.id };
+            if let Ok(Reply::Event(later)) = self.gateway.ask(&writing.account, request, None).await
+                && !later.cancelled
+            {
+                event = later;
+            }
+        }
+        event_result(event, payload.conference, payload.calendar.as_str())
+    }
+}
+
+/// The result for an event as Google tells it.
+pub(crate) fn event_result(event: StoredEvent, conference_asked: bool, calendar: &str) -> EventResult {
+    let conference = match event.meeting {
+        Meeting::Ready(link) => Conference::Ready(link),
+        Meeting::Pending => Conference::Pending,
+        Meeting::Failed => Conference::Failed,
+        // Google ignores a request it cannot serve without a word.
+        Meeting::None if conference_asked => Conference::Failed,
+        Meeting::None => Conference::NotAsked,
+    };
+    EventResult { event_id: event.id, event_link: event.link, conference, calendar_id: calendar.to_owned() }
+}
+
+fn recognise(event: StoredEvent, fingerprint: &str) -> Found {
+    let ours = event.fingerprint.as_deref().is_none_or(|stored| stored == fingerprint);
+    match (ours, event.cancelled) {
+        (true, false) => Found::Ours(event),
+        (true, true) => Found::Deleted,
+        (false, _) => Found::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored(fingerprint: Option<&str>, cancelled: bool) -> StoredEvent {
+        StoredEvent {
+            id: "id".to_owned(),
+            link: String::new(),
+            meeting: Meeting::None,
+            cancelled,
+            fingerprint: fingerprint.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn an_event_is_ours_when_its_property_is_equal_or_absent() {
+        assert!(matches!(recognise(stored(Some("f"), false), "f"), Found::Ours(_)));
+        assert!(matches!(recognise(stored(None, false), "f"), Found::Ours(_)));
+        assert!(matches!(recognise(stored(Some("g"), false), "f"), Found::Other));
+        assert!(matches!(recognise(stored(Some("g"), true), "f"), Found::Other));
+        assert!(matches!(recognise(stored(Some("f"), true), "f"), Found::Deleted));
+        assert!(matches!(recognise(stored(None, true), "f"), Found::Deleted));
+    }
+}

@@ -1,0 +1,222 @@
+//! After a failure: gather what is known, let [`retry::decide`](crate::retry::decide) decide, carry it out.
+
+use common::account::{Account, AccountState, GuestLimit, ReauthorizationCause};
+use common::job::{BlockReason, Effect, Failure, Pause, Step, Tally, WaitReason};
+use common::port::ThrottleKey;
+use common::port::ThrottledKey;
+use common::time::{after, hours};
+use rand::RngExt as _;
+
+use super::record::Return;
+use super::{Attempts, Held, Verdict};
+use crate::metrics;
+use crate::retry::{Deferral, Disposition, Standing, decide};
+use crate::trouble::Trouble;
+
+/// Blocked jobs are looked at this often, whoever forgot to wake them.
+pub(super) const BLOCKED_RECHECK: std::time::Duration = hours(1);
+
+impl Attempts {
+    pub(super) async fn judge(&self, held: &Held<'_>, trouble: &Trouble) -> Verdict {
+        let now = self.ports.clock.now();
+        let opened = self.open(&held.job).await.ok().flatten();
+        let account = opened.as_ref().map(|writing| writing.account.as_ref());
+        let standing = Standing {
+            attempts: held.job.tally.attempts,
+            deferrals: held.job.tally.deferrals,
+            throttles: account.map_or(0, |account| self.throttles(account)),
+            guest_strikes: account.and_then(|account| account.guest_limit).map_or(0, |limit| limit.strikes),
+            has_guests: opened.as_ref().is_some_and(|writing| writing.payload.event.guests() > 0),
+            fraction: rand::rng().random(),
+            now,
+        };
+        let disposition = decide(trouble, &standing);
+        metrics::decided(&disposition);
+        if let Some(ending) = held.ending(self.settings.max_attempts, account, now)
+            && !ending.asks_again(&disposition, held.job.not_after, now)
+        {
+            return self.conclude(held, ending.unanswered()).await;
+        }
+        tracing::debug!(job.id = %held.job.id, "Job {} met {trouble:?}: {disposition:?}", held.job.id);
+        self.carry_out(held, trouble, disposition).await
+    }
+
+    async fn carry_out(&self, held: &Held<'_>, trouble: &Trouble, disposition: Disposition) -> Verdict {
+        let now = self.ports.clock.now();
+        let tally = held.job.tally;
+        let wait = |why, delay| Pause::Waiting { why, until: after(now, delay) };
+        match disposition {
+            Disposition::Retry { delay } => {
+                tracing::warn!(
+                    job.id = %held.job.id, job.attempts = tally.attempts + 1,
+                    "Attempt {} of job {} failed, next in {} s: {}",
+                    tally.attempts + 1, held.job.id, delay.as_secs(), trouble.summary()
+                );
+                self.come_back(
+                    held,
+                    Return { pause: wait(WaitReason::Retry, delay), delay, tally: tally.attempted() },
+                )
+                .await
+            }
+            Disposition::Defer { why, delay } => {
+                self.alarm(held, trouble, why);
+                metrics::deferred(why);
+                let delay = self.in_line(held, why, delay).await;
+                self.come_back(
+                    held,
+                    Return { pause: wait(why.wait_reason(), delay), delay, tally: tally.deferred() },
+                )
+                .await
+            }
+            Disposition::PushBack { key, pause } => {
+                metrics::deferred(Deferral::Throttled);
+                self.push_back(held, key, pause).await;
+                let delay = pause.mul_f64(1.0 + rand::rng().random::<f64>() / 4.0);
+                self.come_back(
+                    held,
+                    Return { pause: wait(WaitReason::Quota, delay), delay, tally: tally.deferred() },
+                )
+                .await
+            }
+            Disposition::BlockAccount(cause) => self.block_account(held, cause, trouble).await,
+            Disposition::BlockGuests { pause, strikes } => {
+                let until = after(now, pause);
+                let limit = GuestLimit { until, strikes };
+                if let Err(error) = self.ports.accounts.limit_guests(&held.job.account, Some(limit)).await {
+                    tracing::warn!("A guest limit could not be kept: {error}");
+                }
+                let pause_state = Pause::Blocked { why: BlockReason::CalendarLimits, until: Some(until) };
+                self.come_back(held, Return { pause: pause_state, delay: pause, tally: tally.deferred() })
+                    .await
+            }
+            Disposition::Fail { kind, status, reason, detail } => {
+                let detail = match (detail, self.open(&held.job).await) {
+                    (Some(text), Ok(Some(writing))) => Some(writing.key.seal(held.job.id.as_str(), &text)),
+                    (Some(_) | None, _) => None,
+                };
+                let failure = Failure {
+                    kind,
+                    google_status: status,
+                    google_reason: reason,
+                    effect: Effect::None,
+                    detail,
+                };
+                self.record_failure(held, failure).await
+            }
+            Disposition::LetGo => Verdict::Done,
+            Disposition::HandBack => {
+                self.release(held).await;
+                Verdict::PutBack
+            }
+        }
+    }
+
+    /// Gives the job back unfinished, without counting anything.
+    pub(super) async fn release(&self, held: &Held<'_>) {
+        let step = Step::Postpone {
+            claim: held.mark.claim().clone(),
+            pause: Pause::Queued,
+            tally: held.job.tally,
+            effect: held.effect(),
+            hop: held.job.hop,
+        };
+        if let Err(error) = self.ports.store.take(&held.job.id, &step, self.ports.clock.now()).await {
+            tracing::warn!("A claim could not be released, it ends by itself: {error}");
+        }
+    }
+
+    async fn block_account(
+        &self,
+        held: &Held<'_>,
+        cause: ReauthorizationCause,
+        trouble: &Trouble,
+    ) -> Verdict {
+        let id = &held.job.account;
+        let refused = self.ports.accounts.get(id).await.ok().flatten();
+        let generation = refused.map(|account| account.generation).unwrap_or_default();
+        match self.ports.accounts.needs_reauthorization(id, generation, cause).await {
+            Ok(true) => tracing::error!(
+                account.id = %id,
+                "Account {id} has to be connected again ({}); its jobs wait until then", trouble.summary()
+            ),
+            Ok(false) => {}
+            Err(error) => tracing::warn!("An account's state could not be kept: {error}"),
+        }
+        // A late refusal of an old token says nothing about a newer connection.
+        let now_connected = match self.ports.accounts.get_now(id).await {
+            Ok(Some(account)) => account.state == AccountState::Connected && account.generation > generation,
+            Ok(None) | Err(_) => false,
+        };
+        let (pause, delay) = if now_connected {
+            let delay = std::time::Duration::from_secs(1);
+            (Pause::Waiting { why: WaitReason::Retry, until: after(self.ports.clock.now(), delay) }, delay)
+        } else {
+            (Pause::Blocked { why: BlockReason::Reauthorization, until: None }, BLOCKED_RECHECK)
+        };
+        metrics::deferred(Deferral::Blocked);
+        self.come_back(held, Return { pause, delay, tally: held.job.tally }).await
+    }
+
+    fn throttles(&self, account: &Account) -> u32 {
+        let user = ThrottleKey::User(account.user_key.clone());
+        self.gateway.turnstile.throttles(&user).max(self.gateway.turnstile.throttles(&ThrottleKey::Project))
+    }
+
+    async fn push_back(&self, held: &Held<'_>, key: ThrottledKey, pause: std::time::Duration) {
+        let key = match key {
+            ThrottledKey::Project => ThrottleKey::Project,
+            ThrottledKey::User => match self.ports.accounts.get(&held.job.account).await {
+                Ok(Some(account)) => ThrottleKey::User(account.user_key.clone()),
+                Ok(None) | Err(_) => return,
+            },
+        };
+        tracing::warn!("Google throttles; nothing more for {} s", pause.as_secs());
+        self.gateway.turnstile.push_back(key, pause).await;
+    }
+
+    /// A job without room under the quotas takes a new place in its account's line.
+    async fn in_line(
+        &self,
+        held: &Held<'_>,
+        why: Deferral,
+        at_least: std::time::Duration,
+    ) -> std::time::Duration {
+        if why != Deferral::Quota {
+            return at_least;
+        }
+        match self.ports.accounts.get(&held.job.account).await {
+            Ok(Some(account)) => {
+                let line = self.settings.quotas.line(&account, 1);
+                self.ports.throttle.place(&line).await.max(at_least)
+            }
+            Ok(None) | Err(_) => at_least,
+        }
+    }
+
+    fn alarm(&self, held: &Held<'_>, trouble: &Trouble, why: Deferral) {
+        match why {
+            Deferral::Operator => {
+                if let Trouble::Sealed(_) = trouble {
+                    metrics::sealing_key_missing();
+                }
+                tracing::error!(job.id = %held.job.id, "An operator has to act, jobs wait: {}", trouble.summary());
+            }
+            Deferral::OwnStorage => {
+                tracing::error!("Our own storage fails, jobs wait: {}", trouble.summary())
+            }
+            Deferral::Quota
+            | Deferral::Throttled
+            | Deferral::CircuitOpen
+            | Deferral::NoConnection
+            | Deferral::TokenEndpoint
+            | Deferral::NotDue
+            | Deferral::Blocked => {}
+        }
+    }
+
+    /// A fresh tally for a job that only waited.
+    pub(super) fn waited(tally: Tally, why: Deferral) -> Tally {
+        metrics::deferred(why);
+        tally.deferred()
+    }
+}

@@ -1,0 +1,86 @@
+//! Later looks at a conference that Google had not finished when its event was created.
+
+use std::time::Duration;
+
+use common::job::{Conference, Step};
+use common::message::{Message, Work};
+use common::port::{Change, Lane};
+use common::time::{hours, minutes};
+
+use crate::attempt::{Attempts, Verdict, event_result};
+use crate::gateway::{Reply, Request};
+use crate::trouble::Trouble;
+
+/// The first of the later looks.
+pub(crate) const FIRST_LOOK: Duration = minutes(2);
+
+/// When to look again after so many looks; `None` when the conference stays pending.
+fn next_look(looks: u32) -> Option<Duration> {
+    match looks {
+        0 => Some(minutes(10)),
+        1 => Some(hours(1)),
+        _ => None,
+    }
+}
+
+impl Attempts {
+    /// Looks once, and plans the next look if there is still nothing to say.
+    pub(crate) async fn look_at_conference(&self, message: &Message, looks: u32) -> Verdict {
+        match self.finished_conference(message).await {
+            Ok(true) => Verdict::Done,
+            Ok(false) => self.look_later(message, looks).await,
+            Err(trouble) => {
+                tracing::debug!("A conference could not be looked at: {}", trouble.summary());
+                self.look_later(message, looks).await
+            }
+        }
+    }
+
+    async fn look_later(&self, message: &Message, looks: u32) -> Verdict {
+        let Some(delay) = next_look(looks) else {
+            return Verdict::Done;
+        };
+        let work = Work::Conference { looks: looks + 1 };
+        let next = Message { work, hop: message.hop.saturating_add(1), ..message.clone() };
+        match self.ports().queue.publish(&next, Lane::Due, delay).await {
+            Ok(()) => Verdict::Done,
+            Err(error) => self.queue_failed(&error).await,
+        }
+    }
+
+    /// Whether there is nothing more to look for.
+    async fn finished_conference(&self, message: &Message) -> Result<bool, Trouble> {
+        let ports = self.ports();
+        let Some(account) = ports.accounts.get(&message.account).await.map_err(Trouble::Vault)? else {
+            return Ok(true);
+        };
+        let key = account.seal_key(ports.accounts.ring()).map_err(Trouble::Sealed)?;
+        let payload = key.open(message.job.as_str(), &message.payload).map_err(Trouble::Sealed)?;
+        let request = Request::Get { calendar: &payload.calendar, id: &message.job };
+        let Reply::Event(event) = self.gateway.ask(&account, request, None).await? else {
+            return Ok(true);
+        };
+        if event.cancelled {
+            return Ok(true);
+        }
+        let result = event_result(event, payload.conference, payload.calendar.as_str());
+        if result.conference == Conference::Pending {
+            return Ok(false);
+        }
+        let step = Step::Amend(key.seal(message.job.as_str(), &result));
+        match ports.store.take(&message.job, &step, ports.clock.now()).await.map_err(Trouble::Store)? {
+            Change::Taken(_) | Change::Refused(_) => Ok(true),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_end() {
+        let all: Vec<_> = (0..10).map_while(next_look).collect();
+        assert_eq!(all, [minutes(10), hours(1)]);
+    }
+}

@@ -1,0 +1,103 @@
+//! Waiting for room under Google's quotas: a moment in hand, longer only in the queue.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use common::port::{Clock, Limit, Take, Throttle, ThrottleKey, Window};
+use tokio_util::sync::CancellationToken;
+
+use crate::trouble::Trouble;
+
+/// A job waits in hand for its turn so long; beyond that it goes back to the queue.
+const IN_HAND: Duration = Duration::from_secs(2);
+
+/// Asks the throttle before every request.
+pub(crate) struct Turnstile {
+    throttle: Arc<dyn Throttle>,
+    clock: Arc<dyn Clock>,
+    stopping: CancellationToken,
+    waiting: Mutex<HashMap<ThrottleKey, u32>>,
+    throttled: Mutex<HashMap<ThrottleKey, u32>>,
+}
+
+impl Turnstile {
+    pub(crate) fn new(
+        throttle: Arc<dyn Throttle>,
+        clock: Arc<dyn Clock>,
+        stopping: CancellationToken,
+    ) -> Self {
+        Self { throttle, clock, stopping, waiting: Mutex::default(), throttled: Mutex::default() }
+    }
+
+    /// Returns once every limit has room and has been taken from.
+    ///
+    /// # Errors
+    /// [`Trouble::Quota`] when that would take more than a moment: nothing was taken.
+    pub(crate) async fn pass(&self, limits: &[Limit]) -> Result<(), Trouble> {
+        let mut left = IN_HAND;
+        let mut place: Option<InHand<'_>> = None;
+        loop {
+            let retry_in = match self.throttle.try_take(limits).await {
+                Take::Granted => return Ok(()),
+                Take::Refused { retry_in } => retry_in,
+            };
+            if retry_in > left || self.stopping.is_cancelled() {
+                return Err(Trouble::Quota { retry_in });
+            }
+            if place.is_none() {
+                // More than can be served in that moment would only wait in vain.
+                place = Some(self.wait_in_hand(limits).ok_or(Trouble::Quota { retry_in })?);
+            }
+            let pause = retry_in.max(Duration::from_millis(1));
+            left = left.saturating_sub(pause);
+            self.clock.sleep(pause).await;
+        }
+    }
+
+    fn wait_in_hand(&self, limits: &[Limit]) -> Option<InHand<'_>> {
+        let line = limits.iter().find(|limit| limit.window == Window::Minute)?;
+        let served = u128::from(line.allowed) * IN_HAND.as_millis() / line.window.span().as_millis();
+        let mut waiting = self.waiting.lock().expect("nothing panics holding it");
+        let count = waiting.entry(line.key.clone()).or_default();
+        if u128::from(*count) > served {
+            return None;
+        }
+        *count += 1;
+        Some(InHand { turnstile: self, key: line.key.clone() })
+    }
+
+    /// How often in a row Google has throttled this key.
+    pub(crate) fn throttles(&self, key: &ThrottleKey) -> u32 {
+        self.throttled.lock().expect("nothing panics holding it").get(key).copied().unwrap_or(0)
+    }
+
+    /// Google throttled this key: nothing more for it for `pause`.
+    pub(crate) async fn push_back(&self, key: ThrottleKey, pause: Duration) {
+        self.throttle.push_back(&key, pause).await;
+        *self.throttled.lock().expect("nothing panics holding it").entry(key).or_default() += 1;
+    }
+
+    /// Google answered this key.
+    pub(crate) fn answered(&self, key: &ThrottleKey) {
+        self.throttled.lock().expect("nothing panics holding it").remove(key);
+    }
+}
+
+/// A place among those that wait in hand.
+struct InHand<'a> {
+    turnstile: &'a Turnstile,
+    key: ThrottleKey,
+}
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.turnstile.waiting.lock().expect("nothing panics holding it");
+        if let Some(count) = waiting.get_mut(&self.key) {
+            *count -= 1;
+            if *count == 0 {
+                waiting.remove(&self.key);
+            }
+        }
+    }
+}

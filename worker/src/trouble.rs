@@ -1,0 +1,68 @@
+//! Everything that can keep an attempt from its end, before anybody has decided what it means.
+
+use std::time::Duration;
+
+use common::job::Refusal;
+use common::port::{CalendarError, StoreError, TokenError, VaultError};
+use common::seal::OpenError;
+
+/// What went wrong, with its kind kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// Google Calendar said no, or nothing.
+    Calendar { error: CalendarError, circuit: Circuit },
+    /// Google took neither the token nor its fresh successor.
+    TokenRefusedTwice,
+    /// The token endpoint said no, or nothing.
+    Token(TokenError),
+    /// The account has no refresh token any more.
+    Disconnected,
+    /// No room under Google's quotas for now.
+    Quota { retry_in: Duration },
+    /// Google is being left alone for now.
+    CircuitOpen { retry_in: Duration },
+    /// Something sealed cannot be opened.
+    Sealed(OpenError),
+    /// The vault cannot be used.
+    Vault(VaultError),
+    /// The store cannot be used.
+    Store(StoreError),
+    /// The record changed under the attempt: it must not write.
+    Lost(Refusal),
+    /// The attempt's own hard deadline passed.
+    Deadline,
+    /// The attempt panicked.
+    Panicked,
+    /// This worker is stopping.
+    Stopping,
+}
+
+/// Whether the breaker let everything through when a call was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Circuit {
+    /// It did.
+    Closed,
+    /// The call was the one that is let through to see whether Google is back.
+    Probing,
+}
+
+impl Trouble {
+    /// What to say of it in a log: never an address, never a URL.
+    pub(crate) fn summary(&self) -> String {
+        match self {
+            Self::Calendar { error, .. } => error.to_string(),
+            Self::TokenRefusedTwice => "a fresh access token was refused too".to_owned(),
+            Self::Token(error) => error.to_string(),
+            Self::Disconnected => "the account has no refresh token".to_owned(),
+            Self::Quota { .. } => "no room under the quotas".to_owned(),
+            Self::CircuitOpen { .. } => "the endpoint is left alone for now".to_owned(),
+            Self::Sealed(error) => error.to_string(),
+            Self::Vault(error) => error.to_string(),
+            Self::Store(error) => error.to_string(),
+            Self::Lost(_) => "the job changed under the attempt".to_owned(),
+            Self::Deadline => "the attempt took too long".to_owned(),
+            Self::Panicked => "the attempt panicked".to_owned(),
+            Self::Stopping => "this worker is stopping".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The worker: takes deliveries as fast as its concurrency allows, and stops without losing any.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use common::port::{Delivery, QueueError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::attempt::Attempts;
+use crate::{Ports, Settings, housekeeping, metrics};
+
+/// Between two tries to reach a queue that is away.
+const RECONNECT: Duration = Duration::from_secs(1);
+/// Attempts that were told to end get this long to hand their jobs back.
+const HAND_BACK: Duration = Duration::from_secs(5);
+
+/// The two ways to stop.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// Take no more work; finish what runs.
+    pub taking: CancellationToken,
+    /// End what runs, now.
+    pub working: CancellationToken,
+}
+
+/// One worker.
+pub struct Worker {
+    ports: Ports,
+    settings: Settings,
+    stop: Stop,
+    attempts: Arc<Attempts>,
+    consuming: Arc<AtomicBool>,
+}
+
+impl Worker {
+    /// A worker that is not running yet.
+    #[must_use]
+    pub fn new(ports: Ports, settings: Settings, stop: Stop) -> Self {
+        let attempts =
+            Attempts::new(ports.clone(), settings.clone(), stop.taking.clone(), stop.working.clone());
+        Self { ports, settings, stop, attempts: Arc::new(attempts), consuming: Arc::default() }
+    }
+
+    /// Tells whether the worker is taking work: its readiness.
+    #[must_use]
+    pub fn readiness(&self) -> Arc<dyn Fn() -> bool + Send + Sync> {
+        let consuming = Arc::clone(&self.consuming);
+        Arc::new(move || consuming.load(Ordering::Relaxed))
+    }
+
+    /// Works until told to stop, then drains: what still runs after [`Settings::drain`] is handed
+    /// back to the queue as it was. Answers how many jobs were handed back.
+    pub async fn run(self) -> usize {
+        let house = tokio::spawn(housekeeping::keep_house(
+            self.ports.clone(),
+            self.settings.clone(),
+            Arc::clone(&self.attempts),
+            self.stop.taking.clone(),
+        ));
+        let tasks = TaskTracker::new();
+        let room = Arc::new(Semaphore::new(self.settings.concurrency));
+        self.consuming.store(true, Ordering::Relaxed);
+        while let Some((delivery, permit)) = self.next(&room).await {
+            self.dispatch(delivery, permit, &tasks).await;
+        }
+        self.consuming.store(false, Ordering::Relaxed);
+        let handed_back = self.drain(&tasks).await;
+        let _ = house.await;
+        handed_back
+    }
+
+    /// The next delivery, with the right to work on it; `None` when it is time to stop.
+    async fn next(&self, room: &Arc<Semaphore>) -> Option<(Delivery, OwnedSemaphorePermit)> {
+        loop {
+            if self.stop.taking.is_cancelled() {
+                return None;
+            }
+            // While Google is down, look again only when it is worth it.
+            if let Some(pause) = self.attempts.gateway.left_alone_for() {
+                self.pause(pause).await;
+                continue;
+            }
+            // Waiting for a permit and for a delivery are both cancel safe.
+            let permit = tokio::select! {
+                permit = Arc::clone(room).acquire_owned() => permit.ok()?,
+                () = self.stop.taking.cancelled() => return None,
+            };
+            let received = tokio::select! {
+                received = self.ports.queue.receive() => received,
+                () = self.stop.taking.cancelled() => return None,
+            };
+            match received {
+                Ok(delivery) => return Some((delivery, permit)),
+                Err(error @ (QueueError::Full | QueueError::Unreachable(_) | QueueError::Unconfirmed)) => {
+                    self.consuming.store(false, Ordering::Relaxed);
+                    tracing::warn!("Nothing can be taken from the queue, again in a moment: {error}");
+                    self.pause(RECONNECT).await;
+                    self.consuming.store(true, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    async fn pause(&self, span: Duration) {
+        tokio::select! {
+            () = self.ports.clock.sleep(span) => {}
+            () = self.stop.taking.cancelled() => {}
+        }
+    }
+
+    async fn dispatch(&self, delivery: Delivery, permit: OwnedSemaphorePermit, tasks: &TaskTracker) {
+        let attempts = Arc::clone(&self.attempts);
+        let work = tasks.track_future(async move {
+            metrics::in_flight(1.0);
+            attempts.handle(delivery).await;
+            metrics::in_flight(-1.0);
+            drop(permit);
+        });
+        let task = tokio::spawn(work);
+        // An open circuit lets one job at a time through.
+        if self.attempts.gateway.is_down() {
+            let _ = task.await;
+        }
+    }
+
+    async fn drain(&self, tasks: &TaskTracker) -> usize {
+        tasks.close();
+        let running = tasks.len();
+        if running > 0 {
+            tracing::info!("Finishing {running} jobs, for {} s at most", self.settings.drain.as_secs());
+        }
+        tokio::select! {
+            () = tasks.wait() => return 0,
+            () = tokio::time::sleep(self.settings.drain) => {}
+            () = self.stop.working.cancelled() => {}
+        }
+        let left = tasks.len();
+        tracing::warn!("Handing {left} jobs back to the queue; nothing is counted against them");
+        self.stop.working.cancel();
+        if tokio::time::timeout(HAND_BACK, tasks.wait()).await.is_err() {
+            tracing::warn!("{} jobs did not hand themselves back; the queue redelivers them", tasks.len());
+        }
+        left
+    }
+}
