@@ -71,7 +71,7 @@ impl Calendar for GoogleCalendar {
             if body.get("conferenceData").is_some() {
                 query.append_pair("conferenceDataVersion", "1");
             }
-            query.append_pair("sendUpdates", word(event.send_updates));
+            query.append_pair("sendUpdates", event.send_updates.as_str());
             if event.attachments {
                 query.append_pair("supportsAttachments", "true");
             }
@@ -100,7 +100,7 @@ impl Calendar for GoogleCalendar {
         send_updates: SendUpdates,
     ) -> Result<(), CalendarError> {
         let mut url = self.url(calendar, Some(id));
-        url.query_pairs_mut().append_pair("sendUpdates", word(send_updates));
+        url.query_pairs_mut().append_pair("sendUpdates", send_updates.as_str());
         let request = reqwest::Request::new(Method::DELETE, url);
         match self.call("events.delete", token, request).await {
             Ok(_) | Err(CalendarError::Deleted) => Ok(()),
@@ -133,13 +133,4 @@ fn object<'a>(map: &'a mut Map<String, Value>, key: &str) -> &'a mut Map<String,
         *value = json!({});
     }
     value.as_object_mut().expect("it was made one")
-}
-
-/// Google's word for whom to mail.
-fn word(send_updates: SendUpdates) -> &'static str {
-    match send_updates {
-        SendUpdates::All => "all",
-        SendUpdates::ExternalOnly => "externalOnly",
-        SendUpdates::None => "none",
-    }
 }

@@ -178,3 +178,21 @@ impl<'c> AsyncHttpClient<'c> for Http {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_name_that_does_not_resolve_means_that_nothing_was_sent() {
+        // As for this machine, so that a proxy in the environment is not asked for the name.
+        let here = Url::parse("http://127.0.0.1/").unwrap();
+        let http = Http::new(Timeouts::default(), &[&here]).unwrap();
+        let nowhere = Url::parse("http://google.invalid/calendars/ada@example.com").unwrap();
+        let broken = http.send("events.get", reqwest::Request::new(Method::GET, nowhere)).await.unwrap_err();
+        let Broken::NotSent(text) = broken else { panic!("{broken:?}") };
+        assert!(!text.contains("ada@example.com"), "{text}");
+    }
+}

@@ -186,7 +186,7 @@ fn grant(response: &BasicTokenResponse, now: Timestamp) -> Grant {
         expires_at: now.saturating_add(valid_for).expect("a day is a duration that can be added"),
         refresh_token: refresh_token.map(RefreshToken),
         scopes: match response.scopes() {
-            Some(scopes) => scopes.iter().map(|scope| as_asked(scope)).collect(),
+            Some(scopes) => scopes.iter().map(as_asked).collect(),
             // RFC 6749 §5.1: left out when it is what was asked for.
             None => SCOPES.map(str::to_owned).to_vec(),
         },

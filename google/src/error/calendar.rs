@@ -27,8 +27,9 @@ pub(crate) fn refusal(
     let known = complaint.as_ref().and_then(|complaint| {
         complaint.reasons.iter().find_map(|reason| by_reason(reason, &complaint.message))
     });
-    let meaning =
-        known.or_else(|| scope_is_missing(headers).then_some(Meaning::Is(CalendarError::ScopeMissing)));
+    let meaning = known.or_else(|| {
+        challenges(headers, "insufficient_scope").then_some(Meaning::Is(CalendarError::ScopeMissing))
+    });
     match meaning {
         Some(Meaning::Is(error)) => error,
         Some(Meaning::TooFast(key)) => too_fast(key, complaint.as_ref(), headers, now),
@@ -121,11 +122,13 @@ fn by_status(
     now: SystemTime,
 ) -> CalendarError {
     match (status, complaint) {
-        (StatusCode::UNAUTHORIZED, _) => CalendarError::TokenRefused,
+        (StatusCode::UNAUTHORIZED, Some(_)) => CalendarError::TokenRefused,
+        (StatusCode::UNAUTHORIZED, None) if challenges(headers, "Bearer ") => CalendarError::TokenRefused,
         (StatusCode::REQUEST_TIMEOUT, _) => {
             CalendarError::Unavailable { status: status.as_u16(), retry_after: retry_after(headers, now) }
         }
         (StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED, _) => CalendarError::Conflict,
+        // Nothing in between us and Google answers so.
         (StatusCode::GONE, None) => CalendarError::Deleted,
         (StatusCode::NOT_FOUND, Some(complaint)) if complaint.reasons.is_empty() => CalendarError::NotFound,
         (status, Some(complaint)) if status.is_client_error() => CalendarError::Refused {
@@ -141,13 +144,11 @@ fn by_status(
     }
 }
 
-/// `WWW-Authenticate: Bearer …, error="insufficient_scope", …`
-fn scope_is_missing(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(header::WWW_AUTHENTICATE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .any(|value| value.contains("insufficient_scope"))
+/// Whether a `WWW-Authenticate` holds `word`. Google's 401 begin with `Bearer `, and name a scope
+/// that is missing as `error="insufficient_scope"`.
+fn challenges(headers: &HeaderMap, word: &str) -> bool {
+    let mut values = headers.get_all(header::WWW_AUTHENTICATE).iter();
+    values.any(|value| value.to_str().is_ok_and(|value| value.contains(word)))
 }
 
 #[cfg(test)]

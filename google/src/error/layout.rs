@@ -26,12 +26,10 @@ impl Complaint {
             .filter(|reason| !reason.is_empty())
             .map(super::shortened)
             .collect();
-        let words = |holder: Option<&Value>| {
-            let text = holder?.get("message")?.as_str()?;
-            (!text.is_empty()).then(|| super::shortened(text))
-        };
-        let message = words(error.pointer("/errors/0")).or_else(|| words(Some(error))).unwrap_or_default();
-        Some(Self { reasons, message })
+        let words = |pointer: &str| error.pointer(pointer).and_then(Value::as_str);
+        // The front's outer message says more than the one inside `errors`.
+        let message = words("/message").or_else(|| words("/errors/0/message")).unwrap_or_default();
+        Some(Self { reasons, message: super::shortened(message) })
     }
 
     /// The reason to show.
