@@ -37,6 +37,20 @@ pub enum BodyError {
     Fields(Vec<FieldError>),
 }
 
+impl BodyError {
+    /// What is wrong, from a closed list: for programs. Codes are added, never renamed.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotUtf8 => "not-utf8",
+            Self::NotJson { .. } => "not-json",
+            Self::TooDeep => "too-deep",
+            Self::NotAnObject => "not-an-object",
+            Self::Fields(_) => "invalid-fields",
+        }
+    }
+}
+
 /// Reads a body that must be one JSON object in which no name appears twice.
 pub(super) fn read(body: &[u8]) -> Result<Map<String, Value>, BodyError> {
     let text = std::str::from_utf8(body).map_err(|_| BodyError::NotUtf8)?;

@@ -70,3 +70,89 @@ fn check_brought(data: &Map<String, Value>, at: &Path, problems: &mut Problems) 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn settled(event: Value, asked: Option<bool>) -> (bool, Value, Vec<(String, FieldCode)>) {
+        let Value::Object(mut event) = event else { panic!("an object") };
+        let mut problems = Problems::default();
+        let conference = settle(&mut event, asked, &mut problems);
+        (conference, Value::Object(event), problems.summary())
+    }
+
+    fn brought() -> Value {
+        json!({"conferenceData": {
+            "conferenceSolution": {"key": {"type": "addOn"}, "name": "Example Talk"},
+            "entryPoints": [
+                {"entryPointType": "video", "uri": "https://talk.example.com/abc"},
+                {"entryPointType": "phone", "uri": "tel:+4930123456,,42#"},
+                {"entryPointType": "sip", "uri": "sip:42@talk.example.com"},
+                {"entryPointType": "more", "uri": "https://talk.example.com/help"},
+            ],
+        }})
+    }
+
+    #[test]
+    fn ordinary_events_get_one_unless_they_say_no_and_special_ones_do_not() {
+        let special = json!({"eventType": "focusTime"});
+        for (event, asked, expected) in [
+            (json!({}), None, true),
+            (json!({}), Some(true), true),
+            (json!({}), Some(false), false),
+            (special.clone(), None, false),
+            (special.clone(), Some(false), false),
+        ] {
+            assert_eq!(settled(event.clone(), asked), (expected, event, vec![]));
+        }
+        let (_, _, problems) = settled(special, Some(true));
+        assert_eq!(problems, [("conference".to_owned(), FieldCode::Conflict)]);
+    }
+
+    #[test]
+    fn googles_own_way_of_asking_is_understood_and_taken_out() {
+        let event = json!({"conferenceData": {"createRequest": {"requestId": "x"}}});
+        assert_eq!(settled(event.clone(), None), (true, json!({}), vec![]));
+        assert_eq!(settled(event.clone(), Some(true)), (true, json!({}), vec![]));
+        let (_, _, problems) = settled(event, Some(false));
+        assert_eq!(problems, [("conference".to_owned(), FieldCode::Conflict)]);
+    }
+
+    #[test]
+    fn a_conference_that_is_brought_is_passed_on_and_none_is_made() {
+        assert_eq!(settled(brought(), None), (false, brought(), vec![]));
+        assert_eq!(settled(brought(), Some(false)), (false, brought(), vec![]));
+        let (_, _, problems) = settled(brought(), Some(true));
+        assert_eq!(problems, [("conference".to_owned(), FieldCode::Conflict)]);
+    }
+
+    #[test]
+    fn half_a_conference_is_refused() {
+        let without = |path: &str, value: Value| {
+            let mut event = brought();
+            *event.pointer_mut(path).unwrap() = value;
+            settled(event, None).2
+        };
+        let required = |field: &str| (field.to_owned(), FieldCode::Required);
+        assert_eq!(
+            settled(json!({"conferenceData": {}}), None).2,
+            [required("conferenceData.conferenceSolution")]
+        );
+        assert_eq!(
+            without("/conferenceData/entryPoints", json!([])),
+            [required("conferenceData.entryPoints")]
+        );
+        for (index, uri) in ["tel:1", "+4930123456", "42@talk.example.com", "help"].iter().enumerate() {
+            let problems = without(&format!("/conferenceData/entryPoints/{index}/uri"), json!(uri));
+            let field = format!("conferenceData.entryPoints[{index}].uri");
+            assert_eq!(problems, [(field, FieldCode::InvalidUrl)]);
+        }
+        let mut both = brought();
+        both["conferenceData"]["createRequest"] = json!({});
+        let field = "conferenceData.createRequest".to_owned();
+        assert_eq!(settled(both, None).2, [(field, FieldCode::Conflict)]);
+    }
+}

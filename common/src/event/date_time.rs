@@ -18,7 +18,7 @@ pub(super) struct Moment {
 }
 
 /// What is expected, for the sentence.
-const EXPECTED: &str = "must be a date and time such as 2027-03-14T09:30:00, \
+const EXPECTED: &str = "must be a date and time that exist, such as 2027-03-14T09:30:00, \
     or with an offset: 2027-03-14T09:30:00+05:30";
 
 impl Moment {
@@ -36,7 +36,7 @@ impl Moment {
             .find(|(_, c)| matches!(c, 'T' | 't' | ' '))
             .map(|(at, _)| (&text[..at], &text[at + 1..]))
             .ok_or(EXPECTED)?;
-        let date = parse_date(date)?;
+        let date = in_our_years(civil_date(date).ok_or(EXPECTED)?)?;
         let (clock, zone) = match time.find(['Z', 'z', '+', '-']) {
             Some(at) => time.split_at(at),
             None => (time, ""),
@@ -73,29 +73,25 @@ impl Moment {
 
 /// Parses `2027-03-14`. The error ends a sentence that begins with the field's name.
 pub(super) fn parse_date(text: &str) -> Result<civil::Date, String> {
-    let date = match text.as_bytes() {
-        [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1] => {
-            let year = digits(&[*y0, *y1, *y2, *y3]);
-            let month = digits(&[*m0, *m1]);
-            let day = digits(&[*d0, *d1]);
-            match (year, month, day) {
-                (Some(year), Some(month), Some(day)) => civil::Date::new(
-                    i16::try_from(year).unwrap_or(0),
-                    i8::try_from(month).unwrap_or(0),
-                    i8::try_from(day).unwrap_or(0),
-                )
-                .ok(),
-                _ => None,
-            }
-        }
-        _ => None,
-    };
-    let date = date.ok_or("must be a date that exists, such as 2027-03-14")?;
+    in_our_years(civil_date(text).ok_or("must be a date that exists, such as 2027-03-14")?)
+}
+
+fn in_our_years(date: civil::Date) -> Result<civil::Date, String> {
     if limits::YEARS.contains(&date.year()) {
         Ok(date)
     } else {
         Err(format!("must be in the years {} to {}", limits::YEARS.start(), limits::YEARS.end()))
     }
+}
+
+fn civil_date(text: &str) -> Option<civil::Date> {
+    let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1] = *text.as_bytes() else {
+        return None;
+    };
+    let year = i16::try_from(digits(&[y0, y1, y2, y3])?).ok()?;
+    let month = i8::try_from(digits(&[m0, m1])?).ok()?;
+    let day = i8::try_from(digits(&[d0, d1])?).ok()?;
+    civil::Date::new(year, month, day).ok()
 }
 
 /// `09:30`, `09:30:15` or `09:30:15.123`, completed with its seconds.

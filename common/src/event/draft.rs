@@ -124,3 +124,84 @@ impl TryFrom<StoredDraft> for EventDraft {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn draft(extra: Value) -> EventDraft {
+        let mut body = json!({
+            "summary": "Secret plans", "conference": false, "timeZone": "Asia/Kolkata",
+            "startDateTime": "2027-01-05T14:00", "endDateTime": "2027-01-05T15:00",
+        });
+        body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        crate::event::Submission::parse(body.to_string().as_bytes()).unwrap().event
+    }
+
+    #[test]
+    fn what_is_stored_is_pinned_and_can_be_read_again() {
+        let recurring = json!({"recurrence": ["RRULE:FREQ=DAILY"]});
+        for (extra, times, more) in [
+            (json!({}), r#"{"kind":"timed","endsAt":"2027-01-05T09:30:00Z"}"#, ""),
+            (recurring, r#"{"kind":"recurring"}"#, r#""recurrence":["RRULE:FREQ=DAILY"],"#),
+        ] {
+            let draft = draft(extra);
+            let stored = serde_json::to_string(&draft).unwrap();
+            assert_eq!(
+                stored,
+                format!(
+                    r#"{{"v":1,"times":{times},"event":{{"end":{{"dateTime":"2027-01-05T15:00:00","timeZone":"Asia/Kolkata"}},{more}"start":{{"dateTime":"2027-01-05T14:00:00","timeZone":"Asia/Kolkata"}},"summary":"Secret plans"}}}}"#
+                )
+            );
+            assert_eq!(serde_json::from_str::<EventDraft>(&stored).unwrap(), draft);
+        }
+    }
+
+    #[test]
+    fn an_all_day_draft_survives_storage() {
+        let body = br#"{"start":{"date":"2027-01-05"},"end":{"date":"2027-01-07"}}"#;
+        let draft = crate::event::Submission::parse(body).unwrap().event;
+        let stored = serde_json::to_string(&draft).unwrap();
+        assert!(stored.contains(r#"{"kind":"allDay","endsAt":"2027-01-07T12:00:00Z"}"#), "{stored}");
+        assert_eq!(serde_json::from_str::<EventDraft>(&stored).unwrap(), draft);
+    }
+
+    #[test]
+    fn another_version_or_half_an_event_is_not_read() {
+        let good = serde_json::to_value(draft(json!({}))).unwrap();
+        assert!(EventDraft::deserialize(&good).is_ok());
+        for (path, value) in [("/v", json!(2)), ("/event/start", json!(1)), ("/times/kind", json!("x"))] {
+            let mut bad = good.clone();
+            *bad.pointer_mut(path).unwrap() = value;
+            assert!(EventDraft::deserialize(&bad).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn guests_are_people_and_attachments_are_noticed() {
+        let plain = draft(json!({}));
+        assert_eq!((plain.guests(), plain.has_attachments(), plain.brings_conference()), (0, false, false));
+        let full = draft(json!({
+            "attendees": [
+                {"email": "a@example.com"},
+                {"email": "b@example.com", "resource": false},
+                {"email": "room@resource.calendar.google.com", "resource": true},
+            ],
+            "attachments": [{"fileUrl": "https://drive.google.com/open?id=1"}],
+            "conferenceData": {
+                "conferenceSolution": {"key": {"type": "addOn"}},
+                "entryPoints": [{"entryPointType": "video", "uri": "https://talk.example.com/a"}],
+            },
+        }));
+        assert_eq!((full.guests(), full.has_attachments(), full.brings_conference()), (2, true, true));
+    }
+
+    #[test]
+    fn debug_says_nothing_of_what_the_event_says() {
+        let printed = format!("{:?}", draft(json!({"attendeeEmail": "ada@example.com"})));
+        assert!(!printed.contains("Secret") && !printed.contains("ada"), "{printed}");
+        assert!(printed.contains("guests: 1"), "{printed}");
+    }
+}

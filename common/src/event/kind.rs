@@ -43,3 +43,49 @@ pub(super) fn check(event: &Map<String, Value>, problems: &mut Problems) {
 fn name(event: &Map<String, Value>) -> &str {
     event.get("eventType").and_then(Value::as_str).unwrap_or("default")
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn found(event: Value) -> Vec<(String, FieldCode)> {
+        let mut problems = Problems::default();
+        check(event.as_object().unwrap(), &mut problems);
+        problems.summary()
+    }
+
+    #[test]
+    fn properties_belong_to_their_own_kind() {
+        for (kind, field) in PROPERTIES {
+            assert_eq!(found(json!({"eventType": kind, *field: {}})), [], "{kind}");
+            let conflict = [((*field).to_owned(), FieldCode::Conflict)];
+            assert_eq!(found(json!({ *field: {} })), conflict, "{kind}");
+            assert_eq!(found(json!({"eventType": "default", *field: {}})), conflict, "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_working_location_says_where_and_a_birthday_is_a_day() {
+        assert_eq!(
+            found(json!({"eventType": "workingLocation"})),
+            [("workingLocationProperties".to_owned(), FieldCode::Required)]
+        );
+        let birthday = |start: Value| json!({"eventType": "birthday", "start": start});
+        assert_eq!(found(birthday(json!({"date": "2027-01-05"}))), []);
+        let timed = found(birthday(json!({"dateTime": "2027-01-05T09:00:00Z"})));
+        assert_eq!(timed, [("start".to_owned(), FieldCode::Conflict)]);
+    }
+
+    #[test]
+    fn only_default_events_are_ordinary() {
+        for (event, special) in [
+            (json!({}), false),
+            (json!({"eventType": "default"}), false),
+            (json!({"eventType": "focusTime"}), true),
+        ] {
+            assert_eq!(is_special(event.as_object().unwrap()), special, "{event}");
+        }
+    }
+}

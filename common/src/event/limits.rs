@@ -48,7 +48,7 @@ pub const RECURRENCE_LINES: usize = 50;
 pub const RECURRENCE_LINE_CHARS: usize = 4_096;
 /// The first and the last year in which an event may be (ours).
 pub const YEARS: std::ops::RangeInclusive<i16> = 1970..=2200;
-/// How deep a body may nest; Google's deepest field is at seven.
+/// How deep a body may nest; Google's deepest field is at five.
 pub const DEPTH: usize = 16;
 /// Problems reported for one body; the rest would not be read.
 pub const PROBLEMS: usize = 100;

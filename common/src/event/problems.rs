@@ -60,9 +60,14 @@ pub(super) struct Problems(Vec<FieldError>);
 impl Problems {
     /// Notes one more; past the limit nobody would read it.
     pub(super) fn add(&mut self, field: impl fmt::Display, code: FieldCode, message: impl Into<String>) {
-        if self.0.len() < limits::PROBLEMS {
+        if !self.is_full() {
             self.0.push(FieldError { field: field.to_string(), code, message: message.into() });
         }
+    }
+
+    /// Whether enough has been found.
+    pub(super) fn is_full(&self) -> bool {
+        self.0.len() >= limits::PROBLEMS
     }
 
     /// Whether `field`, or anything inside it, has been complained about already.

@@ -144,3 +144,113 @@ fn check_dates(name: &str, parameters: &Parameters, list: &str, times: &Times) -
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn times(all_day: bool) -> Times {
+        let start = jiff::civil::date(2027, 1, 5);
+        if all_day {
+            Times::AllDay { start, end: jiff::civil::date(2027, 1, 6) }
+        } else {
+            Times::Timed {
+                start: "2027-01-05T09:00:00Z".parse().unwrap(),
+                day: start,
+                end: "2027-01-05T10:00:00Z".parse().unwrap(),
+            }
+        }
+    }
+
+    fn checked(lines: Value, all_day: bool) -> (Value, Vec<String>) {
+        let Value::Object(mut event) = json!({ "recurrence": lines }) else { panic!("an object") };
+        let mut problems = Problems::default();
+        check(&mut event, &times(all_day), &mut problems);
+        let fields = problems.summary().into_iter().map(|(field, code)| {
+            assert_eq!(code, FieldCode::InvalidRecurrence);
+            field
+        });
+        (event.remove("recurrence").unwrap_or_default(), fields.collect())
+    }
+
+    #[test]
+    fn lines_of_every_kind_are_taken_as_they_are() {
+        let timed = json!([
+            "RRULE:FREQ=WEEKLY;BYDAY=TU",
+            "EXRULE:FREQ=MONTHLY;BYDAY=1TU",
+            "RDATE:20270106T090000Z,20270107T090000Z",
+            "RDATE;TZID=Europe/Berlin:20270108T100000",
+            "EXDATE;VALUE=DATE-TIME;TZID=America/New_York:20270112T040000",
+            "EXDATE:20270119T090000",
+        ]);
+        assert_eq!(checked(timed.clone(), false), (timed, vec![]));
+        let all_day = json!(["RRULE:FREQ=YEARLY", "EXDATE;VALUE=DATE:20280105,20290105", "RDATE:20270301",]);
+        assert_eq!(checked(all_day.clone(), true), (all_day, vec![]));
+    }
+
+    #[test]
+    fn rules_in_small_letters_come_out_in_capitals() {
+        let (lines, problems) =
+            checked(json!(["rrule:freq=daily;count=2", "exdate;tzid=Asia/Kolkata:20270106T090000"]), false);
+        assert_eq!(problems, [""; 0]);
+        assert_eq!(lines, json!(["RRULE:FREQ=DAILY;COUNT=2", "EXDATE;tzid=Asia/Kolkata:20270106T090000"]));
+    }
+
+    #[test]
+    fn no_lines_are_no_recurrence() {
+        assert_eq!(checked(json!([]), false), (Value::Null, vec![]));
+    }
+
+    #[test]
+    fn exceptions_alone_are_refused() {
+        assert_eq!(checked(json!(["EXDATE:20270106T090000Z"]), false).1, ["recurrence"]);
+        assert_eq!(checked(json!(["EXRULE:FREQ=DAILY"]), false).1, ["recurrence"]);
+        assert_eq!(checked(json!(["RDATE:20270106T090000Z"]), false).1, [""; 0]);
+    }
+
+    #[test]
+    fn bad_lines_are_refused_one_by_one() {
+        for line in [
+            "",
+            "FREQ=DAILY",
+            "RRULE",
+            "RRULE FREQ=DAILY",
+            "RRULE:RRULE:FREQ=DAILY",
+            "RRULE;X=1:FREQ=DAILY",
+            "RRULE;:FREQ=DAILY",
+            "RRULE:FREQ=DAILY\nRRULE:FREQ=DAILY",
+            "RRULE:FREQ=DAILY\r\n",
+            "RRULE:FREQ=WEEKLY;BYDAY=Mö",
+            "RRULE:FREQ=WEEKLY;BYDAY=é",
+            "RRULE:ＦREQ=DAILY",
+            "DTSTART:20270105T090000Z",
+            "DTEND;TZID=Europe/Berlin:20270105T090000",
+            "DURATION:PT1H",
+            "BEGIN:VEVENT",
+            "RDATE:",
+            "RDATE:20270106T090000Z,",
+            "RDATE:tomorrow",
+            "RDATE:2027-01-06",
+            "RDATE:20270106",
+            "EXDATE;VALUE=DATE:20270106",
+            "EXDATE;VALUE=DATE:20270106T090000Z",
+            "EXDATE;VALUE=DATE-TIME:20270106",
+            "EXDATE;VALUE=TIME:20270106T090000Z",
+            "RDATE;VALUE=PERIOD:20270106T090000Z/PT1H",
+            "EXDATE;TZID=India Standard Time:20270106T090000",
+            "EXDATE;TZID=Europe/Berlin:20270106T090000Z",
+            "EXDATE;TZID=Europe/Berlin;TZID=Europe/Berlin:20270106T090000",
+            "EXDATE;:20270106T090000Z",
+            "EXDATE;RANGE=1:20270106T090000Z",
+        ] {
+            let (_, problems) = checked(json!(["RRULE:FREQ=DAILY", line]), false);
+            assert_eq!(problems, ["recurrence[1]"], "{line}");
+            assert_eq!(checked(json!([line]), false).1, ["recurrence[0]"], "{line}");
+        }
+        for line in ["EXDATE:20270106T000000Z", "RDATE:20270106T000000"] {
+            assert_eq!(checked(json!(["RRULE:FREQ=DAILY", line]), true).1, ["recurrence[1]"], "{line}");
+        }
+    }
+}

@@ -63,7 +63,10 @@ pub(super) fn check(rule: &str, times: &Times) -> Result<(), String> {
 /// What the library reads too generously.
 fn check_part(name: &str, value: &str, frequency: &str) -> Result<(), String> {
     match name {
-        "COUNT" | "INTERVAL" if !is_count(value) => Err(format!("{name} must be a number from 1")),
+        "COUNT" | "INTERVAL" if !is_count(value) => {
+            Err(format!("{name} must be a number from 1 to {}", u16::MAX))
+        }
+        "WKST" if !DAYS.contains(&value) => Err(format!("WKST is one of: {}", DAYS.join(", "))),
         "BYDAY" => value.split(',').try_for_each(|day| check_day(day, frequency)),
         "BYMONTHDAY" | "BYYEARDAY" | "BYWEEKNO" | "BYSETPOS"
             if value.split(',').any(|number| number.parse() == Ok(0_i32)) =>
@@ -93,7 +96,7 @@ fn check_day(text: &str, frequency: &str) -> Result<(), String> {
     if number.is_empty() {
         return Ok(());
     }
-    let numbered = number.parse::<i16>().is_ok_and(|number| number != 0 && number.abs() <= 53);
+    let numbered = number.parse::<i16>().is_ok_and(|number| (1..=53).contains(&number.unsigned_abs()));
     if !numbered {
         return Err(wrong());
     }
@@ -189,3 +192,6 @@ impl IcalTime {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

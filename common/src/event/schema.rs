@@ -5,7 +5,7 @@
 use super::delivery::{Priority, SendUpdates};
 use super::limits;
 use super::properties;
-use super::shape::Shape::{Bool, Email, Link, List, Object, OneOf, Refused, Text, Texts, Whole};
+use super::shape::Shape::{Bool, Email, Link, List, Object, OneOf, OneOfBut, Refused, Text, Texts, Whole};
 use super::shape::{Field, Shape, optional, required};
 
 /// What is said to calrelay, not to Google.
@@ -38,7 +38,7 @@ pub(super) const EVENT: &[Field] = &[
     optional("description", Text(limits::DESCRIPTION_CHARS)),
     optional("end", Object(DATE_TIME)),
     optional("endTimeUnspecified", Bool),
-    optional("eventType", OneOf(EVENT_TYPES)),
+    optional("eventType", OneOfBut(EVENT_TYPES, &[("fromGmail", "only Gmail makes those")])),
     optional("extendedProperties", Object(EXTENDED_PROPERTIES)),
     optional("focusTimeProperties", Object(FOCUS_TIME)),
     optional("guestsCanInviteOthers", Bool),
@@ -51,7 +51,10 @@ pub(super) const EVENT: &[Field] = &[
     optional("reminders", Object(REMINDERS)),
     optional("source", Object(SOURCE)),
     optional("start", Object(DATE_TIME)),
-    optional("status", OneOf(&["confirmed", "tentative"])),
+    optional(
+        "status",
+        OneOfBut(&["confirmed", "tentative"], &[("cancelled", "that is an event which was deleted")]),
+    ),
     optional("summary", Text(limits::SUMMARY_CHARS)),
     optional("transparency", OneOf(&["opaque", "transparent"])),
     optional("visibility", OneOf(&["default", "public", "private", "confidential"])),
@@ -186,7 +189,7 @@ const CONFERENCE_DATA: &[Field] = &[
     optional(
         "conferenceSolution",
         Object(&[
-            required("key", Object(&[required("type", Text(limits::SHORT_CHARS))])),
+            required("key", Object(&[required("type", OneOfBut(&["hangoutsMeet", "addOn"], HANGOUTS))])),
             optional("iconUri", Link),
             optional("name", Text(limits::SHORT_CHARS)),
         ]),
@@ -195,7 +198,10 @@ const CONFERENCE_DATA: &[Field] = &[
         "createRequest",
         Object(&[
             optional("requestId", Text(limits::SHORT_CHARS)),
-            optional("conferenceSolutionKey", Object(&[required("type", OneOf(&["hangoutsMeet"]))])),
+            optional(
+                "conferenceSolutionKey",
+                Object(&[required("type", OneOfBut(&["hangoutsMeet"], HANGOUTS))]),
+            ),
             optional("status", Refused(GOOGLES)),
         ]),
     ),
@@ -209,6 +215,12 @@ const CONFERENCE_DATA: &[Field] = &[
         )]),
     ),
     optional("signature", Text(limits::REMARK_CHARS)),
+];
+
+/// Kinds of conferences that are shown where they exist.
+const HANGOUTS: &[(&str, &str)] = &[
+    ("eventHangout", "Google no longer makes those"),
+    ("eventNamedHangout", "Google no longer makes those"),
 ];
 
 const ENTRY_POINT: &[Field] = &[

@@ -173,3 +173,6 @@ fn check_reminders(event: &Map<String, Value>, problems: &mut Problems) {
         problems.add("reminders.overrides", FieldCode::Conflict, message);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,8 +2,8 @@
 
 /// The known name that `name` was probably meant to be.
 ///
-/// One that differs in case alone wins; else the nearest within two edits, or within one for
-/// short names.
+/// One that differs in case alone wins, then another word for the same thing, then the nearest
+/// within two edits, or within one for short names.
 pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = name.chars().count();
     if length > 64 {
@@ -11,13 +11,47 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     }
     let allowed = if length < 5 { 1 } else { 2 };
     let folded = fold(name);
+    let meant = SYNONYMS.iter().find(|(other, _)| fold(other) == folded).map(|(_, field)| *field);
     known
         .into_iter()
-        .map(|candidate| (distance(&folded, &fold(candidate)), candidate))
+        .map(|candidate| match distance(&folded, &fold(candidate)) {
+            0 => (0, candidate),
+            _ if meant == Some(candidate) => (0, candidate),
+            distance => (distance, candidate),
+        })
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
+
+/// What other systems call the fields of an event.
+const SYNONYMS: &[(&str, &str)] = &[
+    ("title", "summary"),
+    ("subject", "summary"),
+    ("name", "summary"),
+    ("body", "description"),
+    ("notes", "description"),
+    ("details", "description"),
+    ("place", "location"),
+    ("guests", "attendees"),
+    ("invitees", "attendees"),
+    ("participants", "attendees"),
+    ("email", "attendeeEmail"),
+    ("guestEmail", "attendeeEmail"),
+    ("startTime", "startDateTime"),
+    ("startAt", "startDateTime"),
+    ("startDate", "startDateTime"),
+    ("endTime", "endDateTime"),
+    ("endAt", "endDateTime"),
+    ("endDate", "endDateTime"),
+    ("tz", "timeZone"),
+    ("color", "colorId"),
+    ("calendar", "calendarId"),
+    ("accountId", "account"),
+    ("rrule", "recurrence"),
+    ("meet", "conference"),
+    ("createMeet", "conference"),
+];
 
 /// Case and word separators do not count: `start_date_time` is `startDateTime`.
 fn fold(name: &str) -> Vec<char> {
@@ -57,7 +91,10 @@ mod tests {
             ("StartDatetime", Some("startDateTime")),
             ("attendes", Some("attendees")),
             ("ends", Some("end")),
-            ("title", None),
+            ("title", Some("summary")),
+            ("start_time", Some("startDateTime")),
+            ("tz", None),
+            ("colour", None),
             ("e", None),
             ("", None),
         ] {

@@ -254,3 +254,6 @@ fn take_text(object: &mut Map<String, Value>, name: &str) -> Option<String> {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests;
