@@ -185,14 +185,29 @@ mod tests {
 
     use super::*;
 
+    const SHORT: Timeouts = Timeouts { connect: Duration::from_millis(300), total: Duration::from_secs(60) };
+
+    /// How a request to `url` breaks, over a client that needs neither a proxy nor authorities.
+    async fn broken(timeouts: Timeouts, url: &str) -> Broken {
+        let here = Url::parse("http://127.0.0.1/").unwrap();
+        let http = Http::new(timeouts, &[&here]).unwrap();
+        let request = reqwest::Request::new(Method::GET, Url::parse(url).unwrap());
+        http.send("events.get", request).await.unwrap_err()
+    }
+
     #[tokio::test]
     async fn a_name_that_does_not_resolve_means_that_nothing_was_sent() {
-        // As for this machine, so that a proxy in the environment is not asked for the name.
-        let here = Url::parse("http://127.0.0.1/").unwrap();
-        let http = Http::new(Timeouts::default(), &[&here]).unwrap();
-        let nowhere = Url::parse("http://google.invalid/calendars/ada@example.com").unwrap();
-        let broken = http.send("events.get", reqwest::Request::new(Method::GET, nowhere)).await.unwrap_err();
+        let broken = broken(Timeouts::default(), "http://google.invalid/calendars/ada@example.com").await;
         let Broken::NotSent(text) = broken else { panic!("{broken:?}") };
         assert!(!text.contains("ada@example.com"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_handshake_that_stalls_means_that_nothing_was_sent() {
+        // Connections are taken and nobody speaks.
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://{}/", listener.local_addr().unwrap());
+        let broken = broken(SHORT, &url).await;
+        assert!(matches!(broken, Broken::NotSent(_)), "{broken:?}");
     }
 }

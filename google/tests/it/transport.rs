@@ -55,16 +55,6 @@ async fn a_refused_connection_means_that_nothing_was_sent() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_stalls_means_that_nothing_was_sent() {
-    // Connections are taken and nobody speaks.
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let credentials = setting::credentials(|path| format!("https://{address}{path}"));
-    let (calendar, _) = google::connect_with(credentials, REDIRECT.to_owned(), None, SHORT).unwrap();
-    never_left(&setting::insert(&calendar).await.unwrap_err());
-}
-
-#[tokio::test]
 async fn an_answer_that_does_not_come_is_waited_for_only_so_long() {
     let started = Instant::now();
     is_no_answer(&told(Plan::SendAndStall(Vec::new())).await);
