@@ -1,0 +1,203 @@
+//! A refusal of the Calendar API, in either of Google's two layouts.
+
+use std::borrow::Cow;
+
+use serde_json::{Value, json};
+
+use crate::catalogue::{self, AUTHORIZATION, Layout, Location, Row};
+use crate::reply::{Print, Reply};
+
+#[derive(Debug, Clone)]
+pub(crate) struct ApiError {
+    status: u16,
+    domain: Cow<'static, str>,
+    reason: Cow<'static, str>,
+    message: Cow<'static, str>,
+    inner: Option<Cow<'static, str>>,
+    location: Option<Location>,
+    layout: Layout,
+    retry_after: Option<u64>,
+    details: Option<Value>,
+    challenge: Option<String>,
+}
+
+impl From<Row> for ApiError {
+    fn from(row: Row) -> Self {
+        Self {
+            status: row.status,
+            domain: row.domain.into(),
+            reason: row.reason.into(),
+            message: row.message.into(),
+            inner: row.inner.map(Into::into),
+            location: row.location,
+            layout: row.layout,
+            retry_after: None,
+            details: None,
+            challenge: None,
+        }
+    }
+}
+
+impl ApiError {
+    /// A reason from the catalogue.
+    pub(crate) fn of(reason: &'static str) -> Self {
+        catalogue::by_reason(reason, None)
+            .expect("the catalogue has every reason the code names")
+            .into()
+    }
+
+    pub(crate) fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::of("invalid").saying(message)
+    }
+
+    pub(crate) fn required(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::of("required").saying(message)
+    }
+
+    /// What an injected fault asks for: anything it leaves out is Google's usual.
+    pub(crate) fn injected(status: Option<u16>, reason: Option<&str>) -> Self {
+        let known = match reason {
+            Some(reason) => catalogue::by_reason(reason, status),
+            None => status.and_then(catalogue::by_status),
+        };
+        let fallback = catalogue::by_status(status.unwrap_or(500))
+            .or_else(|| catalogue::by_status(500))
+            .expect("500 is in the catalogue");
+        let mut error = Self::from(known.unwrap_or(fallback));
+        if let (None, Some(reason)) = (known, reason) {
+            error.reason = reason.to_owned().into();
+        }
+        if let Some(status) = status {
+            error.status = status;
+        }
+        if error.status == 401 {
+            error.challenge = Some(CHALLENGE_INVALID.to_owned());
+        }
+        error
+    }
+
+    /// The token is missing from the request.
+    pub(crate) fn no_credentials() -> Self {
+        let mut error = Self::of("required");
+        error.status = 401;
+        error.layout = Layout::Frontend;
+        error.message = "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or other valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.".into();
+        error.inner = Some("Login Required.".into());
+        error.location = Some(AUTHORIZATION);
+        error.details = Some(info("CREDENTIALS_MISSING", ""));
+        error.challenge = Some("Bearer realm=\"https://accounts.google.com/\"".to_owned());
+        error
+    }
+
+    /// The token is unknown, expired or revoked.
+    pub(crate) fn bad_credentials() -> Self {
+        let mut error = Self::of("authError");
+        error.layout = Layout::Frontend;
+        error.message = "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.".into();
+        error.inner = Some("Invalid Credentials".into());
+        error.challenge = Some(CHALLENGE_INVALID.to_owned());
+        error
+    }
+
+    /// The token lacks every scope the method would accept.
+    pub(crate) fn missing_scope(rpc: &'static str, accepted: &str) -> Self {
+        let mut error = Self::of("insufficientPermissions");
+        error.details = Some(info("ACCESS_TOKEN_SCOPE_INSUFFICIENT", rpc));
+        error.challenge = Some(format!(
+            "Bearer realm=\"https://accounts.google.com/\", error=\"insufficient_scope\", scope=\"{accepted}\""
+        ));
+        error
+    }
+
+    pub(crate) fn saying(mut self, message: impl Into<Cow<'static, str>>) -> Self {
+        self.message = message.into();
+        self.inner = None;
+        self
+    }
+
+    pub(crate) fn laid_out(mut self, layout: Layout) -> Self {
+        self.layout = layout;
+        self
+    }
+
+    pub(crate) fn retry_after(mut self, seconds: Option<u64>) -> Self {
+        self.retry_after = seconds;
+        self
+    }
+
+    #[cfg(test)]
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    pub(crate) fn into_reply(self) -> Reply {
+        let reply = match self.layout {
+            Layout::Backend | Layout::Frontend => {
+                Reply::json(self.status, &self.body(), Print::Pretty)
+            }
+            Layout::Html => Reply::html(self.status, self.page()),
+        };
+        let mut reply = reply.labelled(self.reason);
+        if let Some(seconds) = self.retry_after {
+            reply = reply.header("Retry-After", seconds.to_string());
+        }
+        if let Some(challenge) = self.challenge {
+            reply = reply.header("WWW-Authenticate", challenge);
+        }
+        reply
+    }
+
+    fn body(&self) -> Value {
+        let mut item = json!({
+            "domain": self.domain,
+            "reason": self.reason,
+            "message": self.inner.as_ref().unwrap_or(&self.message),
+        });
+        if let Some(location) = self.location {
+            item["locationType"] = location.kind.into();
+            item["location"] = location.name.into();
+        }
+        if self.reason == "dailyLimitExceeded" || self.reason == "accessNotConfigured" {
+            item["extendedHelp"] = "https://console.developers.google.com/".into();
+        }
+        let mut error = json!({"errors": [item], "code": self.status, "message": self.message});
+        if self.layout == Layout::Frontend {
+            error["status"] = catalogue::canonical(self.status).into();
+            if let Some(details) = &self.details {
+                error["details"] = json!([details]);
+            }
+        }
+        json!({ "error": error })
+    }
+
+    fn page(&self) -> String {
+        let status = self.status;
+        maud::html! {
+            (maud::DOCTYPE)
+            html lang="en" {
+                head { title { "Error " (status) } }
+                body {
+                    p { b { (status) "." } " That’s an error." }
+                    p { (self.message) " That’s all we know." }
+                }
+            }
+        }
+        .into_string()
+    }
+}
+
+const CHALLENGE_INVALID: &str =
+    "Bearer realm=\"https://accounts.google.com/\", error=\"invalid_token\"";
+
+fn info(reason: &str, rpc: &str) -> Value {
+    let mut metadata = json!({"service": "calendar-json.googleapis.com"});
+    if !rpc.is_empty() {
+        metadata["method"] = rpc.into();
+    }
+    json!({
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": reason,
+        "domain": "googleapis.com",
+        "metadata": metadata,
+    })
+}

@@ -1,0 +1,203 @@
+//! One call from arrival to reply: identity, quota, faults, effect, log, and a cut wire where one was asked for.
+//!
+//! Quota and faults are decided on arrival. Injected latency passes half before and half after the effect. A call that
+//! was let in is carried out even if its client leaves, as Google does.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use jiff::Timestamp;
+
+use crate::api_error::ApiError;
+use crate::catalogue::Layout;
+use crate::faults::{DropWhen, FaultSpec, Injection, Target};
+use crate::method::{Method, Service};
+use crate::oauth::error::OAuthError;
+use crate::reply::Reply;
+use crate::sandbox::{Inner, Sandbox};
+use crate::stats::Logged;
+use crate::user::User;
+use crate::wire::Wire;
+
+/// Who asks for what.
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    /// The person whose token, code or grant it is, if that is known.
+    pub(crate) person: Option<User>,
+    pub(crate) calendar: Option<String>,
+    pub(crate) event: Option<String>,
+    /// Why it is refused before anything else is looked at.
+    pub(crate) refusal: Option<Reply>,
+}
+
+struct Admitted {
+    call: Call,
+    start: Timestamp,
+    injection: Injection,
+}
+
+/// Carries a call out. `identify` reads who it is; `effect` does it, under the lock.
+pub(crate) async fn perform<I, E>(
+    sandbox: Data<Sandbox>,
+    wire: Option<Wire>,
+    identify: I,
+    effect: E,
+) -> HttpResponse
+where
+    I: FnOnce(&Inner, Timestamp) -> Call,
+    E: FnOnce(&mut Inner, &Call, Timestamp) -> Reply + 'static,
+{
+    let admitted = admit(&sandbox, identify);
+    let half = Duration::from_millis(admitted.injection.latency_ms) / 2;
+    if half.is_zero() {
+        return finish(
+            &sandbox,
+            wire.as_ref(),
+            &admitted,
+            act(&sandbox, &admitted, effect),
+        );
+    }
+    // A task of its own, because actix may drop a handler whose client has gone.
+    let done = actix_web::rt::spawn(async move {
+        tokio::time::sleep(half).await;
+        let reply = act(&sandbox, &admitted, effect);
+        tokio::time::sleep(half).await;
+        finish(&sandbox, wire.as_ref(), &admitted, reply)
+    });
+    done.await
+        .unwrap_or_else(|_| HttpResponse::InternalServerError().finish())
+}
+
+fn admit<I>(sandbox: &Sandbox, identify: I) -> Admitted
+where
+    I: FnOnce(&Inner, Timestamp) -> Call,
+{
+    let mut inner = sandbox.lock();
+    let start = inner.now(&sandbox.clock);
+    let mut call = identify(&inner, start);
+    let email = call.person.as_ref().map(|person| person.email.as_str());
+    let mut injection = Injection::default();
+    if let (Service::Calendar, Some(email), None) = (call.method.service(), email, &call.refusal) {
+        inner.stats.arrived(email, call.method.cost(), start);
+        let calendar = call.calendar.as_deref().unwrap_or(email);
+        if let Err(over) = inner.quotas.take(call.method, email, calendar, start) {
+            call.refusal = Some(over.into_reply());
+            return Admitted {
+                call,
+                start,
+                injection,
+            };
+        }
+    }
+    let target = Target {
+        method: call.method,
+        user: email,
+        sub: call.person.as_ref().map(|person| person.sub.as_str()),
+        calendar: call.calendar.as_deref(),
+    };
+    injection = inner.faults.strike(target, start, rand::random::<f64>);
+    Admitted {
+        call,
+        start,
+        injection,
+    }
+}
+
+/// What came of it, and whether the client hears.
+enum Outcome {
+    Answered(Reply),
+    Dropped(DropWhen),
+}
+
+fn act<E>(sandbox: &Sandbox, admitted: &Admitted, effect: E) -> Outcome
+where
+    E: FnOnce(&mut Inner, &Call, Timestamp) -> Reply,
+{
+    let Admitted {
+        call, injection, ..
+    } = admitted;
+    let drop_when = match &injection.outcome {
+        Some(fault) => match fault.drop {
+            Some(when) => Some(when),
+            None => return Outcome::Answered(refusal(call.method, fault)),
+        },
+        None => None,
+    };
+    if drop_when == Some(DropWhen::Before) {
+        return Outcome::Dropped(DropWhen::Before);
+    }
+    let reply = match &call.refusal {
+        Some(reply) => reply.clone(),
+        None => {
+            let mut inner = sandbox.lock();
+            let now = inner.now(&sandbox.clock);
+            effect(&mut inner, call, now)
+        }
+    };
+    drop_when.map_or(Outcome::Answered(reply), Outcome::Dropped)
+}
+
+fn refusal(method: Method, fault: &FaultSpec) -> Reply {
+    let reason = fault.reason.as_deref();
+    match method.service() {
+        Service::OAuth => {
+            let mut error = OAuthError::injected(fault.status, reason, fault.message.as_deref());
+            error.layout = fault.layout.unwrap_or(error.layout);
+            error.retry_after = fault.retry_after;
+            error.into_reply()
+        }
+        Service::Calendar | Service::UserInfo => {
+            let mut error = ApiError::injected(fault.status, reason);
+            if let Some(message) = &fault.message {
+                error = error.saying(message.clone());
+            }
+            let usual = match method.service() {
+                Service::UserInfo => Some(Layout::Frontend),
+                Service::Calendar | Service::OAuth => None,
+            };
+            if let Some(layout) = fault.layout.or(usual) {
+                error = error.laid_out(layout);
+            }
+            error.retry_after(fault.retry_after).into_reply()
+        }
+    }
+}
+
+fn finish(
+    sandbox: &Sandbox,
+    wire: Option<&Wire>,
+    admitted: &Admitted,
+    outcome: Outcome,
+) -> HttpResponse {
+    let call = &admitted.call;
+    let (status, result): (Option<u16>, Cow<'static, str>) = match &outcome {
+        Outcome::Answered(reply) => (Some(reply.status), reply.label.clone()),
+        Outcome::Dropped(DropWhen::Before) => (None, "droppedBefore".into()),
+        Outcome::Dropped(DropWhen::After) => (None, "droppedAfter".into()),
+    };
+    let mut inner = sandbox.lock();
+    let end = inner.now(&sandbox.clock);
+    inner.stats.ended(Logged {
+        seq: 0,
+        method: call.method,
+        user: call.person.as_ref().map(|person| person.email.clone()),
+        calendar: call.calendar.clone(),
+        event_id: call.event.clone(),
+        start: admitted.start,
+        end,
+        status,
+        result,
+    });
+    drop(inner);
+    match outcome {
+        Outcome::Answered(reply) => reply.into_response(),
+        Outcome::Dropped(_) => {
+            if let Some(wire) = wire {
+                wire.cut();
+            }
+            HttpResponse::ServiceUnavailable().force_close().finish()
+        }
+    }
+}

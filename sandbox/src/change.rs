@@ -1,0 +1,40 @@
+//! What can change in the sandbox: the lines of its journal, and what each does to the world.
+
+use serde::{Deserialize, Serialize};
+
+use crate::calendar::CalendarInfo;
+use crate::event::Event;
+use crate::grant::{AccessToken, RefreshToken, Scopes};
+use crate::outbox::Mail;
+use crate::user::User;
+
+/// One accepted change. Most carry the whole new value, so that replaying one twice does no harm. Persisted: variants
+/// may be added, never renamed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Change {
+    User(User),
+    Calendar(CalendarInfo),
+    Event {
+        calendar: String,
+        event: Box<Event>,
+    },
+    Mail(Mail),
+    Refresh(RefreshToken),
+    Access(AccessToken),
+    ForgetRefresh(String),
+    ForgetAccess(String),
+    Consent {
+        user: String,
+        client: String,
+        scopes: Scopes,
+    },
+    RedirectUri(String),
+    Clock {
+        offset_ms: i64,
+    },
+    /// Calendars, mails and troubles are gone; people and their grants stay.
+    ResetCalendars,
+    /// Everything is gone.
+    ResetAll,
+}

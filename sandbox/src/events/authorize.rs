@@ -1,0 +1,53 @@
+//! Bearer tokens: who calls, and whether this token may.
+
+use jiff::Timestamp;
+
+use crate::api_error::ApiError;
+use crate::method::Method;
+use crate::oauth::scope;
+use crate::query::Query;
+use crate::sandbox::Inner;
+use crate::user::User;
+
+/// The token of a request, from its header or, as Google still allows, its query.
+pub(crate) fn bearer(header: Option<&str>, query: &Query) -> Option<String> {
+    let from_header = header.and_then(|header| {
+        let (scheme, token) = header.split_once(' ')?;
+        scheme
+            .eq_ignore_ascii_case("bearer")
+            .then(|| token.trim().to_owned())
+    });
+    from_header.or_else(|| {
+        let named = query
+            .get("access_token")
+            .or_else(|| query.get("oauth_token"));
+        named.map(str::to_owned)
+    })
+}
+
+/// The person behind a token, and why the call is refused all the same.
+pub(crate) fn authorize(
+    inner: &Inner,
+    method: Method,
+    token: Option<&str>,
+    now: Timestamp,
+) -> (Option<User>, Option<ApiError>) {
+    let Some(token) = token else {
+        return (None, Some(ApiError::no_credentials()));
+    };
+    let known = inner.world.access.get(token);
+    let Some((token, user)) = known.and_then(|t| Some((t, inner.world.user(&t.user)?))) else {
+        return (None, Some(ApiError::bad_credentials()));
+    };
+    let refusal = if user.deleted || !token.is_live(now) {
+        Some(ApiError::bad_credentials())
+    } else if !scope::any(&token.scopes, method.scopes()) {
+        let accepted = scope::list(method.scopes());
+        Some(ApiError::missing_scope(method.rpc(), &accepted))
+    } else if !user.calendar_user && !method.scopes().is_empty() {
+        Some(ApiError::of("notACalendarUser"))
+    } else {
+        None
+    };
+    (Some(user.clone()), refusal)
+}

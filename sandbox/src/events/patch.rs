@@ -1,0 +1,131 @@
+//! `events.patch` merges into an event, `events.update` replaces it; the rest of a change is the same.
+
+use serde_json::{Map, Value};
+
+use super::resource::{self, Draft, Kind};
+use super::{Ask, Scene, condition, get, write};
+use crate::api_error::ApiError;
+use crate::event::Event;
+use crate::outbox::MailKind;
+use crate::reply::Reply;
+
+pub(super) fn patch(scene: &mut Scene<'_>, ask: &Ask) -> Result<Reply, ApiError> {
+    let old = changeable(scene, ask)?;
+    let mut patch = write::body(ask)?;
+    if !ask.query.is_true("supportsAttachments") {
+        patch.remove("attachments");
+    }
+    let mut merged = Value::Object(resource::of(&old));
+    merge(&mut merged, &patch);
+    let Value::Object(merged) = merged else {
+        return Err(ApiError::of("badRequest"));
+    };
+    let zone = scene.calendar()?.zone.clone();
+    let kind = match patch.contains_key("conferenceData") {
+        true => Kind::PatchWithConference,
+        false => Kind::Patch,
+    };
+    let draft = resource::read(&merged, &ask.query, &zone, kind)?;
+    change(scene, ask, &old, draft)
+}
+
+pub(super) fn update(scene: &mut Scene<'_>, ask: &Ask) -> Result<Reply, ApiError> {
+    let old = changeable(scene, ask)?;
+    let body = write::body(ask)?;
+    let zone = scene.calendar()?.zone.clone();
+    let mut draft = resource::read(&body, &ask.query, &zone, Kind::Replacement)?;
+    let attachments = !ask.query.is_true("supportsAttachments");
+    for (kept, field) in [(true, "organizer"), (attachments, "attachments")] {
+        if let (true, Some(value)) = (kept, old.fields.get(field)) {
+            draft.fields.insert(field.to_owned(), value.clone());
+        }
+    }
+    change(scene, ask, &old, draft)
+}
+
+fn changeable(scene: &Scene<'_>, ask: &Ask) -> Result<std::sync::Arc<Event>, ApiError> {
+    let old = get::find(scene, ask)?;
+    if old.is_cancelled() {
+        return Err(ApiError::of("forbidden"));
+    }
+    condition::if_match(ask.if_match.as_deref(), &old)?;
+    Ok(old)
+}
+
+fn change(scene: &mut Scene<'_>, ask: &Ask, old: &Event, draft: Draft) -> Result<Reply, ApiError> {
+    let mut event = old.clone();
+    let moved = draft.start != old.start
+        || draft.end != old.end
+        || draft.fields.get("recurrence") != old.fields.get("recurrence");
+    event.sequence = sequence(old.sequence, draft.sequence, moved)?;
+    event.start = draft.start;
+    event.end = draft.end;
+    event.fields = draft.fields;
+    draft
+        .conference
+        .apply(&mut event, scene.inner.meet, scene.now);
+    if event.fields.get("attendees") != old.fields.get("attendees") {
+        write::check_use_limits(scene, &event)?;
+    }
+    event.touch(scene.now);
+    let event = write::store(scene, ask, event, MailKind::Update)?;
+    write::answer(scene, ask, &event)
+}
+
+/// What a caller sends may not fall behind; a move in time counts one up by itself.
+fn sequence(old: i64, sent: Option<i64>, moved: bool) -> Result<i64, ApiError> {
+    let least = if moved { old + 1 } else { old };
+    match sent {
+        Some(sent) if sent < old => Err(ApiError::invalid(
+            "Invalid sequence value. The specified sequence number is below the current sequence number of the resource. Re-fetch the resource and use its sequence number on the following request.",
+        )),
+        Some(sent) => Ok(sent.max(least)),
+        None => Ok(least),
+    }
+}
+
+/// RFC 7396: objects merge, null removes, anything else (arrays too) replaces.
+fn merge(target: &mut Value, patch: &Map<String, Value>) {
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    let Value::Object(target) = target else {
+        return;
+    };
+    for (key, value) in patch {
+        match value {
+            Value::Null => {
+                target.remove(key);
+            }
+            Value::Object(inner) => merge(target.entry(key.clone()).or_insert(Value::Null), inner),
+            Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                target.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_patch_merges_objects_replaces_arrays_and_removes_nulls() {
+        let mut target = json!({"a": {"x": 1, "y": 2}, "b": [1, 2], "c": "gone", "d": 1});
+        let patch =
+            json!({"a": {"y": null, "z": 3}, "b": [9], "c": null, "e": {"n": null, "k": 1}});
+        merge(&mut target, patch.as_object().unwrap());
+        let merged = json!({"a": {"x": 1, "z": 3}, "b": [9], "d": 1, "e": {"k": 1}});
+        assert_eq!(target, merged);
+    }
+
+    #[test]
+    fn a_sequence_never_falls_and_rises_with_a_move() {
+        assert_eq!(sequence(3, None, false).unwrap(), 3);
+        assert_eq!(sequence(3, None, true).unwrap(), 4);
+        assert_eq!(sequence(3, Some(3), true).unwrap(), 4);
+        assert_eq!(sequence(3, Some(9), true).unwrap(), 9);
+        assert!(sequence(3, Some(2), false).is_err());
+    }
+}

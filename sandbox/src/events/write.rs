@@ -1,0 +1,81 @@
+//! What all writes share: parsing the body, refusing guests to the limited, storing, mailing.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::{Ask, Scene, render};
+use crate::api_error::ApiError;
+use crate::change::Change;
+use crate::event::Event;
+use crate::outbox::{self, MailKind, SendUpdates};
+use crate::reply::Reply;
+
+/// The body, which must be a JSON object.
+pub(super) fn body(ask: &Ask) -> Result<Map<String, Value>, ApiError> {
+    match serde_json::from_slice(&ask.body) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(ApiError::of("badRequest")),
+        Err(_) if ask.body.is_empty() => Ok(Map::new()),
+        Err(_) => Err(ApiError::of("parseError")),
+    }
+}
+
+/// Google's use limits bite when guests are involved, whether or not they are mailed.
+pub(super) fn check_use_limits(scene: &Scene<'_>, event: &Event) -> Result<(), ApiError> {
+    if scene.person.usage_limited && !event.guests().is_empty() {
+        return Err(ApiError::of("quotaExceeded"));
+    }
+    Ok(())
+}
+
+/// Keeps the event and the mail it causes; both are on record when this returns.
+pub(super) fn store(
+    scene: &mut Scene<'_>,
+    ask: &Ask,
+    event: Event,
+    kind: MailKind,
+) -> Result<Arc<Event>, ApiError> {
+    let send = send_updates(ask)?;
+    let calendar = scene.calendar()?;
+    let times = (event.starts(&calendar.zone), event.ends(&calendar.zone));
+    let world = &scene.inner.world;
+    let mail = outbox::mail(
+        kind,
+        send,
+        &event,
+        scene.calendar,
+        times,
+        scene.now,
+        |email| world.user(email).is_some(),
+    );
+    let id = event.id.clone();
+    let mut changes = vec![Change::Event {
+        calendar: scene.calendar.to_owned(),
+        event: Box::new(event),
+    }];
+    changes.extend(mail.map(Change::Mail));
+    scene.inner.commit(changes)?;
+    let stored = scene.calendar()?.get(&id).cloned();
+    Ok(stored.expect("an event just stored is there"))
+}
+
+/// The written event, as every write answers.
+pub(super) fn answer(scene: &Scene<'_>, ask: &Ask, event: &Event) -> Result<Reply, ApiError> {
+    let options = render::Options::read(&ask.query)?;
+    let value = render::event(event, scene.calendar()?, &options);
+    Ok(ask.answer(value)?.header("ETag", event.etag()))
+}
+
+fn send_updates(ask: &Ask) -> Result<SendUpdates, ApiError> {
+    match ask.query.get("sendUpdates") {
+        Some("all") => Ok(SendUpdates::All),
+        Some("externalOnly") => Ok(SendUpdates::ExternalOnly),
+        Some("none") => Ok(SendUpdates::None),
+        Some(other) => Err(ApiError::invalid(format!(
+            "Invalid value '{other}'. Values must match the following regular expression: 'all|externalOnly|none'"
+        ))),
+        None if ask.query.is_true("sendNotifications") => Ok(SendUpdates::All),
+        None => Ok(SendUpdates::None),
+    }
+}

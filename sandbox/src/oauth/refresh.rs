@@ -1,0 +1,67 @@
+//! The refresh grant: a new access token; the refresh token stays the same.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::error::OAuthError;
+use super::{id_token, scope};
+use crate::change::Change;
+use crate::config::Config;
+use crate::query::Query;
+use crate::reply::{Print, Reply};
+use crate::sandbox::{Inner, Source};
+
+pub(super) fn refresh(
+    inner: &mut Inner,
+    config: &Config,
+    form: &Query,
+    now: Timestamp,
+) -> Result<Reply, OAuthError> {
+    let Some(presented) = form.get("refresh_token") else {
+        return Err(OAuthError::of(
+            "invalid_request",
+            "Missing required parameter: refresh_token",
+        ));
+    };
+    let known = inner.world.refresh.get(presented);
+    let mut token = known.cloned().ok_or_else(OAuthError::dead_token)?;
+    let user = inner
+        .world
+        .user(&token.user)
+        .cloned()
+        .ok_or_else(OAuthError::dead_token)?;
+    if user.deleted {
+        return Err(OAuthError::of(
+            "invalid_grant",
+            "The account has been deleted",
+        ));
+    }
+    if !token.is_live(now) {
+        return Err(OAuthError::dead_token());
+    }
+    let scopes = match form.get("scope") {
+        None => token.scopes.clone(),
+        Some(asked) => {
+            let asked = scope::parse(asked).unwrap_or_default();
+            if asked.is_empty() || !asked.is_subset(&token.scopes) {
+                return Err(OAuthError::of("invalid_scope", "Bad Request"));
+            }
+            asked
+        }
+    };
+    token.used = now;
+    inner.commit(vec![Change::Refresh(token.clone())])?;
+    let lifetime = config.access_token_lifetime;
+    let source = Source::Refresh(token.token);
+    let tokens = inner.issue(&token.user, config, scopes, source, lifetime, now)?;
+    let mut body = json!({
+        "access_token": tokens.access.token,
+        "expires_in": lifetime.as_secs(),
+        "scope": scope::join(&tokens.access.scopes),
+        "token_type": "Bearer",
+    });
+    if let Some(id_token) = id_token::make(&user, &tokens.access, None, now) {
+        body["id_token"] = json!(id_token);
+    }
+    Ok(Reply::json(200, &body, Print::Pretty))
+}

@@ -1,0 +1,88 @@
+//! The people of the sandbox, and what can happen to them.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct User {
+    /// Lower case; also the id of the primary calendar.
+    pub(crate) email: String,
+    /// Google's lasting id of the account.
+    pub(crate) sub: String,
+    pub(crate) name: String,
+    /// Writes that carry guests get `quotaExceeded`.
+    pub(crate) usage_limited: bool,
+    /// The account is gone: no refresh, no calendar.
+    pub(crate) deleted: bool,
+    /// Has Google Calendar at all.
+    pub(crate) calendar_user: bool,
+}
+
+impl User {
+    pub(crate) fn new(email: &str) -> Self {
+        let email = email.to_lowercase();
+        Self {
+            sub: sub_of(&email),
+            name: name_of(&email),
+            email,
+            usage_limited: false,
+            deleted: false,
+            calendar_user: true,
+        }
+    }
+
+    pub(crate) fn given_name(&self) -> &str {
+        self.name.split(' ').next().unwrap_or(&self.name)
+    }
+
+    pub(crate) fn family_name(&self) -> &str {
+        self.name.split_once(' ').map_or("", |(_, family)| family)
+    }
+}
+
+/// 21 digits, as Google's are, and always the same for one address.
+fn sub_of(email: &str) -> String {
+    let digest = Sha256::digest(email.as_bytes());
+    let number = digest
+        .iter()
+        .take(8)
+        .fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    format!("1{number:020}")
+}
+
+fn name_of(email: &str) -> String {
+    let local = email.split('@').next().unwrap_or(email);
+    local
+        .split(['.', '_', '-', '+'])
+        .filter(|part| !part.is_empty())
+        .map(|part| {
+            let mut letters = part.chars();
+            letters.next().map_or_else(String::new, |first| {
+                first.to_uppercase().chain(letters).collect()
+            })
+        })
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sub_has_21_digits_and_depends_on_nothing_but_the_address() {
+        let ada = User::new("Ada.Lovelace@Example.com");
+        assert_eq!(ada.sub.len(), 21);
+        assert!(ada.sub.bytes().all(|b| b.is_ascii_digit()));
+        assert_eq!(ada, User::new("ada.lovelace@example.com"));
+        assert_ne!(ada.sub, User::new("grace@example.com").sub);
+    }
+
+    #[test]
+    fn names_are_read_from_the_address() {
+        let ada = User::new("ada.lovelace@example.com");
+        assert_eq!((ada.given_name(), ada.family_name()), ("Ada", "Lovelace"));
+        assert_eq!(User::new("x@example.com").family_name(), "");
+    }
+}
