@@ -6,6 +6,9 @@
 pub mod account;
 pub mod accounts;
 pub mod backoff;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod embedded;
 pub mod event;
 pub mod field;
 pub mod fingerprint;

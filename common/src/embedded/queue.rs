@@ -1,0 +1,234 @@
+//! The port `JobQueue` on a table.
+//!
+//! Deliveries are taken from the table a handful at a time, so that a worker pays one transaction
+//! for many. Taken rows stay in the table, marked; the next worker to open the folder unmarks them.
+
+mod hand;
+mod room;
+mod rows;
+
+use std::future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
+
+use super::column::{instant, nanos};
+use super::database::{Database, DatabaseError};
+use crate::message::Message;
+use crate::port::{Clock, Delivery, DeliveryTag, Depth, JobQueue, Lane, QueueError};
+use crate::time;
+use hand::Hand;
+use room::Room;
+use rows::{Due, NewRow};
+
+/// Taken from the table at once, at most. What is in hand stands before whatever comes due later,
+/// so this also bounds by how much a fresh job can be ahead of a due one.
+const HANDFUL: usize = 32;
+
+/// Another process's messages are noticed within this (of real time: it is no part of the schedule).
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The right to fill the hand.
+type Turn = OwnedMutexGuard<()>;
+
+/// The embedded queue.
+pub struct SqliteQueue {
+    database: Arc<Database>,
+    clock: Arc<dyn Clock>,
+    hand: Arc<Hand>,
+    room: Arc<Room>,
+    /// There is something new in the table.
+    news: Arc<Notify>,
+    /// Held by whoever fills the hand, and while it is being filled for somebody who has gone away.
+    filling: Arc<Mutex<()>>,
+    latest: AtomicI64,
+}
+
+impl SqliteQueue {
+    pub(super) fn new(database: Arc<Database>, clock: Arc<dyn Clock>, fresh_capacity: Option<u64>) -> Self {
+        Self {
+            database,
+            clock,
+            hand: Arc::default(),
+            room: Arc::new(Room::new(fresh_capacity)),
+            news: Arc::default(),
+            filling: Arc::default(),
+            latest: AtomicI64::new(i64::MIN),
+        }
+    }
+
+    /// Unmarks what the worker before this one had taken, and counts the fresh lane.
+    pub(super) async fn take_over(&self) -> Result<(), QueueError> {
+        let fresh = self.database.write(rows::untake_all).await?;
+        self.room.count(fresh);
+        Ok(())
+    }
+
+    /// Puts back what nobody received. For a clean end: the next worker need not ask whether these
+    /// were delivered before.
+    pub(super) async fn let_go(&self) {
+        let ids: Vec<i64> = self.hand.empty().iter().map(|row| row.id).collect();
+        // Otherwise the next worker unmarks them.
+        let _ = self.database.write(move |db| rows::untake(db, &ids)).await;
+    }
+
+    /// Removes dead letters that were buried before `before`; answers how many.
+    ///
+    /// # Errors
+    /// When the database cannot be used.
+    pub async fn forget_dead(&self, before: jiff::Timestamp) -> Result<u64, QueueError> {
+        let before = nanos(before);
+        let mut forgotten = 0;
+        loop {
+            let some = self.database.write(move |db| rows::forget_dead(db, before)).await?;
+            if some == 0 {
+                return Ok(forgotten);
+            }
+            forgotten += some;
+        }
+    }
+
+    /// Puts any bytes in a lane, as another build might have written them.
+    ///
+    /// # Errors
+    /// As [`publish`](JobQueue::publish).
+    pub async fn publish_bytes(
+        &self,
+        job: Option<&str>,
+        body: Vec<u8>,
+        lane: Lane,
+        delay: Duration,
+    ) -> Result<(), QueueError> {
+        let held = match lane {
+            Lane::Fresh => Some(Room::hold(&self.room)?),
+            Lane::Due | Lane::Dead => None,
+        };
+        let now = self.now();
+        let available_at = if delay.is_zero() { now } else { nanos(time::after(instant(now), delay)) };
+        let row = NewRow { job: job.map(str::to_owned), lane, available_at, body };
+        let news = self.news.clone();
+        let written = self.database.write_then(
+            move |db| rows::insert(db, &row),
+            move |outcome| {
+                // The place is given back unless the message may be there.
+                match (&outcome, held) {
+                    (Ok(()) | Err(DatabaseError::Uncertain(_)), Some(held)) => held.keep(),
+                    (_, None) | (Err(_), Some(_)) => {}
+                }
+                news.notify_one();
+                outcome
+            },
+        );
+        Ok(written.await?)
+    }
+
+    /// The clock, but never backwards: a clock that is set back must not hide what was just published.
+    fn now(&self) -> i64 {
+        let now = nanos(self.clock.now());
+        self.latest.fetch_max(now, Ordering::Relaxed).max(now)
+    }
+
+    /// Takes a handful from the table. Answers when more is due, if anything is.
+    async fn fill(&self, turn: Turn) -> Result<(Option<i64>, Turn), DatabaseError> {
+        let now = self.now();
+        let (hand, room) = (self.hand.clone(), self.room.clone());
+        // The rows go into the hand, and the turn ends, from the writer's thread: so whoever asked
+        // may go away without losing rows, and without a second handful being taken meanwhile.
+        let taking = self.database.write_then(
+            move |db| rows::take(db, now, HANDFUL),
+            move |outcome| {
+                let Due { taken, next } = outcome?;
+                let fresh = taken.iter().filter(|row| row.lane == Lane::Fresh).count();
+                room.freed(fresh as u64);
+                hand.fill(taken);
+                Ok((next, turn))
+            },
+        );
+        taking.await
+    }
+
+    async fn wait(&self, next: Option<i64>) {
+        let coming = async {
+            match next {
+                Some(next) => self.clock.sleep(time::until(instant(self.now()), instant(next))).await,
+                None => future::pending().await,
+            }
+        };
+        // All of these may be dropped half-way: none takes anything.
+        tokio::select! {
+            () = self.news.notified() => {}
+            () = coming => {}
+            () = tokio::time::sleep(LOOK) => {}
+        }
+    }
+}
+
+#[async_trait]
+impl JobQueue for SqliteQueue {
+    async fn publish(&self, message: &Message, lane: Lane, delay: Duration) -> Result<(), QueueError> {
+        self.publish_bytes(Some(message.job.as_str()), message.to_bytes(), lane, delay).await
+    }
+
+    async fn receive(&self) -> Result<Delivery, QueueError> {
+        loop {
+            if let Some(row) = self.hand.next() {
+                return Ok(row.into_delivery());
+            }
+            // One fills and waits; the others wait for it, and look into the hand when it is gone.
+            let turn = self.filling.clone().lock_owned().await;
+            if self.hand.is_empty() {
+                let (next, _turn) = self.fill(turn).await?;
+                if self.hand.is_empty() {
+                    self.wait(next).await;
+                }
+            }
+        }
+    }
+
+    async fn done(&self, tag: DeliveryTag) -> Result<(), QueueError> {
+        let id = rows::id(tag);
+        Ok(self.database.write(move |db| rows::delete(db, id)).await?)
+    }
+
+    async fn put_back(&self, tag: DeliveryTag) -> Result<(), QueueError> {
+        let id = rows::id(tag);
+        let (room, news) = (self.room.clone(), self.news.clone());
+        let written = self.database.write_then(
+            move |db| rows::put_back(db, id),
+            move |outcome| {
+                if let Some(Lane::Fresh) = outcome? {
+                    room.taken_back();
+                }
+                news.notify_one();
+                Ok(())
+            },
+        );
+        Ok(written.await?)
+    }
+
+    async fn bury(&self, tag: DeliveryTag) -> Result<(), QueueError> {
+        let (id, now) = (rows::id(tag), self.now());
+        let buried = self.database.write(move |db| rows::bury(db, id, now)).await?;
+        if buried { Ok(()) } else { Err(QueueError::Unreachable("there is no such delivery".to_owned())) }
+    }
+
+    async fn depth(&self) -> Result<Depth, QueueError> {
+        let now = self.now();
+        Ok(self.database.read(move |db| rows::depth(db, now)).await?)
+    }
+}
+
+impl From<DatabaseError> for QueueError {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::Uncertain(_) => Self::Unconfirmed,
+            DatabaseError::NotDone(_)
+            | DatabaseError::Unreadable(_)
+            | DatabaseError::Newer { .. }
+            | DatabaseError::Outdated => Self::Unreachable(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Who watches which job.
+
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::broadcast;
+
+use crate::embedded::swept::Swept;
+use crate::job::JobId;
+
+/// One channel for each watched job; channels nobody listens to any more are swept away.
+#[derive(Default)]
+pub(super) struct Watchers(Mutex<Swept<JobId, broadcast::Sender<()>>>);
+
+impl Watchers {
+    pub(super) fn watch(&self, id: &JobId) -> broadcast::Receiver<()> {
+        let mut channels = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        channels.make_room(|sender| sender.receiver_count() > 0);
+        // One is enough: a receiver that missed some still learns that there was a change.
+        channels.entries.entry(id.clone()).or_insert_with(|| broadcast::channel(1).0).subscribe()
+    }
+
+    pub(super) fn tell(&self, id: &JobId) {
+        let mut channels = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sender) = channels.entries.get(id)
+            && sender.send(()).is_err()
+        {
+            channels.entries.remove(id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn watchers_that_went_away_leave_nothing_behind() {
+        let watchers = Watchers::default();
+        let kept: Vec<_> = (0..10).map(|_| watchers.watch(&JobId::random())).collect();
+        for _ in 0..100_000 {
+            drop(watchers.watch(&JobId::random()));
+        }
+        assert!(watchers.0.lock().unwrap().entries.len() <= 64);
+        drop(kept);
+    }
+
+    #[test]
+    fn telling_a_job_nobody_watches_any_more_removes_its_channel() {
+        let watchers = Watchers::default();
+        let id = JobId::random();
+        let first = watchers.watch(&id);
+        let mut second = watchers.watch(&id);
+        drop(first);
+        watchers.tell(&id);
+        assert!(second.try_recv().is_ok());
+        drop(second);
+        watchers.tell(&id);
+        assert!(watchers.0.lock().unwrap().entries.is_empty());
+    }
+}

@@ -1,0 +1,149 @@
+//! The port `Throttle` in memory: one process, so its share of every limit is the whole.
+
+mod flow;
+mod meter;
+mod pace;
+mod placed;
+mod slots;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+pub(super) use placed::Placed;
+
+use super::swept::Swept;
+use crate::port::{Clock, Limit, Take, Throttle, ThrottleKey, Window};
+use flow::{Flow, Instant};
+use meter::Meter;
+
+/// The throttle of this process.
+pub struct MemoryThrottle {
+    clock: Arc<dyn Clock>,
+    lines: Mutex<Lines>,
+}
+
+type Line = (ThrottleKey, Window);
+
+#[derive(Default)]
+struct Lines {
+    flow: Flow,
+    /// What was taken.
+    meters: Swept<Line, Meter>,
+    /// When the next one to join a line has its turn.
+    turns: Swept<Line, Instant>,
+    /// Nothing more for these keys until then.
+    pushed: Swept<ThrottleKey, Instant>,
+}
+
+impl MemoryThrottle {
+    /// A throttle from which nothing was taken yet.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, lines: Mutex::default() }
+    }
+
+    /// The lines, and now.
+    fn lines(&self) -> (MutexGuard<'_, Lines>, Instant) {
+        let now = self.clock.now();
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = lines.flow.at(now);
+        (lines, now)
+    }
+
+    fn join(&self, limit: &Limit) -> Duration {
+        let (mut lines, now) = self.lines();
+        lines.turns.make_room(|turn| *turn > now);
+        let turn = lines.turns.entries.entry(line(limit)).or_insert(now);
+        let mine = (*turn).max(now);
+        *turn = mine.after(pace::charge(limit));
+        mine.since(now)
+    }
+
+    fn wind_back(&self, limit: &Limit) {
+        let (mut lines, now) = self.lines();
+        let line = line(limit);
+        let Some(turn) = lines.turns.entries.get_mut(&line) else {
+            return;
+        };
+        *turn = turn.before(pace::charge(limit));
+        if *turn <= now {
+            lines.turns.entries.remove(&line);
+        }
+    }
+}
+
+impl Lines {
+    /// Takes from one line and answers how it stood before, or how long to wait.
+    fn take(&mut self, limit: &Limit, now: Instant) -> Result<Option<Meter>, Duration> {
+        let pushed = self.pushed.entries.get(&limit.key).map_or(Duration::ZERO, |until| until.since(now));
+        let before = self.meters.entries.get(&line(limit)).copied();
+        let meter = before.unwrap_or_default();
+        let wait = meter.wait(limit, now).max(pushed);
+        if !wait.is_zero() {
+            return Err(wait);
+        }
+        self.meters.make_room(|meter| !meter.is_idle(now));
+        self.meters.entries.insert(line(limit), meter.taken(limit, now));
+        Ok(before)
+    }
+
+    fn put_back(&mut self, limit: &Limit, before: Option<Meter>) {
+        match before {
+            Some(meter) => self.meters.entries.insert(line(limit), meter),
+            None => self.meters.entries.remove(&line(limit)),
+        };
+    }
+}
+
+fn line(limit: &Limit) -> Line {
+    (limit.key.clone(), limit.window)
+}
+
+#[async_trait]
+impl Throttle for MemoryThrottle {
+    async fn place(&self, limit: &Limit) -> Duration {
+        self.join(limit)
+    }
+
+    async fn leave(&self, limit: &Limit) {
+        self.wind_back(limit);
+    }
+
+    async fn try_take(&self, limits: &[Limit]) -> Take {
+        let (mut lines, now) = self.lines();
+        let mut taken = Vec::with_capacity(limits.len());
+        let mut longest = Duration::ZERO;
+        for limit in limits {
+            match lines.take(limit, now) {
+                Ok(before) => taken.push((limit, before)),
+                Err(wait) => longest = longest.max(wait),
+            }
+        }
+        if longest.is_zero() {
+            return Take::Granted;
+        }
+        // In reverse, so that a line that was taken from twice is as it was.
+        for (limit, before) in taken.into_iter().rev() {
+            lines.put_back(limit, before);
+        }
+        Take::Refused { retry_in: longest }
+    }
+
+    async fn push_back(&self, key: &ThrottleKey, pause: Duration) {
+        let (mut lines, now) = self.lines();
+        lines.pushed.make_room(|until| *until > now);
+        let until = lines.pushed.entries.entry(key.clone()).or_insert(now);
+        *until = (*until).max(now.after(pause));
+    }
+
+    async fn used(&self, window: Window) -> f64 {
+        let (lines, now) = self.lines();
+        let meters = lines.meters.entries.iter().filter(|((_, of), _)| *of == window);
+        meters.map(|(_, meter)| meter.used(window, now)).fold(0.0, f64::max)
+    }
+}
+
+#[cfg(test)]
+mod tests;
