@@ -136,7 +136,9 @@ async fn a_saturating_caller_uses_97_percent() {
         assert!(f64::from(taken) >= 0.97 * possible, "{taken} of {possible} a {window:?}");
         assert!(watcher.most <= allowed);
         let used = throttle.used(window).await;
-        assert!((0.9..=1.0).contains(&used), "{used} of {allowed} a {window:?}");
+        // One unit more or less is within the window as it slides.
+        let least = 0.95 - 1.0 / f64::from(allowed);
+        assert!((least..=1.0).contains(&used), "{used} of {allowed} a {window:?}");
     }
 }
 
