@@ -1,1 +1,37 @@
-//! Nothing yet.
+//! calrelay's HTTP ingress: it accepts jobs, tells how they stand, and connects calendars.
+//!
+//! The binary makes an [`Ingress`] from the ports and [`Settings`], binds it, and serves it until it
+//! is told to stop; [`Admin`] is the port for operators. The contract is `GET /api/openapi.json`.
+
+mod admin;
+mod api;
+mod auth;
+mod body;
+mod consent;
+mod cookies;
+mod front;
+mod hosts;
+mod idempotency;
+mod ingress;
+mod intake;
+mod metrics;
+mod openapi;
+mod pages;
+mod prefer;
+mod problem;
+mod proxies;
+mod query;
+mod rate;
+mod record;
+mod routes;
+mod session;
+mod settings;
+mod wait;
+
+pub use admin::{Admin, Dependency, ListeningAdmin, Readiness};
+pub use api::{OnConnected, Ports};
+pub use auth::Access;
+pub use ingress::{BindError, Ingress, Listening};
+pub use proxies::{NotProxies, TrustedProxies};
+pub use rate::{NotARateLimit, RateLimit};
+pub use settings::{GoogleKind, Settings};

@@ -1,0 +1,74 @@
+//! What happens to every request before its handler and to every reply after it.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
+use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage as _, web};
+use futures_util::FutureExt as _;
+use tracing::error;
+
+use crate::api::Api;
+use crate::metrics::{self, Route};
+use crate::problem::Problem;
+use crate::rate::Standing;
+use crate::settings::GoogleKind;
+
+const GOOGLE: HeaderName = HeaderName::from_static("calrelay-google");
+
+/// Checks the host, catches panics, counts, and writes the headers that every reply has.
+pub(crate) async fn front(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let began = Instant::now();
+    let api = web::Data::clone(request.app_data::<web::Data<Api>>().expect("the app is made with it"));
+    let route = Route::of(request.path());
+    let method = request.method().clone();
+    let answer = match api.hosts.admit(request.headers()) {
+        Ok(()) => match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+            Ok(answer) => answer.map(ServiceResponse::map_into_boxed_body),
+            Err(_) => {
+                // The panic hook has printed what it knows.
+                error!(http.route = ?route, "A handler panicked on {route:?}");
+                Err(dressed(Problem::internal(), route))
+            }
+        },
+        Err(problem) => Err(dressed(problem, route)),
+    };
+    match answer {
+        Ok(mut response) => {
+            let standing = response.request().extensions().get::<Standing>().copied();
+            finish(response.headers_mut(), &api, standing);
+            metrics::answered(route, &method, response.status(), began.elapsed());
+            Ok(response)
+        }
+        Err(error) => {
+            let mut response = error.error_response();
+            finish(response.headers_mut(), &api, None);
+            metrics::answered(route, &method, response.status(), began.elapsed());
+            Err(InternalError::from_response("answered with a problem", response).into())
+        }
+    }
+}
+
+fn dressed(problem: Problem, route: Route) -> Error {
+    if route == Route::Older { problem.for_older_clients().into() } else { problem.into() }
+}
+
+fn finish(headers: &mut HeaderMap, api: &Api, standing: Option<Standing>) {
+    if let Some(standing) = standing {
+        standing.write(headers);
+    }
+    if let GoogleKind::Sandbox { .. } = api.settings.google {
+        headers.insert(GOOGLE, HeaderValue::from_static("sandbox"));
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}

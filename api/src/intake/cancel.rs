@@ -1,0 +1,110 @@
+//! Taking a job back.
+
+use std::time::Duration;
+
+use common::job::{self, Job, JobId, JobState, Step};
+use common::message::{Message, Work};
+use common::port::{Change, Lane, Shelf, VaultError};
+use serde_json::json;
+use tracing::warn;
+
+use super::{Intake, log_trouble};
+
+/// What became of a wish to take a job back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Cancellation {
+    /// Nothing was written, and nothing will be.
+    Cancelled,
+    /// It may have been written: a worker looks, and deletes what it finds.
+    Cancelling,
+}
+
+/// Why it is not taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum CancelRefusal {
+    /// There is no such job.
+    Unknown,
+    /// It has ended.
+    Finished(Box<Job>),
+    /// Store or vault.
+    Unusable,
+}
+
+impl Intake {
+    /// Takes `job` back, as far as that is still possible.
+    ///
+    /// The mark in the vault comes first: whatever else is lost, a worker that meets the job's
+    /// message finds the mark and does not write.
+    pub(crate) async fn cancel(&self, job: &Job) -> Result<Cancellation, CancelRefusal> {
+        if job.is_finished() {
+            return ended(job.clone());
+        }
+        let now = self.clock.now();
+        let mark = json!({ "at": now });
+        match self.vault.put(Shelf::Cancellations, job.id.as_str(), &mark, None).await {
+            // Somebody asked for it before.
+            Ok(_) | Err(VaultError::Changed) => {}
+            Err(error @ (VaultError::Unusable(_) | VaultError::Unreadable(_))) => {
+                return Err(trouble("The vault", &error));
+            }
+        }
+        let change = self.store.take(&job.id, &Step::Cancel, now).await;
+        match change.map_err(|error| trouble("The job store", &error))? {
+            Change::Taken(job) if job.state == JobState::Cancelled => Ok(Cancellation::Cancelled),
+            Change::Taken(job) => {
+                self.wake(&job).await;
+                Ok(Cancellation::Cancelling)
+            }
+            Change::Refused(job::Refusal::Finished(job)) => {
+                self.unmark(&job.id).await;
+                ended(*job)
+            }
+            // The record vanished under our hands. The mark stays: a message may still come.
+            Change::Refused(
+                job::Refusal::Unknown
+                | job::Refusal::ClaimedUntil(_)
+                | job::Refusal::StaleHop
+                | job::Refusal::NotYours
+                | job::Refusal::CancelRequested
+                | job::Refusal::OutOfPlace,
+            ) => Err(CancelRefusal::Unknown),
+        }
+    }
+
+    /// Brings a job to a worker at once that may wait for something a cancelled one need not wait for.
+    async fn wake(&self, job: &Job) {
+        let Some(message) = Message::next_for(job, Work::Create) else {
+            return;
+        };
+        if let Err(error) = self.queue.publish(&message, Lane::Due, Duration::ZERO).await {
+            // Its own message still comes, only later.
+            warn!(job.id = %job.id, %error, "Job {} could not be woken to be cancelled: {error}", job.id);
+        }
+    }
+
+    async fn unmark(&self, id: &JobId) {
+        if let Err(error) = self.vault.remove(Shelf::Cancellations, id.as_str()).await {
+            // A mark on a job that has ended does nothing.
+            warn!(job.id = %id, %error, "The cancellation mark of job {id} could not be removed: {error}");
+        }
+    }
+}
+
+/// A job that has ended is taken back only if that is how it ended.
+fn ended(job: Job) -> Result<Cancellation, CancelRefusal> {
+    match job.state {
+        JobState::Cancelled => Ok(Cancellation::Cancelled),
+        JobState::Succeeded { .. }
+        | JobState::Failed(_)
+        | JobState::Accepting { .. }
+        | JobState::Queued
+        | JobState::Running(_)
+        | JobState::Waiting { .. }
+        | JobState::Blocked { .. } => Err(CancelRefusal::Finished(Box::new(job))),
+    }
+}
+
+fn trouble(what: &str, error: &dyn std::error::Error) -> CancelRefusal {
+    log_trouble(what, error);
+    CancelRefusal::Unusable
+}

@@ -1,0 +1,192 @@
+//! The ingress's metrics (DESIGN §13), their labels, and their first zeroes.
+
+use std::time::Duration;
+
+use actix_web::http::{Method, StatusCode};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+
+use crate::intake::Entrance;
+use crate::problem::Kind;
+use crate::routes;
+
+const REQUESTS: &str = "calrelay_http_requests_total";
+const DURATION: &str = "calrelay_http_request_duration_seconds";
+const ACCEPTED: &str = "calrelay_jobs_accepted_total";
+const REJECTED: &str = "calrelay_jobs_rejected_total";
+const CONFIRM: &str = "calrelay_publish_confirm_seconds";
+const OLDEST: &str = "calrelay_oldest_age_seconds";
+
+/// A route, as metrics name it: a closed list, whatever callers ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Route {
+    Events,
+    Older,
+    Job,
+    Status,
+    Setup,
+    Connect,
+    Callback,
+    Revoke,
+    OpenApi,
+    Other,
+}
+
+impl Route {
+    const ALL: [Self; 10] = [
+        Self::Events,
+        Self::Older,
+        Self::Job,
+        Self::Status,
+        Self::Setup,
+        Self::Connect,
+        Self::Callback,
+        Self::Revoke,
+        Self::OpenApi,
+        Self::Other,
+    ];
+
+    /// The route that serves `path`.
+    pub(crate) fn of(path: &str) -> Self {
+        let job = path.strip_prefix(routes::JOBS).and_then(|rest| rest.strip_prefix('/'));
+        if job.is_some_and(|id| !id.is_empty() && !id.contains('/')) {
+            return Self::Job;
+        }
+        let plain = |route: &&Self| **route != Self::Job && route.label() == path;
+        Self::ALL.iter().find(plain).copied().unwrap_or(Self::Other)
+    }
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Events => routes::EVENTS,
+            Self::Older => routes::OLDER,
+            Self::Job => routes::JOB,
+            Self::Status => routes::STATUS,
+            Self::Setup => routes::SETUP,
+            Self::Connect => routes::CONNECT,
+            Self::Callback => routes::CALLBACK,
+            Self::Revoke => routes::REVOKE,
+            Self::OpenApi => routes::OPENAPI,
+            Self::Other => "other",
+        }
+    }
+
+    fn methods(self) -> &'static [&'static str] {
+        match self {
+            Self::Events | Self::Older | Self::Connect => &["POST"],
+            Self::Job => &["GET", "DELETE"],
+            Self::Setup | Self::Revoke => &["GET", "POST"],
+            Self::Status | Self::Callback | Self::OpenApi => &["GET"],
+            Self::Other => &["GET", "POST", "other"],
+        }
+    }
+}
+
+fn method_label(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "other",
+    }
+}
+
+/// The classes, so that a scan of odd requests cannot make series without end.
+const STATUSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
+
+fn status_label(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        300..=399 => STATUSES[1],
+        400..=499 => STATUSES[2],
+        500..=599 => STATUSES[3],
+        _ => STATUSES[0],
+    }
+}
+
+/// Describes every metric and starts each series at zero.
+pub(crate) fn register() {
+    describe_counter!(REQUESTS, "Requests answered, by route, method and class of status");
+    describe_histogram!(DURATION, metrics::Unit::Seconds, "Time from a request's head to its reply's head");
+    describe_counter!(ACCEPTED, "Jobs that the queue has confirmed, by route");
+    describe_counter!(REJECTED, "Jobs refused at the door, by reason");
+    describe_histogram!(CONFIRM, metrics::Unit::Seconds, "Time until the queue confirmed a publish");
+    describe_gauge!(OLDEST, metrics::Unit::Seconds, "How long the longest-due unfinished job has been due");
+    for route in Route::ALL {
+        for method in route.methods() {
+            for status in STATUSES {
+                counter!(REQUESTS, "route" => route.label(), "method" => *method, "status" => status)
+                    .increment(0);
+            }
+        }
+    }
+    for entrance in Entrance::ALL {
+        counter!(ACCEPTED, "route" => entrance_label(entrance)).increment(0);
+    }
+    for kind in Kind::ALL {
+        counter!(REJECTED, "reason" => kind.slug()).increment(0);
+    }
+    gauge!(OLDEST).set(0.0);
+}
+
+fn entrance_label(entrance: Entrance) -> &'static str {
+    match entrance {
+        Entrance::Events => Route::Events.label(),
+        Entrance::Older => Route::Older.label(),
+    }
+}
+
+/// A request was answered.
+pub(crate) fn answered(route: Route, method: &Method, status: StatusCode, took: Duration) {
+    let (route, method) = (route.label(), method_label(method));
+    counter!(REQUESTS, "route" => route, "method" => method, "status" => status_label(status)).increment(1);
+    histogram!(DURATION, "route" => route).record(took.as_secs_f64());
+}
+
+/// The queue has confirmed a job.
+pub(crate) fn accepted(entrance: Entrance) {
+    counter!(ACCEPTED, "route" => entrance_label(entrance)).increment(1);
+}
+
+/// A job was refused.
+pub(crate) fn rejected(kind: Kind) {
+    counter!(REJECTED, "reason" => kind.slug()).increment(1);
+}
+
+/// A publish was confirmed, or given up.
+pub(crate) fn publish_confirmed(took: Duration) {
+    histogram!(CONFIRM).record(took.as_secs_f64());
+}
+
+/// How long the longest-due unfinished job has been due.
+pub(crate) fn oldest_age(age: Duration) {
+    gauge!(OLDEST).set(age.as_secs_f64());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_fall_into_their_routes_and_all_others_into_one() {
+        for route in Route::ALL {
+            if route != Route::Job && route != Route::Other {
+                assert_eq!(Route::of(route.label()), route);
+            }
+        }
+        assert_eq!(Route::of("/api/v1/jobs/abc"), Route::Job);
+        for path in ["/api/v1/jobs/", "/api/v1/jobs/{id}", "/api/v1/jobs/a/b", "/", "/wp-login.php", "other"]
+        {
+            let expected = if path == "/api/v1/jobs/{id}" { Route::Job } else { Route::Other };
+            assert_eq!(Route::of(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn odd_methods_make_no_series_of_their_own() {
+        assert_eq!(method_label(&Method::from_bytes(b"BREW").unwrap()), "other");
+        assert_eq!(status_label(StatusCode::MISDIRECTED_REQUEST), "4xx");
+    }
+}

@@ -1,0 +1,103 @@
+//! The pages for people: one frame, strict about what a browser may do with it.
+
+pub(crate) mod notice;
+pub(crate) mod setup;
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{
+    CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_FRAME_OPTIONS,
+};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use crate::api::Api;
+use crate::routes::{SETUP, STYLE};
+use crate::settings::GoogleKind;
+
+const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
+
+/// A calendar sheet; inline, since a page may load nothing but its style.
+const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect x='1' y='2' width='14' height='13' rx='3' fill='%23276ef1'/%3E%3Crect x='3' y='6' width='10' height='7' rx='1' fill='white'/%3E%3C/svg%3E";
+
+/// A page.
+pub(crate) struct Page {
+    pub(crate) status: StatusCode,
+    pub(crate) title: &'static str,
+    pub(crate) content: Markup,
+}
+
+impl Page {
+    /// The page in its frame, with the headers that every page has.
+    pub(crate) fn respond(self, api: &Api) -> HttpResponse {
+        let body = frame(self.title, &self.content, &api.settings.google);
+        HttpResponse::build(self.status)
+            .content_type("text/html; charset=utf-8")
+            .insert_header((CONTENT_SECURITY_POLICY, policy(api)))
+            .insert_header((X_FRAME_OPTIONS, "DENY"))
+            // Not `no-referrer`: browsers would then send our own forms with `Origin: null`.
+            .insert_header((REFERRER_POLICY, "same-origin"))
+            .insert_header((PERMISSIONS_POLICY, "camera=(), geolocation=(), microphone=()"))
+            .body(body.into_string())
+    }
+}
+
+/// Nothing but our style and our forms, one of which ends at Google's consent page.
+fn policy(api: &Api) -> HeaderValue {
+    let consent = crate::routes::consent_origin(api);
+    let text = format!(
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self' {consent}; \
+         frame-ancestors 'none'; base-uri 'none'"
+    );
+    HeaderValue::from_str(&text).expect("an origin is plain text")
+}
+
+fn frame(title: &str, content: &Markup, google: &GoogleKind) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " · calrelay" }
+                link rel="icon" href=(PreEscaped(ICON));
+                link rel="stylesheet" href=(STYLE);
+            }
+            body {
+                @if let GoogleKind::Sandbox { page } = google {
+                    p.sandbox role="note" {
+                        strong { "SANDBOX" }
+                        " This is an offline Google: nobody is mailed and no real calendar is touched."
+                        @if let Some(page) = page {
+                            " "
+                            a href=(page.as_str()) { "See its calendar" }
+                        }
+                    }
+                }
+                header {
+                    a.brand href=(SETUP) { "calrelay" }
+                    span { "a durable queue in front of Google Calendar" }
+                }
+                main { (content) }
+            }
+        }
+    }
+}
+
+/// The hidden field that every form carries.
+pub(crate) fn csrf_field(csrf: &str) -> Markup {
+    html! { input type="hidden" name="csrf" value=(csrf); }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_sandbox_says_that_it_is_one() {
+        let content = html! { p { "x" } };
+        let sandbox = frame("t", &content, &GoogleKind::Sandbox { page: None }).into_string();
+        assert!(sandbox.contains("SANDBOX"));
+        assert!(!frame("t", &content, &GoogleKind::Live).into_string().contains("SANDBOX"));
+    }
+}

@@ -1,0 +1,33 @@
+//! Pages that say what happened and what to do.
+
+use actix_web::ResponseError as _;
+use actix_web::http::StatusCode;
+use maud::html;
+
+use super::Page;
+use crate::problem::Problem;
+use crate::routes::SETUP;
+
+/// Where Google lists what a user has allowed.
+pub(crate) const PERMISSIONS: &str = "https://myaccount.google.com/permissions";
+
+/// A page with a headline, what happened, and what to do.
+pub(crate) fn notice(status: StatusCode, title: &'static str, what: &str, then: &str) -> Page {
+    let content = html! {
+        h1 { (title) }
+        p { (what) }
+        p { (then) }
+        p { a.button href=(SETUP) { "Back to the setup page" } }
+    };
+    Page { status, title, content }
+}
+
+/// A problem as a page.
+pub(crate) fn problem(problem: &Problem) -> Page {
+    let content = html! {
+        h1 { (problem.kind().title()) }
+        p { (problem.detail()) }
+        p { a.button href=(SETUP) { "Back to the setup page" } }
+    };
+    Page { status: problem.status_code(), title: "Problem", content }
+}

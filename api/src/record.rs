@@ -1,0 +1,241 @@
+//! A job as callers see it.
+
+use common::accounts::Accounts;
+use common::job::{Effect, EventResult, Failure, Job, JobState};
+use common::seal::Key;
+use jiff::Timestamp;
+use serde::Serialize;
+use tracing::warn;
+use utoipa::ToSchema;
+
+use crate::problem::type_uri;
+
+/// A job: what was accepted, where it stands, and what came of it.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct JobRecord {
+    /// The job's id.
+    #[schema(example = "7qk1v0j2m8d4h5s6t9a3b7c1e0")]
+    job_id: String,
+    /// The event's id: the same.
+    event_id: String,
+    /// The account it writes with.
+    account: String,
+    /// The calendar it writes to; null when it can no longer be read.
+    calendar_id: Option<String>,
+    /// queued, running, waiting, blocked, succeeded, failed or cancelled.
+    state: &'static str,
+    /// What a waiting job waits for: schedule, quota or retry.
+    waiting_for: Option<&'static str>,
+    /// What stands in a blocked job's way: reauthorization, calendarLimits or paused.
+    blocked_by: Option<&'static str>,
+    /// Failures so far that say something about this job.
+    attempts: u32,
+    /// Postponements so far that do not.
+    deferrals: u32,
+    #[schema(value_type = String, format = DateTime)]
+    submitted_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    finished_at: Option<Timestamp>,
+    /// When it will be looked at next, if that is known.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    next_attempt_at: Option<Timestamp>,
+    /// It expires then.
+    #[schema(value_type = String, format = DateTime)]
+    not_after: Timestamp,
+    /// Somebody has asked for its cancellation.
+    cancel_requested: bool,
+    /// The event, once the job has succeeded.
+    result: Option<ResultRecord>,
+    /// Why the job failed.
+    error: Option<ErrorRecord>,
+}
+
+/// The event that a job has created.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ResultRecord {
+    /// The event's id.
+    pub(crate) event_id: String,
+    /// Opens the event in Google Calendar.
+    pub(crate) event_link: String,
+    /// Joins the video conference, once there is one.
+    pub(crate) meet_link: Option<String>,
+    /// pending, success or failure; null when no conference was asked for.
+    pub(crate) conference_status: Option<&'static str>,
+}
+
+/// Why a job failed.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ErrorRecord {
+    /// The kind of failure, as a URI.
+    #[schema(example = "urn:calrelay:problem:refused")]
+    r#type: String,
+    /// One sentence, the same for every failure of this kind.
+    title: &'static str,
+    /// What happened, in Google's words or ours.
+    pub(crate) detail: Option<String>,
+    /// Google's HTTP status, when Google said no.
+    pub(crate) google_status: Option<u16>,
+    /// Google's reason, when it gave one.
+    pub(crate) google_reason: Option<String>,
+    /// Whether the same job may succeed when it is replayed.
+    retryable: bool,
+    /// What is known of the write: none, unknown or done.
+    pub(crate) effect: &'static str,
+}
+
+/// The sealed parts of a job, as far as they can be opened.
+#[derive(Debug, Default)]
+struct Opened {
+    calendar_id: Option<String>,
+    result: Option<EventResult>,
+    detail: Option<String>,
+}
+
+impl JobRecord {
+    /// The record of `job`, opened with its account's key.
+    pub(crate) async fn of(job: &Job, accounts: &Accounts) -> Self {
+        let opened = match seal_key(job, accounts).await {
+            Some(key) => Opened::with(&key, job),
+            None => Opened::default(),
+        };
+        Self::from_parts(job, opened)
+    }
+
+    fn from_parts(job: &Job, opened: Opened) -> Self {
+        let (waiting_for, blocked_by) = match &job.state {
+            JobState::Waiting { why, .. } => (Some(why.as_str()), None),
+            JobState::Blocked { why, .. } => (None, Some(why.as_str())),
+            JobState::Accepting { .. }
+            | JobState::Queued
+            | JobState::Running(_)
+            | JobState::Succeeded { .. }
+            | JobState::Failed(_)
+            | JobState::Cancelled => (None, None),
+        };
+        let error = match &job.state {
+            JobState::Failed(failure) => Some(ErrorRecord::of(failure, opened.detail)),
+            JobState::Accepting { .. }
+            | JobState::Queued
+            | JobState::Running(_)
+            | JobState::Waiting { .. }
+            | JobState::Blocked { .. }
+            | JobState::Succeeded { .. }
+            | JobState::Cancelled => None,
+        };
+        Self {
+            job_id: job.id.to_string(),
+            event_id: job.id.to_string(),
+            account: job.account.to_string(),
+            calendar_id: opened.calendar_id,
+            state: job.state.name().as_str(),
+            waiting_for,
+            blocked_by,
+            attempts: job.tally.attempts,
+            deferrals: job.tally.deferrals,
+            submitted_at: job.submitted_at,
+            updated_at: job.updated_at,
+            finished_at: job.finished_at,
+            next_attempt_at: next_attempt_at(job),
+            not_after: job.not_after,
+            cancel_requested: job.cancel_requested,
+            result: opened.result.map(ResultRecord::from),
+            error,
+        }
+    }
+
+    /// What came of the job, if it succeeded.
+    pub(crate) fn result(&self) -> Option<&ResultRecord> {
+        self.result.as_ref()
+    }
+
+    /// Why it failed, if it did.
+    pub(crate) fn error(&self) -> Option<&ErrorRecord> {
+        self.error.as_ref()
+    }
+}
+
+/// A queued job that must not start yet is looked at when it may.
+fn next_attempt_at(job: &Job) -> Option<Timestamp> {
+    match &job.state {
+        JobState::Accepting { .. } | JobState::Queued => {
+            job.not_before.filter(|not_before| *not_before > job.updated_at)
+        }
+        JobState::Waiting { .. }
+        | JobState::Blocked { .. }
+        | JobState::Running(_)
+        | JobState::Succeeded { .. }
+        | JobState::Failed(_)
+        | JobState::Cancelled => job.next_attempt_at(),
+    }
+}
+
+async fn seal_key(job: &Job, accounts: &Accounts) -> Option<Key> {
+    let account = match accounts.get(&job.account).await {
+        Ok(account) => account?,
+        Err(error) => {
+            warn!(job.id = %job.id, %error, "The account of job {} cannot be read: {error}", job.id);
+            return None;
+        }
+    };
+    let opened = account.seal_key(accounts.ring());
+    opened.map_err(|error| warn!(job.id = %job.id, %error, "Job {} cannot be opened: {error}", job.id)).ok()
+}
+
+impl Opened {
+    /// What cannot be opened is left out: the rest of the record is still worth reading.
+    fn with(key: &Key, job: &Job) -> Self {
+        let context = job.id.as_str();
+        let mut opened = Self::default();
+        if let Some(payload) = job.payload.as_ref().and_then(|sealed| key.open(context, sealed).ok()) {
+            opened.calendar_id = Some(payload.calendar.as_str().to_owned());
+        }
+        match &job.state {
+            JobState::Succeeded { result } => {
+                opened.result = key.open(context, result).ok();
+                if let Some(result) = &opened.result {
+                    opened.calendar_id = Some(result.calendar_id.clone());
+                }
+            }
+            JobState::Failed(failure) => {
+                opened.detail = failure.detail.as_ref().and_then(|detail| key.open(context, detail).ok());
+            }
+            JobState::Accepting { .. }
+            | JobState::Queued
+            | JobState::Running(_)
+            | JobState::Waiting { .. }
+            | JobState::Blocked { .. }
+            | JobState::Cancelled => {}
+        }
+        opened
+    }
+}
+
+impl From<EventResult> for ResultRecord {
+    fn from(result: EventResult) -> Self {
+        Self {
+            meet_link: result.conference.link().map(str::to_owned),
+            conference_status: result.conference.status(),
+            event_id: result.event_id,
+            event_link: result.event_link,
+        }
+    }
+}
+
+impl ErrorRecord {
+    fn of(failure: &Failure, detail: Option<String>) -> Self {
+        Self {
+            r#type: type_uri(failure.kind.as_str()),
+            title: failure.kind.title(),
+            detail,
+            google_status: failure.google_status,
+            google_reason: failure.google_reason.clone(),
+            retryable: failure.kind.retryable(),
+            effect: Effect::as_str(failure.effect),
+        }
+    }
+}

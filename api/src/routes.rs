@@ -1,0 +1,118 @@
+//! Which path is served by what. All other paths and methods are problems too.
+
+pub(crate) mod connect;
+pub(crate) mod events;
+pub(crate) mod jobs;
+pub(crate) mod older;
+mod reply;
+pub(crate) mod revoke;
+pub(crate) mod setup;
+pub(crate) mod status;
+mod stream;
+
+use actix_web::http::Method;
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderValue, LOCATION};
+use actix_web::{HttpRequest, HttpResponse, Resource, Route, guard, web};
+use common::job::JobId;
+use common::port::ConsentRequest;
+use url::Url;
+
+use crate::api::Api;
+use crate::openapi;
+use crate::problem::{Kind, Problem};
+
+/// `POST`: accepts a job.
+pub(crate) const EVENTS: &str = "/api/v1/events";
+/// `POST`: the same for clients of the older contract.
+pub(crate) const OLDER: &str = "/api/create-calendar-event";
+/// What a job's path begins with.
+pub(crate) const JOBS: &str = "/api/v1/jobs";
+/// `GET`, `DELETE`: a job.
+pub(crate) const JOB: &str = "/api/v1/jobs/{id}";
+/// `GET`: whether the calendar is connected.
+pub(crate) const STATUS: &str = "/api/calendar-status";
+/// `GET`: the setup page; `POST`: signs in and out.
+pub(crate) const SETUP: &str = "/google-calendar-setup";
+/// `POST`: begins a connection.
+pub(crate) const CONNECT: &str = "/google-calendar-connect";
+/// `GET`: Google's answer.
+pub(crate) const CALLBACK: &str = "/oauth2callback";
+/// `GET` asks, `POST` disconnects.
+pub(crate) const REVOKE: &str = "/google-calendar-revoke";
+/// `GET`: the contract.
+pub(crate) const OPENAPI: &str = "/api/openapi.json";
+/// `GET`: how pages look.
+pub(crate) const STYLE: &str = "/assets/style.css";
+
+/// Where a job's record is.
+pub(crate) fn job_path(id: &JobId) -> String {
+    format!("{JOBS}/{id}")
+}
+
+/// A consent URL, to learn from it where it leads and comes back to.
+fn consent_url(api: &Api) -> String {
+    let request = ConsentRequest { state: String::new(), code_challenge: String::new(), login_hint: None };
+    api.ports.google.consent_url(&request)
+}
+
+/// The origin of Google's consent page.
+pub(crate) fn consent_origin(api: &Api) -> String {
+    Url::parse(&consent_url(api)).map(|url| url.origin().ascii_serialization()).unwrap_or_default()
+}
+
+/// Registers everything.
+pub(crate) fn configure(config: &mut web::ServiceConfig) {
+    config
+        .service(at(EVENTS, "POST").route(web::post().to(events::create)))
+        .service(at(OLDER, "POST").route(web::post().to(older::create)))
+        .service(
+            at(JOB, "GET, HEAD, DELETE").route(get().to(jobs::read)).route(web::delete().to(jobs::cancel)),
+        )
+        .service(at(STATUS, "GET, HEAD").route(get().to(status::show)))
+        .service(at(SETUP, "GET, HEAD, POST").route(get().to(setup::show)).route(web::post().to(setup::sign)))
+        .service(at(CONNECT, "POST").route(web::post().to(connect::begin)))
+        .service(at(CALLBACK, "GET, HEAD").route(get().to(connect::finish)))
+        .service(
+            at(REVOKE, "GET, HEAD, POST").route(get().to(revoke::ask)).route(web::post().to(revoke::revoke)),
+        )
+        .service(at(OPENAPI, "GET, HEAD").route(get().to(openapi::serve)))
+        .service(at(STYLE, "GET, HEAD").route(get().to(style)))
+        .service(at("/", "GET, HEAD").route(get().to(home)))
+        .default_service(web::to(nothing_here));
+}
+
+/// A path that refuses every method without a route of its own.
+fn at(path: &'static str, allow: &'static str) -> Resource {
+    web::resource(path).default_service(web::to(move |request: HttpRequest| async move {
+        Err::<HttpResponse, _>(wrong_method(&request, path, allow))
+    }))
+}
+
+fn get() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+fn wrong_method(request: &HttpRequest, path: &str, allow: &'static str) -> Problem {
+    // Only the names of RFC 9110 are repeated to the caller.
+    let known = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+    let method = known.iter().find(|known| *known == request.method()).map_or("that method", Method::as_str);
+    let detail = format!("This path takes {allow}, not {method}.");
+    let problem =
+        Problem::new(Kind::MethodNotAllowed, detail).with_header(ALLOW, HeaderValue::from_static(allow));
+    if path == OLDER { problem.for_older_clients() } else { problem }
+}
+
+async fn nothing_here() -> Result<HttpResponse, Problem> {
+    Err(Problem::new(Kind::NotFound, "No route has this path. The contract is at /api/openapi.json."))
+}
+
+async fn home() -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((LOCATION, SETUP)).finish()
+}
+
+async fn style() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/css; charset=utf-8")
+        .insert_header((CACHE_CONTROL, "public, max-age=3600"))
+        .body(include_str!("../assets/style.css"))
+}

@@ -1,0 +1,85 @@
+//! `POST /api/v1/events`: accepts a job.
+
+use std::time::Duration;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use common::event::Submission;
+use common::job::Job;
+use common::keys::Scope;
+
+use super::reply::{self, AcceptedReply};
+use crate::api::{Api, store_trouble};
+use crate::body::{self, BodyType};
+use crate::idempotency::IdempotencyKey;
+use crate::intake::{Ask, Entrance, Receipt};
+use crate::metrics;
+use crate::openapi::{EventRequest, SubmitProblems};
+use crate::prefer::Preference;
+use crate::problem::Problem;
+use crate::query;
+use crate::record::JobRecord;
+
+/// Accept a job that creates an event.
+#[utoipa::path(
+    post,
+    path = "/api/v1/events",
+    tag = "jobs",
+    request_body(content = EventRequest, description = "Google's fields of an event, or the flat forms; at most 64 KiB"),
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "Names this request, however often it is sent: quoted or bare, 1 to 255 printable characters"),
+        ("Prefer" = Option<String>, Header, description = "wait=N (at most 25) waits for the job to end; respond-async does not"),
+    ),
+    responses(
+        (status = 202, description = "Accepted: the queue holds the job", body = AcceptedReply, headers(
+            ("Location" = String, description = "The job's record"),
+            ("Idempotency-Replayed" = String, description = "true when an earlier request with this key made the job"),
+        )),
+        (status = 200, description = "With Prefer: wait, the record of a job that has ended", body = JobRecord),
+        SubmitProblems,
+    )
+)]
+pub(crate) async fn create(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let preference = Preference::from_headers(request.headers());
+    let receipt = submit(&api, &request, payload, Entrance::Events).await?;
+    let ended = match preference.budget(Duration::ZERO) {
+        Duration::ZERO => None,
+        patience => api.waiting().ended(&receipt.job.id, patience).await.map_err(store_trouble)?,
+    };
+    let mut response = match ended.filter(Job::is_finished) {
+        Some(job) => HttpResponse::Ok().json(JobRecord::of(&job, &api.ports.accounts).await),
+        None => HttpResponse::Accepted().json(AcceptedReply::new(&receipt.job.id, receipt.state)),
+    };
+    reply::about(&mut response, &receipt, preference);
+    Ok(response)
+}
+
+/// Everything up to the accepted job, the same for every route that accepts one.
+pub(super) async fn submit(
+    api: &Api,
+    request: &HttpRequest,
+    payload: web::Payload,
+    entrance: Entrance,
+) -> Result<Receipt, Problem> {
+    let receipt = attempt(api, request, payload, entrance).await;
+    receipt.inspect_err(|problem| metrics::rejected(problem.kind()))
+}
+
+async fn attempt(
+    api: &Api,
+    request: &HttpRequest,
+    payload: web::Payload,
+    entrance: Entrance,
+) -> Result<Receipt, Problem> {
+    let caller = api.door.enter(request, Scope::Submit).await?;
+    query::none(request.query_string())?;
+    let key = IdempotencyKey::from_headers(request.headers())?;
+    let body = body::read(request, payload, BodyType::Json).await?;
+    let submission = Submission::parse(&body)?;
+    caller.may_use(&submission.account)?;
+    let ask = Ask { owner: caller.owner().clone(), entrance, key, submission };
+    Ok(api.intake.submit(ask).await?)
+}

@@ -1,0 +1,92 @@
+//! `GET /api/calendar-status`: whether the calendar is connected.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use common::account::{Account, AccountId, AccountState};
+use common::keys::Scope;
+use jiff::Timestamp;
+use serde::Serialize;
+use tracing::error;
+use utoipa::ToSchema;
+
+use super::SETUP;
+use crate::api::Api;
+use crate::openapi::StatusProblems;
+use crate::problem::Problem;
+use crate::query;
+
+/// Whether the calendar is connected.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StatusReply {
+    /// Whether this server is set up to speak to Google: always true.
+    enabled: bool,
+    /// Whether the account `default` is connected.
+    authenticated: bool,
+    /// Where to connect it.
+    #[schema(example = "/google-calendar-setup")]
+    setup_url: &'static str,
+    /// Details, for an administrator's key only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<AccountReply>,
+}
+
+/// An account, as an administrator sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AccountReply {
+    /// Its name.
+    id: String,
+    /// connected, needsReauthorization or disconnected.
+    state: &'static str,
+    /// The Google user it is bound to; null when it cannot be read.
+    email: Option<String>,
+    /// What Google granted.
+    scopes: Vec<String>,
+    /// When it was last connected.
+    #[schema(value_type = String, format = DateTime)]
+    connected_at: Timestamp,
+    /// How often it has been connected.
+    generation: u64,
+}
+
+/// Say whether the calendar is connected. Needs no key; an administrator's key is told more.
+#[utoipa::path(
+    get,
+    path = "/api/calendar-status",
+    tag = "setup",
+    security((), ("key" = [])),
+    responses((status = 200, description = "The status", body = StatusReply), StatusProblems)
+)]
+pub(crate) async fn show(api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    query::none(request.query_string())?;
+    let caller = api.door.key_holder(&request).await?;
+    let admin = caller.is_some_and(|caller| caller.may(Scope::Admin));
+    let account = api.ports.accounts.get(&AccountId::default_account()).await.map_err(|error| {
+        error!(%error, "The account cannot be read: {error}");
+        Problem::storage_unavailable()
+    })?;
+    let state = account.as_ref().map(|account| account.state);
+    Ok(HttpResponse::Ok().json(StatusReply {
+        enabled: true,
+        authenticated: state == Some(AccountState::Connected),
+        setup_url: SETUP,
+        account: account.filter(|_| admin).map(|account| AccountReply::of(&account, &api)),
+    }))
+}
+
+impl AccountReply {
+    fn of(account: &Account, api: &Api) -> Self {
+        Self {
+            id: account.id.to_string(),
+            state: match account.state {
+                AccountState::Connected => "connected",
+                AccountState::NeedsReauthorization { .. } => "needsReauthorization",
+                AccountState::Disconnected { .. } => "disconnected",
+            },
+            email: account.user(api.ports.accounts.ring()).ok().map(|user| user.email),
+            scopes: account.scopes.clone(),
+            connected_at: account.connected_at,
+            generation: account.generation.0,
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What an ingress is told at start.
+
+use std::time::Duration;
+
+use common::port::Backlog;
+use url::Url;
+
+use crate::auth::Access;
+use crate::proxies::TrustedProxies;
+use crate::rate::RateLimit;
+
+/// The settings of an ingress; [`Default`] is what `calrelay run` starts with.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Whether callers need a key.
+    pub access: Access,
+    /// Where browsers reach us (`PUBLIC_URL`); `None` is `http://localhost:<port>`.
+    pub public_url: Option<Url>,
+    /// Which Google it is. Changes what is said, and nothing else.
+    pub google: GoogleKind,
+    /// Google's requests a minute for one user (`QUOTA_ACCOUNT_PER_MINUTE`): the pace of each
+    /// account's line.
+    pub account_per_minute: u32,
+    /// How many unfinished jobs an owner may have.
+    pub backlog: Backlog,
+    /// Requests of one address without a key (`RATE_LIMIT`).
+    pub rate_limit: RateLimit,
+    /// Whose `X-Forwarded-For` counts (`TRUSTED_PROXIES`).
+    pub trusted_proxies: TrustedProxies,
+    /// Origins whose pages may call (`ALLOWED_ORIGINS`).
+    pub allowed_origins: Vec<String>,
+    /// Server threads; `None` is one for each core.
+    pub threads: Option<usize>,
+    /// How long to go on listening once no longer ready, so that load balancers notice.
+    pub linger: Duration,
+    /// How long requests in flight may take to finish at the end (`DRAIN_SECONDS`).
+    pub drain: Duration,
+}
+
+/// Which Google jobs go to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GoogleKind {
+    /// The real one.
+    Live,
+    /// The offline one: said on every page and in every reply.
+    Sandbox {
+        /// Its calendar page, to link to.
+        page: Option<Url>,
+    },
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            access: Access::Keys,
+            public_url: None,
+            google: GoogleKind::Live,
+            account_per_minute: 600,
+            backlog: Backlog::default(),
+            rate_limit: RateLimit::default(),
+            trusted_proxies: TrustedProxies::default(),
+            allowed_origins: Vec::new(),
+            threads: None,
+            linger: Duration::ZERO,
+            drain: Duration::from_secs(25),
+        }
+    }
+}
