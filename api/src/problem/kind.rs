@@ -38,7 +38,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// Every kind, for tables and metrics.
-    pub(crate) const ALL: [Self; 34] = [
+    pub(crate) const ALL: [Self; 35] = [
         Self::MalformedBody,
         Self::InvalidHeader,
         Self::InvalidQuery,
@@ -73,6 +73,7 @@ impl Kind {
         Self::Job(FailureKind::Expired),
         Self::Job(FailureKind::Poison),
         Self::Job(FailureKind::Unreadable),
+        Self::Job(FailureKind::CancellationUnconfirmed),
     ];
 
     /// The last part of the problem's `type`, and the label in metrics.
@@ -132,7 +133,9 @@ impl Kind {
                     StatusCode::UNPROCESSABLE_ENTITY
                 }
                 FailureKind::DeletedByUser => StatusCode::CONFLICT,
-                FailureKind::AttemptsExhausted => StatusCode::BAD_GATEWAY,
+                FailureKind::AttemptsExhausted | FailureKind::CancellationUnconfirmed => {
+                    StatusCode::BAD_GATEWAY
+                }
                 FailureKind::Expired => StatusCode::GATEWAY_TIMEOUT,
                 FailureKind::Poison | FailureKind::Unreadable => StatusCode::INTERNAL_SERVER_ERROR,
             },
