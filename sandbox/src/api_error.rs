@@ -41,9 +41,7 @@ impl From<Row> for ApiError {
 impl ApiError {
     /// A reason from the catalogue.
     pub(crate) fn of(reason: &'static str) -> Self {
-        catalogue::by_reason(reason, None)
-            .expect("the catalogue has every reason the code names")
-            .into()
+        catalogue::by_reason(reason, None).expect("the catalogue has every reason the code names").into()
     }
 
     pub(crate) fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
@@ -132,9 +130,7 @@ impl ApiError {
 
     pub(crate) fn into_reply(self) -> Reply {
         let reply = match self.layout {
-            Layout::Backend | Layout::Frontend => {
-                Reply::json(self.status, &self.body(), Print::Pretty)
-            }
+            Layout::Backend | Layout::Frontend => Reply::json(self.status, &self.body(), Print::Pretty),
             Layout::Html => Reply::html(self.status, self.page()),
         };
         let mut reply = reply.labelled(self.reason);
@@ -186,8 +182,7 @@ impl ApiError {
     }
 }
 
-const CHALLENGE_INVALID: &str =
-    "Bearer realm=\"https://accounts.google.com/\", error=\"invalid_token\"";
+const CHALLENGE_INVALID: &str = "Bearer realm=\"https://accounts.google.com/\", error=\"invalid_token\"";
 
 fn info(reason: &str, rpc: &str) -> Value {
     let mut metadata = json!({"service": "calendar-json.googleapis.com"});

@@ -14,6 +14,8 @@ use crate::api_error::ApiError;
 use crate::catalogue::Layout;
 use crate::faults::{DropWhen, FaultSpec, Injection, Target};
 use crate::method::{Method, Service};
+use crate::oauth::authorization::PageError;
+use crate::oauth::consent;
 use crate::oauth::error::OAuthError;
 use crate::reply::Reply;
 use crate::sandbox::{Inner, Sandbox};
@@ -52,12 +54,7 @@ where
     let admitted = admit(&sandbox, identify);
     let half = Duration::from_millis(admitted.injection.latency_ms) / 2;
     if half.is_zero() {
-        return finish(
-            &sandbox,
-            wire.as_ref(),
-            &admitted,
-            act(&sandbox, &admitted, effect),
-        );
+        return finish(&sandbox, wire.as_ref(), &admitted, act(&sandbox, &admitted, effect));
     }
     // A task of its own, because actix may drop a handler whose client has gone.
     let done = actix_web::rt::spawn(async move {
@@ -66,8 +63,7 @@ where
         tokio::time::sleep(half).await;
         finish(&sandbox, wire.as_ref(), &admitted, reply)
     });
-    done.await
-        .unwrap_or_else(|_| HttpResponse::InternalServerError().finish())
+    done.await.unwrap_or_else(|_| HttpResponse::InternalServerError().finish())
 }
 
 fn admit<I>(sandbox: &Sandbox, identify: I) -> Admitted
@@ -84,11 +80,7 @@ where
         let calendar = call.calendar.as_deref().unwrap_or(email);
         if let Err(over) = inner.quotas.take(call.method, email, calendar, start) {
             call.refusal = Some(over.into_reply());
-            return Admitted {
-                call,
-                start,
-                injection,
-            };
+            return Admitted { call, start, injection };
         }
     }
     let target = Target {
@@ -98,11 +90,7 @@ where
         calendar: call.calendar.as_deref(),
     };
     injection = inner.faults.strike(target, start, rand::random::<f64>);
-    Admitted {
-        call,
-        start,
-        injection,
-    }
+    Admitted { call, start, injection }
 }
 
 /// What came of it, and whether the client hears.
@@ -115,9 +103,7 @@ fn act<E>(sandbox: &Sandbox, admitted: &Admitted, effect: E) -> Outcome
 where
     E: FnOnce(&mut Inner, &Call, Timestamp) -> Reply,
 {
-    let Admitted {
-        call, injection, ..
-    } = admitted;
+    let Admitted { call, injection, .. } = admitted;
     let drop_when = match &injection.outcome {
         Some(fault) => match fault.drop {
             Some(when) => Some(when),
@@ -148,6 +134,16 @@ fn refusal(method: Method, fault: &FaultSpec) -> Reply {
             error.retry_after = fault.retry_after;
             error.into_reply()
         }
+        Service::Consent => match reason {
+            Some(reason) => {
+                let page = PageError::injected(fault.status, reason, fault.message.as_deref());
+                consent::refused(&page)
+            }
+            None => ApiError::injected(fault.status, None)
+                .laid_out(Layout::Html)
+                .retry_after(fault.retry_after)
+                .into_reply(),
+        },
         Service::Calendar | Service::UserInfo => {
             let mut error = ApiError::injected(fault.status, reason);
             if let Some(message) = &fault.message {
@@ -155,7 +151,7 @@ fn refusal(method: Method, fault: &FaultSpec) -> Reply {
             }
             let usual = match method.service() {
                 Service::UserInfo => Some(Layout::Frontend),
-                Service::Calendar | Service::OAuth => None,
+                Service::Calendar | Service::OAuth | Service::Consent => None,
             };
             if let Some(layout) = fault.layout.or(usual) {
                 error = error.laid_out(layout);
@@ -165,12 +161,7 @@ fn refusal(method: Method, fault: &FaultSpec) -> Reply {
     }
 }
 
-fn finish(
-    sandbox: &Sandbox,
-    wire: Option<&Wire>,
-    admitted: &Admitted,
-    outcome: Outcome,
-) -> HttpResponse {
+fn finish(sandbox: &Sandbox, wire: Option<&Wire>, admitted: &Admitted, outcome: Outcome) -> HttpResponse {
     let call = &admitted.call;
     let (status, result): (Option<u16>, Cow<'static, str>) = match &outcome {
         Outcome::Answered(reply) => (Some(reply.status), reply.label.clone()),

@@ -32,37 +32,15 @@ pub(crate) struct Location {
     pub(crate) name: &'static str,
 }
 
-pub(crate) const AUTHORIZATION: Location = Location {
-    kind: "header",
-    name: "Authorization",
-};
-const IF_MATCH: Location = Location {
-    kind: "header",
-    name: "If-Match",
-};
+pub(crate) const AUTHORIZATION: Location = Location { kind: "header", name: "Authorization" };
+const IF_MATCH: Location = Location { kind: "header", name: "If-Match" };
 
 const fn parameter(name: &'static str) -> Location {
-    Location {
-        kind: "parameter",
-        name,
-    }
+    Location { kind: "parameter", name }
 }
 
-const fn row(
-    status: u16,
-    reason: &'static str,
-    domain: &'static str,
-    message: &'static str,
-) -> Row {
-    Row {
-        status,
-        reason,
-        domain,
-        message,
-        inner: None,
-        location: None,
-        layout: Layout::Backend,
-    }
+const fn row(status: u16, reason: &'static str, domain: &'static str, message: &'static str) -> Row {
+    Row { status, reason, domain, message, inner: None, location: None, layout: Layout::Backend }
 }
 
 impl Row {
@@ -118,9 +96,7 @@ pub(crate) const ROWS: &[Row] = &[
 pub(crate) fn by_reason(reason: &str, status: Option<u16>) -> Option<Row> {
     let mut rows = ROWS.iter().filter(|row| row.reason == reason);
     let usual = rows.clone().next().copied();
-    rows.find(|row| status == Some(row.status))
-        .copied()
-        .or(usual)
+    rows.find(|row| status == Some(row.status)).copied().or(usual)
 }
 
 /// What Google most likely means by a bare status.
@@ -130,9 +106,7 @@ pub(crate) fn by_status(status: u16) -> Option<Row> {
         403 => Some("forbidden"),
         _ => None,
     };
-    ROWS.iter()
-        .find(|row| row.status == status && usual.is_none_or(|reason| row.reason == reason))
-        .copied()
+    ROWS.iter().find(|row| row.status == status && usual.is_none_or(|reason| row.reason == reason)).copied()
 }
 
 /// The canonical name the front end prints beside a status.
@@ -159,10 +133,7 @@ mod tests {
     #[test]
     fn a_reason_with_two_statuses_is_found_by_both() {
         assert_eq!(by_reason("rateLimitExceeded", None).unwrap().status, 403);
-        assert_eq!(
-            by_reason("rateLimitExceeded", Some(429)).unwrap().status,
-            429
-        );
+        assert_eq!(by_reason("rateLimitExceeded", Some(429)).unwrap().status, 429);
         assert_eq!(by_reason("backendError", Some(503)).unwrap().status, 503);
         assert!(by_reason("calendarLimits", None).is_none());
     }

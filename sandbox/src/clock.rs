@@ -13,10 +13,7 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn new(base: TimeSource) -> Self {
-        Self {
-            base,
-            offset_ms: AtomicI64::new(0),
-        }
+        Self { base, offset_ms: AtomicI64::new(0) }
     }
 
     pub(crate) fn now(&self) -> Timestamp {

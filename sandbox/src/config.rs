@@ -27,11 +27,7 @@ pub struct Quota {
 impl Default for Quota {
     /// Google's limits for projects made since May 2026.
     fn default() -> Self {
-        Self {
-            project_per_minute: 10_000,
-            user_per_minute: 600,
-            calendar_per_second: 10,
-        }
+        Self { project_per_minute: 10_000, user_per_minute: 600, calendar_per_second: 10 }
     }
 }
 
@@ -55,10 +51,7 @@ impl Meet {
 
 impl Default for Meet {
     fn default() -> Self {
-        Self {
-            delay_ms: 1_000,
-            outcome: MeetOutcome::Success,
-        }
+        Self { delay_ms: 1_000, outcome: MeetOutcome::Success }
     }
 }
 
@@ -114,9 +107,7 @@ impl Default for Config {
             quota: Quota::default(),
             meet: Meet::default(),
             time: Arc::new(Timestamp::now),
-            users: ["ada@example.com", "grace@example.com", "linus@example.com"]
-                .map(str::to_owned)
-                .to_vec(),
+            users: ["ada@example.com", "grace@example.com", "linus@example.com"].map(str::to_owned).to_vec(),
             client_id: "100000000001-sandbox.apps.googleusercontent.com".to_owned(),
             client_secret: "GOCSPX-sandbox-not-a-secret".to_owned(),
             access_token_lifetime: Duration::from_secs(3_599),

@@ -74,11 +74,7 @@ fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
 
 async fn credentials(sandbox: Shared, request: HttpRequest) -> HttpResponse {
     let here = here(&request);
-    let browser = sandbox
-        .config
-        .public_url
-        .clone()
-        .unwrap_or_else(|| here.clone());
+    let browser = sandbox.config.public_url.clone().unwrap_or_else(|| here.clone());
     let inner = sandbox.lock();
     let uris = &inner.world.redirect_uris;
     HttpResponse::Ok().json(client::credentials(&sandbox.config, uris, &browser, &here))
@@ -99,13 +95,7 @@ struct Redirects {
 async fn add_redirects(sandbox: Shared, body: Bytes) -> HttpResponse {
     reply(read::<Redirects>(&body).and_then(|redirects| {
         let mut inner = sandbox.lock();
-        inner.commit(
-            redirects
-                .redirect_uris
-                .into_iter()
-                .map(Change::RedirectUri)
-                .collect(),
-        )?;
+        inner.commit(redirects.redirect_uris.into_iter().map(Change::RedirectUri).collect())?;
         Ok(json!({"redirect_uris": inner.world.redirect_uris}))
     }))
 }
@@ -161,9 +151,7 @@ async fn requests(sandbox: Shared, request: HttpRequest) -> HttpResponse {
         (Ok(seq), _) => inner.stats.after(seq).cloned().collect(),
         (Err(_), Ok(moment)) => inner.stats.since(moment).cloned().collect(),
         (Err(_), Err(_)) => {
-            return reply(Err(Refused(
-                "since: a moment with an offset, or a seq".to_owned(),
-            )));
+            return reply(Err(Refused("since: a moment with an offset, or a seq".to_owned())));
         }
     };
     drop(inner);
@@ -189,9 +177,7 @@ fn grant(sandbox: &Sandbox, asked: TokenRequest) -> Result<Value, Refused> {
         Some(list) => scopes(&list)?,
         None => scope::usual(),
     };
-    let lifetime = asked
-        .expires_in
-        .map_or(config.access_token_lifetime, Duration::from_secs);
+    let lifetime = asked.expires_in.map_or(config.access_token_lifetime, Duration::from_secs);
     let mut inner = sandbox.lock();
     let now = inner.now(&sandbox.clock);
     let first = inner.world.users.first().map(|user| user.email.clone());
@@ -220,8 +206,7 @@ fn grant(sandbox: &Sandbox, asked: TokenRequest) -> Result<Value, Refused> {
 }
 
 fn scopes(list: &[String]) -> Result<Scopes, Refused> {
-    scope::parse(&list.join(" "))
-        .map_err(|unknown| Refused(format!("scopes: Google has no scope {unknown}")))
+    scope::parse(&list.join(" ")).map_err(|unknown| Refused(format!("scopes: Google has no scope {unknown}")))
 }
 
 /// The address of a user, who is made if there is none.
@@ -230,9 +215,7 @@ fn ensure_user(inner: &mut Inner, name: &str) -> Result<String, Refused> {
         return Ok(user.email.clone());
     }
     if !email_address::EmailAddress::is_valid(name) {
-        return Err(Refused(
-            "user: an e-mail address, or the sub of a user there is".to_owned(),
-        ));
+        return Err(Refused("user: an e-mail address, or the sub of a user there is".to_owned()));
     }
     inner.commit(new_user(name).into())?;
     Ok(name.to_lowercase())
@@ -274,13 +257,9 @@ async fn set_quota(sandbox: Shared, body: Bytes) -> HttpResponse {
     reply(read::<QuotaChange>(&body).map(|change| {
         let mut inner = sandbox.lock();
         let limits = &mut inner.quotas.limits;
-        limits.project_per_minute = change
-            .project_per_minute
-            .unwrap_or(limits.project_per_minute);
+        limits.project_per_minute = change.project_per_minute.unwrap_or(limits.project_per_minute);
         limits.user_per_minute = change.user_per_minute.unwrap_or(limits.user_per_minute);
-        limits.calendar_per_second = change
-            .calendar_per_second
-            .unwrap_or(limits.calendar_per_second);
+        limits.calendar_per_second = change.calendar_per_second.unwrap_or(limits.calendar_per_second);
         json!(limits)
     }))
 }
@@ -299,12 +278,7 @@ async fn set_meet(sandbox: Shared, body: Bytes) -> HttpResponse {
 
 async fn users(sandbox: Shared) -> HttpResponse {
     let inner = sandbox.lock();
-    let shown: Vec<Value> = inner
-        .world
-        .users
-        .iter()
-        .map(|user| shown(&inner, &user.email))
-        .collect();
+    let shown: Vec<Value> = inner.world.users.iter().map(|user| shown(&inner, &user.email)).collect();
     HttpResponse::Ok().json(json!({"users": shown}))
 }
 
@@ -327,14 +301,8 @@ async fn set_user(sandbox: Shared, path: Path<String>, body: Bytes) -> HttpRespo
 
 fn change_user(sandbox: &Sandbox, name: &str, change: UserChange) -> Result<Value, Refused> {
     let scopes = change.scopes.as_deref().map(scopes).transpose()?;
-    if change
-        .time_zone
-        .as_ref()
-        .is_some_and(|zone| TimeZone::get(zone).is_err())
-    {
-        return Err(Refused(
-            "timeZone: an IANA name, such as Europe/Berlin".to_owned(),
-        ));
+    if change.time_zone.as_ref().is_some_and(|zone| TimeZone::get(zone).is_err()) {
+        return Err(Refused("timeZone: an IANA name, such as Europe/Berlin".to_owned()));
     }
     let mut inner = sandbox.lock();
     let email = ensure_user(&mut inner, name)?;
@@ -348,10 +316,7 @@ fn change_user(sandbox: &Sandbox, name: &str, change: UserChange) -> Result<Valu
     let mut changes = vec![Change::User(user)];
     let zone = change.time_zone;
     let own = inner.world.calendars.get(&email);
-    let current = own.map_or_else(
-        || "UTC".to_owned(),
-        |calendar| calendar.info.time_zone.clone(),
-    );
+    let current = own.map_or_else(|| "UTC".to_owned(), |calendar| calendar.info.time_zone.clone());
     let calendar = |id: String| {
         Change::Calendar(CalendarInfo {
             id: id.to_lowercase(),
@@ -360,13 +325,7 @@ fn change_user(sandbox: &Sandbox, name: &str, change: UserChange) -> Result<Valu
         })
     };
     changes.extend(zone.is_some().then(|| calendar(email.clone())));
-    changes.extend(
-        change
-            .calendars
-            .unwrap_or_default()
-            .into_iter()
-            .map(calendar),
-    );
+    changes.extend(change.calendars.unwrap_or_default().into_iter().map(calendar));
     if let Some(scopes) = scopes {
         changes.extend(rescoped(&inner.world, &email, &scopes));
     }
@@ -379,16 +338,8 @@ fn change_user(sandbox: &Sandbox, name: &str, change: UserChange) -> Result<Valu
 
 /// The user's grants, holding exactly these scopes from now on.
 fn rescoped(world: &World, email: &str, scopes: &Scopes) -> Vec<Change> {
-    let refresh = world
-        .refresh
-        .values()
-        .filter(|token| token.user == email)
-        .cloned();
-    let access = world
-        .access
-        .values()
-        .filter(|token| token.user == email)
-        .cloned();
+    let refresh = world.refresh.values().filter(|token| token.user == email).cloned();
+    let access = world.access.values().filter(|token| token.user == email).cloned();
     let refresh = refresh.map(|mut token| {
         token.scopes = scopes.clone();
         Change::Refresh(token)
@@ -402,28 +353,12 @@ fn rescoped(world: &World, email: &str, scopes: &Scopes) -> Vec<Change> {
 
 fn shown(inner: &Inner, email: &str) -> Value {
     let world = &inner.world;
-    let calendars = world
-        .calendars
-        .values()
-        .filter(|calendar| calendar.info.owner == email);
-    let ids: Vec<&str> = calendars
-        .map(|calendar| calendar.info.id.as_str())
-        .collect();
+    let calendars = world.calendars.values().filter(|calendar| calendar.info.owner == email);
+    let ids: Vec<&str> = calendars.map(|calendar| calendar.info.id.as_str()).collect();
     let mut value = json!(world.user(email));
-    value["timeZone"] = json!(
-        world
-            .calendars
-            .get(email)
-            .map(|calendar| &calendar.info.time_zone)
-    );
+    value["timeZone"] = json!(world.calendars.get(email).map(|calendar| &calendar.info.time_zone));
     value["calendars"] = json!(ids);
-    value["refreshTokens"] = json!(
-        world
-            .refresh
-            .values()
-            .filter(|token| token.user == email)
-            .count()
-    );
+    value["refreshTokens"] = json!(world.refresh.values().filter(|token| token.user == email).count());
     value
 }
 
@@ -436,9 +371,7 @@ struct Advance {
 async fn advance(sandbox: Shared, body: Bytes) -> HttpResponse {
     reply(read::<Advance>(&body).and_then(|by| {
         if !(0.0..=1e9).contains(&by.advance_seconds) {
-            return Err(Refused(
-                "advanceSeconds: a number from 0 to 1e9; time never goes back".to_owned(),
-            ));
+            return Err(Refused("advanceSeconds: a number from 0 to 1e9; time never goes back".to_owned()));
         }
         sandbox.advance(Duration::from_secs_f64(by.advance_seconds));
         Ok(json!({"now": sandbox.now()}))
@@ -459,30 +392,11 @@ struct Reset {
 async fn reset(sandbox: Shared, body: Bytes) -> HttpResponse {
     reply(read::<Reset>(&body).and_then(|reset| {
         let mut inner = sandbox.lock();
-        let change = if reset.everything {
-            Change::ResetAll
-        } else {
-            Change::ResetCalendars
-        };
+        let change = if reset.everything { Change::ResetAll } else { Change::ResetCalendars };
         inner.commit(vec![change])?;
         if reset.everything {
-            inner.commit(
-                sandbox
-                    .config
-                    .users
-                    .iter()
-                    .flat_map(|user| new_user(user))
-                    .collect(),
-            )?;
-            inner.commit(
-                sandbox
-                    .config
-                    .redirect_uris
-                    .iter()
-                    .cloned()
-                    .map(Change::RedirectUri)
-                    .collect(),
-            )?;
+            inner.commit(sandbox.config.users.iter().flat_map(|user| new_user(user)).collect())?;
+            inner.commit(sandbox.config.redirect_uris.iter().cloned().map(Change::RedirectUri).collect())?;
             inner.codes.clear();
         }
         inner.faults.clear();

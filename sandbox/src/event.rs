@@ -51,10 +51,7 @@ pub(crate) struct Conference {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum ConferenceState {
-    Pending {
-        ready: Timestamp,
-        outcome: MeetOutcome,
-    },
+    Pending { ready: Timestamp, outcome: MeetOutcome },
     Success,
     Failure,
 }
@@ -73,10 +70,7 @@ impl Event {
     }
 
     pub(crate) fn guests(&self) -> &[Value] {
-        self.fields
-            .get("attendees")
-            .and_then(Value::as_array)
-            .map_or(&[], Vec::as_slice)
+        self.fields.get("attendees").and_then(Value::as_array).map_or(&[], Vec::as_slice)
     }
 
     /// Twice the microseconds of the last change, quoted, as observed at Google.
@@ -142,8 +136,7 @@ impl When {
 }
 
 pub(crate) fn midnight(date: Date, zone: &TimeZone) -> Timestamp {
-    date.to_zoned(zone.clone())
-        .map_or(Timestamp::MAX, |zoned| zoned.timestamp())
+    date.to_zoned(zone.clone()).map_or(Timestamp::MAX, |zoned| zoned.timestamp())
 }
 
 /// The last day of an all-day event whose exclusive end this is.

@@ -103,9 +103,7 @@ impl FaultSpec {
             return Some("seconds: a number from 0 to 1e9".to_owned());
         }
         if !self.ends_the_call() && self.latency_ms.is_none() {
-            return Some(
-                "a fault needs at least one of status, reason, latencyMs and drop".to_owned(),
-            );
+            return Some("a fault needs at least one of status, reason, latencyMs and drop".to_owned());
         }
         None
     }
@@ -115,17 +113,13 @@ impl FaultSpec {
     }
 
     fn hits(&self, target: Target<'_>) -> bool {
-        self.method
-            .as_deref()
-            .is_none_or(|method| selects(method, target.method))
+        self.method.as_deref().is_none_or(|method| selects(method, target.method))
             && self.user.as_deref().is_none_or(|user| {
-                target.user.is_some_and(|u| u.eq_ignore_ascii_case(user))
-                    || target.sub == Some(user)
+                target.user.is_some_and(|u| u.eq_ignore_ascii_case(user)) || target.sub == Some(user)
             })
             && self.calendar.as_deref().is_none_or(|calendar| {
                 target.calendar.is_some_and(|c| {
-                    c.eq_ignore_ascii_case(calendar)
-                        || (calendar == "primary" && target.user == Some(c))
+                    c.eq_ignore_ascii_case(calendar) || (calendar == "primary" && target.user == Some(c))
                 })
             })
     }
@@ -141,16 +135,10 @@ fn selects(selector: &str, method: Method) -> bool {
 impl Faults {
     pub(crate) fn add(&mut self, spec: FaultSpec, now: Timestamp) -> Fault {
         self.next += 1;
-        let until = spec.seconds.map(|seconds| {
-            now.checked_add(SignedDuration::from_secs_f64(seconds))
-                .unwrap_or(Timestamp::MAX)
-        });
-        let fault = Fault {
-            id: self.next,
-            spec,
-            hits: 0,
-            until,
-        };
+        let until = spec
+            .seconds
+            .map(|seconds| now.checked_add(SignedDuration::from_secs_f64(seconds)).unwrap_or(Timestamp::MAX));
+        let fault = Fault { id: self.next, spec, hits: 0, until };
         self.list.push(fault.clone());
         fault
     }
@@ -194,8 +182,7 @@ impl Faults {
 
 impl Fault {
     fn is_live(&self, now: Timestamp) -> bool {
-        self.until.is_none_or(|until| now < until)
-            && self.spec.count.is_none_or(|count| self.hits < count)
+        self.until.is_none_or(|until| now < until) && self.spec.count.is_none_or(|count| self.hits < count)
     }
 }
 
@@ -224,16 +211,12 @@ mod tests {
         assert!(hits(json!({})));
         assert!(hits(json!({"method": "*"})));
         assert!(hits(json!({"method": "events.*"})));
-        assert!(hits(
-            json!({"method": "events.insert", "user": "ADA@example.com"})
-        ));
+        assert!(hits(json!({"method": "events.insert", "user": "ADA@example.com"})));
         assert!(hits(json!({"user": "7", "calendar": "primary"})));
         assert!(!hits(json!({"method": "token.*"})));
         assert!(!hits(json!({"method": "events.ins"})));
         assert!(!hits(json!({"user": "grace@example.com"})));
-        assert!(!hits(
-            json!({"calendar": "team@group.calendar.example.com"})
-        ));
+        assert!(!hits(json!({"calendar": "team@group.calendar.example.com"})));
     }
 
     #[test]
@@ -256,22 +239,13 @@ mod tests {
     fn only_the_oldest_refusal_is_spent_and_latencies_add_up() {
         let mut faults = Faults::default();
         let now = Timestamp::from_second(1_800_000_000).unwrap();
-        faults.add(
-            spec(serde_json::json!({"status": 500, "latencyMs": 10, "count": 1})),
-            now,
-        );
+        faults.add(spec(serde_json::json!({"status": 500, "latencyMs": 10, "count": 1})), now);
         faults.add(spec(serde_json::json!({"status": 404, "count": 1})), now);
         faults.add(spec(serde_json::json!({"latencyMs": 30})), now);
         let first = faults.strike(ADA, now, || 0.0);
-        assert_eq!(
-            (first.latency_ms, first.outcome.unwrap().status),
-            (40, Some(500))
-        );
+        assert_eq!((first.latency_ms, first.outcome.unwrap().status), (40, Some(500)));
         let second = faults.strike(ADA, now, || 0.0);
-        assert_eq!(
-            (second.latency_ms, second.outcome.unwrap().status),
-            (30, Some(404))
-        );
+        assert_eq!((second.latency_ms, second.outcome.unwrap().status), (30, Some(404)));
     }
 
     #[test]
@@ -279,10 +253,7 @@ mod tests {
         let now = Timestamp::from_second(1_800_000_000).unwrap();
         for (probability, hit) in [(0.0, false), (1.0, true)] {
             let mut faults = Faults::default();
-            faults.add(
-                spec(serde_json::json!({"status": 500, "probability": probability})),
-                now,
-            );
+            faults.add(spec(serde_json::json!({"status": 500, "probability": probability})), now);
             for chance in [0.0, 0.5, 0.999] {
                 assert_eq!(faults.strike(ADA, now, || chance).outcome.is_some(), hit);
             }
@@ -293,17 +264,9 @@ mod tests {
     fn a_fault_that_does_nothing_or_names_nothing_is_refused() {
         use serde_json::json;
         assert!(spec(json!({"method": "*"})).problem().is_some());
-        assert!(
-            spec(json!({"method": "events.insrt", "status": 500}))
-                .problem()
-                .is_some()
-        );
+        assert!(spec(json!({"method": "events.insrt", "status": 500})).problem().is_some());
         assert!(spec(json!({"status": 200})).problem().is_some());
-        assert!(
-            spec(json!({"status": 500, "probability": 1.5}))
-                .problem()
-                .is_some()
-        );
+        assert!(spec(json!({"status": 500, "probability": 1.5})).problem().is_some());
         assert!(spec(json!({"status": 500})).problem().is_none());
     }
 }

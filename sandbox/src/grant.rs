@@ -71,7 +71,6 @@ pub(crate) enum Challenge {
 #[derive(Debug, Clone)]
 pub(crate) struct Code {
     pub(crate) user: String,
-    pub(crate) client: String,
     pub(crate) redirect_uri: String,
     pub(crate) scopes: Scopes,
     pub(crate) offline: Offline,

@@ -14,17 +14,12 @@ pub(crate) fn opaque(length: usize) -> String {
 
 /// 26 characters of `a-v0-9`, as Google names an event that came without an id.
 pub(crate) fn event_id() -> String {
-    data_encoding::BASE32HEX_NOPAD
-        .encode(&rand::random::<[u8; 16]>())
-        .to_ascii_lowercase()
+    data_encoding::BASE32HEX_NOPAD.encode(&rand::random::<[u8; 16]>()).to_ascii_lowercase()
 }
 
 /// base32hex, lower case, 5 to 1024 characters.
 pub(crate) fn is_event_id(id: &str) -> bool {
-    (5..=1024).contains(&id.len())
-        && id
-            .bytes()
-            .all(|b| b.is_ascii_digit() || (b'a'..=b'v').contains(&b))
+    (5..=1024).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'v').contains(&b))
 }
 
 /// The link Google prints: the event's and the calendar's id, encoded without padding.
@@ -39,16 +34,8 @@ pub(crate) fn html_link(event: &str, calendar: &str) -> String {
 
 /// `abc-defg-hij`: the same for the same event and request.
 pub(crate) fn conference_id(event: &str, request: &str) -> String {
-    let digest = Sha256::new()
-        .chain_update(event)
-        .chain_update([0])
-        .chain_update(request)
-        .finalize();
-    let letters: String = digest
-        .iter()
-        .take(10)
-        .map(|byte| char::from(b'a' + byte % 26))
-        .collect();
+    let digest = Sha256::new().chain_update(event).chain_update([0]).chain_update(request).finalize();
+    let letters: String = digest.iter().take(10).map(|byte| char::from(b'a' + byte % 26)).collect();
     format!("{}-{}-{}", &letters[..3], &letters[3..7], &letters[7..])
 }
 
@@ -67,15 +54,7 @@ mod tests {
     fn ids_are_checked_by_length_and_alphabet() {
         assert!(is_event_id("01abv"));
         assert!(is_event_id(&"a".repeat(1024)));
-        for bad in [
-            "",
-            "abcd",
-            "abcdw",
-            "ABCDE",
-            "abc-def",
-            "abcdé",
-            &"a".repeat(1025),
-        ] {
+        for bad in ["", "abcd", "abcdw", "ABCDE", "abc-def", "abcdé", &"a".repeat(1025)] {
             assert!(!is_event_id(bad), "{bad}");
         }
     }
@@ -83,9 +62,7 @@ mod tests {
     #[test]
     fn links_shorten_gmail_and_carry_no_padding() {
         let link = html_link("abcde", "someone@gmail.com");
-        let eid = link
-            .strip_prefix("https://www.google.com/calendar/event?eid=")
-            .unwrap();
+        let eid = link.strip_prefix("https://www.google.com/calendar/event?eid=").unwrap();
         assert_eq!(STANDARD_NO_PAD.decode(eid).unwrap(), b"abcde someone@m");
         assert!(!html_link("abcde", "ada@example.com").ends_with('='));
     }

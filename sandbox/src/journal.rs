@@ -23,14 +23,8 @@ pub(crate) struct Journal {
 impl Journal {
     /// Locks the state file and hands every change in it, oldest first, to `replay`.
     pub(crate) fn open(path: &Path, mut replay: impl FnMut(Change)) -> Result<Self, StartError> {
-        let at = |source| StartError::StateFile {
-            path: path.to_owned(),
-            source,
-        };
-        if let Some(folder) = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-        {
+        let at = |source| StartError::StateFile { path: path.to_owned(), source };
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(at)?;
         }
         let lock = File::create(beside(path, "lock")).map_err(at)?;
@@ -39,26 +33,14 @@ impl Journal {
             Err(TryLockError::WouldBlock) => return Err(StartError::StateInUse(path.to_owned())),
             Err(TryLockError::Error(source)) => return Err(at(source)),
         }
-        let file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(path)
-            .map_err(at)?;
+        let file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(at)?;
         read(&file, &mut replay).map_err(|broken| match broken {
             Broken::Io(source) => at(source),
-            Broken::Line { number, source } => StartError::StateLine {
-                path: path.to_owned(),
-                number,
-                source,
-            },
+            Broken::Line { number, source } => {
+                StartError::StateLine { path: path.to_owned(), number, source }
+            }
         })?;
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-            line: Vec::new(),
-            _lock: lock,
-        })
+        Ok(Self { path: path.to_owned(), file, line: Vec::new(), _lock: lock })
     }
 
     /// When this returns, the changes survive the process.
@@ -95,10 +77,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 enum Broken {
     Io(io::Error),
-    Line {
-        number: usize,
-        source: serde_json::Error,
-    },
+    Line { number: usize, source: serde_json::Error },
 }
 
 fn read(file: &File, replay: &mut impl FnMut(Change)) -> Result<(), Broken> {
@@ -110,8 +89,7 @@ fn read(file: &File, replay: &mut impl FnMut(Change)) -> Result<(), Broken> {
         if line.last() != Some(&b'\n') {
             break;
         }
-        let change =
-            serde_json::from_slice(&line).map_err(|source| Broken::Line { number, source })?;
+        let change = serde_json::from_slice(&line).map_err(|source| Broken::Line { number, source })?;
         replay(change);
     }
     Ok(())
@@ -139,9 +117,7 @@ mod tests {
         let path = folder.path().join("deep/state.jsonl");
         let mut journal = Journal::open(&path, |_| unreachable!()).unwrap();
         let change = |email| Change::User(User::new(email));
-        journal
-            .append(&[change("a@example.com"), change("b@example.com")])
-            .unwrap();
+        journal.append(&[change("a@example.com"), change("b@example.com")]).unwrap();
         drop(journal);
         let mut torn = OpenOptions::new().append(true).open(&path).unwrap();
         torn.write_all(br#"{"user":{"ema"#).unwrap();
@@ -153,15 +129,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.jsonl");
         let mut journal = Journal::open(&path, |_| unreachable!()).unwrap();
-        journal
-            .append(&[Change::User(User::new("a@example.com"))])
-            .unwrap();
-        journal
-            .compact([Change::User(User::new("b@example.com"))].into_iter())
-            .unwrap();
-        journal
-            .append(&[Change::User(User::new("c@example.com"))])
-            .unwrap();
+        journal.append(&[Change::User(User::new("a@example.com"))]).unwrap();
+        journal.compact([Change::User(User::new("b@example.com"))].into_iter()).unwrap();
+        journal.append(&[Change::User(User::new("c@example.com"))]).unwrap();
         drop(journal);
         assert_eq!(users(&path), ["b@example.com", "c@example.com"]);
     }
@@ -171,10 +141,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.jsonl");
         let first = Journal::open(&path, |_| {}).unwrap();
-        assert!(matches!(
-            Journal::open(&path, |_| {}),
-            Err(StartError::StateInUse(_))
-        ));
+        assert!(matches!(Journal::open(&path, |_| {}), Err(StartError::StateInUse(_))));
         drop(first);
         assert!(Journal::open(&path, |_| {}).is_ok());
     }
@@ -185,9 +152,6 @@ mod tests {
         let path = folder.path().join("state.jsonl");
         std::fs::write(&path, "{\"clock\":{\"offset_ms\":0}}\nnonsense\n").unwrap();
         let error = Journal::open(&path, |_| {}).unwrap_err();
-        assert!(
-            matches!(error, StartError::StateLine { number: 2, .. }),
-            "{error}"
-        );
+        assert!(matches!(error, StartError::StateLine { number: 2, .. }), "{error}");
     }
 }

@@ -25,6 +25,7 @@ mod journal;
 mod method;
 mod oauth;
 mod outbox;
+mod page;
 mod partial;
 mod query;
 mod quota;

@@ -30,14 +30,10 @@ methods! {
     Exchange = "token.exchange",
     Revoke = "token.revoke",
     UserInfo = "userinfo",
+    Authorize = "authorize",
 }
 
-const WRITE: &[&str] = &[
-    "calendar",
-    "calendar.events",
-    "calendar.events.owned",
-    "calendar.app.created",
-];
+const WRITE: &[&str] = &["calendar", "calendar.events", "calendar.events.owned", "calendar.app.created"];
 const READ: &[&str] = &[
     "calendar",
     "calendar.events",
@@ -56,6 +52,8 @@ pub(crate) enum Service {
     Calendar,
     OAuth,
     UserInfo,
+    /// Pages for people.
+    Consent,
 }
 
 impl Method {
@@ -70,6 +68,7 @@ impl Method {
             | Self::Delete => Service::Calendar,
             Self::Refresh | Self::Exchange | Self::Revoke => Service::OAuth,
             Self::UserInfo => Service::UserInfo,
+            Self::Authorize => Service::Consent,
         }
     }
 
@@ -78,7 +77,7 @@ impl Method {
         match self {
             Self::Patch => 3,
             Self::Insert | Self::Import | Self::Get | Self::List | Self::Update | Self::Delete => 1,
-            Self::Refresh | Self::Exchange | Self::Revoke | Self::UserInfo => 0,
+            Self::Refresh | Self::Exchange | Self::Revoke | Self::UserInfo | Self::Authorize => 0,
         }
     }
 
@@ -90,7 +89,8 @@ impl Method {
             | Self::Refresh
             | Self::Exchange
             | Self::Revoke
-            | Self::UserInfo => false,
+            | Self::UserInfo
+            | Self::Authorize => false,
         }
     }
 
@@ -99,7 +99,7 @@ impl Method {
         match self {
             Self::Get | Self::List => READ,
             Self::Insert | Self::Import | Self::Patch | Self::Update | Self::Delete => WRITE,
-            Self::Refresh | Self::Exchange | Self::Revoke | Self::UserInfo => &[],
+            Self::Refresh | Self::Exchange | Self::Revoke | Self::UserInfo | Self::Authorize => &[],
         }
     }
 
@@ -113,7 +113,7 @@ impl Method {
             Self::Patch => "calendar.v3.Events.Patch",
             Self::Update => "calendar.v3.Events.Update",
             Self::Delete => "calendar.v3.Events.Delete",
-            Self::Refresh | Self::Exchange | Self::Revoke | Self::UserInfo => "",
+            Self::Refresh | Self::Exchange | Self::Revoke | Self::UserInfo | Self::Authorize => "",
         }
     }
 }

@@ -57,12 +57,8 @@ impl Mask {
     }
 
     fn keep(&self, object: Map<String, Value>) -> Map<String, Value> {
-        let wanted = |key: &str| {
-            self.0
-                .iter()
-                .find(|(name, _)| name == key || name == "*")
-                .map(|(_, mask)| mask)
-        };
+        let wanted =
+            |key: &str| self.0.iter().find(|(name, _)| name == key || name == "*").map(|(_, mask)| mask);
         object
             .into_iter()
             .filter_map(|(key, value)| {
@@ -79,7 +75,8 @@ mod tests {
     use serde_json::json;
 
     fn cut(fields: &str) -> Value {
-        let whole = json!({"kind": "k", "items": [{"id": 1, "start": {"date": "d", "timeZone": "z"}}, {"id": 2}]});
+        let whole =
+            json!({"kind": "k", "items": [{"id": 1, "start": {"date": "d", "timeZone": "z"}}, {"id": 2}]});
         Mask::parse(fields).unwrap().apply(whole)
     }
 
@@ -87,10 +84,7 @@ mod tests {
     fn names_lists_and_paths_select() {
         assert_eq!(cut("kind"), json!({"kind": "k"}));
         assert_eq!(cut("items(id)"), json!({"items": [{"id": 1}, {"id": 2}]}));
-        assert_eq!(
-            cut("items/start/date"),
-            json!({"items": [{"start": {"date": "d"}}, {}]})
-        );
+        assert_eq!(cut("items/start/date"), json!({"items": [{"start": {"date": "d"}}, {}]}));
         assert_eq!(
             cut("kind,items(id,start(timeZone))"),
             json!({"kind": "k", "items": [{"id": 1, "start": {"timeZone": "z"}}, {"id": 2}]})

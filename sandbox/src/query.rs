@@ -21,10 +21,7 @@ impl Query {
     }
 
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0
-            .iter()
-            .filter(move |(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// Google's booleans: absent is false.
@@ -66,9 +63,7 @@ impl Query {
     pub(crate) fn zone(&self, name: &'static str) -> Result<Option<TimeZone>, ApiError> {
         match self.get(name) {
             None => Ok(None),
-            Some(text) => TimeZone::get(text)
-                .map(Some)
-                .map_err(|_| ApiError::invalid("Invalid Value")),
+            Some(text) => TimeZone::get(text).map(Some).map_err(|_| ApiError::invalid("Invalid Value")),
         }
     }
 }

@@ -49,10 +49,7 @@ pub(crate) struct Quotas {
 
 impl Quotas {
     pub(crate) fn new(limits: Quota) -> Self {
-        Self {
-            limits,
-            ..Self::default()
-        }
+        Self { limits, ..Self::default() }
     }
 
     /// Uses the method's units, or refuses and uses none.
@@ -65,10 +62,7 @@ impl Quotas {
     ) -> Result<(), ApiError> {
         let cost = method.cost();
         let over = |used: u64, limit: u32| used + u64::from(cost) > u64::from(limit);
-        if over(
-            self.project.within(now, MINUTE),
-            self.limits.project_per_minute,
-        ) {
+        if over(self.project.within(now, MINUTE), self.limits.project_per_minute) {
             return Err(ApiError::of("rateLimitExceeded")
                 .saying("Quota exceeded for quota metric 'Queries' and limit 'Queries per minute' of service 'calendar-json.googleapis.com' for consumer 'project_number:100000000001'.")
                 .laid_out(Layout::Frontend));

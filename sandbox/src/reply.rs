@@ -33,33 +33,19 @@ impl Reply {
             Print::Compact => serde_json::to_vec(value),
         }
         .expect("a JSON value always serialises");
-        Self {
-            status,
-            label: "ok".into(),
-            content_type: JSON,
-            headers: Vec::new(),
-            body,
-        }
+        Self { status, label: "ok".into(), content_type: JSON, headers: Vec::new(), body }
     }
 
     pub(crate) fn html(status: u16, page: String) -> Self {
-        Self {
-            status,
-            label: "ok".into(),
-            content_type: HTML,
-            headers: Vec::new(),
-            body: page.into_bytes(),
-        }
+        Self { status, label: "ok".into(), content_type: HTML, headers: Vec::new(), body: page.into_bytes() }
+    }
+
+    pub(crate) fn redirect(to: &str) -> Self {
+        Self::empty(302).header("Location", to)
     }
 
     pub(crate) fn empty(status: u16) -> Self {
-        Self {
-            status,
-            label: "ok".into(),
-            content_type: "",
-            headers: Vec::new(),
-            body: Vec::new(),
-        }
+        Self { status, label: "ok".into(), content_type: "", headers: Vec::new(), body: Vec::new() }
     }
 
     pub(crate) fn labelled(mut self, label: impl Into<Cow<'static, str>>) -> Self {
@@ -77,10 +63,7 @@ impl Reply {
         let mut response = HttpResponse::build(status);
         response.insert_header(("Server", "ESF"));
         response.insert_header(("Vary", "Origin, X-Origin, Referer"));
-        response.insert_header((
-            "Cache-Control",
-            "no-cache, no-store, max-age=0, must-revalidate",
-        ));
+        response.insert_header(("Cache-Control", "no-cache, no-store, max-age=0, must-revalidate"));
         for (name, value) in self.headers {
             response.insert_header((name, value));
         }

@@ -80,17 +80,11 @@ impl Sandbox {
         };
         inner.populate(&config);
         inner.journal = journal;
-        inner
-            .compact(clock.now())
-            .map_err(|source| StartError::StateFile {
-                path: config.state_file.clone().unwrap_or_default(),
-                source,
-            })?;
-        Ok(Self {
-            config,
-            clock,
-            inner: Mutex::new(inner),
-        })
+        inner.compact(clock.now()).map_err(|source| StartError::StateFile {
+            path: config.state_file.clone().unwrap_or_default(),
+            source,
+        })?;
+        Ok(Self { config, clock, inner: Mutex::new(inner) })
     }
 
     /// A panic while the lock was held is a bug in one call; the world is written in whole values, so the next call may
@@ -259,10 +253,7 @@ pub(crate) enum Source {
 /// A person comes with a calendar.
 pub(crate) fn new_user(email: &str) -> [Change; 2] {
     let user = User::new(email);
-    let calendar = CalendarInfo {
-        id: user.email.clone(),
-        owner: user.email.clone(),
-        time_zone: "UTC".to_owned(),
-    };
+    let calendar =
+        CalendarInfo { id: user.email.clone(), owner: user.email.clone(), time_zone: "UTC".to_owned() };
     [Change::User(user), Change::Calendar(calendar)]
 }

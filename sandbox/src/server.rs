@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::sandbox::Sandbox;
 use crate::start_error::StartError;
 use crate::wire::Wire;
-use crate::{controls, events, oauth};
+use crate::{controls, events, oauth, page};
 
 /// Google's own limit is of this order; nothing real comes near it.
 const LARGEST_BODY: usize = 4 * 1024 * 1024;
@@ -52,6 +52,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
             .configure(events::routes)
             .configure(oauth::routes)
             .configure(controls::routes)
+            .configure(page::routes)
             .default_service(web::route().to(nowhere))
     })
     .on_connect(Wire::remember)
@@ -65,19 +66,11 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     .map_err(listen)?
     .run();
     let handle = server.handle();
-    Ok(Running {
-        url,
-        address,
-        sandbox,
-        handle,
-        server: tokio::spawn(server),
-    })
+    Ok(Running { url, address, sandbox, handle, server: tokio::spawn(server) })
 }
 
 async fn nowhere() -> HttpResponse {
-    crate::api_error::ApiError::of("notFound")
-        .into_reply()
-        .into_response()
+    crate::api_error::ApiError::of("notFound").into_reply().into_response()
 }
 
 impl Running {

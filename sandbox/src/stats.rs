@@ -74,10 +74,7 @@ impl Stats {
         if !self.users.contains_key(user) {
             self.users.insert(user.to_owned(), Busiest::default());
         }
-        self.users
-            .get_mut(user)
-            .expect("inserted just above")
-            .add(now, units);
+        self.users.get_mut(user).expect("inserted just above").add(now, units);
     }
 
     /// A call ended. Its `seq` is given here.
@@ -99,10 +96,7 @@ impl Stats {
     fn second(&mut self, now: Timestamp) -> &mut Second {
         let at = now.as_second();
         if self.seconds.back().is_none_or(|last| last.at < at) {
-            self.seconds.push_back(Second {
-                at,
-                ..Second::default()
-            });
+            self.seconds.push_back(Second { at, ..Second::default() });
             let oldest = at - SECONDS_KEPT.as_secs();
             while self.seconds.front().is_some_and(|s| s.at <= oldest) {
                 self.seconds.pop_front();
@@ -142,11 +136,8 @@ impl Stats {
                 })
             })
             .collect();
-        let users: BTreeMap<&str, u64> = self
-            .users
-            .iter()
-            .map(|(user, busiest)| (user.as_str(), busiest.max))
-            .collect();
+        let users: BTreeMap<&str, u64> =
+            self.users.iter().map(|(user, busiest)| (user.as_str(), busiest.max)).collect();
         json!({
             "total": self.next,
             "requests": self.requests,

@@ -44,10 +44,7 @@ impl User {
 /// 21 digits, as Google's are, and always the same for one address.
 fn sub_of(email: &str) -> String {
     let digest = Sha256::digest(email.as_bytes());
-    let number = digest
-        .iter()
-        .take(8)
-        .fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    let number = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
     format!("1{number:020}")
 }
 
@@ -58,9 +55,7 @@ fn name_of(email: &str) -> String {
         .filter(|part| !part.is_empty())
         .map(|part| {
             let mut letters = part.chars();
-            letters.next().map_or_else(String::new, |first| {
-                first.to_uppercase().chain(letters).collect()
-            })
+            letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
         })
         .collect::<Vec<_>>()
         .join(" ")

@@ -31,9 +31,7 @@ impl World {
             Some(at) => self.users.get(*at),
             None => {
                 let lower = name.to_lowercase();
-                self.users
-                    .iter()
-                    .find(|user| user.email == lower || user.sub == name)
+                self.users.iter().find(|user| user.email == lower || user.sub == name)
             }
         }
     }
@@ -48,10 +46,7 @@ impl World {
             .collect();
         live.sort();
         let surplus = (live.len() + 1).saturating_sub(LIVE_REFRESH_TOKENS);
-        live.into_iter()
-            .take(surplus)
-            .map(|(_, token)| token.clone())
-            .collect()
+        live.into_iter().take(surplus).map(|(_, token)| token.clone()).collect()
     }
 
     pub(crate) fn apply(&mut self, change: Change) {
@@ -81,11 +76,7 @@ impl World {
             Change::ForgetAccess(token) => {
                 self.access.remove(&token);
             }
-            Change::Consent {
-                user,
-                client,
-                scopes,
-            } => {
+            Change::Consent { user, client, scopes } => {
                 if scopes.is_empty() {
                     self.consents.remove(&(user, client));
                 } else {
@@ -100,10 +91,7 @@ impl World {
             Change::Clock { offset_ms } => self.clock_offset_ms = offset_ms,
             Change::ResetCalendars => self.reset_calendars(),
             Change::ResetAll => {
-                *self = Self {
-                    clock_offset_ms: self.clock_offset_ms,
-                    ..Self::default()
-                };
+                *self = Self { clock_offset_ms: self.clock_offset_ms, ..Self::default() };
             }
         }
     }
@@ -134,10 +122,7 @@ impl World {
         }
         self.calendars.retain(|id, _| emails.contains(id));
         for calendar in self.calendars.values_mut() {
-            *calendar = Calendar::new(CalendarInfo {
-                time_zone: "UTC".to_owned(),
-                ..calendar.info.clone()
-            });
+            *calendar = Calendar::new(CalendarInfo { time_zone: "UTC".to_owned(), ..calendar.info.clone() });
         }
         self.outbox.clear();
     }
@@ -148,36 +133,27 @@ impl World {
         let uris = self.redirect_uris.iter().cloned().map(Change::RedirectUri);
         let calendars = self.calendars.values().flat_map(|calendar| {
             let id = &calendar.info.id;
-            let events = calendar.events.values().map(|event| Change::Event {
-                calendar: id.clone(),
-                event: Box::new(event.as_ref().clone()),
-            });
+            let events = calendar
+                .events
+                .values()
+                .map(|event| Change::Event { calendar: id.clone(), event: Box::new(event.as_ref().clone()) });
             std::iter::once(Change::Calendar(calendar.info.clone())).chain(events)
         });
         let grants = self.refresh.values().cloned().map(Change::Refresh);
-        let access = self
-            .access
-            .values()
-            .filter(move |token| token.is_live(now))
-            .cloned()
-            .map(Change::Access);
-        let consents = self
-            .consents
-            .iter()
-            .map(|((user, client), scopes)| Change::Consent {
-                user: user.clone(),
-                client: client.clone(),
-                scopes: scopes.clone(),
-            });
-        std::iter::once(Change::Clock {
-            offset_ms: self.clock_offset_ms,
-        })
-        .chain(people)
-        .chain(uris)
-        .chain(calendars)
-        .chain(grants)
-        .chain(access)
-        .chain(consents)
-        .chain(self.outbox.iter().cloned().map(Change::Mail))
+        let access =
+            self.access.values().filter(move |token| token.is_live(now)).cloned().map(Change::Access);
+        let consents = self.consents.iter().map(|((user, client), scopes)| Change::Consent {
+            user: user.clone(),
+            client: client.clone(),
+            scopes: scopes.clone(),
+        });
+        std::iter::once(Change::Clock { offset_ms: self.clock_offset_ms })
+            .chain(people)
+            .chain(uris)
+            .chain(calendars)
+            .chain(grants)
+            .chain(access)
+            .chain(consents)
+            .chain(self.outbox.iter().cloned().map(Change::Mail))
     }
 }

@@ -13,14 +13,10 @@ use crate::user::User;
 pub(crate) fn bearer(header: Option<&str>, query: &Query) -> Option<String> {
     let from_header = header.and_then(|header| {
         let (scheme, token) = header.split_once(' ')?;
-        scheme
-            .eq_ignore_ascii_case("bearer")
-            .then(|| token.trim().to_owned())
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
     });
     from_header.or_else(|| {
-        let named = query
-            .get("access_token")
-            .or_else(|| query.get("oauth_token"));
+        let named = query.get("access_token").or_else(|| query.get("oauth_token"));
         named.map(str::to_owned)
     })
 }

@@ -17,10 +17,7 @@ pub(super) fn is_unchanged(header: Option<&str>, event: &Event) -> bool {
 }
 
 fn names(header: &str, etag: &str) -> bool {
-    header
-        .split(',')
-        .map(str::trim)
-        .any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == etag)
+    header.split(',').map(str::trim).any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == etag)
 }
 
 #[cfg(test)]

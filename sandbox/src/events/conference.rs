@@ -40,16 +40,12 @@ pub(super) fn wish(body: &Map<String, Value>, query: &Query, kind: Kind) -> Resu
     };
     // A fetched conference that is sent back is refused, as was observed at Google.
     let is_echo = data.contains_key("entryPoints") || data.contains_key("conferenceSolution");
-    let solution = request
-        .pointer("/conferenceSolutionKey/type")
-        .and_then(Value::as_str);
+    let solution = request.pointer("/conferenceSolutionKey/type").and_then(Value::as_str);
     if is_echo || solution != Some("hangoutsMeet") {
         return Err(ApiError::invalid("Invalid conference type value."));
     }
     match request.get("requestId").and_then(Value::as_str) {
-        Some(id) if !id.is_empty() => Ok(Wish::Create {
-            request_id: id.to_owned(),
-        }),
+        Some(id) if !id.is_empty() => Ok(Wish::Create { request_id: id.to_owned() }),
         Some(_) | None => Err(ApiError::required("Missing conference request id.")),
     }
 }
@@ -65,10 +61,8 @@ impl Wish {
                 if last == Some(request_id) {
                     return;
                 }
-                event.conference = Some(Conference {
-                    request_id: request_id.clone(),
-                    state: begin(meet, now),
-                });
+                event.conference =
+                    Some(Conference { request_id: request_id.clone(), state: begin(meet, now) });
             }
         }
     }
@@ -79,10 +73,9 @@ fn begin(meet: Meet, now: Timestamp) -> ConferenceState {
     match (delay.is_zero(), meet.outcome) {
         (true, MeetOutcome::Success) => ConferenceState::Success,
         (true, MeetOutcome::Failure) => ConferenceState::Failure,
-        (false, outcome) => ConferenceState::Pending {
-            ready: now.checked_add(delay).unwrap_or(Timestamp::MAX),
-            outcome,
-        },
+        (false, outcome) => {
+            ConferenceState::Pending { ready: now.checked_add(delay).unwrap_or(Timestamp::MAX), outcome }
+        }
     }
 }
 
@@ -136,26 +129,15 @@ mod tests {
 
     #[test]
     fn a_conference_needs_the_version_and_the_right_type() {
-        let created = Wish::Create {
-            request_id: "r".to_owned(),
-        };
-        assert_eq!(
-            wish_of(request("hangoutsMeet"), "1", Kind::New).unwrap(),
-            created
-        );
-        assert_eq!(
-            wish_of(request("hangoutsMeet"), "0", Kind::New).unwrap(),
-            Wish::Leave
-        );
+        let created = Wish::Create { request_id: "r".to_owned() };
+        assert_eq!(wish_of(request("hangoutsMeet"), "1", Kind::New).unwrap(), created);
+        assert_eq!(wish_of(request("hangoutsMeet"), "0", Kind::New).unwrap(), Wish::Leave);
         let refused = wish_of(request("eventHangout"), "1", Kind::New).unwrap_err();
         assert_eq!(refused.message(), "Invalid conference type value.");
         let mut echo = request("hangoutsMeet");
         echo["entryPoints"] = json!([]);
         assert!(wish_of(echo, "1", Kind::Replacement).is_err());
-        assert_eq!(
-            wish_of(Value::Null, "1", Kind::PatchWithConference).unwrap(),
-            Wish::Remove
-        );
+        assert_eq!(wish_of(Value::Null, "1", Kind::PatchWithConference).unwrap(), Wish::Remove);
         assert_eq!(wish_of(Value::Null, "1", Kind::Patch).unwrap(), Wish::Leave);
     }
 }

@@ -19,25 +19,12 @@ const FIELDS: &[(&str, Shape)] = &[
     ("location", Shape::Text),
     ("colorId", Shape::Text),
     ("eventLabelId", Shape::Text),
-    (
-        "status",
-        Shape::OneOf(&["confirmed", "tentative", "cancelled"]),
-    ),
+    ("status", Shape::OneOf(&["confirmed", "tentative", "cancelled"])),
     ("transparency", Shape::OneOf(&["opaque", "transparent"])),
-    (
-        "visibility",
-        Shape::OneOf(&["default", "public", "private", "confidential"]),
-    ),
+    ("visibility", Shape::OneOf(&["default", "public", "private", "confidential"])),
     (
         "eventType",
-        Shape::OneOf(&[
-            "default",
-            "birthday",
-            "focusTime",
-            "outOfOffice",
-            "workingLocation",
-            "fromGmail",
-        ]),
+        Shape::OneOf(&["default", "birthday", "focusTime", "outOfOffice", "workingLocation", "fromGmail"]),
     ),
     ("anyoneCanAddSelf", Shape::Boolean),
     ("attendeesOmitted", Shape::Boolean),
@@ -79,9 +66,9 @@ pub(super) fn read(body: &Map<String, Value>) -> Result<Map<String, Value>, ApiE
 impl Shape {
     fn fits(&self, value: &Value) -> Result<bool, ApiError> {
         match (self, value) {
-            (Self::OneOf(words), Value::String(word)) if !words.contains(&word.as_str()) => Err(
-                ApiError::invalid(format!("Invalid value for: {word} is not a valid value")),
-            ),
+            (Self::OneOf(words), Value::String(word)) if !words.contains(&word.as_str()) => {
+                Err(ApiError::invalid(format!("Invalid value for: {word} is not a valid value")))
+            }
             (Self::Text | Self::OneOf(_), value) => Ok(value.is_string()),
             (Self::Boolean, value) => Ok(value.is_boolean()),
             (Self::Object, value) => Ok(value.is_object()),
@@ -142,9 +129,7 @@ fn extended(object: &Map<String, Value>) -> Result<Option<Value>, ApiError> {
         }
     }
     if count > PROPERTIES || bytes > PROPERTY_BYTES {
-        return Err(ApiError::invalid(
-            "The extended properties exceed the size limit.",
-        ));
+        return Err(ApiError::invalid("The extended properties exceed the size limit."));
     }
     Ok((!kept.is_empty()).then_some(Value::Object(kept)))
 }
@@ -169,9 +154,7 @@ fn reminders(object: &Map<String, Value>) -> Result<Value, ApiError> {
         ));
     }
     if overrides.len() > 5 {
-        return Err(ApiError::invalid(
-            "The maximum number of override reminders is 5.",
-        ));
+        return Err(ApiError::invalid("The maximum number of override reminders is 5."));
     }
     let mut kept = Vec::new();
     for reminder in overrides {
@@ -189,23 +172,16 @@ fn reminders(object: &Map<String, Value>) -> Result<Value, ApiError> {
 }
 
 fn source(object: &Map<String, Value>) -> Result<Value, ApiError> {
-    let url = object
-        .get("url")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let url = object.get("url").and_then(Value::as_str).unwrap_or_default();
     match url::Url::parse(url) {
-        Ok(parsed) if ["http", "https"].contains(&parsed.scheme()) => {
-            Ok(Value::Object(object.clone()))
-        }
+        Ok(parsed) if ["http", "https"].contains(&parsed.scheme()) => Ok(Value::Object(object.clone())),
         Ok(_) | Err(_) => Err(ApiError::invalid("Invalid source URL.")),
     }
 }
 
 fn attachments(list: &[Value]) -> Result<Vec<Value>, ApiError> {
     if list.len() > 25 {
-        return Err(ApiError::invalid(
-            "The maximum number of attachments is 25.",
-        ));
+        return Err(ApiError::invalid("The maximum number of attachments is 25."));
     }
     for attachment in list {
         if attachment.get("fileUrl").and_then(Value::as_str).is_none() {
@@ -259,24 +235,19 @@ mod tests {
     #[test]
     fn three_hundred_properties_fit_and_one_more_does_not() {
         let properties = |count: usize| {
-            let map: Map<String, Value> =
-                (0..count).map(|n| (format!("k{n}"), json!("v"))).collect();
+            let map: Map<String, Value> = (0..count).map(|n| (format!("k{n}"), json!("v"))).collect();
             json!({"private": map})
         };
         assert!(read_one("extendedProperties", properties(300)).is_ok());
         assert!(read_one("extendedProperties", properties(301)).is_err());
-        let fat: Map<String, Value> = (0..33)
-            .map(|n| (format!("k{n}"), json!("v".repeat(1024))))
-            .collect();
+        let fat: Map<String, Value> = (0..33).map(|n| (format!("k{n}"), json!("v".repeat(1024)))).collect();
         assert!(read_one("extendedProperties", json!({"shared": fat})).is_err());
     }
 
     #[test]
     fn reminders_have_bounds() {
         let reminder = |minutes: i64| json!({"method": "popup", "minutes": minutes});
-        let with = |list: Vec<Value>| {
-            read_one("reminders", json!({"useDefault": false, "overrides": list}))
-        };
+        let with = |list: Vec<Value>| read_one("reminders", json!({"useDefault": false, "overrides": list}));
         assert!(with(vec![reminder(0), reminder(40_320)]).is_ok());
         assert!(with(vec![reminder(40_321)]).is_err());
         assert!(with(vec![reminder(-1)]).is_err());

@@ -8,15 +8,8 @@ use crate::api_error::ApiError;
 const ANSWERS_PROPAGATED: usize = 200;
 
 const ANSWERS: &[&str] = &["needsAction", "declined", "tentative", "accepted"];
-const KEPT: &[&str] = &[
-    "email",
-    "displayName",
-    "optional",
-    "resource",
-    "responseStatus",
-    "comment",
-    "additionalGuests",
-];
+const KEPT: &[&str] =
+    &["email", "displayName", "optional", "resource", "responseStatus", "comment", "additionalGuests"];
 
 /// Checks the addresses and keeps what a caller may set.
 pub(super) fn read(list: &[Value]) -> Result<Vec<Value>, ApiError> {
@@ -25,9 +18,7 @@ pub(super) fn read(list: &[Value]) -> Result<Vec<Value>, ApiError> {
 }
 
 fn one(guest: &Value, crowded: bool) -> Result<Value, ApiError> {
-    let guest = guest
-        .as_object()
-        .ok_or_else(|| ApiError::of("badRequest"))?;
+    let guest = guest.as_object().ok_or_else(|| ApiError::of("badRequest"))?;
     let email = match guest.get("email") {
         None | Some(Value::Null) => return Err(ApiError::required("Missing attendee email.")),
         Some(Value::String(email)) if email.is_empty() => {
@@ -65,10 +56,7 @@ pub(super) fn shown(
     most: Option<usize>,
 ) -> (Vec<Value>, Omitted) {
     let is = |guest: &Value, address: &str| {
-        guest
-            .get("email")
-            .and_then(Value::as_str)
-            .is_some_and(|email| email.eq_ignore_ascii_case(address))
+        guest.get("email").and_then(Value::as_str).is_some_and(|email| email.eq_ignore_ascii_case(address))
     };
     let omitted = match most {
         Some(most) if list.len() > most => Omitted::Others,
@@ -106,10 +94,7 @@ mod tests {
         for (guest, message) in [
             (json!({"displayName": "x"}), "Missing attendee email."),
             (json!({"email": ""}), "Missing attendee email."),
-            (
-                json!({"email": "not an address"}),
-                "Invalid attendee email.",
-            ),
+            (json!({"email": "not an address"}), "Invalid attendee email."),
             (json!({"email": 5}), "Bad Request"),
             (json!("ada@example.com"), "Bad Request"),
         ] {
@@ -121,25 +106,16 @@ mod tests {
     fn answers_of_two_hundred_guests_are_kept_and_of_one_more_are_not() {
         let guests = |count: usize| -> Vec<Value> {
             (0..count)
-                .map(
-                    |n| json!({"email": format!("g{n}@example.com"), "responseStatus": "accepted"}),
-                )
+                .map(|n| json!({"email": format!("g{n}@example.com"), "responseStatus": "accepted"}))
                 .collect()
         };
         assert_eq!(read(&guests(200)).unwrap()[0]["responseStatus"], "accepted");
-        assert_eq!(
-            read(&guests(201)).unwrap()[0]["responseStatus"],
-            "needsAction"
-        );
+        assert_eq!(read(&guests(201)).unwrap()[0]["responseStatus"], "needsAction");
     }
 
     #[test]
     fn the_owner_is_marked_and_a_crowd_is_left_out() {
-        let list = read(&[
-            json!({"email": "ada@example.com"}),
-            json!({"email": "g@example.com"}),
-        ])
-        .unwrap();
+        let list = read(&[json!({"email": "ada@example.com"}), json!({"email": "g@example.com"})]).unwrap();
         let (all, omitted) = shown(&list, "ada@example.com", "ada@example.com", Some(2));
         assert_eq!((all.len(), omitted), (2, Omitted::Nobody));
         assert_eq!(all[0]["self"], true);

@@ -41,15 +41,12 @@ pub(super) fn import(scene: &mut Scene<'_>, ask: &Ask) -> Result<Reply, ApiError
         }
         event.fields.insert("organizer".to_owned(), organizer);
     }
-    draft
-        .conference
-        .apply(&mut event, scene.inner.meet, scene.now);
+    draft.conference.apply(&mut event, scene.inner.meet, scene.now);
     write::check_use_limits(scene, &event)?;
     let id = event.id.clone();
-    scene.inner.commit(vec![Change::Event {
-        calendar: scene.calendar.to_owned(),
-        event: Box::new(event),
-    }])?;
+    scene
+        .inner
+        .commit(vec![Change::Event { calendar: scene.calendar.to_owned(), event: Box::new(event) }])?;
     let stored = scene.calendar()?.get(&id).cloned();
     write::answer(scene, ask, &stored.expect("an event just stored is there"))
 }

@@ -21,17 +21,11 @@ pub(super) fn insert(scene: &mut Scene<'_>, ask: &Ask) -> Result<Reply, ApiError
         (None, _) => identifier::event_id(),
     };
     let taken = calendar.get(&id).is_some();
-    let uid_taken = draft
-        .ical_uid
-        .as_ref()
-        .is_some_and(|uid| calendar.by_uid(uid).is_some());
+    let uid_taken = draft.ical_uid.as_ref().is_some_and(|uid| calendar.by_uid(uid).is_some());
     if taken || uid_taken {
         return Err(ApiError::of("duplicate"));
     }
-    let ical_uid = draft
-        .ical_uid
-        .clone()
-        .unwrap_or_else(|| format!("{id}@google.com"));
+    let ical_uid = draft.ical_uid.clone().unwrap_or_else(|| format!("{id}@google.com"));
     let mut event = Event {
         position: 0,
         created: scene.now,
@@ -46,9 +40,7 @@ pub(super) fn insert(scene: &mut Scene<'_>, ask: &Ask) -> Result<Reply, ApiError
         fields: draft.fields,
         id,
     };
-    draft
-        .conference
-        .apply(&mut event, scene.inner.meet, scene.now);
+    draft.conference.apply(&mut event, scene.inner.meet, scene.now);
     write::check_use_limits(scene, &event)?;
     let event = write::store(scene, ask, event, MailKind::Invitation)?;
     write::answer(scene, ask, &event)

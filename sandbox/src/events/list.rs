@@ -62,11 +62,7 @@ pub(super) fn list(scene: &mut Scene<'_>, ask: &Ask) -> Result<Reply, ApiError> 
             Some(Key::decode(token).ok_or_else(|| ApiError::invalid("Invalid page token value."))?)
         }
     };
-    let most = ask
-        .query
-        .count("maxResults")?
-        .unwrap_or(USUAL_PAGE)
-        .min(LARGEST_PAGE);
+    let most = ask.query.count("maxResults")?.unwrap_or(USUAL_PAGE).min(LARGEST_PAGE);
     let mut items = filter.page(calendar, from, most);
     let next = match items.len() > most {
         true => {
@@ -82,10 +78,7 @@ pub(super) fn list(scene: &mut Scene<'_>, ask: &Ask) -> Result<Reply, ApiError> 
             None => render::event(&item.event, calendar, &options),
         })
         .collect();
-    let latest = calendar
-        .by_change
-        .last()
-        .map_or(Timestamp::UNIX_EPOCH, |(at, _)| *at);
+    let latest = calendar.by_change.last().map_or(Timestamp::UNIX_EPOCH, |(at, _)| *at);
     let mut page = json!({
         "kind": "calendar#events",
         "etag": format!("\"p{}\"", latest.as_microsecond()),
@@ -128,11 +121,7 @@ impl Filter {
         let shown = query.is_true("showDeleted") || sync.is_some();
         let filter = Self {
             order,
-            deleted: if shown {
-                Deleted::Shown
-            } else {
-                Deleted::Hidden
-            },
+            deleted: if shown { Deleted::Shown } else { Deleted::Hidden },
             ical_uid: query.get("iCalUID").map(str::to_owned),
             words: words(query.get("q")),
             after: query.moment("timeMin")?,
@@ -152,11 +141,7 @@ impl Filter {
     /// One item more than `most` when there are more.
     fn page(&self, calendar: &Calendar, from: Option<Key>, most: usize) -> Vec<Item> {
         let at = |position: &u64| calendar.events.get(position);
-        let item = |key: Key, event: &Arc<Event>| Item {
-            key,
-            event: Arc::clone(event),
-            instance: None,
-        };
+        let item = |key: Key, event: &Arc<Event>| Item { key, event: Arc::clone(event), instance: None };
         let place = |key: Key| {
             let at = Timestamp::from_millisecond(key.at).unwrap_or(Timestamp::MIN);
             (Bound::Excluded((at, key.position)), Bound::Unbounded)
@@ -172,23 +157,13 @@ impl Filter {
                 events
                     .filter(|(_, event)| self.keeps(event, calendar))
                     .take(most + 1)
-                    .map(|(position, event)| {
-                        item(
-                            Key {
-                                at: 0,
-                                position: *position,
-                            },
-                            event,
-                        )
-                    })
+                    .map(|(position, event)| item(Key { at: 0, position: *position }, event))
                     .collect()
             }
             Order::Change => {
                 let changes = calendar.by_change.range(from.map_or(everything, place));
                 changes
-                    .filter_map(|(changed, position)| {
-                        Some((Key::new(*changed, *position), at(position)?))
-                    })
+                    .filter_map(|(changed, position)| Some((Key::new(*changed, *position), at(position)?)))
                     .filter(|(_, event)| self.keeps(event, calendar))
                     .take(most + 1)
                     .map(|(key, event)| item(key, event))
@@ -198,9 +173,7 @@ impl Filter {
                 let starts = calendar.by_start.range(from.map_or(everything, place));
                 let mut items: Vec<Item> = starts
                     .filter(|(_, position)| !calendar.recurring.contains(position))
-                    .filter_map(|(start, position)| {
-                        Some((Key::new(*start, *position), at(position)?))
-                    })
+                    .filter_map(|(start, position)| Some((Key::new(*start, *position), at(position)?)))
                     .filter(|(_, event)| self.keeps(event, calendar))
                     .take(most + 1)
                     .map(|(key, event)| item(key, event))
@@ -235,11 +208,7 @@ impl Filter {
             .map(|at| (Key::new(at, event.position), at))
             .filter(|(key, _)| from.is_none_or(|from| *key > from))
             .take(most + 1)
-            .map(|(key, at)| Item {
-                key,
-                event: Arc::clone(event),
-                instance: Some(at),
-            })
+            .map(|(key, at)| Item { key, event: Arc::clone(event), instance: Some(at) })
             .collect()
     }
 
@@ -249,23 +218,10 @@ impl Filter {
         (!deleted || shows_deleted)
             && self.sync.is_none_or(|sync| event.changed > sync)
             && self.updated.is_none_or(|updated| event.changed >= updated)
-            && self
-                .ical_uid
-                .as_ref()
-                .is_none_or(|uid| *uid == event.ical_uid)
-            && (self.types.is_empty()
-                || self
-                    .types
-                    .iter()
-                    .any(|kind| event.text("eventType") == Some(kind)))
-            && self
-                .private
-                .iter()
-                .all(|pair| has_property(event, "private", pair))
-            && self
-                .shared
-                .iter()
-                .all(|pair| has_property(event, "shared", pair))
+            && self.ical_uid.as_ref().is_none_or(|uid| *uid == event.ical_uid)
+            && (self.types.is_empty() || self.types.iter().any(|kind| event.text("eventType") == Some(kind)))
+            && self.private.iter().all(|pair| has_property(event, "private", pair))
+            && self.shared.iter().all(|pair| has_property(event, "shared", pair))
             && self.is_in_time(event, calendar)
             && self.matches_words(event)
     }
@@ -277,11 +233,8 @@ impl Filter {
         if event.is_recurring() {
             return recurrence::overlaps(event, &calendar.zone, self.after, self.before);
         }
-        self.after
-            .is_none_or(|after| event.ends(&calendar.zone) > after)
-            && self
-                .before
-                .is_none_or(|before| event.starts(&calendar.zone) < before)
+        self.after.is_none_or(|after| event.ends(&calendar.zone) > after)
+            && self.before.is_none_or(|before| event.starts(&calendar.zone) < before)
     }
 
     fn matches_words(&self, event: &Event) -> bool {

@@ -77,16 +77,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
 type Shared = Data<Sandbox>;
 
 async fn insert_event(s: Shared, r: HttpRequest, p: Path<String>, b: Bytes) -> HttpResponse {
-    run(
-        s,
-        &r,
-        Method::Insert,
-        p.into_inner(),
-        None,
-        b,
-        insert::insert,
-    )
-    .await
+    run(s, &r, Method::Insert, p.into_inner(), None, b, insert::insert).await
 }
 
 async fn list_events(s: Shared, r: HttpRequest, p: Path<String>, b: Bytes) -> HttpResponse {
@@ -94,16 +85,7 @@ async fn list_events(s: Shared, r: HttpRequest, p: Path<String>, b: Bytes) -> Ht
 }
 
 async fn import_event(s: Shared, r: HttpRequest, p: Path<String>, b: Bytes) -> HttpResponse {
-    run(
-        s,
-        &r,
-        Method::Import,
-        p.into_inner(),
-        None,
-        b,
-        import::import,
-    )
-    .await
+    run(s, &r, Method::Import, p.into_inner(), None, b, import::import).await
 }
 
 async fn get_event(s: Shared, r: HttpRequest, p: Path<(String, String)>, b: Bytes) -> HttpResponse {
@@ -111,52 +93,19 @@ async fn get_event(s: Shared, r: HttpRequest, p: Path<(String, String)>, b: Byte
     run(s, &r, Method::Get, calendar, Some(event), b, get::get).await
 }
 
-async fn patch_event(
-    s: Shared,
-    r: HttpRequest,
-    p: Path<(String, String)>,
-    b: Bytes,
-) -> HttpResponse {
+async fn patch_event(s: Shared, r: HttpRequest, p: Path<(String, String)>, b: Bytes) -> HttpResponse {
     let (calendar, event) = p.into_inner();
     run(s, &r, Method::Patch, calendar, Some(event), b, patch::patch).await
 }
 
-async fn update_event(
-    s: Shared,
-    r: HttpRequest,
-    p: Path<(String, String)>,
-    b: Bytes,
-) -> HttpResponse {
+async fn update_event(s: Shared, r: HttpRequest, p: Path<(String, String)>, b: Bytes) -> HttpResponse {
     let (calendar, event) = p.into_inner();
-    run(
-        s,
-        &r,
-        Method::Update,
-        calendar,
-        Some(event),
-        b,
-        patch::update,
-    )
-    .await
+    run(s, &r, Method::Update, calendar, Some(event), b, patch::update).await
 }
 
-async fn delete_event(
-    s: Shared,
-    r: HttpRequest,
-    p: Path<(String, String)>,
-    b: Bytes,
-) -> HttpResponse {
+async fn delete_event(s: Shared, r: HttpRequest, p: Path<(String, String)>, b: Bytes) -> HttpResponse {
     let (calendar, event) = p.into_inner();
-    run(
-        s,
-        &r,
-        Method::Delete,
-        calendar,
-        Some(event),
-        b,
-        delete::delete,
-    )
-    .await
+    run(s, &r, Method::Delete, calendar, Some(event), b, delete::delete).await
 }
 
 async fn run(
@@ -201,16 +150,8 @@ async fn run(
         let (Some(person), Some(calendar)) = (&call.person, &call.calendar) else {
             return ApiError::bad_credentials().into_reply();
         };
-        let mut scene = Scene {
-            inner,
-            person,
-            calendar,
-            now,
-        };
-        scene
-            .settle()
-            .and_then(|()| effect(&mut scene, &ask))
-            .unwrap_or_else(ApiError::into_reply)
+        let mut scene = Scene { inner, person, calendar, now };
+        scene.settle().and_then(|()| effect(&mut scene, &ask)).unwrap_or_else(ApiError::into_reply)
     };
     call::perform(sandbox, Wire::of(request), identify, carry_out).await
 }

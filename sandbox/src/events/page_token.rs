@@ -13,10 +13,7 @@ pub(super) struct Key {
 
 impl Key {
     pub(super) fn new(at: Timestamp, position: u64) -> Self {
-        Self {
-            at: at.as_millisecond(),
-            position,
-        }
+        Self { at: at.as_millisecond(), position }
     }
 
     pub(super) fn encode(self) -> String {
@@ -26,10 +23,7 @@ impl Key {
     pub(super) fn decode(token: &str) -> Option<Self> {
         let text = decode(token, "p ")?;
         let (at, position) = text.split_once(' ')?;
-        Some(Self {
-            at: at.parse().ok()?,
-            position: position.parse().ok()?,
-        })
+        Some(Self { at: at.parse().ok()?, position: position.parse().ok()? })
     }
 }
 

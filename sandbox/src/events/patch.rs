@@ -61,9 +61,7 @@ fn change(scene: &mut Scene<'_>, ask: &Ask, old: &Event, draft: Draft) -> Result
     event.start = draft.start;
     event.end = draft.end;
     event.fields = draft.fields;
-    draft
-        .conference
-        .apply(&mut event, scene.inner.meet, scene.now);
+    draft.conference.apply(&mut event, scene.inner.meet, scene.now);
     if event.fields.get("attendees") != old.fields.get("attendees") {
         write::check_use_limits(scene, &event)?;
     }
@@ -113,8 +111,7 @@ mod tests {
     #[test]
     fn a_patch_merges_objects_replaces_arrays_and_removes_nulls() {
         let mut target = json!({"a": {"x": 1, "y": 2}, "b": [1, 2], "c": "gone", "d": 1});
-        let patch =
-            json!({"a": {"y": null, "z": 3}, "b": [9], "c": null, "e": {"n": null, "k": 1}});
+        let patch = json!({"a": {"y": null, "z": 3}, "b": [9], "c": null, "e": {"n": null, "k": 1}});
         merge(&mut target, patch.as_object().unwrap());
         let merged = json!({"a": {"x": 1, "z": 3}, "b": [9], "d": 1, "e": {"k": 1}});
         assert_eq!(target, merged);

@@ -73,9 +73,7 @@ fn with_local_until(rule: &str, zone: &TimeZone) -> Option<String> {
 }
 
 fn dates(parameters: &str, value: &str, zone: &TimeZone) -> Option<Vec<DateTime>> {
-    let named = parameters
-        .split(';')
-        .find_map(|parameter| parameter.strip_prefix("TZID="));
+    let named = parameters.split(';').find_map(|parameter| parameter.strip_prefix("TZID="));
     let source = match named {
         Some(name) => TimeZone::get(name).ok()?,
         None => zone.clone(),
@@ -205,15 +203,11 @@ pub(super) fn instance(calendar: &Calendar, id: &str) -> Option<(Arc<Event>, Tim
     let master = calendar.get(master).filter(|event| event.is_recurring())?;
     let clock = match stamp.len() {
         8 => basic_date(stamp)?.to_zoned(calendar.zone.clone()).ok()?,
-        _ => moment(stamp, &TimeZone::UTC, &TimeZone::UTC)?
-            .to_zoned(TimeZone::UTC)
-            .ok()?,
+        _ => moment(stamp, &TimeZone::UTC, &TimeZone::UTC)?.to_zoned(TimeZone::UTC).ok()?,
     };
     let at = clock.timestamp();
     let next = at.checked_add(SignedDuration::from_secs(1)).ok()?;
-    starts(master, &calendar.zone, next)
-        .contains(&at)
-        .then(|| (Arc::clone(master), at))
+    starts(master, &calendar.zone, next).contains(&at).then(|| (Arc::clone(master), at))
 }
 
 #[cfg(test)]
@@ -222,10 +216,7 @@ mod tests {
     use serde_json::json;
 
     fn start() -> When {
-        When::At(
-            "2026-10-23T07:00:00Z".parse().unwrap(),
-            Some("Europe/Berlin".to_owned()),
-        )
+        When::At("2026-10-23T07:00:00Z".parse().unwrap(), Some("Europe/Berlin".to_owned()))
     }
 
     fn is_valid(line: &str) -> bool {
@@ -264,21 +255,13 @@ mod tests {
         let mut event = crate::event::tests::event("abcde", start(), start());
         event.fields.insert(
             "recurrence".to_owned(),
-            json!([
-                "RRULE:FREQ=DAILY;COUNT=5",
-                "EXDATE;TZID=Europe/Berlin:20261024T090000"
-            ]),
+            json!(["RRULE:FREQ=DAILY;COUNT=5", "EXDATE;TZID=Europe/Berlin:20261024T090000"]),
         );
         let starts = starts(&event, &TimeZone::UTC, Timestamp::MAX);
         let shown: Vec<_> = starts.iter().map(ToString::to_string).collect();
         assert_eq!(
             shown,
-            [
-                "2026-10-23T07:00:00Z",
-                "2026-10-25T08:00:00Z",
-                "2026-10-26T08:00:00Z",
-                "2026-10-27T08:00:00Z"
-            ]
+            ["2026-10-23T07:00:00Z", "2026-10-25T08:00:00Z", "2026-10-26T08:00:00Z", "2026-10-27T08:00:00Z"]
         );
     }
 }

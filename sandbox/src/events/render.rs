@@ -22,10 +22,7 @@ pub(crate) struct Options {
 
 impl Options {
     pub(super) fn read(query: &Query) -> Result<Self, ApiError> {
-        Ok(Self {
-            zone: query.zone("timeZone")?,
-            most_guests: query.count("maxAttendees")?,
-        })
+        Ok(Self { zone: query.zone("timeZone")?, most_guests: query.count("maxAttendees")? })
     }
 }
 
@@ -55,11 +52,7 @@ pub(crate) fn event(event: &Event, calendar: &Calendar, options: &Options) -> Va
     put(&mut shown, "kind", json!("calendar#event"));
     put(&mut shown, "etag", json!(event.etag()));
     put(&mut shown, "id", json!(event.id));
-    put(
-        &mut shown,
-        "htmlLink",
-        json!(identifier::html_link(&event.id, id)),
-    );
+    put(&mut shown, "htmlLink", json!(identifier::html_link(&event.id, id)));
     put(&mut shown, "created", json!(created(event.created)));
     put(&mut shown, "updated", json!(millis(event.changed)));
     put(&mut shown, "creator", creator);
@@ -72,12 +65,7 @@ pub(crate) fn event(event: &Event, calendar: &Calendar, options: &Options) -> Va
 }
 
 /// One instance of a recurring event, beginning at `at`.
-pub(crate) fn instance(
-    master: &Event,
-    at: Timestamp,
-    calendar: &Calendar,
-    options: &Options,
-) -> Value {
+pub(crate) fn instance(master: &Event, at: Timestamp, calendar: &Calendar, options: &Options) -> Value {
     let zone = &calendar.zone;
     let mut moved = master.clone();
     let length = master.ends(zone).duration_since(master.starts(zone));
@@ -157,15 +145,9 @@ mod tests {
         let at: Timestamp = "2026-12-30T08:30:00Z".parse().unwrap();
         let berlin = TimeZone::get("Europe/Berlin").unwrap();
         let shown = when(&When::At(at, Some("Asia/Kolkata".to_owned())), &berlin);
-        assert_eq!(
-            shown,
-            json!({"dateTime": "2026-12-30T09:30:00+01:00", "timeZone": "Asia/Kolkata"})
-        );
+        assert_eq!(shown, json!({"dateTime": "2026-12-30T09:30:00+01:00", "timeZone": "Asia/Kolkata"}));
         let shown = when(&When::At(at, None), &TimeZone::UTC);
-        assert_eq!(
-            shown,
-            json!({"dateTime": "2026-12-30T08:30:00Z", "timeZone": "UTC"})
-        );
+        assert_eq!(shown, json!({"dateTime": "2026-12-30T08:30:00Z", "timeZone": "UTC"}));
     }
 
     #[test]

@@ -52,12 +52,8 @@ pub(super) fn read(
         fields.remove("attachments");
     }
     fields.entry("status").or_insert_with(|| json!("confirmed"));
-    fields
-        .entry("eventType")
-        .or_insert_with(|| json!("default"));
-    fields
-        .entry("reminders")
-        .or_insert_with(|| json!({"useDefault": true}));
+    fields.entry("eventType").or_insert_with(|| json!("default"));
+    fields.entry("reminders").or_insert_with(|| json!({"useDefault": true}));
     Ok(Draft {
         id: text(body, "id")?.filter(|_| kind == Kind::New),
         ical_uid: text(body, "iCalUID")?.filter(|_| kind == Kind::New),
@@ -72,10 +68,7 @@ pub(super) fn read(
 /// An event as the resource a patch is merged into.
 pub(super) fn of(event: &Event) -> Map<String, Value> {
     let mut resource = event.fields.clone();
-    resource.insert(
-        "start".to_owned(),
-        render::when(&event.start, &TimeZone::UTC),
-    );
+    resource.insert("start".to_owned(), render::when(&event.start, &TimeZone::UTC));
     resource.insert("end".to_owned(), render::when(&event.end, &TimeZone::UTC));
     for (side, when) in [("start", &event.start), ("end", &event.end)] {
         if let (When::At(_, None), Some(Value::Object(value))) = (when, resource.get_mut(side)) {

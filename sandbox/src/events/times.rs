@@ -32,16 +32,12 @@ pub(super) fn read(
     let start = side(body, Side::Start, zone)?;
     let end = side(body, Side::End, zone)?;
     if start.is_date() != end.is_date() {
-        return Err(ApiError::invalid(
-            "Start and end times must either both be date or both be dateTime.",
-        ));
+        return Err(ApiError::invalid("Start and end times must either both be date or both be dateTime."));
     }
     for (when, side) in [(&start, Side::Start), (&end, Side::End)] {
         if is_recurring && matches!(when, When::At(_, None)) {
             let side = side.name();
-            return Err(ApiError::required(format!(
-                "Missing time zone definition for {side} time."
-            )));
+            return Err(ApiError::required(format!("Missing time zone definition for {side} time.")));
         }
     }
     if end.instant(zone) < start.instant(zone) {
@@ -89,10 +85,7 @@ fn text<'a>(object: &'a Map<String, Value>, key: &str) -> Result<Option<&'a str>
 /// `YYYY-MM-DD` and nothing more.
 fn whole_day(text: &str) -> Result<Date, ApiError> {
     let shaped = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
-    shaped
-        .then(|| text.parse().ok())
-        .flatten()
-        .ok_or_else(|| ApiError::of("badRequest"))
+    shaped.then(|| text.parse().ok()).flatten().ok_or_else(|| ApiError::of("badRequest"))
 }
 
 /// RFC 3339, where the offset may be missing: then `zone` decides, and in its gaps and folds RFC 5545 does (the offset
@@ -110,8 +103,7 @@ fn instant(text: &str, zone: &TimeZone) -> Result<Timestamp, ApiError> {
     };
     // Google keeps whole seconds.
     let fraction = i64::from(at.subsec_nanosecond());
-    at.checked_sub(SignedDuration::from_nanos(fraction))
-        .map_err(|_| bad())
+    at.checked_sub(SignedDuration::from_nanos(fraction)).map_err(|_| bad())
 }
 
 /// `YYYY-MM-DDTHH:MM:SS[.f…]` and what follows it: nothing, `Z`, or `±HH:MM`.
@@ -153,37 +145,20 @@ mod tests {
     use serde_json::json;
 
     fn at(text: &str, zone: &str) -> String {
-        instant(text, &TimeZone::get(zone).unwrap())
-            .unwrap()
-            .to_string()
+        instant(text, &TimeZone::get(zone).unwrap()).unwrap().to_string()
     }
 
     #[test]
     fn an_offset_fixes_the_instant_and_a_zone_fixes_the_rest() {
-        assert_eq!(
-            at("2026-12-30T14:00:00", "Asia/Kolkata"),
-            "2026-12-30T08:30:00Z"
-        );
-        assert_eq!(
-            at("2026-12-30T14:00:00+01:00", "Asia/Kolkata"),
-            "2026-12-30T13:00:00Z"
-        );
-        assert_eq!(
-            at("2026-12-30T14:00:00.999z", "Asia/Kolkata"),
-            "2026-12-30T14:00:00Z"
-        );
+        assert_eq!(at("2026-12-30T14:00:00", "Asia/Kolkata"), "2026-12-30T08:30:00Z");
+        assert_eq!(at("2026-12-30T14:00:00+01:00", "Asia/Kolkata"), "2026-12-30T13:00:00Z");
+        assert_eq!(at("2026-12-30T14:00:00.999z", "Asia/Kolkata"), "2026-12-30T14:00:00Z");
     }
 
     #[test]
     fn a_gap_moves_forward_and_a_fold_takes_the_first() {
-        assert_eq!(
-            at("2026-03-29T02:30:00", "Europe/Berlin"),
-            "2026-03-29T01:30:00Z"
-        );
-        assert_eq!(
-            at("2026-10-25T02:30:00", "Europe/Berlin"),
-            "2026-10-25T00:30:00Z"
-        );
+        assert_eq!(at("2026-03-29T02:30:00", "Europe/Berlin"), "2026-03-29T01:30:00Z");
+        assert_eq!(at("2026-10-25T02:30:00", "Europe/Berlin"), "2026-10-25T00:30:00Z");
     }
 
     #[test]
@@ -213,16 +188,8 @@ mod tests {
         let timed = |at: &str| json!({"dateTime": at});
         let cases = [
             (json!({}), false, "Missing start time."),
-            (
-                json!({"start": timed("2026-01-01T00:00:00Z")}),
-                false,
-                "Missing end time.",
-            ),
-            (
-                json!({"start": {}, "end": {}}),
-                false,
-                "Missing start time.",
-            ),
+            (json!({"start": timed("2026-01-01T00:00:00Z")}), false, "Missing end time."),
+            (json!({"start": {}, "end": {}}), false, "Missing start time."),
             (
                 json!({"start": {"date": "2026-01-01"}, "end": timed("2026-01-01T00:00:00Z")}),
                 false,

@@ -40,20 +40,11 @@ pub(super) fn store(
     let calendar = scene.calendar()?;
     let times = (event.starts(&calendar.zone), event.ends(&calendar.zone));
     let world = &scene.inner.world;
-    let mail = outbox::mail(
-        kind,
-        send,
-        &event,
-        scene.calendar,
-        times,
-        scene.now,
-        |email| world.user(email).is_some(),
-    );
+    let mail = outbox::mail(kind, send, &event, scene.calendar, times, scene.now, |email| {
+        world.user(email).is_some()
+    });
     let id = event.id.clone();
-    let mut changes = vec![Change::Event {
-        calendar: scene.calendar.to_owned(),
-        event: Box::new(event),
-    }];
+    let mut changes = vec![Change::Event { calendar: scene.calendar.to_owned(), event: Box::new(event) }];
     changes.extend(mail.map(Change::Mail));
     scene.inner.commit(changes)?;
     let stored = scene.calendar()?.get(&id).cloned();

@@ -9,38 +9,22 @@ use crate::config::Config;
 use crate::query::Query;
 
 /// Refuses who is not the client. The secret comes in the form (`client_secret_post`) or the header (`…_basic`).
-pub(super) fn check(
-    config: &Config,
-    form: &Query,
-    authorization: Option<&str>,
-) -> Result<(), OAuthError> {
+pub(super) fn check(config: &Config, form: &Query, authorization: Option<&str>) -> Result<(), OAuthError> {
     let basic = authorization.and_then(basic);
     let (id, secret) = match &basic {
         Some((id, secret)) => (Some(id.as_str()), Some(secret.as_str())),
         None => (form.get("client_id"), form.get("client_secret")),
     };
     let Some(id) = id else {
-        return Err(OAuthError::of(
-            "invalid_request",
-            "Could not determine client ID from request.",
-        ));
+        return Err(OAuthError::of("invalid_request", "Could not determine client ID from request."));
     };
     if id != config.client_id {
-        return Err(OAuthError::of(
-            "invalid_client",
-            "The OAuth client was not found.",
-        ));
+        return Err(OAuthError::of("invalid_client", "The OAuth client was not found."));
     }
     match secret {
         Some(secret) if secret == config.client_secret => Ok(()),
-        Some(_) => Err(OAuthError::of(
-            "invalid_client",
-            "The provided client secret is invalid.",
-        )),
-        None => Err(OAuthError::of(
-            "invalid_request",
-            "client_secret is missing.",
-        )),
+        Some(_) => Err(OAuthError::of("invalid_client", "The provided client secret is invalid.")),
+        None => Err(OAuthError::of("invalid_request", "client_secret is missing.")),
     }
 }
 
@@ -88,11 +72,8 @@ mod tests {
 
     #[test]
     fn the_secret_is_taken_from_the_form_or_the_header() {
-        let config = Config {
-            client_id: "id".to_owned(),
-            client_secret: "a:b c".to_owned(),
-            ..Config::default()
-        };
+        let config =
+            Config { client_id: "id".to_owned(), client_secret: "a:b c".to_owned(), ..Config::default() };
         assert!(check(&config, &form("id", "a:b+c"), None).is_ok());
         let header = format!("Basic {}", STANDARD.encode("id:a%3Ab+c"));
         assert!(check(&config, &Query::default(), Some(&header)).is_ok());

@@ -62,30 +62,23 @@ impl OAuthError {
     }
 
     /// What a fault asks for; `invalid_rapt` is spelled out as Google's session control spells it.
-    pub(crate) fn injected(
-        status: Option<u16>,
-        reason: Option<&str>,
-        message: Option<&str>,
-    ) -> Self {
+    pub(crate) fn injected(status: Option<u16>, reason: Option<&str>, message: Option<&str>) -> Self {
         let (reason, subtype) = match reason {
             Some("invalid_rapt") => (Some("invalid_grant"), Some("invalid_rapt")),
             other => (other, None),
         };
         let row = match (reason, status) {
             (Some(reason), _) => ROWS.iter().find(|(_, name, _)| *name == reason),
-            (None, Some(status)) => ROWS
-                .iter()
-                .find(|row| row.0 == status)
-                .or_else(|| ROWS.iter().find(|row| row.0 == 500)),
+            (None, Some(status)) => {
+                ROWS.iter().find(|row| row.0 == status).or_else(|| ROWS.iter().find(|row| row.0 == 500))
+            }
             (None, None) => None,
         };
         let usual = match subtype {
             Some(_) => "reauth related error (invalid_rapt)",
             None => row.map_or("Bad Request", |(_, _, description)| *description),
         };
-        let error = reason
-            .or(row.map(|(_, name, _)| *name))
-            .unwrap_or("internal_failure");
+        let error = reason.or(row.map(|(_, name, _)| *name)).unwrap_or("internal_failure");
         let mut refusal = Self::of(error, message.unwrap_or(usual));
         refusal.status = status.unwrap_or(refusal.status);
         refusal.subtype = subtype;
@@ -105,9 +98,7 @@ impl OAuthError {
                 }
                 Reply::json(self.status, &body, Print::Pretty)
             }
-            Layout::Html => ApiError::injected(Some(self.status), None)
-                .laid_out(Layout::Html)
-                .into_reply(),
+            Layout::Html => ApiError::injected(Some(self.status), None).laid_out(Layout::Html).into_reply(),
         };
         if let Some(seconds) = self.retry_after {
             reply = reply.header("Retry-After", seconds.to_string());
@@ -130,10 +121,7 @@ mod tests {
     #[test]
     fn an_injected_error_takes_googles_status_and_words_unless_told_otherwise() {
         let error = OAuthError::injected(None, Some("invalid_client"), None);
-        assert_eq!(
-            (error.status, error.description.as_str()),
-            (401, "The OAuth client was not found.")
-        );
+        assert_eq!((error.status, error.description.as_str()), (401, "The OAuth client was not found."));
         let error = OAuthError::injected(
             None,
             Some("invalid_client"),
@@ -141,15 +129,9 @@ mod tests {
         );
         assert_eq!(error.description, "The provided client secret is invalid.");
         let error = OAuthError::injected(Some(503), None, None);
-        assert_eq!(
-            (error.status, error.error.as_str()),
-            (503, "temporarily_unavailable")
-        );
+        assert_eq!((error.status, error.error.as_str()), (503, "temporarily_unavailable"));
         let error = OAuthError::injected(Some(502), None, None);
-        assert_eq!(
-            (error.status, error.error.as_str()),
-            (502, "internal_failure")
-        );
+        assert_eq!((error.status, error.error.as_str()), (502, "internal_failure"));
         let error = OAuthError::injected(None, Some("invalid_rapt"), None);
         assert_eq!((error.status, error.error.as_str()), (400, "invalid_grant"));
         assert_eq!(error.subtype, Some("invalid_rapt"));

@@ -21,10 +21,7 @@ pub(super) fn exchange(
     now: Timestamp,
 ) -> Result<Reply, OAuthError> {
     let Some(presented) = form.get("code") else {
-        return Err(OAuthError::of(
-            "invalid_request",
-            "Missing required parameter: code",
-        ));
+        return Err(OAuthError::of("invalid_request", "Missing required parameter: code"));
     };
     let Some(code) = inner.codes.get_mut(presented) else {
         return Err(OAuthError::of("invalid_grant", "Malformed auth code."));
@@ -35,8 +32,7 @@ pub(super) fn exchange(
     let code = code.clone();
     let user = inner.world.user(&code.user).cloned();
     let user = user.filter(|user| !user.deleted);
-    let user =
-        user.ok_or_else(|| OAuthError::of("invalid_grant", "The account has been deleted"))?;
+    let user = user.ok_or_else(|| OAuthError::of("invalid_grant", "The account has been deleted"))?;
     let source = match code.offline {
         Offline::RefreshToken => Source::NewRefresh,
         Offline::AccessOnly => Source::AccessOnly,

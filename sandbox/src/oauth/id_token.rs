@@ -12,12 +12,7 @@ use crate::grant::AccessToken;
 use crate::user::User;
 
 /// Only with an identity scope.
-pub(super) fn make(
-    user: &User,
-    access: &AccessToken,
-    nonce: Option<&str>,
-    now: Timestamp,
-) -> Option<String> {
+pub(super) fn make(user: &User, access: &AccessToken, nonce: Option<&str>, now: Timestamp) -> Option<String> {
     if !access.scopes.contains(scope::OPENID) {
         return None;
     }

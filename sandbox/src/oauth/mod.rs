@@ -1,6 +1,9 @@
 //! Google's OAuth 2.0 and OpenID endpoints.
 
+pub(crate) mod authorization;
+mod authorize;
 pub(crate) mod client;
+pub(crate) mod consent;
 pub(crate) mod error;
 mod exchange;
 mod id_token;
@@ -15,6 +18,9 @@ use actix_web::web;
 
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
+        .route("/o/oauth2/v2/auth", web::get().to(authorize::show))
+        .route("/o/oauth2/v2/auth", web::post().to(authorize::decide))
+        .route("/o/oauth2/auth", web::get().to(authorize::show))
         .route("/token", web::post().to(token::token))
         .route("/revoke", web::post().to(revoke::revoke))
         .route("/revoke", web::get().to(revoke::revoke))

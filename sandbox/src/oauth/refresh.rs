@@ -18,23 +18,13 @@ pub(super) fn refresh(
     now: Timestamp,
 ) -> Result<Reply, OAuthError> {
     let Some(presented) = form.get("refresh_token") else {
-        return Err(OAuthError::of(
-            "invalid_request",
-            "Missing required parameter: refresh_token",
-        ));
+        return Err(OAuthError::of("invalid_request", "Missing required parameter: refresh_token"));
     };
     let known = inner.world.refresh.get(presented);
     let mut token = known.cloned().ok_or_else(OAuthError::dead_token)?;
-    let user = inner
-        .world
-        .user(&token.user)
-        .cloned()
-        .ok_or_else(OAuthError::dead_token)?;
+    let user = inner.world.user(&token.user).cloned().ok_or_else(OAuthError::dead_token)?;
     if user.deleted {
-        return Err(OAuthError::of(
-            "invalid_grant",
-            "The account has been deleted",
-        ));
+        return Err(OAuthError::of("invalid_grant", "The account has been deleted"));
     }
     if !token.is_live(now) {
         return Err(OAuthError::dead_token());

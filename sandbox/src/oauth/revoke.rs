@@ -13,11 +13,7 @@ use crate::reply::{Print, Reply};
 use crate::sandbox::{Inner, Sandbox};
 use crate::wire::Wire;
 
-pub(super) async fn revoke(
-    sandbox: Data<Sandbox>,
-    request: HttpRequest,
-    body: Bytes,
-) -> HttpResponse {
+pub(super) async fn revoke(sandbox: Data<Sandbox>, request: HttpRequest, body: Bytes) -> HttpResponse {
     let form = Query::parse(&String::from_utf8_lossy(&body));
     let query = Query::parse(request.query_string());
     let token = form.get("token").or_else(|| query.get("token"));
@@ -25,9 +21,7 @@ pub(super) async fn revoke(
     let presented = token.clone();
     let identify = move |inner: &Inner, now: Timestamp| Call {
         method: Method::Revoke,
-        person: grant(inner, &presented, now)
-            .and_then(|(email, _)| inner.world.user(&email))
-            .cloned(),
+        person: grant(inner, &presented, now).and_then(|(email, _)| inner.world.user(&email)).cloned(),
         calendar: None,
         event: None,
         refusal: None,

@@ -10,70 +10,22 @@ pub(crate) const PROFILE: &str = "https://www.googleapis.com/auth/userinfo.profi
 
 /// Short names and what the consent page says.
 const CALENDAR: &[(&str, &str)] = &[
-    (
-        "calendar",
-        "See, edit, share, and permanently delete all the calendars you can access",
-    ),
-    (
-        "calendar.readonly",
-        "See and download any calendar you can access",
-    ),
-    (
-        "calendar.events",
-        "View and edit events on all your calendars",
-    ),
-    (
-        "calendar.events.readonly",
-        "View events on all your calendars",
-    ),
-    (
-        "calendar.events.owned",
-        "See, create, change, and delete events on calendars you own",
-    ),
-    (
-        "calendar.events.owned.readonly",
-        "See the events on calendars you own",
-    ),
-    (
-        "calendar.events.freebusy",
-        "See the availability on calendars you have access to",
-    ),
-    (
-        "calendar.events.public.readonly",
-        "See the events on public calendars",
-    ),
-    (
-        "calendar.app.created",
-        "Make secondary calendars, and see, create, change, and delete events on them",
-    ),
-    (
-        "calendar.calendars",
-        "See and change the properties of calendars you have access to",
-    ),
-    (
-        "calendar.calendars.readonly",
-        "See the title, description, and zone of calendars you have access to",
-    ),
-    (
-        "calendar.calendarlist",
-        "See, add, and remove calendars you’re subscribed to",
-    ),
-    (
-        "calendar.calendarlist.readonly",
-        "See the list of calendars you’re subscribed to",
-    ),
-    (
-        "calendar.acls",
-        "See and change the sharing permissions of calendars you own",
-    ),
-    (
-        "calendar.acls.readonly",
-        "See the sharing permissions of calendars you own",
-    ),
-    (
-        "calendar.freebusy",
-        "View your availability in your calendars",
-    ),
+    ("calendar", "See, edit, share, and permanently delete all the calendars you can access"),
+    ("calendar.readonly", "See and download any calendar you can access"),
+    ("calendar.events", "View and edit events on all your calendars"),
+    ("calendar.events.readonly", "View events on all your calendars"),
+    ("calendar.events.owned", "See, create, change, and delete events on calendars you own"),
+    ("calendar.events.owned.readonly", "See the events on calendars you own"),
+    ("calendar.events.freebusy", "See the availability on calendars you have access to"),
+    ("calendar.events.public.readonly", "See the events on public calendars"),
+    ("calendar.app.created", "Make secondary calendars, and see, create, change, and delete events on them"),
+    ("calendar.calendars", "See and change the properties of calendars you have access to"),
+    ("calendar.calendars.readonly", "See the title, description, and zone of calendars you have access to"),
+    ("calendar.calendarlist", "See, add, and remove calendars you’re subscribed to"),
+    ("calendar.calendarlist.readonly", "See the list of calendars you’re subscribed to"),
+    ("calendar.acls", "See and change the sharing permissions of calendars you own"),
+    ("calendar.acls.readonly", "See the sharing permissions of calendars you own"),
+    ("calendar.freebusy", "View your availability in your calendars"),
     ("calendar.settings", "See and change your calendar settings"),
     ("calendar.settings.readonly", "View your calendar settings"),
 ];
@@ -95,25 +47,16 @@ pub(crate) fn canonical(scope: &str) -> Option<String> {
 
 /// Every scope of a space-separated list, or the first that Google does not know.
 pub(crate) fn parse(text: &str) -> Result<Scopes, String> {
-    text.split_whitespace()
-        .map(|scope| canonical(scope).ok_or_else(|| scope.to_owned()))
-        .collect()
+    text.split_whitespace().map(|scope| canonical(scope).ok_or_else(|| scope.to_owned())).collect()
 }
 
 /// What `/_sandbox/tokens` grants when it is told nothing.
 pub(crate) fn usual() -> Scopes {
-    ["openid", "email", "calendar.events"]
-        .into_iter()
-        .filter_map(canonical)
-        .collect()
+    ["openid", "email", "calendar.events"].into_iter().filter_map(canonical).collect()
 }
 
 pub(crate) fn join(scopes: &Scopes) -> String {
-    scopes
-        .iter()
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .join(" ")
+    scopes.iter().map(String::as_str).collect::<Vec<_>>().join(" ")
 }
 
 /// Short names in full, for a challenge.
@@ -125,11 +68,7 @@ pub(crate) fn list(short: &[&str]) -> String {
 /// Whether a token has any of these (short names); asking for none is always satisfied.
 pub(crate) fn any(granted: &Scopes, accepted: &[&str]) -> bool {
     accepted.is_empty()
-        || accepted.iter().any(|name| {
-            granted
-                .iter()
-                .any(|scope| scope.strip_prefix(PREFIX) == Some(*name))
-        })
+        || accepted.iter().any(|name| granted.iter().any(|scope| scope.strip_prefix(PREFIX) == Some(*name)))
 }
 
 /// Sign-in scopes come with the account; a person ticks the others one by one.
@@ -157,8 +96,7 @@ mod tests {
 
     #[test]
     fn short_and_long_names_become_googles_spelling() {
-        let scopes =
-            parse("email openid calendar.events https://www.googleapis.com/auth/calendar").unwrap();
+        let scopes = parse("email openid calendar.events https://www.googleapis.com/auth/calendar").unwrap();
         assert_eq!(
             join(&scopes),
             "https://www.googleapis.com/auth/calendar https://www.googleapis.com/auth/calendar.events https://www.googleapis.com/auth/userinfo.email openid"

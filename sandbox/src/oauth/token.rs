@@ -13,16 +13,10 @@ use crate::reply::Reply;
 use crate::sandbox::{Inner, Sandbox};
 use crate::wire::Wire;
 
-pub(super) async fn token(
-    sandbox: Data<Sandbox>,
-    request: HttpRequest,
-    body: Bytes,
-) -> HttpResponse {
+pub(super) async fn token(sandbox: Data<Sandbox>, request: HttpRequest, body: Bytes) -> HttpResponse {
     let form = Query::parse(&String::from_utf8_lossy(&body));
     let header = request.headers().get("Authorization");
-    let authorization = header
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
+    let authorization = header.and_then(|value| value.to_str().ok()).map(str::to_owned);
     let grant = form.get("grant_type").unwrap_or_default().to_owned();
     let is_refresh = grant == "refresh_token";
     let presented = form.get(if is_refresh { "refresh_token" } else { "code" });
@@ -46,20 +40,15 @@ pub(super) async fn token(
     let shared = sandbox.clone();
     let carry_out = move |inner: &mut Inner, _: &Call, now: Timestamp| {
         let config = &shared.config;
-        let granted = client::check(config, &form, authorization.as_deref()).and_then(|()| {
-            match grant.as_str() {
+        let granted =
+            client::check(config, &form, authorization.as_deref()).and_then(|()| match grant.as_str() {
                 "refresh_token" => refresh::refresh(inner, config, &form, now),
                 "authorization_code" => exchange::exchange(inner, config, &form, now),
-                "" => Err(OAuthError::of(
-                    "invalid_request",
-                    "Required parameter is missing: grant_type",
-                )),
-                other => Err(OAuthError::of(
-                    "unsupported_grant_type",
-                    format!("Invalid grant_type: {other}"),
-                )),
-            }
-        });
+                "" => Err(OAuthError::of("invalid_request", "Required parameter is missing: grant_type")),
+                other => {
+                    Err(OAuthError::of("unsupported_grant_type", format!("Invalid grant_type: {other}")))
+                }
+            });
         granted.unwrap_or_else(|refused: OAuthError| -> Reply { refused.into_reply() })
     };
     call::perform(sandbox, Wire::of(&request), identify, carry_out).await

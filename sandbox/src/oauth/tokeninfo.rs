@@ -14,11 +14,7 @@ use crate::reply::{Print, Reply};
 use crate::sandbox::Sandbox;
 use crate::user::User;
 
-pub(super) async fn oidc(
-    sandbox: Data<Sandbox>,
-    request: HttpRequest,
-    body: Bytes,
-) -> HttpResponse {
+pub(super) async fn oidc(sandbox: Data<Sandbox>, request: HttpRequest, body: Bytes) -> HttpResponse {
     answer(&sandbox, &request, &body, openid_words)
 }
 
@@ -34,16 +30,10 @@ fn answer(sandbox: &Sandbox, request: &HttpRequest, body: &Bytes, words: Words) 
     let header = request.headers().get("Authorization");
     let header = header.and_then(|value| value.to_str().ok());
     let token = form.get("access_token").map(str::to_owned);
-    let token = token
-        .or_else(|| authorize::bearer(header, &query))
-        .unwrap_or_default();
+    let token = token.or_else(|| authorize::bearer(header, &query)).unwrap_or_default();
     let inner = sandbox.lock();
     let now = sandbox.clock.now();
-    let live = inner
-        .world
-        .access
-        .get(&token)
-        .filter(|token| token.is_live(now));
+    let live = inner.world.access.get(&token).filter(|token| token.is_live(now));
     let known = live.and_then(|token| Some((inner.world.user(&token.user)?, token)));
     let reply = match known {
         Some((user, token)) => Reply::json(200, &words(user, token, now), Print::Pretty),

@@ -35,8 +35,7 @@ async fn answer(
     let token = authorize::bearer(header.and_then(|value| value.to_str().ok()), &query);
     let presented = token.clone();
     let identify = move |inner: &Inner, now: Timestamp| {
-        let (person, refusal) =
-            authorize::authorize(inner, Method::UserInfo, presented.as_deref(), now);
+        let (person, refusal) = authorize::authorize(inner, Method::UserInfo, presented.as_deref(), now);
         Call {
             method: Method::UserInfo,
             person,

@@ -46,12 +46,7 @@ impl Answer {
         let headers = response.headers().clone();
         let text = response.text().await.unwrap();
         let json = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Self {
-            status,
-            headers,
-            text,
-            json,
-        }
+        Self { status, headers, text, json }
     }
 
     pub fn reason(&self) -> &str {
@@ -97,16 +92,8 @@ pub async fn world() -> World {
 
 pub async fn world_of(hands: Hands, config: Config) -> World {
     let running = sandbox::start(config).await.unwrap();
-    let http = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .unwrap();
-    let mut world = World {
-        running,
-        http,
-        hands,
-        token: String::new(),
-    };
+    let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let mut world = World { running, http, hands, token: String::new() };
     world.token = world.token_of(ADA).await;
     world
 }
@@ -133,8 +120,7 @@ impl World {
 
     /// A call on Ada's primary calendar; `path` follows `events`.
     pub fn call(&self, method: Method, path: &str) -> RequestBuilder {
-        self.request(method, &format!("/calendar/v3/calendars/primary/events{path}"))
-            .bearer_auth(&self.token)
+        self.request(method, &format!("/calendar/v3/calendars/primary/events{path}")).bearer_auth(&self.token)
     }
 
     pub async fn send(&self, request: RequestBuilder) -> Answer {

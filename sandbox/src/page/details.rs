@@ -1,0 +1,130 @@
+//! All there is to know about one event, opened by its address (`#e3`) without a script.
+
+use jiff::tz::TimeZone;
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::agenda::Entry;
+use crate::event::{ConferenceState, Event, When};
+use crate::events::render;
+use crate::identifier;
+use crate::sandbox::Inner;
+
+/// How an event's conference stands.
+pub(super) enum Meeting {
+    Pending,
+    Ready(String),
+    Failed,
+}
+
+impl Meeting {
+    pub(super) fn short(&self) -> &'static str {
+        match self {
+            Self::Pending => "Meet …",
+            Self::Ready(_) => "Meet",
+            Self::Failed => "no Meet",
+        }
+    }
+}
+
+pub(super) fn conference(event: &Event) -> Option<Meeting> {
+    let conference = event.conference.as_ref()?;
+    Some(match conference.state {
+        ConferenceState::Pending { .. } => Meeting::Pending,
+        ConferenceState::Failure => Meeting::Failed,
+        ConferenceState::Success => {
+            Meeting::Ready(identifier::conference_id(&event.id, &conference.request_id))
+        }
+    })
+}
+
+/// The zone the caller attached.
+pub(super) fn own_zone(event: &Event) -> Option<TimeZone> {
+    match &event.start {
+        When::At(_, Some(name)) => TimeZone::get(name).ok(),
+        When::At(_, None) | When::Date(_) => None,
+    }
+}
+
+pub(super) fn card(number: usize, entry: &Entry, zone: &TimeZone, inner: &Inner) -> Markup {
+    let event = &entry.event;
+    let own = own_zone(event);
+    html! {
+        aside .card id={ "e" (number) } {
+            a .veil href="#week" title="Close" {}
+            article {
+                a .close href="#week" title="Close" { "✕" }
+                h2 { (event.text("summary").unwrap_or("(No title)")) }
+                p { (when(entry, zone)) }
+                @if let Some(own) = own.filter(|own| own != zone) { p .quiet { (when(entry, &own)) } }
+                @if let Some(rules) = event.fields.get("recurrence").and_then(Value::as_array) {
+                    @for rule in rules { p .quiet { "repeats: " code { (rule.as_str().unwrap_or_default()) } } }
+                }
+                @if let Some(place) = event.text("location") { p { "Where: " (place) } }
+                @match conference(event) {
+                    None => {}
+                    Some(Meeting::Pending) => { p { "Google Meet: being created …" } }
+                    Some(Meeting::Failed) => { p { "Google Meet: could not be created" } }
+                    Some(Meeting::Ready(id)) => { p { "Google Meet: " a rel="noreferrer" href={ "https://meet.google.com/" (id) } { "meet.google.com/" (id) } } }
+                }
+                @if let Some(text) = event.text("description") { p .description { (text) } }
+                (guests(event))
+                dl {
+                    dt { "Calendar" } dd { (entry.calendar) }
+                    dt { "Id" } dd { code { (event.id) } }
+                    dt { "Inserted" } dd { (event.insert_count) @if event.insert_count == 1 { " time" } @else { " times" } }
+                    dt { "Updated" } dd { (event.changed.strftime("%Y-%m-%d %H:%M:%S")) " UTC" }
+                }
+                @if let Some(calendar) = inner.world.calendars.get(&entry.calendar) {
+                    details {
+                        summary { "As the API shows it" }
+                        pre { (pretty(&render::event(event, calendar, &render::Options::default()))) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn when(entry: &Entry, zone: &TimeZone) -> String {
+    if entry.is_all_day() {
+        let (first, last) = entry.days(zone);
+        let day = |date: jiff::civil::Date| date.strftime("%A, %-d %B %Y").to_string();
+        return match first == last {
+            true => day(first),
+            false => format!("{} – {}", day(first), day(last)),
+        };
+    }
+    let start = entry.starts.to_zoned(zone.clone());
+    let end = entry.ends.to_zoned(zone.clone());
+    let until = match start.date() == end.date() {
+        true => end.strftime("%H:%M").to_string(),
+        false => end.strftime("%A, %-d %B %H:%M").to_string(),
+    };
+    let name = zone.iana_name().unwrap_or("UTC");
+    format!("{} – {until} ({name})", start.strftime("%A, %-d %B %Y, %H:%M"))
+}
+
+fn guests(event: &Event) -> Markup {
+    let guests = event.guests();
+    let text = |guest: &Value, key: &str| guest.get(key).and_then(Value::as_str).map(str::to_owned);
+    html! {
+        @if !guests.is_empty() {
+            details open[guests.len() <= 10] {
+                summary { (guests.len()) @if guests.len() == 1 { " guest" } @else { " guests" } }
+                ul {
+                    @for guest in guests {
+                        li {
+                            (text(guest, "displayName").or_else(|| text(guest, "email")).unwrap_or_default())
+                            span .quiet { " " (text(guest, "responseStatus").unwrap_or_default()) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default()
+}

@@ -1,0 +1,94 @@
+//! The pages a person sees.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::harness::{Answer, World, event, world};
+
+async fn page(world: &World, path: &str) -> Answer {
+    let answer = world.send(world.request(Method::GET, path).header("Accept", "text/html")).await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.header("content-type").starts_with("text/html"));
+    assert!(answer.text.contains("<b>SANDBOX</b>"));
+    assert!(!answer.text.contains("<script"));
+    assert!(!answer.text.contains(" style="));
+    answer
+}
+
+#[tokio::test]
+async fn an_event_at_two_in_kolkata_is_seen_at_two() {
+    let world = world().await;
+    world.insert(event("first0")).await.ok();
+    let week = page(&world, "/?date=2026-12-30").await;
+    assert!(week.text.contains("28 December 2026 – 3 January 2027"));
+    assert!(week.text.contains("14:00–15:00"));
+    assert!(week.text.contains("Kolkata<br>UTC+05:30"));
+    // 14:00 is six hours, or 72 rows of five minutes, below 08:00; an hour is twelve rows.
+    assert!(week.text.contains("chip r73 s12 l0 w1 k0"), "{}", week.text);
+    let berlin = page(&world, "/?date=2026-12-30&tz=Europe/Berlin").await;
+    assert!(berlin.text.contains("chip r19 s12"), "09:30 in Berlin");
+    assert!(berlin.text.contains("14:00–15:00 Kolkata"));
+}
+
+#[tokio::test]
+async fn an_empty_week_is_friendly_and_points_to_the_next_event() {
+    let world = world().await;
+    world.insert(event("first0")).await.ok();
+    let week = page(&world, "/").await;
+    assert!(week.text.contains("16 – 22 November 2026"));
+    assert!(week.text.contains("Nothing planned this week."));
+    assert!(week.text.contains("/?user=ada%40example.com&amp;date=2026-12-30"));
+    assert!(week.text.contains("curl"));
+    let other = page(&world, "/?user=grace@example.com&date=2026-12-30").await;
+    assert!(other.text.contains("Nothing planned this week."));
+}
+
+#[tokio::test]
+async fn what_people_wrote_is_text_and_never_markup() {
+    let world = world().await;
+    let mut body = event("first0");
+    body["summary"] = json!("<script>alert(1)</script> שלום 🎉");
+    body["description"] = json!("<b>bold</b>");
+    world.insert(body).await.ok();
+    let week = page(&world, "/?date=2026-12-30").await;
+    assert!(week.text.contains("&lt;script&gt;alert(1)&lt;/script&gt; שלום 🎉"));
+    assert!(week.text.contains("&lt;b&gt;bold&lt;/b&gt;"));
+}
+
+#[tokio::test]
+async fn overlapping_whole_day_and_deleted_events_have_their_places() {
+    let world = world().await;
+    let mut other = event("other0");
+    other["start"]["dateTime"] = json!("2026-12-30T14:30:00");
+    other["end"]["dateTime"] = json!("2026-12-30T15:30:00");
+    world.insert(event("first0")).await.ok();
+    world.insert(other).await.ok();
+    let days = json!({"id": "fair00", "summary": "Fair", "start": {"date": "2026-12-29"}, "end": {"date": "2027-01-01"}});
+    world.insert(days).await.ok();
+    let week = page(&world, "/?date=2026-12-30").await;
+    assert!(week.text.contains("l0 w2") && week.text.contains("l1 w2"));
+    assert!(week.text.contains("chip whole c2 n3 k0"));
+    world.delete("fair00").await;
+    let week = page(&world, "/?date=2026-12-30").await;
+    assert!(!week.text.contains("Fair"));
+}
+
+#[tokio::test]
+async fn guests_and_meet_are_shown() {
+    let world = world().await;
+    let mut body = event("first0");
+    body["attendees"] = json!([{"email": "test@example.com"}]);
+    body["conferenceData"] =
+        json!({"createRequest": {"requestId": "r", "conferenceSolutionKey": {"type": "hangoutsMeet"}}});
+    world.send(world.call(Method::POST, "?conferenceDataVersion=1&sendUpdates=all").json(&body)).await.ok();
+    assert!(page(&world, "/?date=2026-12-30").await.text.contains("being created"));
+    world.hands.advance_ms(1_000);
+    let week = page(&world, "/?date=2026-12-30").await;
+    assert!(week.text.contains("https://meet.google.com/"));
+    assert!(week.text.contains("1 guest"));
+    let outbox = page(&world, "/_sandbox/outbox").await;
+    assert!(outbox.text.contains("test@example.com"));
+    let sheet = world.send(world.request(Method::GET, "/_sandbox/style.css")).await;
+    assert_eq!((sheet.status, sheet.header("content-type")), (200, "text/css; charset=utf-8"));
+    assert!(sheet.text.contains(".r288{grid-row-start:288}"));
+}

@@ -1,0 +1,273 @@
+//! Tokens: refreshing, expiring, revoking, and every refusal of the token endpoint.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{ADA, Answer, World, event, world};
+
+async fn token(world: &World, pairs: &[(&str, &str)]) -> Answer {
+    let credentials = &world.look("credentials").await["web"];
+    let id = credentials["client_id"].as_str().unwrap();
+    let secret = credentials["client_secret"].as_str().unwrap();
+    let mut form = vec![("client_id", id), ("client_secret", secret)];
+    form.extend_from_slice(pairs);
+    world.send(world.request(Method::POST, "/token").form(&form)).await
+}
+
+async fn refresh(world: &World, refresh_token: &str) -> Answer {
+    token(world, &[("grant_type", "refresh_token"), ("refresh_token", refresh_token)]).await
+}
+
+async fn grant(world: &World) -> (String, String) {
+    let tokens = world.control("tokens", json!({})).await;
+    let text = |key: &str| tokens[key].as_str().unwrap().to_owned();
+    (text("access_token"), text("refresh_token"))
+}
+
+async fn status(world: &World, access: &str) -> u16 {
+    let request = world.request(Method::GET, "/calendar/v3/calendars/primary/events");
+    world.send(request.bearer_auth(access)).await.status
+}
+
+#[track_caller]
+fn refused(answer: &Answer, status: u16, error: &str, description: &str) {
+    let text = |key: &str| answer.json[key].as_str().unwrap_or_default().to_owned();
+    let got = (answer.status, text("error"), text("error_description"));
+    assert_eq!(got, (status, error.to_owned(), description.to_owned()));
+}
+
+#[tokio::test]
+async fn a_refresh_gives_a_new_access_token_and_keeps_the_old_refresh_token() {
+    let world = world().await;
+    let (access, refresh_token) = grant(&world).await;
+    let fresh = refresh(&world, &refresh_token).await.ok();
+    assert!(fresh.get("refresh_token").is_none());
+    assert_ne!(fresh["access_token"], access.as_str());
+    assert_eq!((fresh["expires_in"].as_u64(), fresh["token_type"].as_str()), (Some(3_599), Some("Bearer")));
+    assert!(fresh["scope"].as_str().unwrap().contains("https://www.googleapis.com/auth/calendar.events"));
+    assert_eq!(status(&world, fresh["access_token"].as_str().unwrap()).await, 200);
+    assert_eq!(refresh(&world, &refresh_token).await.status, 200);
+    assert_eq!(world.look("stats").await["refreshes"], 2);
+}
+
+#[tokio::test]
+async fn an_access_token_ends_when_it_says() {
+    let world = world().await;
+    let short = world.control("tokens", json!({"expiresIn": 10})).await;
+    let short = short["access_token"].as_str().unwrap();
+    world.hands.advance_ms(9_999);
+    assert_eq!(status(&world, short).await, 200);
+    world.hands.advance_ms(1);
+    assert_eq!(status(&world, short).await, 401);
+}
+
+#[tokio::test]
+async fn revoking_either_token_ends_the_whole_grant() {
+    let world = world().await;
+    for revoke_access in [true, false] {
+        let (access, refresh_token) = grant(&world).await;
+        let (other_access, _) = grant(&world).await;
+        let victim = if revoke_access { &access } else { &refresh_token };
+        let revoke = |token: String| world.request(Method::POST, "/revoke").form(&[("token", token)]);
+        assert_eq!(world.send(revoke(victim.clone())).await.status, 200);
+        assert_eq!(status(&world, &access).await, 401);
+        assert_eq!(status(&world, &other_access).await, 401);
+        refused(
+            &refresh(&world, &refresh_token).await,
+            400,
+            "invalid_grant",
+            "Token has been expired or revoked.",
+        );
+        refused(&world.send(revoke(victim.clone())).await, 400, "invalid_token", "Token expired or revoked");
+    }
+    let (access, _) = grant(&world).await;
+    let by_query = world.request(Method::POST, &format!("/revoke?token={access}"));
+    assert_eq!(world.send(by_query).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_happens_to_a_user_happens_to_the_tokens() {
+    let world = world().await;
+    let (access, refresh_token) = grant(&world).await;
+    world.control("users/ada@example.com", json!({"scopes": ["openid", "email"]})).await;
+    assert_eq!(status(&world, &access).await, 403);
+    let narrowed = refresh(&world, &refresh_token).await.ok();
+    assert_eq!(narrowed["scope"], "https://www.googleapis.com/auth/userinfo.email openid");
+    world.control("users/ada@example.com", json!({"deleted": true})).await;
+    refused(&refresh(&world, &refresh_token).await, 400, "invalid_grant", "The account has been deleted");
+    assert_eq!(status(&world, &access).await, 401);
+    world.control("users/ada@example.com", json!({"deleted": false, "revoked": true})).await;
+    refused(
+        &refresh(&world, &refresh_token).await,
+        400,
+        "invalid_grant",
+        "Token has been expired or revoked.",
+    );
+    let (access, _) = grant(&world).await;
+    assert_eq!(status(&world, &access).await, 200, "a new consent is a new grant");
+}
+
+#[tokio::test]
+async fn the_hundred_and_first_refresh_token_ends_the_first() {
+    let world = world().await;
+    let (_, first) = grant(&world).await;
+    let mut last = String::new();
+    for _ in 0..100 {
+        world.hands.advance_ms(1);
+        last = grant(&world).await.1;
+    }
+    refused(&refresh(&world, &first).await, 400, "invalid_grant", "Token has been expired or revoked.");
+    assert_eq!(refresh(&world, &last).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_refresh_token_unused_for_six_months_dies() {
+    let world = world().await;
+    let (_, refresh_token) = grant(&world).await;
+    world.control("clock", json!({"advanceSeconds": 86_400 * 181})).await;
+    assert_eq!(refresh(&world, &refresh_token).await.status, 200);
+    world.control("clock", json!({"advanceSeconds": 86_400 * 182})).await;
+    assert_eq!(refresh(&world, &refresh_token).await.status, 400);
+}
+
+#[tokio::test]
+async fn the_client_must_prove_itself() {
+    let world = world().await;
+    let (_, refresh_token) = grant(&world).await;
+    let body = |id: &str, secret: &str| {
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", &refresh_token),
+            ("client_id", id),
+            ("client_secret", secret),
+        ];
+        world.request(Method::POST, "/token").form(&form)
+    };
+    let credentials = &world.look("credentials").await["web"];
+    let id = credentials["client_id"].as_str().unwrap();
+    let secret = credentials["client_secret"].as_str().unwrap();
+    refused(
+        &world.send(body("nobody", secret)).await,
+        401,
+        "invalid_client",
+        "The OAuth client was not found.",
+    );
+    refused(
+        &world.send(body(id, "wrong")).await,
+        401,
+        "invalid_client",
+        "The provided client secret is invalid.",
+    );
+    let form = [("grant_type", "refresh_token"), ("refresh_token", refresh_token.as_str())];
+    let basic = world.request(Method::POST, "/token").basic_auth(id, Some(secret)).form(&form);
+    assert_eq!(world.send(basic).await.status, 200);
+    refused(&token(&world, &[]).await, 400, "invalid_request", "Required parameter is missing: grant_type");
+    refused(
+        &token(&world, &[("grant_type", "password")]).await,
+        400,
+        "unsupported_grant_type",
+        "Invalid grant_type: password",
+    );
+    refused(&refresh(&world, "1//garbled").await, 400, "invalid_grant", "Token has been expired or revoked.");
+}
+
+#[tokio::test]
+async fn every_refusal_of_the_token_endpoint_can_be_injected() {
+    let world = world().await;
+    let (_, refresh_token) = grant(&world).await;
+    for (status, error, description) in [
+        (400, "invalid_grant", "Token has been expired or revoked."),
+        (400, "invalid_grant", "Bad Request"),
+        (400, "invalid_grant", "Malformed auth code."),
+        (400, "invalid_grant", "The account has been deleted"),
+        (400, "invalid_grant", "Invalid email or User ID"),
+        (400, "invalid_grant", "Not a valid email"),
+        (400, "invalid_grant", "Invalid JWT: Token must be a short-lived token"),
+        (400, "redirect_uri_mismatch", "Bad Request"),
+        (401, "invalid_client", "The OAuth client was not found."),
+        (401, "invalid_client", "The provided client secret is invalid."),
+        (401, "deleted_client", "The OAuth client was deleted."),
+        (
+            401,
+            "unauthorized_client",
+            "Client is unauthorized to retrieve access tokens using this method, or client not authorized for any of the scopes requested.",
+        ),
+        (403, "access_denied", "Requested client not authorized"),
+        (403, "access_denied", "Account restricted"),
+        (400, "invalid_scope", "Bad Request"),
+        (400, "unsupported_grant_type", "Invalid grant_type"),
+        (400, "invalid_request", "Bad Request"),
+        (500, "internal_failure", "Backend Error"),
+    ] {
+        let fault = json!({"method": "token.refresh", "reason": error, "message": description, "count": 1});
+        world.control("faults", fault).await;
+        refused(&refresh(&world, &refresh_token).await, status, error, description);
+    }
+    world.control("faults", json!({"method": "token.*", "reason": "invalid_rapt", "count": 1})).await;
+    let rapt = refresh(&world, &refresh_token).await;
+    refused(&rapt, 400, "invalid_grant", "reauth related error (invalid_rapt)");
+    assert_eq!(rapt.json["error_subtype"], "invalid_rapt");
+    world
+        .control("faults", json!({"method": "token.refresh", "status": 503, "retryAfter": 3, "count": 1}))
+        .await;
+    let busy = refresh(&world, &refresh_token).await;
+    assert_eq!((busy.status, busy.header("retry-after")), (503, "3"));
+    assert_eq!(refresh(&world, &refresh_token).await.status, 200, "a refused refresh kills nothing");
+}
+
+#[tokio::test]
+async fn userinfo_has_two_vocabularies_and_tokeninfo_two_as_well() {
+    let world = world().await;
+    let ask =
+        async |path: &str| world.send(world.request(Method::GET, path).bearer_auth(&world.token)).await.ok();
+    let openid = ask("/v1/userinfo").await;
+    let older = ask("/oauth2/v2/userinfo").await;
+    assert_eq!((openid["email"].as_str(), &openid["email_verified"]), (Some(ADA), &json!(true)));
+    assert_eq!((older["email"].as_str(), &older["verified_email"]), (Some(ADA), &json!(true)));
+    assert_eq!(openid["sub"], older["id"]);
+    let info = ask("/tokeninfo").await;
+    assert_eq!(info["sub"], openid["sub"]);
+    let info = ask("/oauth2/v2/tokeninfo").await;
+    assert_eq!((&info["user_id"], &info["expires_in"]), (&openid["sub"], &json!(3_599)));
+    let bad = world.send(world.request(Method::GET, "/tokeninfo?access_token=x")).await;
+    assert_eq!((bad.status, bad.json["error"].as_str()), (400, Some("invalid_token")));
+    let bare = world.control("tokens", json!({"scopes": ["calendar.events"]})).await;
+    let bare = world.request(Method::GET, "/v1/userinfo").bearer_auth(bare["access_token"].as_str().unwrap());
+    assert_eq!(world.send(bare).await.status, 403);
+}
+
+#[tokio::test]
+async fn credentials_are_a_google_file_that_points_here() {
+    let world = world().await;
+    let web = world.look("credentials").await["web"].clone();
+    let url = &world.running.url;
+    for (key, path) in [
+        ("auth_uri", "/o/oauth2/v2/auth"),
+        ("token_uri", "/token"),
+        ("revoke_uri", "/revoke"),
+        ("userinfo_uri", "/v1/userinfo"),
+        ("api_url", "/calendar/v3/"),
+    ] {
+        assert_eq!(web[key], format!("{url}{path}"));
+    }
+    for key in ["client_id", "project_id", "auth_provider_x509_cert_url", "client_secret"] {
+        assert!(web[key].is_string(), "{key}");
+    }
+    let more = world.control("credentials", json!({"redirect_uris": ["http://127.0.0.1:9/back"]})).await;
+    assert_eq!(more["redirect_uris"].as_array().map(Vec::len), Some(2));
+}
+
+#[tokio::test]
+async fn tokens_for_an_unknown_user_make_that_user() {
+    let world = world().await;
+    let tokens = world.control("tokens", json!({"user": "New.Person@Example.com"})).await;
+    assert_eq!(tokens["email"], "new.person@example.com");
+    let access = tokens["access_token"].as_str().unwrap();
+    let path = "/calendar/v3/calendars/new.person%40example.com/events";
+    let inserted =
+        world.send(world.request(Method::POST, path).bearer_auth(access).json(&event("first0"))).await;
+    assert_eq!(inserted.status, 200);
+    let users: Value = world.look("users").await;
+    assert_eq!(users["users"].as_array().unwrap().len(), 4);
+    assert_eq!(users["users"][3]["name"], "New Person");
+}
