@@ -7,8 +7,12 @@ use serde_json::{Value, json};
 use crate::catalogue::{self, AUTHORIZATION, Layout, Location, Row};
 use crate::reply::{Print, Reply};
 
+/// Boxed, because nearly every function here may return one.
 #[derive(Debug, Clone)]
-pub(crate) struct ApiError {
+pub(crate) struct ApiError(Box<Parts>);
+
+#[derive(Debug, Clone)]
+struct Parts {
     status: u16,
     domain: Cow<'static, str>,
     reason: Cow<'static, str>,
@@ -23,7 +27,7 @@ pub(crate) struct ApiError {
 
 impl From<Row> for ApiError {
     fn from(row: Row) -> Self {
-        Self {
+        Self(Box::new(Parts {
             status: row.status,
             domain: row.domain.into(),
             reason: row.reason.into(),
@@ -34,7 +38,7 @@ impl From<Row> for ApiError {
             retry_after: None,
             details: None,
             challenge: None,
-        }
+        }))
     }
 }
 
@@ -63,13 +67,13 @@ impl ApiError {
             .expect("500 is in the catalogue");
         let mut error = Self::from(known.unwrap_or(fallback));
         if let (None, Some(reason)) = (known, reason) {
-            error.reason = reason.to_owned().into();
+            error.0.reason = reason.to_owned().into();
         }
         if let Some(status) = status {
-            error.status = status;
+            error.0.status = status;
         }
-        if error.status == 401 {
-            error.challenge = Some(CHALLENGE_INVALID.to_owned());
+        if error.0.status == 401 {
+            error.0.challenge = Some(CHALLENGE_INVALID.to_owned());
         }
         error
     }
@@ -77,67 +81,67 @@ impl ApiError {
     /// The token is missing from the request.
     pub(crate) fn no_credentials() -> Self {
         let mut error = Self::of("required");
-        error.status = 401;
-        error.layout = Layout::Frontend;
-        error.message = "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or other valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.".into();
-        error.inner = Some("Login Required.".into());
-        error.location = Some(AUTHORIZATION);
-        error.details = Some(info("CREDENTIALS_MISSING", ""));
-        error.challenge = Some("Bearer realm=\"https://accounts.google.com/\"".to_owned());
+        error.0.status = 401;
+        error.0.layout = Layout::Frontend;
+        error.0.message = "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or other valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.".into();
+        error.0.inner = Some("Login Required.".into());
+        error.0.location = Some(AUTHORIZATION);
+        error.0.details = Some(info("CREDENTIALS_MISSING", ""));
+        error.0.challenge = Some("Bearer realm=\"https://accounts.google.com/\"".to_owned());
         error
     }
 
     /// The token is unknown, expired or revoked.
     pub(crate) fn bad_credentials() -> Self {
         let mut error = Self::of("authError");
-        error.layout = Layout::Frontend;
-        error.message = "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.".into();
-        error.inner = Some("Invalid Credentials".into());
-        error.challenge = Some(CHALLENGE_INVALID.to_owned());
+        error.0.layout = Layout::Frontend;
+        error.0.message = "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.".into();
+        error.0.inner = Some("Invalid Credentials".into());
+        error.0.challenge = Some(CHALLENGE_INVALID.to_owned());
         error
     }
 
     /// The token lacks every scope the method would accept.
     pub(crate) fn missing_scope(rpc: &'static str, accepted: &str) -> Self {
         let mut error = Self::of("insufficientPermissions");
-        error.details = Some(info("ACCESS_TOKEN_SCOPE_INSUFFICIENT", rpc));
-        error.challenge = Some(format!(
+        error.0.details = Some(info("ACCESS_TOKEN_SCOPE_INSUFFICIENT", rpc));
+        error.0.challenge = Some(format!(
             "Bearer realm=\"https://accounts.google.com/\", error=\"insufficient_scope\", scope=\"{accepted}\""
         ));
         error
     }
 
     pub(crate) fn saying(mut self, message: impl Into<Cow<'static, str>>) -> Self {
-        self.message = message.into();
-        self.inner = None;
+        self.0.message = message.into();
+        self.0.inner = None;
         self
     }
 
     pub(crate) fn laid_out(mut self, layout: Layout) -> Self {
-        self.layout = layout;
+        self.0.layout = layout;
         self
     }
 
     pub(crate) fn retry_after(mut self, seconds: Option<u64>) -> Self {
-        self.retry_after = seconds;
+        self.0.retry_after = seconds;
         self
     }
 
     #[cfg(test)]
     pub(crate) fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     pub(crate) fn into_reply(self) -> Reply {
-        let reply = match self.layout {
-            Layout::Backend | Layout::Frontend => Reply::json(self.status, &self.body(), Print::Pretty),
-            Layout::Html => Reply::html(self.status, self.page()),
+        let reply = match self.0.layout {
+            Layout::Backend | Layout::Frontend => Reply::json(self.0.status, &self.body(), Print::Pretty),
+            Layout::Html => Reply::html(self.0.status, self.page()),
         };
-        let mut reply = reply.labelled(self.reason);
-        if let Some(seconds) = self.retry_after {
+        let mut reply = reply.labelled(self.0.reason);
+        if let Some(seconds) = self.0.retry_after {
             reply = reply.header("Retry-After", seconds.to_string());
         }
-        if let Some(challenge) = self.challenge {
+        if let Some(challenge) = self.0.challenge {
             reply = reply.header("WWW-Authenticate", challenge);
         }
         reply
@@ -145,21 +149,21 @@ impl ApiError {
 
     fn body(&self) -> Value {
         let mut item = json!({
-            "domain": self.domain,
-            "reason": self.reason,
-            "message": self.inner.as_ref().unwrap_or(&self.message),
+            "domain": self.0.domain,
+            "reason": self.0.reason,
+            "message": self.0.inner.as_ref().unwrap_or(&self.0.message),
         });
-        if let Some(location) = self.location {
+        if let Some(location) = self.0.location {
             item["locationType"] = location.kind.into();
             item["location"] = location.name.into();
         }
-        if self.reason == "dailyLimitExceeded" || self.reason == "accessNotConfigured" {
+        if self.0.reason == "dailyLimitExceeded" || self.0.reason == "accessNotConfigured" {
             item["extendedHelp"] = "https://console.developers.google.com/".into();
         }
-        let mut error = json!({"errors": [item], "code": self.status, "message": self.message});
-        if self.layout == Layout::Frontend {
-            error["status"] = catalogue::canonical(self.status).into();
-            if let Some(details) = &self.details {
+        let mut error = json!({"errors": [item], "code": self.0.status, "message": self.0.message});
+        if self.0.layout == Layout::Frontend {
+            error["status"] = catalogue::canonical(self.0.status).into();
+            if let Some(details) = &self.0.details {
                 error["details"] = json!([details]);
             }
         }
@@ -167,14 +171,14 @@ impl ApiError {
     }
 
     fn page(&self) -> String {
-        let status = self.status;
+        let status = self.0.status;
         maud::html! {
             (maud::DOCTYPE)
             html lang="en" {
                 head { title { "Error " (status) } }
                 body {
                     p { b { (status) "." } " That’s an error." }
-                    p { (self.message) " That’s all we know." }
+                    p { (self.0.message) " That’s all we know." }
                 }
             }
         }

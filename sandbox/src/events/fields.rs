@@ -114,7 +114,9 @@ fn extended(object: &Map<String, Value>) -> Result<Option<Value>, ApiError> {
             let value = match value {
                 Value::Null => continue,
                 Value::String(value) => value,
-                _ => return Err(ApiError::of("badRequest")),
+                Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                    return Err(ApiError::of("badRequest"));
+                }
             };
             if key.chars().count() > KEY_CHARS {
                 continue;

@@ -1,5 +1,7 @@
 //! The sandbox over real HTTP, as Google's clients see it.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
+
 mod authorization;
 mod conditions;
 mod controls;

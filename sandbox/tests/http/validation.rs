@@ -7,10 +7,12 @@ use crate::harness::{World, event, world};
 async fn refused(world: &World, changes: Value, status: u16, reason: &str, message: &str) {
     let mut body = event("never0");
     for (key, value) in changes.as_object().unwrap() {
-        match value {
-            Value::Null => body.as_object_mut().unwrap().remove(key),
-            value => body.as_object_mut().unwrap().insert(key.clone(), value.clone()),
-        };
+        let body = body.as_object_mut().unwrap();
+        if value.is_null() {
+            body.remove(key);
+        } else {
+            body.insert(key.clone(), value.clone());
+        }
     }
     let answer = world.insert(body).await;
     let got = (answer.status, answer.reason(), answer.message());

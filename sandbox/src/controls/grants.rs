@@ -1,0 +1,82 @@
+//! Credentials, redirect URIs, and tokens without a browser.
+
+use std::time::Duration;
+
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Refused, Shared, ensure_user, here, read, reply, scopes};
+use crate::change::Change;
+use crate::oauth::{client, scope};
+use crate::sandbox::{Sandbox, Source};
+
+pub(super) async fn credentials(sandbox: Shared, request: HttpRequest) -> HttpResponse {
+    let here = here(&request);
+    let browser = sandbox.config.public_url.clone().unwrap_or_else(|| here.clone());
+    let inner = sandbox.lock();
+    let uris = &inner.world.redirect_uris;
+    HttpResponse::Ok().json(client::credentials(&sandbox.config, uris, &browser, &here))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Redirects {
+    redirect_uris: Vec<String>,
+}
+
+pub(super) async fn add_redirects(sandbox: Shared, body: Bytes) -> HttpResponse {
+    reply(read::<Redirects>(&body).and_then(|redirects| {
+        let mut inner = sandbox.lock();
+        inner.commit(redirects.redirect_uris.into_iter().map(Change::RedirectUri).collect())?;
+        Ok(json!({"redirect_uris": inner.world.redirect_uris}))
+    }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct TokenRequest {
+    user: Option<String>,
+    scopes: Option<Vec<String>>,
+    expires_in: Option<u64>,
+}
+
+/// A full grant without a browser.
+pub(super) async fn tokens(sandbox: Shared, body: Bytes) -> HttpResponse {
+    reply(read(&body).and_then(|asked: TokenRequest| grant(&sandbox, asked)))
+}
+
+fn grant(sandbox: &Sandbox, asked: TokenRequest) -> Result<Value, Refused> {
+    let config = &sandbox.config;
+    let scopes = match asked.scopes {
+        Some(list) => scopes(&list)?,
+        None => scope::usual(),
+    };
+    let lifetime = asked.expires_in.map_or(config.access_token_lifetime, Duration::from_secs);
+    let mut inner = sandbox.lock();
+    let now = inner.now(&sandbox.clock);
+    let first = inner.world.users.first().map(|user| user.email.clone());
+    let name = asked.user.or(first).unwrap_or_default();
+    let user = ensure_user(&mut inner, &name)?;
+    let mut consent = scopes.clone();
+    let key = (user.clone(), config.client_id.clone());
+    consent.extend(inner.world.consents.get(&key).cloned().unwrap_or_default());
+    inner.commit(vec![Change::Consent {
+        user: user.clone(),
+        client: config.client_id.clone(),
+        scopes: consent,
+    }])?;
+    let tokens = inner.issue(&user, config, scopes, Source::NewRefresh, lifetime, now)?;
+    let sub = inner.world.user(&user).map(|user| user.sub.clone());
+    Ok(json!({
+        "access_token": tokens.access.token,
+        "refresh_token": tokens.refresh.map(|refresh| refresh.token),
+        "token_type": "Bearer",
+        "expires_in": lifetime.as_secs(),
+        "scope": scope::join(&tokens.access.scopes),
+        "user": user,
+        "email": user,
+        "sub": sub,
+    }))
+}
