@@ -66,7 +66,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let first = WorkerLock::take(dir.path()).unwrap();
         let refused = WorkerLock::take(dir.path()).unwrap_err();
-        let expected = format!("the process {} is already working in this data directory", std::process::id());
+        let expected =
+            format!("the process {} is already working in this data directory", std::process::id());
         assert_eq!(refused.to_string(), expected);
         drop(first);
         WorkerLock::take(dir.path()).unwrap();

@@ -94,15 +94,9 @@ mod tests {
     #[test]
     fn a_token_is_used_less_the_skew_half_its_life_and_never_beyond_an_hour() {
         let now = Timestamp::UNIX_EPOCH;
-        for (life, used) in [
-            (3_600, 3_375),
-            (86_400, 3_600),
-            (3_826, 3_600),
-            (450, 225),
-            (449, 224),
-            (10, 5),
-            (0, 0),
-        ] {
+        for (life, used) in
+            [(3_600, 3_375), (86_400, 3_600), (3_826, 3_600), (450, 225), (449, 224), (10, 5), (0, 0)]
+        {
             let until = good_until(now, time::after(now, Duration::from_secs(life)));
             assert_eq!(time::until(now, until).as_secs(), used, "a life of {life} s");
         }

@@ -84,7 +84,9 @@ fn replace(
     let next: i64 = next.query_row([], |row| row.get(0))?;
     let written = match seen {
         None => db
-            .prepare_cached("INSERT OR IGNORE INTO docs (shelf, name, version, value) VALUES (?1, ?2, ?3, ?4)")?
+            .prepare_cached(
+                "INSERT OR IGNORE INTO docs (shelf, name, version, value) VALUES (?1, ?2, ?3, ?4)",
+            )?
             .execute(params![shelf.as_str(), name, next, value])?,
         Some(Version(seen)) => db
             .prepare_cached(

@@ -101,8 +101,7 @@ pub(super) fn unfinished(
     owner: &Owner,
     account: &AccountId,
 ) -> Result<Unfinished, DatabaseError> {
-    let mut select =
-        db.prepare_cached("SELECT unfinished FROM backlog WHERE owner = ?1 AND account = ?2")?;
+    let mut select = db.prepare_cached("SELECT unfinished FROM backlog WHERE owner = ?1 AND account = ?2")?;
     let mut count = |account: &str| -> rusqlite::Result<u64> {
         let count = select.query_row(params![owner.as_str(), account], |row| row.get(0)).optional()?;
         Ok(count.map_or(0, i64::cast_unsigned))

@@ -1,0 +1,99 @@
+//! Jobs and messages to try adapters with. What is sealed in them nobody can open.
+
+use data_encoding::BASE64;
+use jiff::Timestamp;
+
+use crate::account::AccountId;
+use crate::fingerprint::{Fingerprint, HashKey};
+use crate::job::{Claim, Effect, Failure, FailureKind, Job, JobId, JobState, Tally, WorkerId};
+use crate::message::{Message, Work};
+use crate::owner::Owner;
+use crate::port::{Limit, ThrottleKey, Window};
+use crate::seal::{Key, Sealed};
+use crate::time;
+
+/// The moment at which samples are made: a whole second.
+#[must_use]
+pub fn noon() -> Timestamp {
+    "2026-12-30T12:00:00Z".parse().unwrap()
+}
+
+/// So many seconds after [`noon`].
+#[must_use]
+pub fn at(seconds: u64) -> Timestamp {
+    time::after(noon(), std::time::Duration::from_secs(seconds))
+}
+
+/// An owner of this name.
+#[must_use]
+pub fn owner(name: &str) -> Owner {
+    Owner::parse(name).unwrap()
+}
+
+/// An account of this name.
+#[must_use]
+pub fn account(name: &str) -> AccountId {
+    AccountId::parse(name).unwrap()
+}
+
+/// Something sealed.
+#[must_use]
+pub fn sealed<T>() -> Sealed<T> {
+    Sealed::try_from(BASE64.encode(&[7; 300])).ok().unwrap()
+}
+
+fn fingerprint() -> Fingerprint {
+    HashKey::new(Key::parse(&BASE64.encode(&[1; 32])).unwrap()).fingerprint(b"a request")
+}
+
+/// A job that has just been asked for, at [`noon`].
+#[must_use]
+pub fn job(owner_name: &str, account_name: &str) -> Job {
+    Job {
+        id: JobId::random(),
+        owner: owner(owner_name),
+        account: account(account_name),
+        state: JobState::Accepting { since: noon() },
+        tally: Tally::default(),
+        effect: Effect::None,
+        hop: 0,
+        submitted_at: noon(),
+        updated_at: noon(),
+        finished_at: None,
+        not_before: None,
+        not_after: time::after(noon(), time::days(7)),
+        cancel_requested: false,
+        fingerprint: fingerprint(),
+        payload: Some(sealed()),
+    }
+}
+
+/// A message of a job of its own.
+#[must_use]
+pub fn message() -> Message {
+    Message::next_for(&job("local", "default"), Work::Create).unwrap()
+}
+
+/// A hold that ends then.
+#[must_use]
+pub fn claim(until: Timestamp) -> Claim {
+    Claim { worker: WorkerId::random(), until }
+}
+
+/// A failure for good.
+#[must_use]
+pub fn failure() -> Failure {
+    Failure {
+        kind: FailureKind::Refused,
+        google_status: Some(400),
+        google_reason: Some("badRequest".to_owned()),
+        effect: Effect::None,
+        detail: None,
+    }
+}
+
+/// The line of an account: ten a second.
+#[must_use]
+pub fn line(user: &str) -> Limit {
+    Limit { key: ThrottleKey::User(user.to_owned()), window: Window::Minute, allowed: 600, cost: 1 }
+}

@@ -1,0 +1,155 @@
+//! Lists, watches, the oldest, and forgetting.
+
+use std::sync::Arc;
+
+use super::{accepted, sample, taken};
+use crate::conformance::{Bench, soon};
+use crate::job::{BlockReason, Effect, Job, JobId, JobState, Pause, StateName, Step, Tally, WaitReason};
+use crate::port::{JobStore, ListFilter, Page};
+
+/// All that a filter gives, page by page.
+async fn listed(store: &Arc<dyn JobStore>, filter: &ListFilter, limit: u32) -> Vec<JobId> {
+    let mut listed = Vec::new();
+    let mut after = None;
+    loop {
+        let page = store.list(filter, Page { after, limit }).await.unwrap();
+        assert!(page.len() <= limit as usize);
+        let Some(last) = page.last() else {
+            return listed;
+        };
+        after = Some((last.submitted_at, last.id.clone()));
+        listed.extend(page.into_iter().map(|job| job.id));
+    }
+}
+
+/// A list goes on where the page before ended, in order of submission, also among equal instants,
+/// and while new jobs come.
+pub async fn a_list_pages_without_gaps(bench: &mut impl Bench<dyn JobStore>) {
+    let store = bench.open().await;
+    let mut expected = Vec::new();
+    for number in 0..100 {
+        // Ten of each second, and not in order.
+        let job = Job { submitted_at: sample::at(number * 7 % 10), ..sample::job("o", "a") };
+        store.restore(&job).await.unwrap();
+        expected.push((job.submitted_at, job.id));
+    }
+    expected.sort();
+    let expected: Vec<JobId> = expected.into_iter().map(|(_, id)| id).collect();
+    for limit in [1, 7, 10, 100, 1_000] {
+        assert_eq!(listed(&store, &ListFilter::default(), limit).await, expected, "pages of {limit}");
+    }
+    let first = store.list(&ListFilter::default(), Page { after: None, limit: 50 }).await.unwrap();
+    let late = Job { submitted_at: sample::at(60), ..sample::job("o", "a") };
+    store.restore(&late).await.unwrap();
+    let after = first.last().map(|job| (job.submitted_at, job.id.clone()));
+    let rest = store.list(&ListFilter::default(), Page { after, limit: 100 }).await.unwrap();
+    let rest: Vec<JobId> = rest.into_iter().map(|job| job.id).collect();
+    assert_eq!(rest[..50], expected[50..]);
+    assert_eq!(rest[50..], [late.id]);
+}
+
+/// A filter gives what fits all of its parts, and follows changes.
+pub async fn a_list_is_filtered(bench: &mut impl Bench<dyn JobStore>) {
+    let store = bench.open().await;
+    let mut jobs = Vec::new();
+    for (number, (owner, account)) in [("o", "a"), ("o", "b"), ("p", "a"), ("o", "a")].iter().enumerate() {
+        let job = Job { submitted_at: sample::at(number as u64), ..sample::job(owner, account) };
+        accepted(&store, &job).await;
+        jobs.push(job.id);
+    }
+    let ids =
+        |numbers: &[usize]| -> Vec<JobId> { numbers.iter().map(|number| jobs[*number].clone()).collect() };
+    let all = ListFilter::default();
+    let of_o = ListFilter { owner: Some(sample::owner("o")), ..all.clone() };
+    let account = Some(sample::account("a"));
+    assert_eq!(listed(&store, &all, 10).await, ids(&[0, 1, 2, 3]));
+    assert_eq!(listed(&store, &of_o, 1).await, ids(&[0, 1, 3]));
+    assert_eq!(
+        listed(&store, &ListFilter { account: account.clone(), ..all.clone() }, 1).await,
+        ids(&[0, 2, 3])
+    );
+    assert_eq!(listed(&store, &ListFilter { account, ..of_o.clone() }, 1).await, ids(&[0, 3]));
+    let since = ListFilter { since: Some(sample::at(1)), until: Some(sample::at(3)), ..all };
+    assert_eq!(listed(&store, &since, 10).await, ids(&[1, 2]));
+    taken(&store, &jobs[1], Step::Cancel).await;
+    let in_state = |state| ListFilter { state: Some(state), ..of_o.clone() };
+    assert_eq!(listed(&store, &in_state(StateName::Cancelled), 10).await, ids(&[1]));
+    assert_eq!(listed(&store, &in_state(StateName::Queued), 10).await, ids(&[0, 3]));
+    assert_eq!(listed(&store, &in_state(StateName::Failed), 10).await, ids(&[]));
+}
+
+/// Whoever watches is woken by a step, by the record's appearance and by its removal.
+pub async fn a_watcher_learns_of_every_kind_of_change(bench: &mut impl Bench<dyn JobStore>) {
+    let store = bench.open().await;
+    let job = Job { state: JobState::Queued, ..sample::job("o", "a") };
+    let mut watch = store.watch(&job.id);
+    store.restore(&job).await.unwrap();
+    soon("the record's appearance", watch.changed()).await;
+    let mut others: Vec<_> = (0..5).map(|_| store.watch(&job.id)).collect();
+    taken(&store, &job.id, Step::Cancel).await;
+    // The change came first and is not missed.
+    soon("the step", watch.changed()).await;
+    for other in &mut others {
+        soon("the step, for all", other.changed()).await;
+    }
+    taken(&store, &job.id, Step::Replay { hop: 2, not_after: sample::at(60) }).await;
+    soon("a step after the end", watch.changed()).await;
+    let accepting = sample::job("o", "a");
+    accepted(&store, &accepting).await;
+    let mut watch = store.watch(&accepting.id);
+    store.withdraw(&accepting.id).await.unwrap();
+    soon("the removal", watch.changed()).await;
+}
+
+/// The longest-due is the earliest instant at which a job should have been dealt with.
+pub async fn the_longest_due_is_found(bench: &mut impl Bench<dyn JobStore>) {
+    let store = bench.open().await;
+    let oldest = async |now| store.oldest_due(sample::at(now)).await.unwrap();
+    assert_eq!(oldest(1_000).await, None);
+    let first = sample::job("o", "a");
+    accepted(&store, &first).await;
+    assert_eq!(oldest(0).await, Some(sample::noon()));
+    // Being run does not make it younger; waiting does, for its reason is known.
+    let claim = sample::claim(sample::at(60));
+    let start = Step::Start { claim: claim.clone(), hop: 1, tally: Tally::default(), effect: Effect::None };
+    taken(&store, &first.id, start).await;
+    assert_eq!(oldest(1_000).await, Some(sample::noon()));
+    let pause = Pause::Waiting { why: WaitReason::Retry, until: sample::at(300) };
+    let postpone = Step::Postpone { claim, pause, tally: Tally::default(), effect: Effect::None, hop: 2 };
+    taken(&store, &first.id, postpone).await;
+    assert_eq!(oldest(299).await, None);
+    assert_eq!(oldest(1_000).await, Some(sample::at(300)));
+    let scheduled = Job { not_before: Some(sample::at(200)), ..sample::job("o", "b") };
+    accepted(&store, &scheduled).await;
+    assert_eq!(oldest(199).await, None);
+    assert_eq!(oldest(1_000).await, Some(sample::at(200)));
+    let blocked = JobState::Blocked { why: BlockReason::Reauthorization, until: None };
+    store.restore(&Job { state: blocked, ..sample::job("o", "c") }).await.unwrap();
+    assert_eq!(oldest(1_000).await, Some(sample::at(200)), "a blocked one waits for a person");
+    taken(&store, &scheduled.id, Step::Cancel).await;
+    assert_eq!(oldest(1_000).await, Some(sample::at(300)), "one that ended is not due");
+}
+
+/// What ended before the instant goes; what ended later or has not ended stays.
+pub async fn what_ended_long_ago_is_forgotten(bench: &mut impl Bench<dyn JobStore>) {
+    let store = bench.open().await;
+    let ended = |number| Job {
+        state: JobState::Cancelled,
+        finished_at: Some(sample::at(number)),
+        ..sample::job("o", "a")
+    };
+    for number in 0..1_203 {
+        store.restore(&ended(number % 100)).await.unwrap();
+    }
+    let late = ended(100);
+    store.restore(&late).await.unwrap();
+    let open = sample::job("o", "a");
+    accepted(&store, &open).await;
+    assert_eq!(store.forget_finished(sample::at(100)).await, Ok(1_203));
+    assert_eq!(store.forget_finished(sample::at(100)).await, Ok(0));
+    let mut left = listed(&store, &ListFilter::default(), 100).await;
+    left.sort();
+    let mut expected = vec![late.id, open.id];
+    expected.sort();
+    assert_eq!(left, expected);
+}

@@ -1,0 +1,162 @@
+//! Steps.
+
+use tokio::task::JoinSet;
+
+use super::{accepted, sample, taken};
+use crate::conformance::Bench;
+use crate::job::{BlockReason, Claim, Effect, Job, JobId, JobState, Pause, Refusal, Step, Tally, WaitReason};
+use crate::port::{Change, JobStore};
+
+fn start(claim: Claim, hop: u32) -> Step {
+    Step::Start { claim, hop, tally: Tally { attempts: 1, ..Tally::default() }, effect: Effect::None }
+}
+
+/// Every state a job can be in; the running ones are held by `claim`.
+fn states(claim: &Claim) -> Vec<JobState> {
+    vec![
+        JobState::Accepting { since: sample::noon() },
+        JobState::Queued,
+        JobState::Running(claim.clone()),
+        JobState::Running(sample::claim(sample::at(3_600))),
+        JobState::Waiting { why: WaitReason::Quota, until: sample::at(60) },
+        JobState::Blocked { why: BlockReason::Paused, until: None },
+        JobState::Blocked { why: BlockReason::CalendarLimits, until: Some(sample::at(60)) },
+        JobState::Succeeded { result: sample::sealed() },
+        JobState::Failed(sample::failure()),
+        JobState::Cancelled,
+    ]
+}
+
+/// Every step there is, by the holder of `claim` where somebody has to hold the job.
+fn steps(claim: &Claim) -> Vec<Step> {
+    let postpone = |pause| Step::Postpone {
+        claim: claim.clone(),
+        pause,
+        tally: Tally { attempts: 2, deferrals: 3, crashes: 0 },
+        effect: Effect::Unknown,
+        hop: 4,
+    };
+    vec![
+        Step::Enqueued,
+        start(sample::claim(sample::at(90)), 5),
+        start(sample::claim(sample::at(90)), 0),
+        Step::BeginWrite(claim.clone()),
+        postpone(Pause::Queued),
+        postpone(Pause::Waiting { why: WaitReason::Retry, until: sample::at(600) }),
+        postpone(Pause::Blocked { why: BlockReason::Reauthorization, until: None }),
+        Step::Succeed(sample::sealed()),
+        Step::Fail(claim.clone(), sample::failure()),
+        Step::ConfirmCancelled(claim.clone()),
+        Step::Cancel,
+        Step::Unblock { hop: 6 },
+        Step::Replay { hop: 7, not_after: sample::at(7_200) },
+        Step::Amend(sample::sealed()),
+        Step::Recover,
+    ]
+}
+
+/// Whatever the state and the step, the store does what `Job::take` says, and keeps it.
+pub async fn every_step_goes_by_the_rules(bench: &mut impl Bench<dyn JobStore>) {
+    let store = bench.open().await;
+    let claim = sample::claim(sample::at(30));
+    let (mut changed, mut refused) = (0, 0);
+    for state in states(&claim) {
+        for step in steps(&claim) {
+            let finished_at = state.is_finished().then(sample::noon);
+            let job = Job { state: state.clone(), finished_at, hop: 1, ..sample::job("o", "a") };
+            store.restore(&job).await.unwrap();
+            let outcome = store.take(&job.id, &step, sample::at(10)).await.unwrap();
+            let kept = store.get(&job.id).await.unwrap().unwrap();
+            match job.take(&step, sample::at(10)) {
+                Ok(after) => {
+                    assert_eq!(outcome, Change::Taken(Box::new(after.clone())));
+                    assert_eq!(kept, after);
+                    changed += 1;
+                }
+                Err(refusal) => {
+                    assert_eq!(outcome, Change::Refused(refusal));
+                    assert_eq!(kept, job, "what was refused changed nothing");
+                    refused += 1;
+                }
+            }
+        }
+    }
+    assert!(changed > 20 && refused > 20, "{changed} changed, {refused} were refused");
+}
+
+/// Of fifty workers that start one job, one runs it.
+pub async fn one_of_fifty_starts_wins(bench: &mut impl Bench<dyn JobStore>) {
+    let store = bench.open().await;
+    let job = sample::job("o", "a");
+    accepted(&store, &job).await;
+    let mut starting = JoinSet::new();
+    for _ in 0..50 {
+        let (store, id) = (store.clone(), job.id.clone());
+        starting.spawn(async move {
+            let claim = sample::claim(sample::at(60));
+            (claim.clone(), store.take(&id, &start(claim, 1), sample::at(1)).await.unwrap())
+        });
+    }
+    let mut winners = Vec::new();
+    for (claim, outcome) in starting.join_all().await {
+        match outcome {
+            Change::Taken(_) => winners.push(claim),
+            Change::Refused(refusal) => assert_eq!(refusal, Refusal::ClaimedUntil(sample::at(60))),
+        }
+    }
+    assert_eq!(winners.len(), 1);
+    let kept = store.get(&job.id).await.unwrap().unwrap();
+    assert_eq!(kept.state, JobState::Running(winners.remove(0)));
+}
+
+/// A job nobody knows has no record, and takes no step.
+pub async fn nothing_is_known_of_an_unknown_job(bench: &mut impl Bench<dyn JobStore>) {
+    let store = bench.open().await;
+    let id = JobId::random();
+    assert_eq!(store.get(&id).await, Ok(None));
+    let outcome = store.take(&id, &Step::Cancel, sample::noon()).await;
+    assert_eq!(outcome, Ok(Change::Refused(Refusal::Unknown)));
+    assert_eq!(store.get(&id).await, Ok(None));
+}
+
+/// A record is rebuilt where there is none, and left as it is where there is one.
+pub async fn a_restored_record_replaces_nothing(bench: &mut impl Bench<dyn JobStore>) {
+    let store = bench.open().await;
+    let job = sample::job("o", "a");
+    accepted(&store, &job).await;
+    let queued = taken(&store, &job.id, Step::Enqueued).await;
+    let rebuilt = Job { hop: 9, effect: Effect::Unknown, ..job };
+    assert_eq!(store.restore(&rebuilt).await, Ok(queued.clone()));
+    assert_eq!(store.get(&rebuilt.id).await, Ok(Some(queued)));
+    let lost = Job { state: JobState::Queued, ..sample::job("o", "a") };
+    assert_eq!(store.restore(&lost).await, Ok(lost.clone()));
+    assert_eq!(store.get(&lost.id).await, Ok(Some(lost)));
+}
+
+/// What is recorded is there after a restart, to the last field.
+pub async fn a_record_survives_a_restart(bench: &mut impl Bench<dyn JobStore>) {
+    let store = bench.open().await;
+    let mut kept = Vec::new();
+    for state in states(&sample::claim(sample::at(30))) {
+        // A running one is the next worker's to recover, where there is only one worker.
+        if matches!(state, JobState::Running(_)) {
+            continue;
+        }
+        let job = Job {
+            state,
+            tally: Tally { attempts: 1, deferrals: 2, crashes: 3 },
+            effect: Effect::Unknown,
+            hop: 4,
+            not_before: Some(sample::at(5)),
+            cancel_requested: true,
+            ..sample::job("o", "a")
+        };
+        store.restore(&job).await.unwrap();
+        kept.push(job);
+    }
+    drop(store);
+    let store = bench.restart().await;
+    for job in kept {
+        assert_eq!(store.get(&job.id).await, Ok(Some(job)));
+    }
+}

@@ -1,0 +1,169 @@
+//! The suite of the port `Throttle`, in real time: some servers bring their own clock.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+
+use crate::port::{Limit, Take, Throttle, ThrottleKey, Window};
+
+fn limit(user: &str, window: Window, allowed: u32) -> Limit {
+    Limit { key: ThrottleKey::User(user.to_owned()), window, allowed, cost: 1 }
+}
+
+async fn granted(throttle: &Arc<dyn Throttle>, limits: &[Limit]) -> bool {
+    throttle.try_take(limits).await == Take::Granted
+}
+
+/// How long it is refused for, if it is.
+async fn refused(throttle: &Arc<dyn Throttle>, limits: &[Limit]) -> Duration {
+    match throttle.try_take(limits).await {
+        Take::Granted => Duration::ZERO,
+        Take::Refused { retry_in } => retry_in,
+    }
+}
+
+/// Takes until it is refused; answers how often it was granted.
+async fn exhaust(throttle: &Arc<dyn Throttle>, limits: &[Limit]) -> u32 {
+    let mut taken = 0;
+    while granted(throttle, limits).await {
+        taken += 1;
+    }
+    taken
+}
+
+/// Tasks that hammer a limit are granted what it allows, and nearly all of it.
+pub async fn hammering_gets_what_is_allowed_and_no_more(throttle: Arc<dyn Throttle>) {
+    const ALLOWED: u32 = 50;
+    const SPAN: Duration = Duration::from_secs(3);
+    let start = Instant::now();
+    let mut hammering = JoinSet::new();
+    for _ in 0..16 {
+        let throttle = throttle.clone();
+        hammering.spawn(async move {
+            let mut taken: Vec<(Duration, Duration)> = Vec::new();
+            while start.elapsed() < SPAN {
+                let before = start.elapsed();
+                match throttle.try_take(&[limit("hammered", Window::Second, ALLOWED)]).await {
+                    Take::Granted => taken.push((before, start.elapsed())),
+                    Take::Refused { retry_in } => tokio::time::sleep(retry_in.min(SPAN)).await,
+                }
+            }
+            taken
+        });
+    }
+    let mut taken: Vec<_> = hammering.join_all().await.into_iter().flatten().collect();
+    taken.sort();
+    // Those granted for certain within one second: asked after its start, answered before its end.
+    for (from, _) in &taken {
+        let end = *from + Duration::from_secs(1);
+        let within = taken.iter().filter(|(asked, answered)| asked >= from && *answered <= end).count();
+        assert!(within <= ALLOWED as usize, "{within} in one second");
+    }
+    let possible = f64::from(ALLOWED) * SPAN.as_secs_f64();
+    assert!(taken.len() as f64 >= 0.8 * possible, "{} of {possible}", taken.len());
+}
+
+/// When one of several limits refuses, nothing is taken from the others.
+pub async fn all_or_nothing(throttle: Arc<dyn Throttle>) {
+    let narrow = limit("narrow", Window::Minute, 1);
+    let wide = limit("wide", Window::Minute, 60);
+    assert!(granted(&throttle, std::slice::from_ref(&narrow)).await);
+    for _ in 0..200 {
+        assert!(!granted(&throttle, &[wide.clone(), narrow.clone()]).await);
+        assert!(!granted(&throttle, &[narrow.clone(), wide.clone()]).await);
+    }
+    assert!(granted(&throttle, &[wide]).await, "refusals took nothing from the wide one");
+}
+
+/// The wait is that of the limit with the longest, and after it the answer is yes.
+pub async fn a_refusal_says_when_to_come_back(throttle: Arc<dyn Throttle>) {
+    let long = limit("long", Window::Minute, 1);
+    let short = limit("short", Window::Second, 5);
+    exhaust(&throttle, std::slice::from_ref(&long)).await;
+    exhaust(&throttle, std::slice::from_ref(&short)).await;
+    let wait = refused(&throttle, &[short.clone(), long]).await;
+    assert!(wait > Duration::from_secs(30), "{wait:?}");
+    let wait = refused(&throttle, std::slice::from_ref(&short)).await;
+    assert!(wait <= Duration::from_millis(250), "{wait:?}");
+    tokio::time::sleep(wait + Duration::from_millis(5)).await;
+    assert!(granted(&throttle, &[short]).await);
+}
+
+/// Keys are apart, also those of different kinds with one name, and so are windows.
+pub async fn keys_are_apart(throttle: Arc<dyn Throttle>) {
+    let of = |key| Limit { key, window: Window::Minute, allowed: 1, cost: 1 };
+    for key in [
+        ThrottleKey::Project,
+        ThrottleKey::User("x".to_owned()),
+        ThrottleKey::User("y".to_owned()),
+        ThrottleKey::Calendar("x".to_owned()),
+        ThrottleKey::Guests("x".to_owned()),
+    ] {
+        assert!(granted(&throttle, &[of(key.clone())]).await, "{key:?}");
+        assert!(!granted(&throttle, &[of(key.clone())]).await, "{key:?}");
+    }
+    assert!(granted(&throttle, &[limit("x", Window::Day, 10)]).await);
+}
+
+/// A day's limit is used up, and then it is refused for hours.
+pub async fn a_day_is_used_up(throttle: Arc<dyn Throttle>) {
+    let day = limit("day", Window::Day, 100);
+    assert_eq!(exhaust(&throttle, std::slice::from_ref(&day)).await, 98);
+    let wait = refused(&throttle, std::slice::from_ref(&day)).await;
+    assert!(wait > crate::time::hours(20) && wait <= crate::time::hours(25), "{wait:?}");
+    assert!(throttle.used(Window::Day).await > 0.9);
+}
+
+/// A cost that the pace would never let through at once passes when the key is idle.
+pub async fn a_large_cost_passes_when_the_key_is_idle(throttle: Arc<dyn Throttle>) {
+    let patch = Limit { cost: 3, ..limit("patch", Window::Minute, 60) };
+    assert!(granted(&throttle, std::slice::from_ref(&patch)).await);
+    assert!(refused(&throttle, std::slice::from_ref(&patch)).await > Duration::from_secs(2));
+}
+
+/// After a push back nothing passes for that key, and everything for others.
+pub async fn a_push_back_holds_its_key(throttle: Arc<dyn Throttle>) {
+    let (pushed, other) = (limit("pushed", Window::Second, 100), limit("other", Window::Second, 100));
+    throttle.push_back(&pushed.key, Duration::from_secs(2)).await;
+    throttle.push_back(&pushed.key, Duration::from_millis(1)).await;
+    let wait = refused(&throttle, std::slice::from_ref(&pushed)).await;
+    assert!(wait > Duration::from_secs(1) && wait <= Duration::from_secs(2), "{wait:?}");
+    let day = Limit { window: Window::Day, ..pushed.clone() };
+    assert!(!granted(&throttle, &[other.clone(), day]).await, "whatever the window");
+    assert!(granted(&throttle, &[other]).await);
+    tokio::time::sleep(wait + Duration::from_millis(20)).await;
+    assert!(granted(&throttle, &[pushed]).await);
+}
+
+/// Places follow each other at the limit's rate; leaving gives the place to the next.
+pub async fn places_follow_at_the_rate(throttle: Arc<dyn Throttle>) {
+    let line = limit("line", Window::Minute, 60);
+    assert_eq!(throttle.place(&line).await, Duration::ZERO);
+    let mut last = Duration::ZERO;
+    for _ in 0..100 {
+        last = throttle.place(&line).await;
+    }
+    let expected = Duration::from_secs(100);
+    assert!(last > expected.mul_f64(0.95) && last < expected.mul_f64(1.1), "{last:?}");
+    for _ in 0..100 {
+        throttle.leave(&line).await;
+    }
+    let next = throttle.place(&line).await;
+    assert!(next < Duration::from_secs(2), "{next:?}");
+    let other = limit("another line", Window::Minute, 60);
+    assert_eq!(throttle.place(&other).await, Duration::ZERO);
+    assert!(granted(&throttle, &[line]).await, "a place is a hint, not a permission");
+}
+
+/// What is used is the share of the key that uses most.
+pub async fn the_share_in_use_is_that_of_the_busiest_key(throttle: Arc<dyn Throttle>) {
+    assert!(throttle.used(Window::Day).await < 0.01);
+    for _ in 0..50 {
+        assert!(granted(&throttle, &[limit("busy", Window::Day, 100)]).await);
+    }
+    assert!(granted(&throttle, &[limit("calm", Window::Day, 100)]).await);
+    let used = throttle.used(Window::Day).await;
+    assert!((used - 0.5).abs() < 0.02, "{used}");
+    assert!(throttle.used(Window::Minute).await < 0.01, "windows are apart");
+}

@@ -1,0 +1,264 @@
+//! What a folder promises beyond its ports: one worker, operators beside it, and a clean end.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use common::conformance::sample;
+use common::embedded::{Embedded, Role};
+use common::job::{Effect, Job, JobState, StateName};
+use common::message::Message;
+use common::port::{Clock, JobQueue as _, JobStore as _, Lane, ListFilter, Page, QueueError, SystemClock};
+use common::time;
+use jiff::Timestamp;
+use tokio::time::timeout;
+
+use crate::bench::{Folder, open};
+
+const BRIEF: Duration = Duration::from_millis(300);
+const SOON: Duration = Duration::from_secs(10);
+
+async fn publish(folder: &Embedded, lane: Lane, delay: Duration) -> Message {
+    let message = sample::message();
+    folder.queue().publish(&message, lane, delay).await.unwrap();
+    message
+}
+
+async fn received(folder: &Embedded) -> (Message, bool) {
+    let delivery = timeout(SOON, folder.queue().receive()).await.unwrap().unwrap();
+    (delivery.message.unwrap(), delivery.redelivered)
+}
+
+#[tokio::test]
+async fn a_second_worker_is_refused_and_told_who_the_first_is() {
+    let mut folder = Folder::new();
+    folder.worker().await;
+    let Err(refused) = open(folder.path(), Role::Worker).await else {
+        panic!("there are two workers");
+    };
+    assert!(refused.to_string().contains(&std::process::id().to_string()), "{refused}");
+    folder.close().await;
+    folder.worker().await;
+}
+
+#[tokio::test]
+async fn an_operator_works_beside_the_worker_and_leaves_its_deliveries_alone() {
+    let mut folder = Folder::new();
+    let path = folder.path().to_owned();
+    let worker = folder.worker().await;
+    let held = publish(worker, Lane::Fresh, Duration::ZERO).await;
+    assert_eq!(received(worker).await.0, held);
+    let running = Job { state: JobState::Running(sample::claim(sample::at(60))), ..sample::job("o", "a") };
+    worker.store().restore(&running).await.unwrap();
+
+    let operator = open(&path, Role::Operator).await.unwrap();
+    assert_eq!(operator.queue().depth().await.unwrap().taken, 1);
+    assert_eq!(operator.store().get(&running.id).await, Ok(Some(running)));
+    let published = Instant::now();
+    let replayed = publish(&operator, Lane::Due, Duration::ZERO).await;
+    assert_eq!(received(worker).await.0, replayed);
+    assert!(published.elapsed() < Duration::from_secs(3), "noticed after {:?}", published.elapsed());
+    operator.close().await;
+    assert!(timeout(BRIEF, worker.queue().receive()).await.is_err(), "what is held came again");
+}
+
+#[tokio::test]
+async fn an_operator_may_be_the_first_to_open_a_folder() {
+    let mut folder = Folder::new();
+    let path = folder.path().join("deep").join("data");
+    let operator = open(&path, Role::Operator).await.unwrap();
+    let message = publish(&operator, Lane::Due, Duration::ZERO).await;
+    let worker = open(&path, Role::Worker).await.unwrap();
+    assert_eq!(received(&worker).await, (message, false));
+    worker.close().await;
+    operator.close().await;
+    folder.worker().await;
+}
+
+#[tokio::test]
+async fn running_jobs_of_a_dead_worker_are_queued_with_an_unknown_effect() {
+    let mut folder = Folder::new();
+    let store = folder.worker().await.store();
+    for _ in 0..1_100 {
+        let state = JobState::Running(sample::claim(time::after(Timestamp::now(), time::hours(9))));
+        store.restore(&Job { state, ..sample::job("o", "a") }).await.unwrap();
+    }
+    let waiting = Job { state: JobState::Queued, ..sample::job("o", "a") };
+    store.restore(&waiting).await.unwrap();
+    drop(store);
+    let store = folder.worker().await.store();
+    let page = Page { after: None, limit: 2_000 };
+    let jobs = store.list(&ListFilter::default(), page.clone()).await.unwrap();
+    assert_eq!(jobs.len(), 1_101);
+    for job in jobs {
+        assert_eq!(job.state, JobState::Queued);
+        let recovered = job.id != waiting.id;
+        assert_eq!(job.tally.crashes, u32::from(recovered));
+        assert_eq!(job.effect, if recovered { Effect::Unknown } else { Effect::None });
+    }
+    let running = ListFilter { state: Some(StateName::Running), ..ListFilter::default() };
+    assert_eq!(store.list(&running, page).await, Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn a_clean_end_returns_what_nobody_received_as_never_delivered() {
+    let mut folder = Folder::new();
+    let worker = folder.worker().await;
+    let first = publish(worker, Lane::Fresh, Duration::ZERO).await;
+    let second = publish(worker, Lane::Fresh, Duration::ZERO).await;
+    assert_eq!(received(worker).await.0, first);
+    folder.close().await;
+    let worker = folder.worker().await;
+    assert_eq!(received(worker).await, (first, true));
+    assert_eq!(received(worker).await, (second, false));
+}
+
+#[tokio::test]
+async fn after_the_end_everything_is_an_error_and_nothing_hangs() {
+    let mut folder = Folder::new();
+    let worker = folder.worker().await;
+    let (queue, store) = (worker.queue(), worker.store());
+    folder.close().await;
+    let message = sample::message();
+    let ends = async {
+        assert!(queue.publish(&message, Lane::Fresh, Duration::ZERO).await.is_err());
+        assert!(queue.receive().await.is_err());
+        assert!(queue.depth().await.is_err());
+        assert!(store.get(&message.job).await.is_err());
+    };
+    timeout(SOON, ends).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_due_earlier_comes_earlier_within_its_lane() {
+    let mut folder = Folder::new();
+    let worker = folder.worker().await;
+    let mut expected = Vec::new();
+    for delay in [300, 100, 200, 0] {
+        expected.push((delay, publish(worker, Lane::Due, Duration::from_millis(delay)).await));
+    }
+    expected.sort_by_key(|(delay, _)| *delay);
+    // All are due before any is taken.
+    let all_due = async {
+        while worker.queue().depth().await.unwrap().due < 4 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(SOON, all_due).await.unwrap();
+    for (delay, message) in expected {
+        assert_eq!(received(worker).await.0, message, "delayed by {delay} ms");
+    }
+}
+
+#[tokio::test]
+async fn one_accounts_later_jobs_do_not_stand_before_anothers_earlier_one() {
+    let mut folder = Folder::new();
+    let worker = folder.worker().await;
+    for number in 1..=500 {
+        publish(worker, Lane::Fresh, Duration::from_millis(2_000 + number)).await;
+    }
+    let single = publish(worker, Lane::Fresh, Duration::from_millis(100)).await;
+    assert_eq!(received(worker).await.0, single);
+}
+
+#[tokio::test]
+async fn a_delayed_message_comes_on_time_not_at_the_next_look() {
+    let mut folder = Folder::new();
+    let worker = folder.worker().await;
+    for delay in [50, 120, 250].map(Duration::from_millis) {
+        let published = Instant::now();
+        publish(worker, Lane::Fresh, delay).await;
+        received(worker).await;
+        let late = published.elapsed().saturating_sub(delay);
+        assert!(late < Duration::from_millis(500), "late by {late:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_full_fresh_lane_refuses_and_other_lanes_do_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = async || {
+        let clock = Arc::new(SystemClock);
+        Embedded::open(folder.path(), Role::Worker, clock, Some(3)).await.unwrap()
+    };
+    let worker = small().await;
+    for _ in 0..3 {
+        publish(&worker, Lane::Fresh, Duration::ZERO).await;
+    }
+    let refused = async |worker: &Embedded| {
+        let message = sample::message();
+        worker.queue().publish(&message, Lane::Fresh, Duration::ZERO).await
+    };
+    assert_eq!(refused(&worker).await, Err(QueueError::Full));
+    publish(&worker, Lane::Due, Duration::ZERO).await;
+    assert_eq!(worker.queue().depth().await.unwrap().fresh, 3, "what was refused is not there");
+    drop(worker);
+    let worker = small().await;
+    assert_eq!(refused(&worker).await, Err(QueueError::Full), "after a restart too");
+    for _ in 0..4 {
+        let delivery = worker.queue().receive().await.unwrap();
+        worker.queue().done(delivery.tag).await.unwrap();
+    }
+    for _ in 0..3 {
+        publish(&worker, Lane::Fresh, Duration::ZERO).await;
+    }
+    assert_eq!(refused(&worker).await, Err(QueueError::Full));
+}
+
+#[tokio::test]
+async fn old_dead_letters_are_forgotten() {
+    let mut folder = Folder::new();
+    let worker = folder.worker().await;
+    for _ in 0..3 {
+        publish(worker, Lane::Dead, Duration::ZERO).await;
+    }
+    publish(worker, Lane::Fresh, Duration::ZERO).await;
+    let now = Timestamp::now();
+    let queue = worker.queue();
+    assert_eq!(queue.forget_dead(now.checked_sub(Duration::from_secs(60)).unwrap()).await, Ok(0));
+    assert_eq!(queue.forget_dead(time::after(now, Duration::from_secs(60))).await, Ok(3));
+    let depth = queue.depth().await.unwrap();
+    assert_eq!((depth.dead, depth.fresh), (0, 1));
+}
+
+/// A clock a thousand times as fast as the machine's.
+struct Fast(Instant, Timestamp);
+
+#[async_trait]
+impl Clock for Fast {
+    fn now(&self) -> Timestamp {
+        time::after(self.1, self.0.elapsed() * 1_000)
+    }
+
+    async fn sleep(&self, span: Duration) {
+        tokio::time::sleep(span / 1_000).await;
+    }
+}
+
+#[tokio::test]
+async fn delays_pass_at_the_pace_of_the_clock() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(Fast(Instant::now(), Timestamp::now()));
+    let worker = Embedded::open(folder.path(), Role::Worker, clock.clone(), None).await.unwrap();
+    let published = clock.now();
+    let message = publish(&worker, Lane::Due, time::minutes(5)).await;
+    assert_eq!(received(&worker).await.0, message);
+    assert!(time::until(published, clock.now()) >= time::minutes(5));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_folder_and_all_that_is_in_it_are_for_this_user_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("data");
+    let worker = open(&path, Role::Worker).await.unwrap();
+    publish(&worker, Lane::Fresh, Duration::ZERO).await;
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&path), 0o700);
+    let files: Vec<_> = std::fs::read_dir(&path).unwrap().map(|file| file.unwrap().path()).collect();
+    assert_eq!(files.len(), 4, "the database, its log, the log's index and the lock: {files:?}");
+    for file in files {
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
+}

@@ -1,0 +1,59 @@
+//! The suite of the port behind `throttle`.
+
+use std::sync::Arc;
+
+use common::conformance::throttle;
+use common::embedded::MemoryThrottle;
+use common::port::SystemClock;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hammering_gets_what_is_allowed_and_no_more() {
+    throttle::hammering_gets_what_is_allowed_and_no_more(Arc::new(MemoryThrottle::new(Arc::new(
+        SystemClock,
+    ))))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_or_nothing() {
+    throttle::all_or_nothing(Arc::new(MemoryThrottle::new(Arc::new(SystemClock)))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_says_when_to_come_back() {
+    throttle::a_refusal_says_when_to_come_back(Arc::new(MemoryThrottle::new(Arc::new(SystemClock)))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_are_apart() {
+    throttle::keys_are_apart(Arc::new(MemoryThrottle::new(Arc::new(SystemClock)))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_day_is_used_up() {
+    throttle::a_day_is_used_up(Arc::new(MemoryThrottle::new(Arc::new(SystemClock)))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_cost_passes_when_the_key_is_idle() {
+    throttle::a_large_cost_passes_when_the_key_is_idle(Arc::new(MemoryThrottle::new(Arc::new(SystemClock))))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_push_back_holds_its_key() {
+    throttle::a_push_back_holds_its_key(Arc::new(MemoryThrottle::new(Arc::new(SystemClock)))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn places_follow_at_the_rate() {
+    throttle::places_follow_at_the_rate(Arc::new(MemoryThrottle::new(Arc::new(SystemClock)))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_share_in_use_is_that_of_the_busiest_key() {
+    throttle::the_share_in_use_is_that_of_the_busiest_key(Arc::new(MemoryThrottle::new(Arc::new(
+        SystemClock,
+    ))))
+    .await;
+}
