@@ -1,2 +1,50 @@
-//! Nothing yet.
-fn main() {}
+//! calrelay: a durable queue in front of Google Calendar. This binary wires; the other crates decide.
+
+mod banner;
+mod cli;
+mod config;
+mod google_link;
+mod health;
+mod keyfile;
+mod keys;
+mod logging;
+mod recorder;
+mod run;
+mod sandbox_command;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // Two TLS providers in one process would panic at the first handshake; there is one, and this is it.
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        eprintln!("calrelay: another TLS provider was installed first");
+        return ExitCode::FAILURE;
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("calrelay: no runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let done = runtime.block_on(async {
+        match cli.command.unwrap_or(Command::Run) {
+            Command::Run => run::run().await,
+            Command::Sandbox(args) => sandbox_command::run(args).await,
+            Command::Keys(command) => keys::run(command).await,
+        }
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("calrelay: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -19,8 +19,11 @@ pub struct Accounts {
     ring: Keyring,
     hash_key: HashKey,
     clock: Arc<dyn Clock>,
-    seen: Mutex<HashMap<AccountId, (Option<Arc<Account>>, Timestamp)>>,
+    seen: Mutex<HashMap<AccountId, Seen>>,
 }
+
+/// An account as the vault had it, or that it had none, and when that was.
+type Seen = (Option<Arc<Account>>, Timestamp);
 
 /// What a finished consent brings.
 #[derive(Debug)]

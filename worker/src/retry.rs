@@ -210,6 +210,10 @@ fn token(error: &TokenError, standing: &Standing) -> Disposition {
         TokenError::InvalidGrant { .. } | TokenError::Denied { .. } => {
             Disposition::BlockAccount(ReauthorizationCause::GrantEnded)
         }
+        // Said by our own guard: the account was connected with another client than ours.
+        TokenError::InvalidClient { error, .. } if error == "client_changed" => {
+            Disposition::BlockAccount(ReauthorizationCause::ClientChanged)
+        }
         TokenError::InvalidClient { .. } | TokenError::Refused { .. } => {
             defer(Deferral::Operator, spread(OPERATOR, standing))
         }

@@ -51,6 +51,13 @@ impl Worker {
         Arc::new(move || consuming.load(Ordering::Relaxed))
     }
 
+    /// Tells whether Google Calendar answers, as far as this worker knows.
+    #[must_use]
+    pub fn google_answers(&self) -> Arc<dyn Fn() -> bool + Send + Sync> {
+        let attempts = Arc::clone(&self.attempts);
+        Arc::new(move || !attempts.gateway.is_down())
+    }
+
     /// Works until told to stop, then drains: what still runs after [`Settings::drain`] is handed
     /// back to the queue as it was. Answers how many jobs were handed back.
     pub async fn run(self) -> usize {

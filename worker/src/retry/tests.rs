@@ -97,6 +97,13 @@ fn every_kind_of_trouble_has_its_meaning() {
             defer(Deferral::Operator, seconds(750)),
         ),
         (
+            Trouble::Token(TokenError::InvalidClient {
+                error: "client_changed".to_owned(),
+                description: words(),
+            }),
+            block(ReauthorizationCause::ClientChanged),
+        ),
+        (
             Trouble::Token(TokenError::Refused { error: words(), description: words() }),
             defer(Deferral::Operator, seconds(750)),
         ),

@@ -1,0 +1,92 @@
+//! The command line.
+
+use clap::{Parser, Subcommand, ValueEnum};
+use common::keys::Scope;
+
+/// A durable queue in front of Google Calendar.
+#[derive(Debug, Parser)]
+#[command(name = "calrelay", version, about, after_help = crate::config::table())]
+pub struct Cli {
+    /// What to do; `run` if nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Everything in one process: ingress, worker, an embedded queue, and the sandbox Google unless
+    /// there are credentials for the real one.
+    Run,
+    /// The offline Google alone.
+    Sandbox(SandboxArgs),
+    /// API keys.
+    #[command(subcommand)]
+    Keys(KeysCommand),
+}
+
+/// How the sandbox is started.
+#[derive(Debug, clap::Args)]
+pub struct SandboxArgs {
+    /// The port.
+    #[arg(long, default_value_t = 8090)]
+    pub port: u16,
+    /// The address to listen on.
+    #[arg(long, default_value = "127.0.0.1")]
+    pub bind: std::net::IpAddr,
+    /// Keeps its calendars in this file.
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<std::path::PathBuf>,
+    /// A redirect URI that its OAuth client may use; may be given more than once.
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    pub redirect_uris: Vec<String>,
+}
+
+/// What to do with API keys.
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Makes a key and prints it: the only time it can be seen.
+    Create {
+        /// On whose behalf it speaks.
+        #[arg(long, default_value = "local")]
+        owner: String,
+        /// What it may do; may be given more than once.
+        #[arg(long = "scope", value_enum, default_values_t = [KeyScope::Submit, KeyScope::Read])]
+        scopes: Vec<KeyScope>,
+        /// The accounts it may use; `*` stands for any run of characters.
+        #[arg(long, value_name = "PATTERN")]
+        accounts: Option<String>,
+    },
+    /// Lists keys by name; the keys themselves are nowhere.
+    List,
+    /// Revokes a key. Running processes notice within half a minute.
+    Revoke {
+        /// The key's name: its first characters, as `keys list` shows them.
+        name: String,
+    },
+}
+
+/// A scope on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "each is the scope of that name")]
+pub enum KeyScope {
+    Submit,
+    Read,
+    Admin,
+}
+
+impl From<KeyScope> for Scope {
+    fn from(scope: KeyScope) -> Self {
+        match scope {
+            KeyScope::Submit => Self::Submit,
+            KeyScope::Read => Self::Read,
+            KeyScope::Admin => Self::Admin,
+        }
+    }
+}
+
+impl std::fmt::Display for KeyScope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(Scope::from(*self).as_str())
+    }
+}

@@ -1,0 +1,202 @@
+//! Configuration: environment variables, read once, every problem reported at once and by name.
+
+mod google;
+mod problems;
+mod variables;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use api::{Access, RateLimit, TrustedProxies};
+use common::quotas::Quotas;
+use common::time::days;
+use secrecy::SecretString;
+use url::Url;
+
+pub use google::GoogleSource;
+pub use problems::{Problem, Problems};
+pub use variables::{VARIABLES, table};
+
+use problems::Reader;
+
+/// What `calrelay run` is told.
+#[derive(Debug)]
+pub struct Config {
+    /// The public port; 0 takes a free one.
+    pub port: u16,
+    /// The address to listen on.
+    pub bind: IpAddr,
+    /// The operators' port; 0 takes a free one.
+    pub admin_port: u16,
+    /// Where browsers reach us, when not `http://localhost:<port>`.
+    pub public_url: Option<Url>,
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// Which Google.
+    pub google: GoogleSource,
+    /// Where Google sends browsers back to, when not `<public url>/oauth2callback`.
+    pub redirect_uri: Option<String>,
+    /// The master keys, newest first, when they are not in the data folder.
+    pub encryption_keys: Option<SecretString>,
+    /// Whether callers need keys.
+    pub access: Access,
+    /// Requests of one address without a key.
+    pub rate_limit: RateLimit,
+    /// Whose `X-Forwarded-For` counts.
+    pub trusted_proxies: TrustedProxies,
+    /// Google's limits.
+    pub quotas: Quotas,
+    /// Jobs at a time.
+    pub concurrency: usize,
+    /// How long running jobs may take at the end.
+    pub drain: Duration,
+    /// Failed attempts after which a job fails.
+    pub max_attempts: u32,
+    /// How long finished jobs are remembered.
+    pub retention: Duration,
+    /// How logs look.
+    pub log_format: LogFormat,
+}
+
+/// How logs look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Config {
+    /// Reads the configuration through `lookup`, so that tests need no environment.
+    ///
+    /// # Errors
+    /// All problems at once, by variable and expectation, never by value.
+    pub fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Problems> {
+        let mut env = Reader::new(lookup);
+        let defaults = Quotas::default();
+        let config = Self {
+            port: env.parse("PORT", "a port number", 3001),
+            bind: env.parse("BIND", "an IP address", IpAddr::from([127, 0, 0, 1])),
+            admin_port: env.parse("ADMIN_PORT", "a port number", 9464),
+            public_url: env.optional("PUBLIC_URL", "an http or https URL", web_url),
+            data_dir: env.parse("DATA_DIR", "a path", PathBuf::from("./data")),
+            google: GoogleSource::read(&mut env),
+            redirect_uri: env.optional("GOOGLE_REDIRECT_URI", "a URL", |text| {
+                Url::parse(text).ok().map(|_| text.to_owned())
+            }),
+            encryption_keys: env.secret("ENCRYPTION_KEY"),
+            access: env.one_of("DEV_NO_AUTH", &[("1", Access::Open), ("0", Access::Keys)], Access::Keys),
+            rate_limit: env.parse("RATE_LIMIT", "requests/span, such as 100/15m", RateLimit::default()),
+            trusted_proxies: env.parse(
+                "TRUSTED_PROXIES",
+                "IP addresses or networks, separated by commas",
+                TrustedProxies::default(),
+            ),
+            quotas: Quotas {
+                project_per_minute: env.positive("QUOTA_PROJECT_PER_MINUTE", defaults.project_per_minute),
+                project_per_day: env.positive("QUOTA_PROJECT_PER_DAY", defaults.project_per_day),
+                account_per_minute: env.positive("QUOTA_ACCOUNT_PER_MINUTE", defaults.account_per_minute),
+                calendar_per_second: env.positive("QUOTA_CALENDAR_PER_SECOND", defaults.calendar_per_second),
+                invites_per_day: env.positive("QUOTA_INVITES_PER_DAY", defaults.invites_per_day),
+            },
+            concurrency: env.positive("WORKER_CONCURRENCY", 256) as usize,
+            drain: Duration::from_secs(env.parse("DRAIN_SECONDS", "a number of seconds", 25)),
+            max_attempts: env.positive("MAX_ATTEMPTS", 12),
+            retention: days(u64::from(env.positive("JOB_RETENTION_DAYS", 7))),
+            log_format: env.one_of(
+                "LOG_FORMAT",
+                &[("text", LogFormat::Text), ("json", LogFormat::Json)],
+                LogFormat::Text,
+            ),
+        };
+        if config.access == Access::Open && !config.bind.is_loopback() {
+            env.add("DEV_NO_AUTH", "only allowed while BIND is a loopback address such as 127.0.0.1");
+        }
+        env.finish(config)
+    }
+}
+
+fn web_url(text: &str) -> Option<Url> {
+    Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Config, Problems> {
+        let map: HashMap<String, String> =
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Config::from_env(|name| map.get(name).cloned())
+    }
+
+    #[test]
+    fn nothing_set_is_a_loopback_server_with_keys() {
+        let config = read(&[]).expect("the defaults are good");
+        assert_eq!((config.port, config.admin_port), (3001, 9464));
+        assert!(config.bind.is_loopback());
+        assert_eq!(config.access, Access::Keys);
+        assert_eq!(config.quotas, Quotas::default());
+    }
+
+    #[test]
+    fn every_problem_is_reported_at_once_by_name_and_never_by_value() {
+        let problems = read(&[
+            ("PORT", "http"),
+            ("BIND", "everywhere"),
+            ("ENCRYPTION_KEY", "hunter2"),
+            ("ENCRYPTION_KEY_FILE", "/nowhere/at/all"),
+            ("QUOTA_ACCOUNT_PER_MINUTE", "0"),
+            ("LOG_FORMAT", "xml"),
+            ("RATE_LIMIT", "lots"),
+            ("SANDBOX_URL", "not a url"),
+            ("GOOGLE_CREDENTIALS", "/nowhere/google.json"),
+        ])
+        .expect_err("everything is wrong");
+        let names: Vec<&str> = problems.0.iter().map(|problem| problem.variable).collect();
+        for name in [
+            "PORT",
+            "BIND",
+            "ENCRYPTION_KEY",
+            "QUOTA_ACCOUNT_PER_MINUTE",
+            "LOG_FORMAT",
+            "RATE_LIMIT",
+            "SANDBOX_URL",
+            "GOOGLE_CREDENTIALS",
+        ] {
+            assert!(names.contains(&name), "{name} is missing from {names:?}");
+        }
+        let shown = problems.to_string();
+        for value in ["http\n", "everywhere", "hunter2", "xml", "lots", "not a url"] {
+            assert!(!shown.contains(value), "{shown} shows {value}");
+        }
+    }
+
+    #[test]
+    fn keyless_access_is_for_loopback_only() {
+        assert!(read(&[("DEV_NO_AUTH", "1")]).is_ok());
+        let problems = read(&[("DEV_NO_AUTH", "1"), ("BIND", "0.0.0.0")]).expect_err("open to the world");
+        assert_eq!(problems.0[0].variable, "DEV_NO_AUTH");
+    }
+
+    #[test]
+    fn an_empty_variable_counts_as_unset() {
+        assert_eq!(read(&[("PORT", "")]).expect("unset").port, 3001);
+    }
+
+    #[test]
+    fn every_variable_that_is_read_is_in_the_table() {
+        let asked = std::cell::RefCell::new(Vec::new());
+        let _ = Config::from_env(|name| {
+            asked.borrow_mut().push(name.to_owned());
+            None
+        });
+        for name in asked.into_inner() {
+            assert!(VARIABLES.iter().any(|variable| variable.name == name), "{name} is not in the table");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The table of variables: `--help` prints it, and a test holds the README to it.
+
+/// One variable.
+#[derive(Debug, Clone, Copy)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// Its default, as text; empty when it has none.
+    pub default: &'static str,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+const fn variable(name: &'static str, default: &'static str, meaning: &'static str) -> Variable {
+    Variable { name, default, meaning }
+}
+
+/// Every variable that is read.
+pub const VARIABLES: &[Variable] = &[
+    variable("PORT", "3001", "the public port"),
+    variable("BIND", "127.0.0.1", "the address to listen on"),
+    variable("ADMIN_PORT", "9464", "the operators' port: metrics and health"),
+    variable("PUBLIC_URL", "", "where browsers reach us; http://localhost:PORT if unset"),
+    variable("DATA_DIR", "./data", "where everything is kept"),
+    variable(
+        "GOOGLE_CREDENTIALS",
+        "",
+        "the OAuth client's JSON file; ./google-credentials.json if that is there, otherwise the sandbox",
+    ),
+    variable(
+        "GOOGLE_REDIRECT_URI",
+        "",
+        "where Google sends browsers back to; PUBLIC_URL/oauth2callback if unset",
+    ),
+    variable("GOOGLE_API_URL", "", "the Calendar API's root, if not Google's own"),
+    variable("SANDBOX_URL", "", "a sandbox that runs elsewhere, in place of Google"),
+    variable("SANDBOX_PORT", "8090", "the port of our own sandbox"),
+    variable(
+        "ENCRYPTION_KEY",
+        "",
+        "the master keys, base64, newest first, separated by commas; data/key if unset",
+    ),
+    variable("ENCRYPTION_KEY_FILE", "", "a file that holds them"),
+    variable("WORKER_CONCURRENCY", "256", "jobs at a time"),
+    variable("DRAIN_SECONDS", "25", "how long running jobs may still take when told to stop"),
+    variable(
+        "QUOTA_PROJECT_PER_MINUTE",
+        "10000",
+        "Google's limit on requests a minute, all accounts together",
+    ),
+    variable("QUOTA_PROJECT_PER_DAY", "1000000", "and a day"),
+    variable("QUOTA_ACCOUNT_PER_MINUTE", "600", "Google's limit on requests a minute for one user"),
+    variable("QUOTA_CALENDAR_PER_SECOND", "10", "writes a second to one calendar"),
+    variable("QUOTA_INVITES_PER_DAY", "9000", "guests one user invites a day"),
+    variable("RATE_LIMIT", "100/15m", "requests of one address without a key"),
+    variable("TRUSTED_PROXIES", "", "addresses or networks whose X-Forwarded-For counts"),
+    variable("JOB_RETENTION_DAYS", "7", "how long finished jobs are remembered"),
+    variable("MAX_ATTEMPTS", "12", "failed attempts after which a job fails"),
+    variable("DEV_NO_AUTH", "0", "1 lets everybody on this machine in without a key"),
+    variable("LOG_FORMAT", "text", "text or json"),
+    variable("RUST_LOG", "info", "which log lines, such as info or worker=debug"),
+];
+
+/// The table as text, for `--help`.
+#[must_use]
+pub fn table() -> String {
+    let width = VARIABLES.iter().map(|variable| variable.name.len()).max().unwrap_or(0);
+    let mut text = String::from("Environment variables:\n");
+    for Variable { name, default, meaning } in VARIABLES {
+        let default = if default.is_empty() { String::new() } else { format!(" [{default}]") };
+        text.push_str(&format!("  {name:width$}  {meaning}{default}\n"));
+    }
+    text
+}

@@ -1,0 +1,169 @@
+//! Which Google this process speaks to, decided once; the rest of the program cannot tell the difference.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use common::account::{Account, AccountId, AccountState};
+use common::accounts::{Accounts, Connection};
+use common::port::{ClientRef, GoogleUser, RefreshToken, TokenEndpoint as _};
+use google::{Credentials, GoogleCalendar, GoogleOauth};
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::config::GoogleSource;
+
+/// Answers of a sandbox are quick or not at all.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The Google that was chosen.
+pub struct GoogleLink {
+    /// Its calendar.
+    pub calendar: GoogleCalendar,
+    /// Its OAuth endpoints.
+    pub oauth: GoogleOauth,
+    /// The sandbox's origin, when it is one.
+    pub sandbox_url: Option<String>,
+    /// The sandbox itself, when it runs in this process.
+    pub own: Option<sandbox::Running>,
+}
+
+/// Opens the link.
+///
+/// # Errors
+/// A sentence that says what to do.
+pub async fn open(source: &GoogleSource, redirect_uri: &str, data_dir: &Path) -> anyhow::Result<GoogleLink> {
+    let (credentials, api_url, sandbox_url, own) = match source {
+        GoogleSource::Credentials { file, api_url } => {
+            let credentials = Credentials::from_file(file)
+                .with_context(|| format!("OAuth client not initialized: {}", file.display()))?;
+            (credentials, api_url.clone(), None, None)
+        }
+        GoogleSource::SandboxAt(url) => {
+            let url = url.as_str().trim_end_matches('/').to_owned();
+            (sandbox_credentials(&url).await?, None, Some(url), None)
+        }
+        GoogleSource::OwnSandbox { port } => {
+            let config = sandbox::Config {
+                listen: SocketAddr::from(([127, 0, 0, 1], *port)),
+                state_file: Some(data_dir.join("sandbox.jsonl")),
+                redirect_uris: vec![redirect_uri.to_owned()],
+                ..sandbox::Config::default()
+            };
+            let running = sandbox::start(config)
+                .await
+                .context("the sandbox Google cannot start; SANDBOX_PORT chooses another port")?;
+            let url = running.url.clone();
+            (sandbox_credentials(&url).await?, None, Some(url), Some(running))
+        }
+    };
+    let (calendar, oauth) = google::connect(credentials, redirect_uri.to_owned(), api_url)?;
+    Ok(GoogleLink { calendar, oauth, sandbox_url, own })
+}
+
+impl GoogleLink {
+    /// Refuses a folder that was used with the other kind of Google: its jobs and accounts belong there.
+    ///
+    /// # Errors
+    /// A sentence that says what to do.
+    pub async fn guard(&self, accounts: &Accounts) -> anyhow::Result<()> {
+        let ours = self.oauth.client();
+        for account in accounts.list().await? {
+            let sandboxed = is_sandbox(&account.client);
+            match (&self.sandbox_url, sandboxed) {
+                (Some(_), false) => bail!(
+                    "this data folder holds the account {}, which is connected to the real Google; put google-credentials.json back, or set DATA_DIR to another folder to try the sandbox",
+                    account.id
+                ),
+                (None, true) if !is_sandbox(&ours) => bail!(
+                    "this data folder holds the account {}, which belongs to a sandbox; set DATA_DIR to another folder for the real Google",
+                    account.id
+                ),
+                (Some(_), true) | (None, true | false) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// In a sandbox the account `default` is connected without a browser, unless somebody has
+    /// disconnected it.
+    ///
+    /// # Errors
+    /// When the sandbox or the vault does not answer.
+    pub async fn connect_default(&self, accounts: &Accounts) -> anyhow::Result<()> {
+        let Some(url) = &self.sandbox_url else {
+            return Ok(());
+        };
+        let id = AccountId::default_account();
+        let ours = self.oauth.client();
+        let user = match accounts.get_now(&id).await? {
+            None => None,
+            // The sandbox has moved to another port: its users are the same.
+            Some(account) if moved(&account, &ours) => Some(account.user(accounts.ring())?.email),
+            Some(_) => return Ok(()),
+        };
+        let body = match &user {
+            Some(email) => json!({ "user": email }),
+            None => json!({}),
+        };
+        let grant: SandboxGrant = http()?
+            .post(format!("{url}/_sandbox/tokens"))
+            .json(&body)
+            .send()
+            .await
+            .and_then(reqwest::Response::error_for_status)
+            .context("the sandbox did not hand out a token")?
+            .json()
+            .await
+            .context("the sandbox answered something else than a token")?;
+        let connection = Connection {
+            user: GoogleUser { sub: grant.sub, email: grant.email },
+            refresh_token: RefreshToken(SecretString::from(grant.refresh_token)),
+            client: ours,
+            scopes: grant.scope.split(' ').map(str::to_owned).collect(),
+        };
+        accounts.connect(&id, &connection).await?;
+        Ok(())
+    }
+}
+
+#[derive(Deserialize)]
+struct SandboxGrant {
+    refresh_token: String,
+    sub: String,
+    email: String,
+    scope: String,
+}
+
+/// The real Google speaks HTTPS alone; a sandbox never does.
+fn is_sandbox(client: &ClientRef) -> bool {
+    client.token_uri.starts_with("http://")
+}
+
+fn moved(account: &Account, ours: &ClientRef) -> bool {
+    account.state == AccountState::Connected
+        && account.client.client_id == ours.client_id
+        && account.client.token_uri != ours.token_uri
+}
+
+async fn sandbox_credentials(url: &str) -> anyhow::Result<Credentials> {
+    let text = http()?
+        .get(format!("{url}/_sandbox/credentials"))
+        .send()
+        .await
+        .and_then(reqwest::Response::error_for_status)
+        .with_context(|| {
+            format!("no sandbox answers on {url} (SANDBOX_URL); start it with `calrelay sandbox`")
+        })?
+        .text()
+        .await
+        .context("the sandbox's credentials cannot be read")?;
+    Credentials::parse(&text).context("the sandbox's credentials cannot be understood")
+}
+
+fn http() -> anyhow::Result<reqwest::Client> {
+    // A sandbox is on this machine or beside it: never through a proxy.
+    reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build().context("no HTTP client can be made")
+}

@@ -1,0 +1,35 @@
+//! `calrelay sandbox`: the offline Google alone.
+
+use std::net::SocketAddr;
+
+use anyhow::Context as _;
+
+use crate::cli::SandboxArgs;
+use crate::config::LogFormat;
+use crate::logging;
+use crate::signals::Signals;
+
+/// Runs it until a signal.
+///
+/// # Errors
+/// When it cannot start.
+pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
+    logging::start(LogFormat::Text);
+    let mut signals = Signals::listen()?;
+    let mut config = sandbox::Config {
+        listen: SocketAddr::new(args.bind, args.port),
+        state_file: args.state,
+        ..sandbox::Config::default()
+    };
+    config.redirect_uris.extend(args.redirect_uris);
+    let sandbox = sandbox::start(config).await.context("the sandbox cannot start")?;
+    #[expect(clippy::print_stdout, reason = "it is the answer to the command")]
+    {
+        println!(
+            "SANDBOX Google on {url}\n  calendar page  {url}/\n  start calrelay with  SANDBOX_URL={url}",
+            url = sandbox.url
+        );
+    }
+    signals.next().await;
+    sandbox.stop().await.context("the sandbox did not stop in order")
+}
