@@ -1,1 +1,29 @@
-//! Nothing yet.
+//! calrelay from outside: starts the real program, talks to it over HTTP, kills it, starts it again.
+
+mod corpus;
+mod process;
+mod sandbox;
+
+pub use corpus::{corpus, expanded};
+pub use process::{Calrelay, Launch, free_port};
+pub use sandbox::{SandboxView, Stored};
+
+use std::time::{Duration, Instant};
+
+/// Asks `question` until it answers `Some`, for `limit` at most.
+///
+/// # Panics
+/// When the answer does not come in time: `what` says what was waited for.
+pub async fn eventually<T, F>(what: &str, limit: Duration, mut question: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    let began = Instant::now();
+    loop {
+        if let Some(answer) = question().await {
+            return answer;
+        }
+        assert!(began.elapsed() < limit, "waited {} s in vain for {what}", limit.as_secs());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

@@ -1,0 +1,322 @@
+//! One calrelay process, in a folder of its own, on ports of its own.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use reqwest::{RequestBuilder, Response};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::sandbox::SandboxView;
+
+/// What a process is started with. The folder and the ports stay the same over restarts.
+#[derive(Clone)]
+pub struct Launch {
+    dir: Arc<TempDir>,
+    port: u16,
+    admin_port: u16,
+    sandbox_port: u16,
+    env: Vec<(String, String)>,
+    key: Arc<Mutex<Option<String>>>,
+}
+
+/// A running process. Killed when dropped.
+pub struct Calrelay {
+    launch: Launch,
+    child: Child,
+    log: Arc<Mutex<String>>,
+    http: reqwest::Client,
+}
+
+/// A port that nobody listens on now, and that no other test in this process was given.
+#[must_use]
+pub fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Below the range from which the system hands out ports by itself; spread by process.
+    let base = 10_000 + u16::try_from(std::process::id() % 400).expect("below 400") * 50;
+    for _ in 0..10_000 {
+        let port = base.saturating_add(NEXT.fetch_add(1, Ordering::Relaxed) % 2_000);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no free port");
+}
+
+impl Default for Launch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Launch {
+    /// A fresh folder and free ports.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            dir: Arc::new(tempfile::tempdir().expect("a temporary folder")),
+            port: free_port(),
+            admin_port: free_port(),
+            sandbox_port: free_port(),
+            env: Vec::new(),
+            key: Arc::default(),
+        }
+    }
+
+    /// With a variable set.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl ToString) -> Self {
+        self.env.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Quotas and rate limits that no test comes near.
+    #[must_use]
+    pub fn unlimited(self) -> Self {
+        self.with("QUOTA_PROJECT_PER_MINUTE", 100_000_000)
+            .with("QUOTA_PROJECT_PER_DAY", 1_000_000_000)
+            .with("QUOTA_ACCOUNT_PER_MINUTE", 100_000_000)
+            .with("QUOTA_CALENDAR_PER_SECOND", 1_000_000)
+            .with("QUOTA_INVITES_PER_DAY", 1_000_000_000)
+            .with("RATE_LIMIT", "1000000/1m")
+    }
+
+    /// Starts the process and waits until it is ready.
+    pub async fn start(&self) -> Calrelay {
+        let mut child = self.command().spawn().expect("the program starts");
+        let log = Arc::new(Mutex::new(String::new()));
+        gather(child.stdout.take().expect("piped"), Arc::clone(&log), Arc::clone(&self.key));
+        gather(child.stderr.take().expect("piped"), Arc::clone(&log), Arc::clone(&self.key));
+        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let mut running = Calrelay { launch: self.clone(), child, log, http };
+        running.until_ready().await;
+        running
+    }
+
+    /// Runs a command of the program on the same folder and answers what it printed.
+    ///
+    /// # Panics
+    /// When it fails.
+    #[must_use]
+    pub fn run(&self, args: &[&str]) -> String {
+        let output = self.command().args(args).output().expect("the program runs");
+        let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        text
+    }
+
+    /// Runs the program as it is and answers how it ended and what it said; for starts that must fail.
+    #[must_use]
+    pub fn fails(&self) -> (ExitStatus, String) {
+        let output = self.command().output().expect("the program runs");
+        (output.status, String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    /// The folder that holds `data`.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(program());
+        command
+            .current_dir(self.dir.path())
+            .env_clear()
+            .env("DATA_DIR", self.dir.path().join("data"))
+            .env("PORT", self.port.to_string())
+            .env("ADMIN_PORT", self.admin_port.to_string())
+            .env("SANDBOX_PORT", self.sandbox_port.to_string())
+            .envs(self.env.iter().cloned())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+}
+
+/// The program that `./test.sh` has built, beside this test's own binary.
+fn program() -> PathBuf {
+    let own = std::env::current_exe().expect("this test has a path");
+    let profile = own.ancestors().nth(2).expect("target/<profile>/deps/<test>");
+    let program = profile.join("calrelay");
+    assert!(program.is_file(), "{} is not built; run `cargo build` first, or ./test.sh", program.display());
+    program
+}
+
+/// Keeps what the process says, and the key that it prints at its first start.
+fn gather(pipe: impl std::io::Read + Send + 'static, log: Arc<Mutex<String>>, key: Arc<Mutex<Option<String>>>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            if let Some(found) = line.split_whitespace().find(|word| word.starts_with("crk_")) {
+                *key.lock().expect("no panics") = Some(found.to_owned());
+            }
+            let mut log = log.lock().expect("no panics");
+            log.push_str(&line);
+            log.push('\n');
+        }
+    });
+}
+
+impl Calrelay {
+    async fn until_ready(&mut self) {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the process can be asked") {
+                panic!("it ended at once with {status}:\n{}", self.log());
+            }
+            let ready = self.http.get(self.admin("/readyz")).send().await;
+            if ready.is_ok_and(|reply| reply.status() == 200) && self.has_key() {
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(30), "not ready in 30 s:\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    fn has_key(&self) -> bool {
+        self.open() || self.launch.key.lock().expect("no panics").is_some()
+    }
+
+    fn open(&self) -> bool {
+        self.launch.env.iter().any(|(name, value)| name == "DEV_NO_AUTH" && value == "1")
+    }
+
+    /// The admin key that was printed.
+    ///
+    /// # Panics
+    /// When none was.
+    #[must_use]
+    pub fn key(&self) -> String {
+        self.launch.key.lock().expect("no panics").clone().expect("a key was printed")
+    }
+
+    /// Everything it has said.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.log.lock().expect("no panics").clone()
+    }
+
+    /// A URL of the public port.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("http://localhost:{}{path}", self.launch.port)
+    }
+
+    /// A URL of the operators' port.
+    #[must_use]
+    pub fn admin(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.launch.admin_port)
+    }
+
+    /// The sandbox inside it.
+    #[must_use]
+    pub fn sandbox(&self) -> SandboxView {
+        SandboxView::new(format!("http://127.0.0.1:{}", self.launch.sandbox_port))
+    }
+
+    /// The client that every request of this process goes through.
+    #[must_use]
+    pub fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    fn authorised(&self, request: RequestBuilder) -> RequestBuilder {
+        if self.open() { request } else { request.bearer_auth(self.key()) }
+    }
+
+    /// `GET`, with the key.
+    pub fn get(&self, path: &str) -> RequestBuilder {
+        self.authorised(self.http.get(self.url(path)))
+    }
+
+    /// `POST` of JSON, with the key.
+    pub fn post(&self, path: &str, body: &Value) -> RequestBuilder {
+        self.authorised(self.http.post(self.url(path)).json(body))
+    }
+
+    /// `DELETE`, with the key.
+    pub fn delete(&self, path: &str) -> RequestBuilder {
+        self.authorised(self.http.delete(self.url(path)))
+    }
+
+    /// Posts an event and answers the job's id.
+    ///
+    /// # Errors
+    /// When the process died under the request or did not accept.
+    pub async fn submit(&self, body: &Value, key: &str) -> Result<String, String> {
+        let reply = self
+            .post("/api/v1/events", body)
+            .header("Idempotency-Key", key)
+            .send()
+            .await
+            .map_err(|error| error.to_string())?;
+        let status = reply.status();
+        let body: Value = reply.json().await.map_err(|error| error.to_string())?;
+        if status != 202 {
+            return Err(format!("{status}: {body}"));
+        }
+        Ok(body["jobId"].as_str().ok_or("no jobId")?.to_owned())
+    }
+
+    /// The job as `GET /api/v1/jobs/{id}` shows it.
+    pub async fn job(&self, id: &str) -> Value {
+        json(self.get(&format!("/api/v1/jobs/{id}")).send().await.expect("an answer")).await
+    }
+
+    /// One number of the metrics page: the sum of every series that starts with `series`.
+    pub async fn metric(&self, series: &str) -> f64 {
+        let page = self.http.get(self.admin("/metrics")).send().await.expect("metrics").text().await.expect("text");
+        page.lines()
+            .filter(|line| line.starts_with(series))
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum()
+    }
+
+    /// SIGKILL, at once.
+    pub fn kill(mut self) -> Launch {
+        self.child.kill().expect("it is ours to kill");
+        self.child.wait().expect("it has ended");
+        self.launch.clone()
+    }
+
+    /// SIGTERM; answers how it ended, how long that took, and what it said.
+    pub async fn terminate(mut self) -> (ExitStatus, Duration, String) {
+        let began = Instant::now();
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
+        assert!(sent.success());
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the process can be asked") {
+                return (status, began.elapsed(), self.log());
+            }
+            assert!(began.elapsed() < Duration::from_secs(60), "still running after SIGTERM:\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// What it was started with.
+    #[must_use]
+    pub fn launch(&self) -> Launch {
+        self.launch.clone()
+    }
+}
+
+impl Drop for Calrelay {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("---- what calrelay said ----\n{}", self.log());
+        }
+    }
+}
+
+async fn json(reply: Response) -> Value {
+    reply.json().await.expect("JSON")
+}
