@@ -68,7 +68,6 @@ pub enum KeysCommand {
 
 /// A scope on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "each is the scope of that name")]
 pub enum KeyScope {
     Submit,
     Read,

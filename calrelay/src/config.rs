@@ -15,8 +15,8 @@ use secrecy::SecretString;
 use url::Url;
 
 pub use google::GoogleSource;
-pub use problems::{Problem, Problems};
-pub use variables::{VARIABLES, table};
+pub use problems::Problems;
+pub use variables::table;
 
 use problems::Reader;
 
@@ -126,6 +126,7 @@ fn web_url(text: &str) -> Option<Url> {
 mod tests {
     use std::collections::HashMap;
 
+    use super::variables::VARIABLES;
     use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> Result<Config, Problems> {

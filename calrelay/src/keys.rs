@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use comfy_table::{Table, presets};
+use comfy_table::Table;
+use comfy_table::presets;
 use common::embedded::{Embedded, Role};
 use common::keys::{ApiKey, ApiKeys, Scope};
 use common::owner::Owner;
@@ -54,7 +55,7 @@ async fn answer(keys: &ApiKeys, command: KeysCommand) -> anyhow::Result<String> 
 
 fn table(keys: &[ApiKey]) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
+    table.load_style(presets::NOTHING);
     table.set_header(["NAME", "OWNER", "SCOPES", "ACCOUNTS", "CREATED", "REVOKED"]);
     for key in keys {
         let scopes: Vec<&str> = key.scopes.iter().map(|scope| scope.as_str()).collect();

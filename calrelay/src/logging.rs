@@ -1,12 +1,17 @@
 //! Logs, to standard error.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::EnvFilter;
 
 use crate::config::LogFormat;
 
-/// Starts logging; `RUST_LOG` says what, `info` if it is unset.
+/// What is logged unless `RUST_LOG` says otherwise: the web server tells of its threads at `info`.
+const USUAL: &str = "info,actix_server=warn";
+
+/// Starts logging.
 pub fn start(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(USUAL));
     let logs =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     match format {

@@ -11,7 +11,7 @@ use common::embedded::{Embedded, Role};
 use common::keys::{ApiKeys, Scope};
 use common::owner::Owner;
 use common::port::{Clock, SystemClock, TokenEndpoint as _, Vault};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use worker::{Stop, Worker};

@@ -34,20 +34,13 @@ pub fn expanded(value: &Value) -> Value {
 }
 
 fn repeated(unit: &Value, times: u64) -> Value {
+    let numbers = (1..=times).map(|number| number.to_string());
     match unit {
-        Value::String(text) => Value::String(text.repeat(usize::try_from(times).expect("small"))),
-        other => (0..times).map(|number| numbered(other, number)).collect(),
-    }
-}
-
-/// `{n}` in a repeated value is its number.
-fn numbered(value: &Value, number: u64) -> Value {
-    match value {
-        Value::String(text) => Value::String(text.replace("{n}", &number.to_string())),
-        Value::Object(map) => {
-            Value::Object(map.iter().map(|(name, value)| (name.clone(), numbered(value, number))).collect())
+        Value::String(text) => Value::String(numbers.map(|number| text.replace("{n}", &number)).collect()),
+        list => {
+            let text = list.to_string();
+            let copy = |number: String| serde_json::from_str::<Vec<Value>>(&text.replace("{n}", &number));
+            numbers.flat_map(|number| copy(number).expect("a list is repeated into a list")).collect()
         }
-        Value::Array(items) => Value::Array(items.iter().map(|item| numbered(item, number)).collect()),
-        other => other.clone(),
     }
 }

@@ -150,7 +150,11 @@ fn program() -> PathBuf {
 }
 
 /// Keeps what the process says, and the key that it prints at its first start.
-fn gather(pipe: impl std::io::Read + Send + 'static, log: Arc<Mutex<String>>, key: Arc<Mutex<Option<String>>>) {
+fn gather(
+    pipe: impl std::io::Read + Send + 'static,
+    log: Arc<Mutex<String>>,
+    key: Arc<Mutex<Option<String>>>,
+) {
     std::thread::spawn(move || {
         for line in BufReader::new(pipe).lines().map_while(Result::ok) {
             if let Some(found) = line.split_whitespace().find(|word| word.starts_with("crk_")) {
@@ -271,7 +275,8 @@ impl Calrelay {
 
     /// One number of the metrics page: the sum of every series that starts with `series`.
     pub async fn metric(&self, series: &str) -> f64 {
-        let page = self.http.get(self.admin("/metrics")).send().await.expect("metrics").text().await.expect("text");
+        let page =
+            self.http.get(self.admin("/metrics")).send().await.expect("metrics").text().await.expect("text");
         page.lines()
             .filter(|line| line.starts_with(series))
             .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
@@ -295,7 +300,11 @@ impl Calrelay {
             if let Some(status) = self.child.try_wait().expect("the process can be asked") {
                 return (status, began.elapsed(), self.log());
             }
-            assert!(began.elapsed() < Duration::from_secs(60), "still running after SIGTERM:\n{}", self.log());
+            assert!(
+                began.elapsed() < Duration::from_secs(60),
+                "still running after SIGTERM:\n{}",
+                self.log()
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
