@@ -75,14 +75,14 @@ fn check_type(headers: &HeaderMap, expected: BodyType) -> Result<(), Problem> {
     let detail = format!("Send the header Content-Type: {}.", expected.name());
     Err(Problem::new(Kind::UnsupportedMediaType, detail.clone()).naming(
         "Content-Type",
-        "unsupported",
+        Kind::UnsupportedMediaType.slug(),
         detail,
     ))
 }
 
 fn too_large() -> Problem {
     let detail = format!("The body may have at most {LARGEST} bytes.");
-    Problem::new(Kind::BodyTooLarge, detail.clone()).naming("body", "too-large", detail)
+    Problem::new(Kind::BodyTooLarge, detail.clone()).naming("body", Kind::BodyTooLarge.slug(), detail)
 }
 
 #[cfg(test)]

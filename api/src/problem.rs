@@ -163,13 +163,10 @@ impl ResponseError for Problem {
 
 impl From<BodyError> for Problem {
     fn from(error: BodyError) -> Self {
-        let code = match &error {
-            BodyError::NotUtf8 => "not-utf8",
-            BodyError::NotJson { .. } => "not-json",
-            BodyError::TooDeep => "too-deep",
-            BodyError::NotAnObject => "not-an-object",
-            BodyError::Fields(fields) => return Self::from_fields(fields),
-        };
+        if let BodyError::Fields(fields) = &error {
+            return Self::from_fields(fields);
+        }
+        let code = error.code();
         let sentence = match &error {
             BodyError::NotUtf8 => "The body is not UTF-8 text.".to_owned(),
             BodyError::NotJson { line, column, message } => {

@@ -1,0 +1,146 @@
+//! Accepting jobs: what is promised, and what is not when something fails.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use common::account::{AccountId, ReauthorizationCause};
+use common::job::JobState;
+use common::port::{JobQueue as _, QueueError};
+use serde_json::json;
+use tokio::sync::Semaphore;
+
+use crate::client::post;
+use crate::faults::Publish;
+use crate::rig::{EVENTS, Plan, Rig, event};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_accepted_event_is_in_the_queue_under_its_final_id() {
+    let rig = Rig::start().await;
+    let reply = rig.ask(post(EVENTS, &event())).await;
+    assert_eq!(reply.status, 202, "{}", reply.text());
+    let body = reply.json();
+    let id = body["jobId"].as_str().unwrap();
+    let path = format!("/api/v1/jobs/{id}");
+    assert_eq!(body, json!({"jobId": id, "eventId": id, "state": "queued", "statusUrl": path}));
+    assert_eq!(reply.header("location"), Some(path.as_str()));
+    assert_eq!(reply.header("vary"), Some("Prefer"));
+    assert_eq!(reply.header("calrelay-google"), Some("sandbox"));
+    assert!(reply.header("ratelimit").is_some() && reply.header("ratelimit-policy").is_some());
+    let delivery = rig.queue.receive().await.unwrap();
+    assert_eq!(delivery.message.unwrap().job.as_str(), id);
+    rig.eventually(id, |job| job.state == JobState::Queued).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_must_not_start_yet_waits_in_the_queue() {
+    let rig = Rig::start().await;
+    let mut body = event();
+    body["notBefore"] = json!("2036-12-01T00:00:00Z");
+    let reply = rig.ask(post(EVENTS, &body)).await;
+    assert_eq!(reply.status, 202, "{}", reply.text());
+    assert_eq!(rig.queue.depth().await.unwrap().delayed, 1);
+    let record = rig.record(reply.json()["jobId"].as_str().unwrap()).await;
+    assert_eq!(record["nextAttemptAt"], "2036-12-01T00:00:00Z");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_that_is_past_is_refused_by_its_name() {
+    let rig = Rig::start().await;
+    let mut body = event();
+    body["notAfter"] = json!("2020-01-01T00:00:00Z");
+    let problem = rig.ask(post(EVENTS, &body)).await.problem(422, "invalid-fields");
+    assert_eq!(problem["errors"][0]["field"], "notAfter");
+    assert_eq!(rig.queued().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_was_never_connected_or_no_longer_is_gets_no_jobs() {
+    let rig = Rig::with(Plan { connected: false, ..Plan::default() }).await;
+    let problem = rig.ask(post(EVENTS, &event())).await.problem(409, "account-not-connected");
+    assert_eq!(problem["setupUrl"], "/google-calendar-setup");
+    // Connected meanwhile, as another process would have done it: noticed at once.
+    rig.connect("default", "ada").await;
+    rig.accepted().await;
+    rig.accounts.disconnect(&AccountId::default_account()).await.unwrap();
+    rig.ask(post(EVENTS, &event())).await.problem(409, "account-not-connected");
+    assert_eq!(rig.queued().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_needs_its_user_still_takes_jobs_and_says_so() {
+    let rig = Rig::start().await;
+    let id = AccountId::default_account();
+    let account = rig.accounts.get(&id).await.unwrap().unwrap();
+    let cause = ReauthorizationCause::GrantEnded;
+    assert!(rig.accounts.needs_reauthorization(&id, account.generation, cause).await.unwrap());
+    let reply = rig.ask(post(EVENTS, &event())).await;
+    assert_eq!(reply.status, 202, "{}", reply.text());
+    assert_eq!(reply.json()["state"], "blocked");
+    assert_eq!(rig.queued().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_or_absent_queue_leaves_nothing_behind() {
+    let rig = Rig::start().await;
+    for (error, slug) in
+        [(QueueError::Full, "queue-full"), (QueueError::Unreachable("away".to_owned()), "queue-unavailable")]
+    {
+        rig.queue.plan(Publish::Refused(error));
+        let request = post(EVENTS, &event()).header("Idempotency-Key", slug);
+        let reply = rig.ask(request.clone()).await;
+        let problem = reply.problem(503, slug);
+        assert_eq!(problem["retryable"], true);
+        assert!(reply.header("retry-after").is_some());
+        let again = rig.ask(request).await;
+        assert_eq!(again.status, 202, "{}", again.text());
+        assert_eq!(again.header("idempotency-replayed"), None, "it is a new job");
+    }
+    assert_eq!(rig.queued().await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unconfirmed_publish_is_told_as_such_and_keeps_its_record() {
+    let rig = Rig::with(Plan { speed: 50, ..Plan::default() }).await;
+    rig.queue.plan(Publish::Lost);
+    let problem = rig.ask(post(EVENTS, &event())).await.problem(503, "outcome-unknown");
+    let id = problem["jobId"].as_str().unwrap();
+    assert_eq!(problem["statusUrl"], format!("/api/v1/jobs/{id}"));
+    assert_eq!(rig.record(id).await["state"], "queued");
+    assert_eq!(rig.queued().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_store_or_a_vault_nothing_is_accepted() {
+    let rig = Rig::start().await;
+    rig.accepted().await;
+    rig.store.away.store(true, Ordering::SeqCst);
+    rig.ask(post(EVENTS, &event())).await.problem(503, "storage-unavailable");
+    rig.store.away.store(false, Ordering::SeqCst);
+    assert_eq!(rig.queued().await, 1);
+    // What was read of the vault lately is good enough.
+    rig.vault.away.store(true, Ordering::SeqCst);
+    rig.accepted().await;
+    let mut other = event();
+    other["account"] = json!("other");
+    rig.ask(post(EVENTS, &other)).await.problem(503, "storage-unavailable");
+    assert_eq!(rig.queued().await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_hangs_up_does_not_cut_the_job_in_half() {
+    let rig = Rig::start().await;
+    let gate = Arc::new(Semaphore::new(0));
+    rig.queue.plan(Publish::Held(Arc::clone(&gate)));
+    let request = post(EVENTS, &event()).key(&rig.key).header("Idempotency-Key", "hang-up");
+    let connection = request.open(rig.address).await;
+    while rig.queue.begun() == 0 {
+        tokio::task::yield_now().await;
+    }
+    drop(connection);
+    gate.add_permits(1);
+    let reply = rig.send(&request).await;
+    assert_eq!(reply.status, 202, "{}", reply.text());
+    assert_eq!(reply.header("idempotency-replayed"), Some("true"));
+    rig.eventually(reply.json()["jobId"].as_str().unwrap(), |job| job.state == JobState::Queued).await;
+    assert_eq!((rig.queue.begun(), rig.queued().await), (1, 1));
+}

@@ -1,0 +1,17 @@
+//! The ingress over real HTTP: on the embedded adapters, with faults put in where they are needed.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod accepting;
+mod bad_inputs;
+mod cancelling;
+mod client;
+mod connecting;
+mod doors;
+mod faults;
+mod google;
+mod older;
+mod operators;
+mod reading;
+mod repeating;
+mod rig;

@@ -1,0 +1,73 @@
+//! The operators' port, and what the ingress tells about itself.
+
+use std::sync::Arc;
+
+use api::{Admin, Dependency};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::client::get;
+use crate::rig::Rig;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_and_metrics_are_on_a_port_of_their_own() {
+    let rig = Rig::start().await;
+    let admin = Admin {
+        metrics: Arc::new(|| "calrelay_build_info 1\n".to_owned()),
+        roles: vec![("api".to_owned(), rig.readiness.clone())],
+        dependencies: Arc::new(|| vec![Dependency { name: "google".to_owned(), up: false }]),
+    };
+    let listening = admin.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = listening.address();
+    let stop = CancellationToken::new();
+    let served = tokio::spawn(listening.serve(stop.clone()));
+    let metrics = get("/metrics").send(address).await;
+    assert_eq!((metrics.status, metrics.text()), (200, "calrelay_build_info 1\n"));
+    assert_eq!(get("/livez").send(address).await.status, 200);
+    let ready = get("/readyz").send(address).await;
+    assert_eq!(ready.status, 200);
+    assert_eq!(
+        ready.json(),
+        json!({"ready": true, "roles": {"api": true}, "dependencies": {"google": "down"}})
+    );
+    rig.stop().await;
+    assert_eq!(get("/readyz").send(address).await.status, 503);
+    assert_eq!(get("/livez").send(address).await.status, 200);
+    stop.cancel();
+    served.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_paths_are_not_on_the_public_port() {
+    let rig = Rig::start().await;
+    for path in ["/metrics", "/livez", "/readyz"] {
+        rig.send(&get(path)).await.problem(404, "not-found");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_contract_is_served_to_everybody() {
+    let rig = Rig::start().await;
+    let reply = rig.send(&get("/api/openapi.json")).await;
+    assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/json")));
+    assert!(reply.json()["openapi"].as_str().unwrap().starts_with("3.1"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_in_flight_are_finished_before_the_end() {
+    let rig = Rig::start().await;
+    let gate = Arc::new(tokio::sync::Semaphore::new(0));
+    rig.queue.plan(crate::faults::Publish::Held(Arc::clone(&gate)));
+    let request = crate::client::post(crate::rig::EVENTS, &crate::rig::event()).key(&rig.key);
+    let (address, queue) = (rig.address, rig.queue.clone());
+    let asking = tokio::spawn(async move { request.send(address).await });
+    while queue.begun() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let stopping = tokio::spawn(rig.stop());
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    gate.add_permits(1);
+    let reply = asking.await.unwrap();
+    assert_eq!(reply.status, 202, "{}", reply.text());
+    stopping.await.unwrap();
+}

@@ -1,0 +1,126 @@
+//! Idempotency keys: one job, however often and in whatever order it is asked for.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::account::AccountId;
+use common::keys::Scope;
+use futures_util::future::join_all;
+use serde_json::json;
+use tokio::sync::Semaphore;
+
+use crate::client::{Request, post};
+use crate::faults::Publish;
+use crate::rig::{EVENTS, OLDER, Plan, Rig, event, event_named};
+
+fn keyed(key: &str) -> Request {
+    post(EVENTS, &event()).header("Idempotency-Key", key)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_at_once_under_one_key_make_one_job() {
+    let rig = Rig::start().await;
+    let replies = join_all((0..50).map(|_| rig.ask(keyed("order-17")))).await;
+    let ids: BTreeSet<String> = replies
+        .iter()
+        .map(|reply| {
+            assert_eq!(reply.status, 202, "{}", reply.text());
+            reply.json()["jobId"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    assert_eq!(ids.len(), 1);
+    let firsts = replies.iter().filter(|reply| reply.header("idempotency-replayed").is_none()).count();
+    assert_eq!((firsts, rig.queued().await, rig.queue.begun()), (1, 1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_body_under_a_key_is_refused_however_the_first_job_ended() {
+    let rig = Rig::start().await;
+    let first = rig.ask(keyed("k")).await.json();
+    let other = post(EVENTS, &event_named("Dinner")).header("Idempotency-Key", "\"k\"");
+    let problem = rig.ask(other.clone()).await.problem(422, "idempotency-key-reused");
+    assert_eq!(problem["jobId"], first["jobId"]);
+    assert_eq!(problem["errors"][0]["field"], "Idempotency-Key");
+    rig.succeed(first["jobId"].as_str().unwrap()).await;
+    rig.ask(other).await.problem(422, "idempotency-key-reused");
+    let replayed = rig.ask(keyed("k")).await;
+    assert_eq!(replayed.header("idempotency-replayed"), Some("true"));
+    assert_eq!(replayed.json()["state"], "succeeded");
+    assert_eq!(rig.queued().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_means_nothing_to_another_owner_or_on_another_route() {
+    let rig = Rig::start().await;
+    let other = rig.key_for("somebody", &[Scope::Submit], None).await;
+    let older = post(OLDER, &event()).header("Idempotency-Key", "k").header("Prefer", "respond-async");
+    let mut ids = BTreeSet::new();
+    for reply in [rig.ask(keyed("k")).await, rig.send(&keyed("k").key(&other)).await, rig.ask(older).await] {
+        assert_eq!(reply.status, 202, "{}", reply.text());
+        ids.insert(reply.json()["jobId"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(ids.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_waits_for_the_outcome_of_the_first() {
+    let rig = Rig::start().await;
+    let gate = Arc::new(Semaphore::new(0));
+    rig.queue.plan(Publish::Held(Arc::clone(&gate)));
+    let (first, second, ()) = tokio::join!(rig.ask(keyed("k")), rig.ask(keyed("k")), async {
+        while rig.queue.begun() == 0 {
+            tokio::task::yield_now().await;
+        }
+        // Long enough for the other request to meet the record that is being accepted.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        gate.add_permits(1);
+    });
+    assert_eq!((first.status, second.status), (202, 202), "{} {}", first.text(), second.text());
+    assert_eq!(first.json()["jobId"], second.json()["jobId"]);
+    assert_eq!((rig.queue.begun(), rig.queued().await), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_of_what_was_never_confirmed_publishes_it_again_under_its_id() {
+    let rig = Rig::with(Plan { speed: 50, ..Plan::default() }).await;
+    rig.queue.plan(Publish::Lost);
+    let unknown = rig.ask(keyed("k")).await.problem(503, "outcome-unknown");
+    let again = rig.ask(keyed("k")).await;
+    assert_eq!(again.status, 202, "{}", again.text());
+    assert_eq!(again.json()["jobId"], unknown["jobId"]);
+    assert_eq!(rig.queue.begun(), 2);
+    let third = rig.ask(keyed("k")).await;
+    assert_eq!((third.status, rig.queue.begun()), (202, 2), "{}", third.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_is_answered_as_before_though_the_account_is_gone_or_the_deadline_past() {
+    let rig = Rig::with(Plan { speed: 50, ..Plan::default() }).await;
+    let first = rig.ask(keyed("k")).await.json();
+    let mut body = event();
+    let soon = common::time::after(rig.clock.now(), Duration::from_secs(5));
+    body["notAfter"] = json!(soon.to_string());
+    let short = post(EVENTS, &body).header("Idempotency-Key", "short");
+    assert_eq!(rig.ask(short.clone()).await.status, 202);
+    rig.accounts.disconnect(&AccountId::default_account()).await.unwrap();
+    rig.clock.sleep(Duration::from_secs(6)).await;
+    let replayed = rig.ask(keyed("k")).await;
+    assert_eq!((replayed.status, &replayed.json()["jobId"]), (202, &first["jobId"]));
+    assert_eq!(rig.ask(short).await.status, 202);
+    let other = post(EVENTS, &event_named("Dinner")).header("Idempotency-Key", "k");
+    rig.ask(other).await.problem(422, "idempotency-key-reused");
+    rig.ask(keyed("new")).await.problem(409, "account-not-connected");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_none_is_refused_by_its_header() {
+    let rig = Rig::start().await;
+    let twice = keyed("a").header("Idempotency-Key", "b");
+    let long = "x".repeat(256);
+    for request in [twice, keyed(""), keyed("a b"), keyed(&long), keyed("\"open")] {
+        let problem = rig.ask(request).await.problem(400, "invalid-header");
+        assert_eq!(problem["errors"][0]["field"], "Idempotency-Key");
+    }
+    assert_eq!(rig.queued().await, 0);
+}
