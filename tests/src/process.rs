@@ -75,6 +75,12 @@ impl Launch {
         self
     }
 
+    /// With a sandbox that runs elsewhere, in place of its own.
+    #[must_use]
+    pub fn with_sandbox(&self, sandbox: &SandboxView) -> Self {
+        self.clone().with("SANDBOX_URL", sandbox.url(""))
+    }
+
     /// Quotas and rate limits that no test comes near.
     #[must_use]
     pub fn unlimited(self) -> Self {
@@ -158,7 +164,7 @@ fn gather(
     std::thread::spawn(move || {
         for line in BufReader::new(pipe).lines().map_while(Result::ok) {
             if let Some(found) = line.split_whitespace().find(|word| word.starts_with("crk_")) {
-                *key.lock().expect("no panics") = Some(found.to_owned());
+                *key.lock().expect("no panics") = Some(found.trim_end_matches('\'').to_owned());
             }
             let mut log = log.lock().expect("no panics");
             log.push_str(&line);

@@ -1,0 +1,6 @@
+//! The real program, from outside.
+
+mod chaos;
+mod drain;
+mod first_curl;
+mod idempotency;
