@@ -5,8 +5,39 @@
 //! userinfo, `/calendar/v3/…`), the calendar week on `/`, and controls under `/_sandbox/`. Point any Google client at it
 //! with the credentials file that `GET /_sandbox/credentials` answers.
 //!
-//! What it is not: it signs no identity tokens (they say `alg: none`), it has one OAuth client, and an invitation is
-//! mailed to the outbox, never into another user's calendar.
+//! # Controls
+//!
+//! | route | does |
+//! |---|---|
+//! | `GET /` | one person's week: `?user=`, `?date=`, `?tz=` |
+//! | `GET /_sandbox/outbox` | invitations that would have been mailed, a page or JSON by `Accept` |
+//! | `GET /_sandbox/credentials` | a Google credentials file that points here, with `revoke_uri`, `userinfo_uri` and `api_url` besides |
+//! | `POST /_sandbox/credentials` `{redirect_uris}` | allows more redirect URIs |
+//! | `POST /_sandbox/tokens` `{user?,scopes?,expiresIn?}` | a whole grant without a browser; an unknown user is created |
+//! | `GET /_sandbox/events?user=&calendar=` | everything stored, tombstones included, each with `insertCount`, `user` and `calendar` |
+//! | `GET /_sandbox/stats` | counts by method and result, `refreshes`, `perSecond`, `maxPerMinute` by user and `maxPerMinuteProject` (quota units that arrived in any 60 s, refused ones too) |
+//! | `GET /_sandbox/requests?since=` | the last 200,000 calls; `since` is a moment or the last `seq` seen |
+//! | `POST`, `GET`, `DELETE /_sandbox/faults` | faults in force |
+//! | `POST`, `GET /_sandbox/quota` `{projectPerMinute?,userPerMinute?,calendarPerSecond?}` | sliding windows |
+//! | `POST /_sandbox/meet` `{delayMs?,outcome?}` | how conferences come to be: `success` or `failure` |
+//! | `POST /_sandbox/users/{user}` `{revoked?,usageLimited?,deleted?,calendarUser?,scopes?,calendars?,timeZone?,name?}`, `GET /_sandbox/users` | what happens to people |
+//! | `POST`, `GET /_sandbox/clock` `{advanceSeconds}` | the virtual clock |
+//! | `POST /_sandbox/reset` `{everything?}` | empty calendars, no troubles; people stay signed in unless `everything` |
+//!
+//! A fault's `method` is one of `events.insert`, `.get`, `.list`, `.patch`, `.update`, `.delete`, `.import`,
+//! `token.refresh`, `token.exchange`, `token.revoke`, `userinfo`, `authorize`, or ends in `*`. All faults that match a
+//! call apply: latencies add up, and the oldest that refuses or drops decides. A refusal takes Google's usual status and
+//! words for its `reason`, or its usual reason for a bare `status`. Injected latency passes half before and half after the
+//! effect, so that a client which gives up may or may not have been heard. A drop closes the TCP connection without one
+//! byte of reply.
+//!
+//! `usageLimited` refuses writes that carry guests (`quotaExceeded`); `scopes` are the scopes that the user's grants hold
+//! from now on; `revoked` ends every grant there is, and a new consent is a new grant.
+//!
+//! # What it is not
+//!
+//! It signs no identity tokens (they say `alg: none`), it has one OAuth client and no service accounts, instances of a
+//! recurring event can be read but not changed, and an invitation goes to the outbox, never into another user's calendar.
 
 mod api_error;
 mod calendar;

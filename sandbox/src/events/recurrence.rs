@@ -160,7 +160,9 @@ fn run(rule: &str, first: DateTime, latest: DateTime) -> Vec<DateTime> {
         return Vec::new();
     };
     let clock = |seconds: i64| Timestamp::from_second(seconds).ok().map(wall);
-    set.into_iter()
+    // `limit`, for a rule such as "every 30th of February" would be looked at for ever.
+    set.limit()
+        .into_iter()
         .take(LOOKED_AT)
         .map_while(|at| clock(at.timestamp()))
         .take_while(|at| *at <= latest)
@@ -248,6 +250,14 @@ mod tests {
         ] {
             assert!(!is_valid(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_rule_that_never_comes_true_ends() {
+        let mut event = crate::event::tests::event("abcde", start(), start());
+        let rule = "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30";
+        event.fields.insert("recurrence".to_owned(), json!([rule]));
+        assert_eq!(starts(&event, &TimeZone::UTC, Timestamp::MAX).len(), 1);
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub(super) fn card(number: usize, entry: &Entry, zone: &TimeZone, inner: &Inner)
             a .veil href="#week" title="Close" {}
             article {
                 a .close href="#week" title="Close" { "✕" }
-                h2 { (event.text("summary").unwrap_or("(No title)")) }
+                h2 dir="auto" { (event.text("summary").unwrap_or("(No title)")) }
                 p { (when(entry, zone)) }
                 @if let Some(own) = own.filter(|own| own != zone) { p .quiet { (when(entry, &own)) } }
                 @if let Some(rules) = event.fields.get("recurrence").and_then(Value::as_array) {
@@ -67,7 +67,7 @@ pub(super) fn card(number: usize, entry: &Entry, zone: &TimeZone, inner: &Inner)
                     Some(Meeting::Failed) => { p { "Google Meet: could not be created" } }
                     Some(Meeting::Ready(id)) => { p { "Google Meet: " a rel="noreferrer" href={ "https://meet.google.com/" (id) } { "meet.google.com/" (id) } } }
                 }
-                @if let Some(text) = event.text("description") { p .description { (text) } }
+                @if let Some(text) = event.text("description") { p .description dir="auto" { (text) } }
                 (guests(event))
                 dl {
                     dt { "Calendar" } dd { (entry.calendar) }

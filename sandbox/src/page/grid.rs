@@ -92,7 +92,7 @@ fn chip(number: usize, entry: &Entry, place: Place, first: i32, zone: &TimeZone)
     let guests = entry.event.guests().len();
     html! {
         a class=(class) href={ "#e" (number) } title=(title(entry)) {
-            b { (title(entry)) }
+            b dir="auto" { (title(entry)) }
             span .when { (own_time(entry, zone)) }
             @if let Some(conference) = details::conference(&entry.event) { span .meet { (conference.short()) } }
             @if guests > 0 { span .guests { (guests) @if guests == 1 { " guest" } @else { " guests" } } }
