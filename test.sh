@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Installs what the tests need, builds, and runs them all.
+#   ./test.sh          everything
+#   ./test.sh --quick  without the tests that wait for minutes of real time
+#   ./test.sh --long   everything, the big runs at their full size
+set -euo pipefail
+cd "$(dirname "$0")"
+
+mode=all
+case "${1:-}" in
+"") ;;
+--quick) mode=quick ;;
+--long) mode=long ;;
+*) echo "usage: ./test.sh [--quick|--long]" >&2; exit 2 ;;
+esac
+
+# --- what must be there -------------------------------------------------------------------------
+if ! command -v cargo >/dev/null; then
+    echo "test.sh: Rust is missing: install it from https://rustup.rs and run this again" >&2
+    exit 1
+fi
+
+packages=()
+command -v cc >/dev/null || packages+=(gcc libc6-dev)
+command -v python3 >/dev/null || packages+=(python3)
+python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3-venv)
+command -v chromium >/dev/null || packages+=(chromium)
+command -v chromedriver >/dev/null || packages+=(chromium-driver)
+if [ ${#packages[@]} -gt 0 ]; then
+    install="apt-get install -y --no-install-recommends ${packages[*]}"
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        echo "test.sh: these are missing: ${packages[*]}; on Debian: sudo $install" >&2
+        exit 1
+    fi
+    echo "test.sh: installing ${packages[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    $install -qq >/dev/null
+fi
+
+target="$(cargo metadata --format-version 1 --no-deps | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')"
+venv="$target/test-python"
+wanted="$(cat tests/requirements.txt)"
+if [ "$(cat "$venv/installed" 2>/dev/null)" != "$wanted" ]; then
+    echo "test.sh: making a Python environment with the peers that the tests talk to"
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/requirements.txt
+    printf '%s\n' "$wanted" >"$venv/installed"
+fi
+export CALRELAY_PYTHON="$venv/bin/python"
+
+# --- build and run ------------------------------------------------------------------------------
+export CALRELAY_TESTS="$mode"
+cargo build --workspace --all-targets --locked
+
+skip=()
+if [ "$mode" = quick ]; then
+    # These wait for minutes of real time.
+    skip=(--skip outage::)
+fi
+cargo test --workspace --locked --no-fail-fast -- "${skip[@]}"
