@@ -45,8 +45,6 @@ pub struct Embedded {
     vault: Arc<SqliteVault>,
     tokens: Arc<MemoryTokens>,
     throttle: Arc<MemoryThrottle>,
-    // Last, so that the lock is held until the database is closed.
-    _lock: Option<WorkerLock>,
 }
 
 /// Why a folder could not be opened.
@@ -80,7 +78,7 @@ const FILE: &str = "calrelay.db";
 impl Embedded {
     /// Opens `dir`, making what is missing: readable by this user only.
     ///
-    /// A worker takes the lock, takes over every delivery and every running job of the worker before
+    /// A worker takes the lock and holds it until the last of its adapters is gone, takes over every delivery and every running job of the worker before
     /// it, and lets the fresh lane hold `fresh_capacity` messages; an operator does none of these.
     ///
     /// # Errors
@@ -93,7 +91,7 @@ impl Embedded {
     ) -> Result<Self, OpenError> {
         let dir = dir.to_owned();
         let opening = tokio::task::spawn_blocking(move || open_files(&dir, role));
-        let (lock, database) = opening.await.map_err(|_| DatabaseError::closed())??;
+        let database = opening.await.map_err(|_| DatabaseError::closed())??;
         let database = Arc::new(database);
         let throttle = Arc::new(MemoryThrottle::new(clock.clone()));
         let queue = SqliteQueue::new(database.clone(), clock.clone(), fresh_capacity);
@@ -112,7 +110,6 @@ impl Embedded {
             tokens: Arc::new(MemoryTokens::new()),
             throttle,
             database,
-            _lock: lock,
         })
     }
 
@@ -154,22 +151,21 @@ impl Embedded {
     }
 }
 
-fn open_files(dir: &Path, role: Role) -> Result<(Option<WorkerLock>, Database), OpenError> {
+fn open_files(dir: &Path, role: Role) -> Result<Database, OpenError> {
     make_folder(dir).map_err(|cause| OpenError::Folder { path: dir.to_owned(), cause })?;
     let file = dir.join(FILE);
     match role {
         Role::Worker => {
             let lock = WorkerLock::take(dir)?;
-            let database = Database::open(&file, Migrate::Here)?;
-            Ok((Some(lock), database))
+            Ok(Database::open(&file, Migrate::Here, Some(lock))?)
         }
-        Role::Operator => match Database::open(&file, Migrate::Elsewhere) {
-            Ok(database) => Ok((None, database)),
+        Role::Operator => match Database::open(&file, Migrate::Elsewhere, None) {
+            Ok(database) => Ok(database),
             // Nobody has made it yet, or it is an older build's: that is the worker's business, so
             // be the worker for a moment.
             Err(DatabaseError::Outdated) => {
                 let _moment = WorkerLock::take(dir)?;
-                Ok((None, Database::open(&file, Migrate::Here)?))
+                Ok(Database::open(&file, Migrate::Here, None)?)
             }
             Err(error) => Err(error.into()),
         },

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub(super) use schema::Migrate;
 
+use super::lock::WorkerLock;
 use readers::Readers;
 use writer::{Order, Unit};
 
@@ -71,14 +72,23 @@ impl From<serde_json::Error> for DatabaseError {
 }
 
 impl Database {
-    /// Opens the file, or makes it for this user alone.
-    pub(super) fn open(file: &Path, migrate: Migrate) -> Result<Self, DatabaseError> {
+    /// Opens the file, or makes it for this user alone. Holds `lock` for as long as it can write.
+    pub(super) fn open(
+        file: &Path,
+        migrate: Migrate,
+        lock: Option<WorkerLock>,
+    ) -> Result<Self, DatabaseError> {
         let connection = schema::open_writer(file, migrate)?;
         let readers = (0..READERS).map(|_| schema::open_reader(file)).collect::<Result<_, _>>()?;
         let (orders, ordered) = mpsc::unbounded_channel();
         let writer = std::thread::Builder::new()
             .name("database-writer".to_owned())
-            .spawn(move || writer::run(&connection, ordered))
+            .spawn(move || {
+                writer::run(&connection, ordered);
+                // Closed first, so that the next holder of the lock finds the file at rest.
+                drop(connection);
+                drop(lock);
+            })
             .map_err(|error| DatabaseError::NotDone(error.to_string()))?;
         Ok(Self { orders, writer: Mutex::new(Some(writer)), readers: Readers::new(readers) })
     }

@@ -66,7 +66,8 @@ impl Shelf {
     }
 }
 
-/// How often a document has been written.
+/// Names one writing of a document: higher each time, and never used again, not even after the
+/// document was removed and made anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(pub u64);
 

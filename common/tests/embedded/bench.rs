@@ -27,9 +27,13 @@ impl Folder {
 
     /// As the worker, the one before having died.
     pub async fn worker(&mut self) -> &Embedded {
-        // Dropped, not closed: nothing is put back, nothing is said.
-        self.open = None;
+        self.lose();
         self.open.insert(open(self.dir.path(), Role::Worker).await.unwrap())
+    }
+
+    /// The worker is dropped, not closed: nothing is put back, nothing is said.
+    pub fn lose(&mut self) {
+        self.open = None;
     }
 
     /// The worker stops as it should.

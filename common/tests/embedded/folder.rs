@@ -8,7 +8,9 @@ use common::conformance::sample;
 use common::embedded::{Embedded, Role};
 use common::job::{Effect, Job, JobState, StateName};
 use common::message::Message;
-use common::port::{Clock, JobQueue as _, JobStore as _, Lane, ListFilter, Page, QueueError, SystemClock};
+use common::port::{
+    Clock, Depth, JobQueue as _, JobStore as _, Lane, ListFilter, Page, QueueError, SystemClock,
+};
 use common::time;
 use jiff::Timestamp;
 use tokio::time::timeout;
@@ -172,6 +174,42 @@ async fn a_delayed_message_comes_on_time_not_at_the_next_look() {
         let late = published.elapsed().saturating_sub(delay);
         assert!(late < Duration::from_millis(500), "late by {late:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_waiting_receiver_is_woken_by_the_publish_not_by_the_next_look() {
+    let mut folder = Folder::new();
+    let worker = folder.worker().await;
+    let queue = worker.queue();
+    let waiting = tokio::spawn(async move {
+        for _ in 0..10 {
+            let delivery = queue.receive().await.unwrap();
+            queue.done(delivery.tag).await.unwrap();
+        }
+    });
+    let published = Instant::now();
+    for _ in 0..10 {
+        publish(worker, Lane::Fresh, Duration::ZERO).await;
+        let taken = async {
+            while worker.queue().depth().await.unwrap() != Depth::default() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(SOON, taken).await.unwrap();
+    }
+    waiting.await.unwrap();
+    assert!(published.elapsed() < Duration::from_secs(3), "ten took {:?}", published.elapsed());
+}
+
+#[tokio::test]
+async fn the_lock_is_held_until_the_last_adapter_is_gone() {
+    let mut folder = Folder::new();
+    let path = folder.path().to_owned();
+    let queue = folder.worker().await.queue();
+    folder.lose();
+    assert!(open(&path, Role::Worker).await.is_err(), "the queue can still be received from");
+    drop(queue);
+    folder.worker().await;
 }
 
 #[tokio::test]

@@ -23,6 +23,13 @@ pub(in crate::embedded) enum Migrate {
 
 /// Waits this long for another process's transaction.
 const BUSY: Duration = Duration::from_secs(10);
+/// The log is written into the file when it is this long: pages that change often are then written
+/// once for many changes.
+const LOG: i64 = 16 << 20;
+/// SQLite's page.
+const PAGE: i64 = 4 << 10;
+/// The writer's cache: enough for the indexes of some hundred thousand jobs.
+const CACHE: i64 = 64 << 20;
 /// Statements kept prepared.
 const PREPARED: usize = 64;
 
@@ -38,7 +45,9 @@ pub(super) fn open_writer(file: &Path, migrate: Migrate) -> Result<Connection, D
         connection.pragma_update(None, "journal_mode", "WAL")?;
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    connection.pragma_update(None, "journal_size_limit", LOG)?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG / PAGE)?;
+    connection.pragma_update(None, "cache_size", -CACHE / 1024)?;
     up_to_date(&mut connection, migrate, &MIGRATIONS)?;
     Ok(connection)
 }
