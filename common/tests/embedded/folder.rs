@@ -1,6 +1,6 @@
 //! What a folder promises beyond its ports: one worker, operators beside it, and a clean end.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -131,24 +131,34 @@ async fn after_the_end_everything_is_an_error_and_nothing_hangs() {
     timeout(SOON, ends).await.unwrap();
 }
 
+/// A clock that stands where the test puts it.
+struct Standing(Mutex<Timestamp>);
+
+#[async_trait]
+impl Clock for Standing {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+
+    async fn sleep(&self, _: Duration) {
+        std::future::pending().await
+    }
+}
+
 #[tokio::test]
 async fn what_was_due_earlier_comes_earlier_within_its_lane() {
-    let mut folder = Folder::new();
-    let worker = folder.worker().await;
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(Standing(Mutex::new(sample::noon())));
+    let worker = Embedded::open(folder.path(), Role::Worker, clock.clone(), None).await.unwrap();
+    // More than are taken at once, the last published first due.
     let mut expected = Vec::new();
-    for delay in [300, 100, 200, 0] {
-        expected.push((delay, publish(worker, Lane::Due, Duration::from_millis(delay)).await));
+    for delay in (1..=200).rev() {
+        expected.push(publish(&worker, Lane::Due, Duration::from_secs(delay)).await);
     }
-    expected.sort_by_key(|(delay, _)| *delay);
-    // All are due before any is taken.
-    let all_due = async {
-        while worker.queue().depth().await.unwrap().due < 4 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(SOON, all_due).await.unwrap();
-    for (delay, message) in expected {
-        assert_eq!(received(worker).await.0, message, "delayed by {delay} ms");
+    assert!(timeout(BRIEF, worker.queue().receive()).await.is_err());
+    *clock.0.lock().unwrap() = sample::at(200);
+    while let Some(message) = expected.pop() {
+        assert_eq!(received(&worker).await.0, message);
     }
 }
 
