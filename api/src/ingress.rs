@@ -183,25 +183,24 @@ impl Listening {
         let clock = Arc::clone(&self.ports.clock);
         let age = export_oldest_age(Arc::clone(&self.ports.store), Arc::clone(&clock));
         let age = tokio::spawn(stop.clone().run_until_cancelled_owned(age));
+        let Self { server, closing, stop_server, ready, tasks, linger, drain, .. } = self;
         let ending = async {
             stop.cancelled().await;
             // Readiness turns first, so that nobody is sent here any more.
-            self.ready.store(false, Ordering::Relaxed);
-            clock.sleep(self.linger).await;
+            ready.store(false, Ordering::Relaxed);
+            clock.sleep(linger).await;
             info!("Finishing the HTTP requests in flight");
-            self.closing.cancel();
-            self.stop_server.cancel();
+            closing.cancel();
+            stop_server.cancel();
         };
-        let (served, ()) = tokio::join!(self.server, async {
-            tokio::select! {
-                () = ending => {}
-                // The server ended by itself: nobody has to stop it.
-                () = self.stop_server.cancelled() => {}
-            }
-        });
+        tokio::pin!(server);
+        let served = tokio::select! {
+            served = &mut server => served,
+            () = ending => server.await,
+        };
         age.abort();
-        self.tasks.close();
-        if tokio::time::timeout(self.drain, self.tasks.wait()).await.is_err() {
+        tasks.close();
+        if tokio::time::timeout(drain, tasks.wait()).await.is_err() {
             warn!("Some jobs were still being recorded at the end; their messages are in the queue");
         }
         served

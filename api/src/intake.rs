@@ -8,22 +8,21 @@
 mod cancel;
 mod deadline;
 mod decision;
+mod lane;
+mod preparation;
 mod refusal;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::account::{Account, AccountId, AccountState};
+use common::account::AccountState;
 use common::accounts::Accounts;
-use common::event::{Priority, Submission};
+use common::event::Submission;
 use common::fingerprint::Fingerprint;
-use common::job::{Effect, Job, JobId, JobState, StateName, Step, Tally};
+use common::job::{Job, JobId, JobState, StateName, Step};
 use common::message::{Message, Work};
 use common::owner::Owner;
-use common::payload::Payload;
-use common::port::{
-    Accepted, Backlog, Clock, JobQueue, JobStore, Lane, Limit, QueueError, ThrottleKey, Vault, Window,
-};
+use common::port::{Accepted, Backlog, Clock, JobQueue, JobStore, Limit, QueueError, Vault};
 use common::time;
 use futures_util::future::{Either, select};
 use jiff::Timestamp;
@@ -35,12 +34,11 @@ use crate::idempotency::IdempotencyKey;
 use crate::metrics;
 pub(crate) use cancel::{CancelRefusal, Cancellation};
 use decision::{Decision, decide};
+use lane::lane;
 pub(crate) use refusal::Refusal;
 
 /// The queue has this long to confirm.
 pub(crate) const CONFIRM_DEADLINE: Duration = Duration::from_secs(10);
-/// A place in line that is further away than this is not worth a fresh delivery.
-const SOON: Duration = Duration::from_secs(2);
 /// How often a repeat looks at a record that is being accepted.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// How often a repeat waits for another request's outcome before it gives up.
@@ -161,74 +159,6 @@ impl Intake {
         }
     }
 
-    async fn prepare(
-        &self,
-        ask: &Ask,
-        id: JobId,
-        fingerprint: Fingerprint,
-        now: Timestamp,
-    ) -> Result<(Arc<Account>, Job), Refusal> {
-        let submission = &ask.submission;
-        let not_after =
-            deadline::deadline(submission.not_after, submission.not_before, submission.event.ends_at(), now)?;
-        let account = self.usable(&submission.account).await?;
-        let key = account.seal_key(self.accounts.ring()).map_err(|error| {
-            error!(%error, "The seal key of an account cannot be opened: {error}");
-            Refusal::StorageUnusable
-        })?;
-        let payload = Payload {
-            calendar: submission.calendar.clone(),
-            event: submission.event.clone(),
-            conference: submission.conference,
-            send_updates: submission.send_updates,
-        };
-        let job = Job {
-            payload: Some(key.seal(id.as_str(), &payload)),
-            id,
-            owner: ask.owner.clone(),
-            account: submission.account.clone(),
-            state: JobState::Accepting { since: now },
-            tally: Tally::default(),
-            effect: Effect::None,
-            hop: 0,
-            submitted_at: now,
-            updated_at: now,
-            finished_at: None,
-            not_before: submission.not_before,
-            not_after,
-            cancel_requested: false,
-            fingerprint,
-        };
-        Ok((account, job))
-    }
-
-    /// The account, which must be connected or have been until Google ended it.
-    async fn usable(&self, id: &AccountId) -> Result<Arc<Account>, Refusal> {
-        let usable = |account: &Arc<Account>| match account.state {
-            AccountState::Connected | AccountState::NeedsReauthorization { .. } => true,
-            AccountState::Disconnected { .. } => false,
-        };
-        let vault_trouble = |error| unusable("The vault", &error);
-        let remembered = self.accounts.get(id).await.map_err(vault_trouble)?;
-        if let Some(account) = remembered.filter(usable) {
-            return Ok(account);
-        }
-        // What is remembered may be 30 s old; a refusal must not be.
-        let current = self.accounts.get_now(id).await.map_err(vault_trouble)?;
-        current.filter(usable).ok_or(Refusal::NotConnected)
-    }
-
-    /// The job's line: its account's, one unit for each request that Google will see.
-    fn line(&self, account: &Account, submission: &Submission) -> Limit {
-        let allowed = match submission.priority {
-            Priority::Normal => self.account_per_minute,
-            Priority::Bulk => self.account_per_minute - self.account_per_minute / 5,
-        };
-        let cost = if submission.conference { 2 } else { 1 };
-        let key = ThrottleKey::User(account.user_key.clone());
-        Limit { key, window: Window::Minute, allowed: allowed.max(1), cost }
-    }
-
     /// Records and publishes a job, or finds out what became of the one with its id.
     async fn place(&self, mut job: Job, line: &Limit) -> Result<Receipt, Refusal> {
         for _ in 0..ROUNDS {
@@ -333,38 +263,4 @@ fn unusable(what: &str, error: &dyn std::error::Error) -> Refusal {
 
 fn log_trouble(what: &str, error: &dyn std::error::Error) {
     error!(%error, "{what} cannot be used: {error}");
-}
-
-/// Where a job goes and when it comes out: `notBefore` never starts early, and a long line waits
-/// where it is in nobody's way.
-fn lane(place: Duration, not_before: Option<Timestamp>, now: Timestamp) -> (Lane, Duration) {
-    let start = not_before.map_or(Duration::ZERO, |not_before| time::until(now, not_before));
-    if start.is_zero() && place <= SOON {
-        (Lane::Fresh, Duration::ZERO)
-    } else {
-        (Lane::Due, place.max(start))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_jobs_whose_turn_is_near_are_fresh() {
-        let now = Timestamp::UNIX_EPOCH;
-        let seconds = Duration::from_secs;
-        let at = |after: u64| Some(time::after(now, seconds(after)));
-        for (place, not_before, expected) in [
-            (seconds(0), None, (Lane::Fresh, Duration::ZERO)),
-            (SOON, None, (Lane::Fresh, Duration::ZERO)),
-            (SOON, at(0), (Lane::Fresh, Duration::ZERO)),
-            (seconds(3), None, (Lane::Due, seconds(3))),
-            (seconds(0), at(1), (Lane::Due, seconds(1))),
-            (seconds(30), at(10), (Lane::Due, seconds(30))),
-            (seconds(10), at(30), (Lane::Due, seconds(30))),
-        ] {
-            assert_eq!(lane(place, not_before, now), expected, "{place:?} {not_before:?}");
-        }
-    }
 }

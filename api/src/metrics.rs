@@ -125,7 +125,7 @@ pub(crate) fn register() {
     for entrance in Entrance::ALL {
         counter!(ACCEPTED, "route" => entrance_label(entrance)).increment(0);
     }
-    for kind in Kind::ALL {
+    for kind in Kind::REJECTIONS {
         counter!(REJECTED, "reason" => kind.slug()).increment(0);
     }
     gauge!(OLDEST).set(0.0);
@@ -167,6 +167,11 @@ pub(crate) fn oldest_age(age: Duration) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Mutex;
+
+    use metrics::{KeyName, SharedString};
+
     use super::*;
 
     #[test]
@@ -182,6 +187,65 @@ mod tests {
             let expected = if path == "/api/v1/jobs/{id}" { Route::Job } else { Route::Other };
             assert_eq!(Route::of(path), expected, "{path}");
         }
+    }
+
+    /// Remembers the names and labels of what is registered.
+    #[derive(Default)]
+    struct Names(Mutex<BTreeSet<String>>);
+
+    impl Names {
+        fn note(&self, key: &metrics::Key) {
+            self.0.lock().unwrap().insert(key.to_string());
+        }
+    }
+
+    impl metrics::Recorder for Names {
+        fn describe_counter(&self, _: KeyName, _: Option<metrics::Unit>, _: SharedString) {}
+        fn describe_gauge(&self, _: KeyName, _: Option<metrics::Unit>, _: SharedString) {}
+        fn describe_histogram(&self, _: KeyName, _: Option<metrics::Unit>, _: SharedString) {}
+
+        fn register_counter(&self, key: &metrics::Key, _: &metrics::Metadata<'_>) -> metrics::Counter {
+            self.note(key);
+            metrics::Counter::noop()
+        }
+
+        fn register_gauge(&self, key: &metrics::Key, _: &metrics::Metadata<'_>) -> metrics::Gauge {
+            self.note(key);
+            metrics::Gauge::noop()
+        }
+
+        fn register_histogram(&self, key: &metrics::Key, _: &metrics::Metadata<'_>) -> metrics::Histogram {
+            self.note(key);
+            metrics::Histogram::noop()
+        }
+    }
+
+    #[test]
+    fn what_can_be_counted_has_started_at_zero() {
+        let names = Names::default();
+        metrics::with_local_recorder(&names, register);
+        let started = std::mem::take(&mut *names.0.lock().unwrap());
+        metrics::with_local_recorder(&names, || {
+            for route in Route::ALL {
+                for method in route.methods() {
+                    // A method that is in no list stands for all of those.
+                    let method = Method::from_bytes(method.as_bytes()).unwrap();
+                    for status in [200, 202, 303, 404, 421, 429, 500, 503] {
+                        let status = StatusCode::from_u16(status).unwrap();
+                        answered(route, &method, status, Duration::ZERO);
+                    }
+                }
+            }
+            Entrance::ALL.into_iter().for_each(accepted);
+            Kind::REJECTIONS.into_iter().for_each(rejected);
+            oldest_age(Duration::ZERO);
+        });
+        let used = names.0.lock().unwrap();
+        let counted = used.iter().filter(|name| !name.contains(DURATION));
+        for name in counted {
+            assert!(started.contains(name), "{name}");
+        }
+        assert!(started.iter().all(|name| name.contains("calrelay_")), "{started:?}");
     }
 
     #[test]

@@ -114,23 +114,6 @@ const KEYED: [Kind; 5] = [
     Kind::StorageUnavailable,
 ];
 
-const SUBMIT: [Kind; 14] = [
-    Kind::MalformedBody,
-    Kind::InvalidHeader,
-    Kind::AccountNotAllowed,
-    Kind::BodyTooSlow,
-    Kind::AccountNotConnected,
-    Kind::BodyTooLarge,
-    Kind::UnsupportedMediaType,
-    Kind::InvalidFields,
-    Kind::IdempotencyKeyReused,
-    Kind::BacklogFull,
-    Kind::QueueFull,
-    Kind::QueueUnavailable,
-    Kind::OutcomeUnknown,
-    Kind::Internal,
-];
-
 /// The problems of accepting a job.
 pub(crate) struct SubmitProblems;
 /// The same, and those of the job itself.
@@ -146,14 +129,14 @@ type Responses = BTreeMap<String, RefOr<Response>>;
 
 impl IntoResponses for SubmitProblems {
     fn responses() -> Responses {
-        described(KEYED.into_iter().chain(SUBMIT))
+        described(Kind::REJECTIONS)
     }
 }
 
 impl IntoResponses for OlderProblems {
     fn responses() -> Responses {
         let ended = Kind::ALL.into_iter().filter(|kind| matches!(kind, Kind::Job(_) | Kind::Cancelled));
-        described(KEYED.into_iter().chain(SUBMIT).chain(ended))
+        described(Kind::REJECTIONS.into_iter().chain(ended))
     }
 }
 

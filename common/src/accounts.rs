@@ -22,8 +22,8 @@ pub struct Accounts {
     seen: Mutex<HashMap<AccountId, Seen>>,
 }
 
-/// An account as the vault had it, or that it had none, and when that was.
-type Seen = (Option<Arc<Account>>, Timestamp);
+/// An account as the vault had it, and when that was.
+type Seen = (Arc<Account>, Timestamp);
 
 /// What a finished consent brings.
 #[derive(Debug)]
@@ -87,12 +87,12 @@ impl Accounts {
         if let Some((account, at)) = &seen
             && time::until(*at, now) < FRESH
         {
-            return Ok(account.clone());
+            return Ok(Some(Arc::clone(account)));
         }
         match self.read(id).await {
             Ok(found) => Ok(found.map(|(account, _)| account)),
             Err(error) => match seen {
-                Some((account, at)) if time::until(at, now) < STALE => Ok(account),
+                Some((account, at)) if time::until(at, now) < STALE => Ok(Some(account)),
                 Some(_) | None => Err(error),
             },
         }
@@ -302,8 +302,13 @@ impl Accounts {
         Ok(found)
     }
 
+    /// Only accounts that exist are remembered: of made-up names there is no end.
     fn remember(&self, id: &AccountId, account: Option<Arc<Account>>) {
         let now = self.clock.now();
-        self.seen.lock().expect("nothing panics holding it").insert(id.clone(), (account, now));
+        let mut seen = self.seen.lock().expect("nothing panics holding it");
+        match account {
+            Some(account) => seen.insert(id.clone(), (account, now)),
+            None => seen.remove(id),
+        };
     }
 }

@@ -76,6 +76,29 @@ impl Kind {
         Self::Job(FailureKind::CancellationUnconfirmed),
     ];
 
+    /// Why a job can be refused at the door.
+    pub(crate) const REJECTIONS: [Self; 19] = [
+        Self::MalformedBody,
+        Self::InvalidHeader,
+        Self::InvalidQuery,
+        Self::InvalidFields,
+        Self::BodyTooLarge,
+        Self::BodyTooSlow,
+        Self::UnsupportedMediaType,
+        Self::Unauthenticated,
+        Self::InsufficientScope,
+        Self::AccountNotAllowed,
+        Self::AccountNotConnected,
+        Self::IdempotencyKeyReused,
+        Self::RateLimited,
+        Self::BacklogFull,
+        Self::QueueFull,
+        Self::QueueUnavailable,
+        Self::StorageUnavailable,
+        Self::OutcomeUnknown,
+        Self::Internal,
+    ];
+
     /// The last part of the problem's `type`, and the label in metrics.
     pub(crate) fn slug(self) -> &'static str {
         match self {

@@ -284,6 +284,20 @@ async fn every_page_is_strict_with_browsers_and_says_sandbox_when_it_is_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_browser_begins_under_the_name_that_google_sends_it_back_to() {
+    let rig = Rig::start().await;
+    let port = rig.address.port();
+    rig.google.return_to(&format!("http://localhost:{port}/oauth2callback"));
+    let numeric = rig.send(&get(SETUP).host(&format!("127.0.0.1:{port}"))).await;
+    let setup = format!("http://localhost:{port}{SETUP}");
+    assert_eq!((numeric.status, numeric.header("location")), (303, Some(setup.as_str())));
+    assert_eq!(rig.send(&get(SETUP)).await.status, 200);
+    // Where the two are not the same machine's names, nobody is sent anywhere.
+    rig.google.return_to("https://cal.example.com/oauth2callback");
+    assert_eq!(rig.send(&get(SETUP)).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_live_google_is_not_called_a_sandbox() {
     let usual = Plan::default();
     let settings = Settings { google: GoogleKind::Live, ..usual.settings };

@@ -24,6 +24,7 @@ struct State {
     challenge: Option<String>,
     spent: Vec<String>,
     revoked: Vec<String>,
+    returns_to: String,
 }
 
 pub fn user(name: &str) -> GoogleUser {
@@ -41,6 +42,7 @@ impl FakeGoogle {
             challenge: None,
             spent: Vec::new(),
             revoked: Vec::new(),
+            returns_to: "https://calendar.example/oauth2callback".to_owned(),
         }))
     }
 
@@ -68,6 +70,11 @@ impl FakeGoogle {
         self.0.lock().unwrap().panics = true;
     }
 
+    /// Where browsers are sent back to from now on.
+    pub fn return_to(&self, callback: &str) {
+        self.0.lock().unwrap().returns_to = callback.to_owned();
+    }
+
     pub fn revoked(&self) -> Vec<String> {
         self.0.lock().unwrap().revoked.clone()
     }
@@ -76,15 +83,16 @@ impl FakeGoogle {
 #[async_trait]
 impl TokenEndpoint for FakeGoogle {
     fn consent_url(&self, request: &ConsentRequest) -> String {
-        let panics = {
+        let (panics, returns_to) = {
             let mut state = self.0.lock().unwrap();
             state.challenge = Some(request.code_challenge.clone());
             // Only a real request: the ingress also asks where it would lead.
-            state.panics && !request.state.is_empty()
+            (state.panics && !request.state.is_empty(), state.returns_to.clone())
         };
         assert!(!panics, "told to");
         let hint = request.login_hint.as_deref().unwrap_or_default();
-        format!("https://accounts.example/auth?state={}&login_hint={hint}", request.state)
+        let state = &request.state;
+        format!("https://accounts.example/auth?state={state}&login_hint={hint}&redirect_uri={returns_to}")
     }
 
     async fn exchange(&self, code: &str, verifier: &str, now: Timestamp) -> Result<Grant, TokenError> {

@@ -1,0 +1,86 @@
+//! What is made of a request before anything is recorded: the job, its account and its line.
+
+use std::sync::Arc;
+
+use common::account::{Account, AccountId, AccountState};
+use common::event::{Priority, Submission};
+use common::fingerprint::Fingerprint;
+use common::job::{Effect, Job, JobId, JobState, Tally};
+use common::payload::Payload;
+use common::port::{Limit, ThrottleKey, Window};
+use jiff::Timestamp;
+use tracing::error;
+
+use super::deadline::deadline;
+use super::{Ask, Intake, Refusal, unusable};
+
+impl Intake {
+    /// The record of a job to be, and the account that it writes with.
+    pub(super) async fn prepare(
+        &self,
+        ask: &Ask,
+        id: JobId,
+        fingerprint: Fingerprint,
+        now: Timestamp,
+    ) -> Result<(Arc<Account>, Job), Refusal> {
+        let submission = &ask.submission;
+        let not_after =
+            deadline(submission.not_after, submission.not_before, submission.event.ends_at(), now)?;
+        let account = self.usable(&submission.account).await?;
+        let key = account.seal_key(self.accounts.ring()).map_err(|error| {
+            error!(%error, "The seal key of an account cannot be opened: {error}");
+            Refusal::StorageUnusable
+        })?;
+        let payload = Payload {
+            calendar: submission.calendar.clone(),
+            event: submission.event.clone(),
+            conference: submission.conference,
+            send_updates: submission.send_updates,
+        };
+        let job = Job {
+            payload: Some(key.seal(id.as_str(), &payload)),
+            id,
+            owner: ask.owner.clone(),
+            account: submission.account.clone(),
+            state: JobState::Accepting { since: now },
+            tally: Tally::default(),
+            effect: Effect::None,
+            hop: 0,
+            submitted_at: now,
+            updated_at: now,
+            finished_at: None,
+            not_before: submission.not_before,
+            not_after,
+            cancel_requested: false,
+            fingerprint,
+        };
+        Ok((account, job))
+    }
+
+    /// The account, which must be connected or have been until Google ended it.
+    async fn usable(&self, id: &AccountId) -> Result<Arc<Account>, Refusal> {
+        let usable = |account: &Arc<Account>| match account.state {
+            AccountState::Connected | AccountState::NeedsReauthorization { .. } => true,
+            AccountState::Disconnected { .. } => false,
+        };
+        let vault_trouble = |error| unusable("The vault", &error);
+        let remembered = self.accounts.get(id).await.map_err(vault_trouble)?;
+        if let Some(account) = remembered.filter(usable) {
+            return Ok(account);
+        }
+        // What is remembered may be 30 s old; a refusal must not be.
+        let current = self.accounts.get_now(id).await.map_err(vault_trouble)?;
+        current.filter(usable).ok_or(Refusal::NotConnected)
+    }
+
+    /// The job's line: its account's, one unit for each request that Google will see.
+    pub(super) fn line(&self, account: &Account, submission: &Submission) -> Limit {
+        let allowed = match submission.priority {
+            Priority::Normal => self.account_per_minute,
+            Priority::Bulk => self.account_per_minute - self.account_per_minute / 5,
+        };
+        let cost = if submission.conference { 2 } else { 1 };
+        let key = ThrottleKey::User(account.user_key.clone());
+        Limit { key, window: Window::Minute, allowed: allowed.max(1), cost }
+    }
+}
