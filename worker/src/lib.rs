@@ -1,7 +1,7 @@
 //! calrelay's worker: takes a job from the queue, calls Google, records what came of it.
 //!
-//! One delivery is one [`attempt`]: [`plan`] decides what is to be done, [`gateway`] does the
-//! talking, [`retry`] decides what a failure means. Everything that decides is a pure function.
+//! One delivery is one `attempt`: `plan` decides what is to be done, `gateway` does the
+//! talking, `retry` decides what a failure means. Everything that decides is a pure function.
 
 mod attempt;
 mod breaker;
@@ -26,7 +26,7 @@ use common::port::{Calendar, Clock, JobQueue, JobStore, Throttle, TokenCache, To
 use common::quotas::Quotas;
 
 pub use metrics::describe as describe_metrics;
-pub use resume::resume;
+pub use resume::{ResumeError, resume};
 pub use worker::{Stop, Worker};
 
 /// What a worker works with.

@@ -29,7 +29,9 @@ impl Attempts {
         if held.job.effect != Effect::None {
             match self.look(held, writing).await? {
                 Found::Nothing => held.mark.found_nothing(),
-                found => return self.recognised(held, writing, found).await,
+                found @ (Found::Ours(_) | Found::Deleted | Found::Other) => {
+                    return self.recognised(held, writing, found).await;
+                }
             }
         }
         let payload = &writing.payload;
