@@ -4,3 +4,4 @@ mod chaos;
 mod drain;
 mod first_curl;
 mod idempotency;
+mod pacing;
