@@ -81,8 +81,8 @@ fn known(standing: &Standing, csrf: &str) -> Markup {
                 p.state.on { "Connected" }
                 p { "Events are created as " strong { (email) } "." }
                 p.hint { "Connected since " (day(standing.connected_at)) "." }
-                (disconnect_link())
                 (connect(csrf, "Connect again", true))
+                (disconnect_link())
             }
         },
         AccountState::NeedsReauthorization { since, cause } => html! {
