@@ -6,7 +6,7 @@ use common::account::AccountId;
 use common::accounts::Accounts;
 use common::job::{Job, JobId};
 use common::keys::ApiKeys;
-use common::port::{Clock, JobQueue, JobStore, TokenEndpoint, Vault};
+use common::port::{Clock, JobQueue, JobStore, Throttle, TokenEndpoint, Vault};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -31,6 +31,8 @@ pub struct Ports {
     pub accounts: Arc<Accounts>,
     /// The keys in it.
     pub keys: Arc<ApiKeys>,
+    /// The lines that jobs stand in.
+    pub throttle: Arc<dyn Throttle>,
     /// Google's OAuth endpoints.
     pub google: Arc<dyn TokenEndpoint>,
     /// The time.

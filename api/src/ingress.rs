@@ -101,9 +101,10 @@ impl Ingress {
             queue: Arc::clone(&ports.queue),
             vault: Arc::clone(&ports.vault),
             accounts: Arc::clone(&ports.accounts),
+            throttle: Arc::clone(&ports.throttle),
             clock: Arc::clone(&ports.clock),
             backlog: settings.backlog,
-            account_per_minute: settings.account_per_minute,
+            quotas: settings.quotas,
             tasks: tasks.clone(),
         };
         let door = Door::new(

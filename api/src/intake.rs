@@ -22,7 +22,8 @@ use common::fingerprint::Fingerprint;
 use common::job::{Job, JobId, JobState, StateName, Step};
 use common::message::{Message, Work};
 use common::owner::Owner;
-use common::port::{Accepted, Backlog, Clock, JobQueue, JobStore, Limit, QueueError, Vault};
+use common::port::{Accepted, Backlog, Clock, JobQueue, JobStore, Limit, QueueError, Throttle, Vault};
+use common::quotas::Quotas;
 use common::time;
 use futures_util::future::{Either, select};
 use jiff::Timestamp;
@@ -50,10 +51,10 @@ pub(crate) struct Intake {
     pub(crate) queue: Arc<dyn JobQueue>,
     pub(crate) vault: Arc<dyn Vault>,
     pub(crate) accounts: Arc<Accounts>,
+    pub(crate) throttle: Arc<dyn Throttle>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) backlog: Backlog,
-    /// Google's requests a minute for one user.
-    pub(crate) account_per_minute: u32,
+    pub(crate) quotas: Quotas,
     /// What outlives the request that began it.
     pub(crate) tasks: TaskTracker,
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use common::port::Backlog;
+use common::quotas::Quotas;
 use url::Url;
 
 use crate::auth::Access;
@@ -18,9 +19,8 @@ pub struct Settings {
     pub public_url: Option<Url>,
     /// Which Google it is. Changes what is said, and nothing else.
     pub google: GoogleKind,
-    /// Google's requests a minute for one user (`QUOTA_ACCOUNT_PER_MINUTE`): the pace of each
-    /// account's line.
-    pub account_per_minute: u32,
+    /// Google's limits: the pace of each account's line.
+    pub quotas: Quotas,
     /// How many unfinished jobs an owner may have.
     pub backlog: Backlog,
     /// Requests of one address without a key (`RATE_LIMIT`).
@@ -55,7 +55,7 @@ impl Default for Settings {
             access: Access::Keys,
             public_url: None,
             google: GoogleKind::Live,
-            account_per_minute: 600,
+            quotas: Quotas::default(),
             backlog: Backlog::default(),
             rate_limit: RateLimit::default(),
             trusted_proxies: TrustedProxies::default(),

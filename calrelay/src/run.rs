@@ -2,15 +2,17 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use api::{Access, Admin, GoogleKind, Ingress, Listening};
 use common::account::AccountId;
 use common::accounts::Accounts;
-use common::embedded::{Embedded, Role};
+use common::embedded::{Embedded, Role, SqliteQueue};
 use common::keys::{ApiKeys, Scope};
 use common::owner::Owner;
 use common::port::{Clock, SystemClock, TokenEndpoint as _, Vault};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -76,6 +78,7 @@ pub async fn run() -> anyhow::Result<()> {
     let new_key = first_key(&config, &keys).await?;
     announce(&config, &link, &public_url, admin.address(), new_key.as_ref());
 
+    let forgetting = tokio::spawn(forget_dead_letters(folder.queue(), config.retention));
     let watching = tokio::spawn(health::watch(ports, worker.google_answers(), seen));
     let admin = tokio::spawn(admin.serve(last.clone()));
     let driving = tokio::spawn(signals.drive(stop.clone()));
@@ -84,6 +87,7 @@ pub async fn run() -> anyhow::Result<()> {
     serving.await.context("the ingress panicked")?.context("the ingress broke")?;
 
     watching.abort();
+    forgetting.abort();
     folder.close().await;
     if let Some(sandbox) = link.own {
         sandbox.stop().await.context("the sandbox did not stop in order")?;
@@ -110,7 +114,7 @@ fn ingress(
         access: config.access,
         public_url: Some(public_url.clone()),
         google,
-        account_per_minute: config.quotas.account_per_minute,
+        quotas: config.quotas,
         rate_limit: config.rate_limit,
         trusted_proxies: config.trusted_proxies.clone(),
         drain: config.drain,
@@ -122,6 +126,7 @@ fn ingress(
         vault: Arc::clone(&ports.vault),
         accounts: Arc::clone(&ports.accounts),
         keys: Arc::clone(keys),
+        throttle: Arc::clone(&ports.throttle),
         google: Arc::clone(&ports.endpoint),
         clock: Arc::clone(&ports.clock),
     };
@@ -149,6 +154,17 @@ fn worker_settings(config: &Config) -> worker::Settings {
         max_attempts: config.max_attempts,
         quotas: config.quotas,
         retention: config.retention,
+    }
+}
+
+/// Dead letters are kept as long as finished jobs.
+async fn forget_dead_letters(queue: Arc<SqliteQueue>, retention: Duration) {
+    loop {
+        let before = Timestamp::now().checked_sub(retention).unwrap_or(Timestamp::MIN);
+        if let Err(error) = queue.forget_dead(before).await {
+            tracing::warn!("Old dead letters could not be removed: {error}");
+        }
+        tokio::time::sleep(Duration::from_secs(3600)).await;
     }
 }
 

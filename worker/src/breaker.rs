@@ -1,6 +1,7 @@
 //! A circuit breaker: while most accounts fail alike, Google is down, and is asked by one job at a time.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -166,6 +167,12 @@ impl Permit<'_> {
     pub(crate) fn report(mut self, account: &AccountId, outcome: Outcome) {
         self.reported = true;
         self.breaker.report(self.circuit, account, outcome);
+    }
+}
+
+impl fmt::Debug for Permit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Permit({:?})", self.circuit)
     }
 }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::account::{AccountId, AccountState, Generation};
+use common::port::Shelf;
+use common::time::after;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +18,8 @@ use crate::{Ports, Settings, metrics};
 const SWEEP: Duration = Duration::from_secs(30);
 /// Between two clean-ups.
 const FORGET: Duration = Duration::from_secs(60);
+/// Between two looks at the cancellation marks.
+const UNMARK: Duration = common::time::hours(1);
 /// Between two updates of gauges.
 const GAUGES: Duration = Duration::from_secs(5);
 
@@ -27,7 +31,12 @@ pub(crate) async fn keep_house(
     stop: CancellationToken,
 ) {
     let work = async {
-        tokio::join!(sweep(&ports, &settings), forget(&ports, settings.retention), gauges(&attempts));
+        tokio::join!(
+            sweep(&ports, &settings),
+            forget(&ports, settings.retention),
+            unmark(&ports, settings.retention),
+            gauges(&attempts)
+        );
     };
     // Every step is safe to leave in the middle: it is done again at the next start.
     tokio::select! {
@@ -79,9 +88,52 @@ async fn forget(ports: &Ports, retention: Duration) {
     }
 }
 
+/// Cancellation marks outlive their job's last message, and no longer.
+async fn unmark(ports: &Ports, retention: Duration) {
+    loop {
+        let now = ports.clock.now();
+        match ports.vault.list(Shelf::Cancellations).await {
+            Ok(marks) => {
+                for (job, mark) in marks {
+                    if outlived(&mark.value, retention, now)
+                        && let Err(error) = ports.vault.remove(Shelf::Cancellations, &job).await
+                    {
+                        tracing::warn!("An old cancellation mark could not be removed: {error}");
+                    }
+                }
+            }
+            Err(error) => tracing::warn!("Cancellation marks could not be looked at: {error}"),
+        }
+        ports.clock.sleep(UNMARK).await;
+    }
+}
+
+/// Whether the job of this mark has expired for longer than anything of it is kept.
+fn outlived(mark: &serde_json::Value, retention: Duration, now: Timestamp) -> bool {
+    let until = mark["until"].as_str().and_then(|text| text.parse::<Timestamp>().ok());
+    until.is_some_and(|until| after(until, retention) < now)
+}
+
 async fn gauges(attempts: &Attempts) {
     loop {
         metrics::circuits(attempts.gateway.open_circuits());
         tokio::time::sleep(GAUGES).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_mark_is_kept_as_long_as_anything_of_its_job() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let mark = json!({ "at": "2027-01-01T00:00:00Z", "until": "2027-01-08T00:00:00Z" });
+        let week = common::time::days(7);
+        assert!(!outlived(&mark, week, at("2027-01-15T00:00:00Z")));
+        assert!(outlived(&mark, week, at("2027-01-15T00:00:01Z")));
+        assert!(!outlived(&json!({}), week, at("2099-01-01T00:00:00Z")), "an unreadable mark is left alone");
     }
 }

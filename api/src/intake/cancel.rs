@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::job::{self, Job, JobId, JobState, Step};
+use common::job::{self, Job, JobId, JobState, Step, Tally};
 use common::message::{Message, Work};
 use common::port::{Change, Lane, Shelf, VaultError};
 use serde_json::json;
@@ -40,7 +40,7 @@ impl Intake {
             return ended(job.clone());
         }
         let now = self.clock.now();
-        let mark = json!({ "at": now });
+        let mark = json!({ "at": now, "until": job.not_after });
         match self.vault.put(Shelf::Cancellations, job.id.as_str(), &mark, None).await {
             // Somebody asked for it before.
             Ok(_) | Err(VaultError::Changed) => {}
@@ -50,7 +50,10 @@ impl Intake {
         }
         let change = self.store.take(&job.id, &Step::Cancel, now).await;
         match change.map_err(|error| trouble("The job store", &error))? {
-            Change::Taken(job) if job.state == JobState::Cancelled => Ok(Cancellation::Cancelled),
+            Change::Taken(job) if job.state == JobState::Cancelled => {
+                self.leave_line(&job).await;
+                Ok(Cancellation::Cancelled)
+            }
             Change::Taken(job) => {
                 self.wake(&job).await;
                 Ok(Cancellation::Cancelling)
@@ -68,6 +71,16 @@ impl Intake {
                 | job::Refusal::CancelRequested
                 | job::Refusal::OutOfPlace,
             ) => Err(CancelRefusal::Unknown),
+        }
+    }
+
+    /// A job that never called gives its turn back to those that come after it.
+    async fn leave_line(&self, job: &Job) {
+        if job.tally != Tally::default() {
+            return;
+        }
+        if let Ok(Some(account)) = self.accounts.get(&job.account).await {
+            self.throttle.leave(&self.quotas.line(&account, 1)).await;
         }
     }
 

@@ -7,7 +7,7 @@ use common::event::{Priority, Submission};
 use common::fingerprint::Fingerprint;
 use common::job::{Effect, Job, JobId, JobState, Tally};
 use common::payload::Payload;
-use common::port::{Limit, ThrottleKey, Window};
+use common::port::Limit;
 use jiff::Timestamp;
 use tracing::error;
 
@@ -75,12 +75,10 @@ impl Intake {
 
     /// The job's line: its account's, one unit for each request that Google will see.
     pub(super) fn line(&self, account: &Account, submission: &Submission) -> Limit {
-        let allowed = match submission.priority {
-            Priority::Normal => self.account_per_minute,
-            Priority::Bulk => self.account_per_minute - self.account_per_minute / 5,
-        };
         let cost = if submission.conference { 2 } else { 1 };
-        let key = ThrottleKey::User(account.user_key.clone());
-        Limit { key, window: Window::Minute, allowed: allowed.max(1), cost }
+        match submission.priority {
+            Priority::Normal => self.quotas.line(account, cost),
+            Priority::Bulk => self.quotas.bulk_line(account, cost),
+        }
     }
 }

@@ -98,6 +98,7 @@ async fn without_keys_only_loopback_is_bound() {
         vault: rig.vault.clone(),
         accounts: rig.accounts.clone(),
         keys: rig.keys.clone(),
+        throttle: rig.embedded.throttle(),
         google: rig.google.clone(),
         clock: rig.clock.clone(),
     };

@@ -68,7 +68,7 @@ pub struct Rig {
     pub stop: CancellationToken,
     pub served: JoinHandle<std::io::Result<()>>,
     pub readiness: api::Readiness,
-    _embedded: Embedded,
+    pub embedded: Embedded,
     _dir: TempDir,
 }
 
@@ -116,6 +116,7 @@ impl Rig {
             vault: vault.clone(),
             accounts: Arc::clone(&accounts),
             keys: Arc::clone(&keys),
+            throttle: embedded.throttle(),
             google: google.clone(),
             clock: Arc::clone(&clock),
         };
@@ -141,7 +142,7 @@ impl Rig {
             stop,
             served,
             readiness,
-            _embedded: embedded,
+            embedded,
             _dir: dir,
         };
         if plan.connected {

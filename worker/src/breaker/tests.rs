@@ -30,7 +30,7 @@ fn account(number: usize) -> AccountId {
 }
 
 fn call(breaker: &Breaker, number: usize, outcome: Outcome) {
-    breaker.admit().ok().expect("closed").report(&account(number), outcome);
+    breaker.admit().expect("closed").report(&account(number), outcome);
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn while_open_one_probe_at_a_time_with_growing_pauses() {
         pauses.push(pause.as_secs());
         assert!(breaker.admit().is_err(), "too early");
         clock.turn(pause);
-        let probe = breaker.admit().ok().expect("a probe is due");
+        let probe = breaker.admit().expect("a probe is due");
         assert_eq!(probe.circuit(), Circuit::Probing);
         assert!(breaker.admit().is_err(), "one at a time");
         probe.report(&account(0), Outcome::Down);
@@ -102,7 +102,7 @@ fn while_open_one_probe_at_a_time_with_growing_pauses() {
 #[test]
 fn the_first_success_restores_everything() {
     let (clock, breaker) = breaker();
-    let early = breaker.admit().ok().expect("closed");
+    let early = breaker.admit().expect("closed");
     for number in 0..5 {
         call(&breaker, number, Outcome::Down);
     }
@@ -112,7 +112,7 @@ fn the_first_success_restores_everything() {
         call(&breaker, number, Outcome::Down);
     }
     clock.turn(Duration::from_secs(1));
-    breaker.admit().ok().expect("a probe").report(&account(1), Outcome::Up);
+    breaker.admit().expect("a probe").report(&account(1), Outcome::Up);
     assert!(!breaker.is_open());
 }
 
@@ -123,6 +123,6 @@ fn a_probe_that_never_reports_does_not_shut_everybody_out() {
         call(&breaker, number, Outcome::Down);
     }
     clock.turn(Duration::from_secs(1));
-    drop(breaker.admit().ok().expect("a probe"));
+    drop(breaker.admit().expect("a probe"));
     assert!(breaker.admit().is_ok());
 }

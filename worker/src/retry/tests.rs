@@ -170,12 +170,10 @@ fn without_guests_quota_exceeded_only_waits() {
 
 #[test]
 fn guest_pauses_grow_to_a_day() {
-    let pause = |guest_strikes| match decide(
-        &google(CalendarError::UsageLimits),
-        &Standing { guest_strikes, ..standing() },
-    ) {
-        Disposition::BlockGuests { pause, strikes } => (pause, strikes),
-        other => panic!("{other:?}"),
+    let pause = |guest_strikes| {
+        let meaning = decide(&google(CalendarError::UsageLimits), &Standing { guest_strikes, ..standing() });
+        let Disposition::BlockGuests { pause, strikes } = meaning else { panic!("{meaning:?}") };
+        (pause, strikes)
     };
     assert_eq!(pause(1), (hours(2), 2));
     assert_eq!(pause(3), (hours(8), 4));
@@ -186,10 +184,9 @@ fn guest_pauses_grow_to_a_day() {
 fn retries_grow_with_attempts_alone_and_never_pass_an_hour() {
     let delay = |attempts, deferrals| {
         let standing = Standing { attempts, deferrals, ..standing() };
-        match decide(&Trouble::Deadline, &standing) {
-            Disposition::Retry { delay } => delay,
-            other => panic!("{other:?}"),
-        }
+        let meaning = decide(&Trouble::Deadline, &standing);
+        let Disposition::Retry { delay } = meaning else { panic!("{meaning:?}") };
+        delay
     };
     assert_eq!(delay(3, 0), seconds(8));
     assert_eq!(delay(3, 500), seconds(8));

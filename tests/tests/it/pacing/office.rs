@@ -79,6 +79,7 @@ impl Office {
             vault: Arc::clone(&self.ports.vault),
             accounts: Arc::clone(&self.ports.accounts),
             keys: Arc::clone(&self.keys),
+            throttle: Arc::clone(&self.ports.throttle),
             google: Arc::clone(&self.ports.endpoint),
             clock: Arc::clone(&self.ports.clock),
         };
