@@ -3,10 +3,12 @@
 mod corpus;
 mod process;
 mod sandbox;
+mod sandbox_process;
 
 pub use corpus::{corpus, expanded};
 pub use process::{Calrelay, Launch, free_port};
 pub use sandbox::{SandboxView, Stored};
+pub use sandbox_process::SandboxProcess;
 
 use std::time::{Duration, Instant};
 

@@ -147,7 +147,7 @@ impl Launch {
 }
 
 /// The program that `./test.sh` has built, beside this test's own binary.
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     let own = std::env::current_exe().expect("this test has a path");
     let profile = own.ancestors().nth(2).expect("target/<profile>/deps/<test>");
     let program = profile.join("calrelay");
@@ -313,6 +313,12 @@ impl Calrelay {
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// What it was started with.
