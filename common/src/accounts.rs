@@ -312,3 +312,6 @@ impl Accounts {
         };
     }
 }
+
+#[cfg(test)]
+mod tests;

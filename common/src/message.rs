@@ -150,3 +150,6 @@ impl Message {
         serde_json::from_slice(bytes).map_err(|_| Unreadable::Garbled)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+//! The message outlives deployments: what it looks like is pinned by a golden file.
+
+use super::*;
+use crate::fingerprint::HashKey;
+use crate::seal::Key;
+
+const GOLDEN: &str = include_str!("golden_v1.json");
+
+fn sealed<T>(text: &str) -> Sealed<T> {
+    serde_json::from_value(text.into()).expect("base64")
+}
+
+fn message() -> Message {
+    Message {
+        job: JobId::parse("0mkbjdms6pa5a1hqhtr8nka50p").expect("an id"),
+        work: Work::Create,
+        owner: Owner::local(),
+        account: AccountId::default_account(),
+        hop: 3,
+        tally: Tally { attempts: 1, deferrals: 2, crashes: 0 },
+        effect: Effect::Unknown,
+        submitted_at: "2027-01-01T00:00:00Z".parse().expect("an instant"),
+        not_before: Some("2027-01-02T00:00:00Z".parse().expect("an instant")),
+        not_after: "2027-01-08T00:00:00Z".parse().expect("an instant"),
+        fingerprint: serde_json::from_value("00112233445566778899aabbccddeeff".into()).expect("a hash"),
+        payload: sealed("AAECAwQFBgcICQoLDA0ODw=="),
+        outcome: None,
+    }
+}
+
+#[test]
+fn what_is_written_today_is_what_the_golden_file_says() {
+    let golden: serde_json::Value = serde_json::from_str(GOLDEN).expect("JSON");
+    let written: serde_json::Value = serde_json::from_slice(&message().to_bytes()).expect("JSON");
+    assert_eq!(written, golden);
+}
+
+#[test]
+fn what_the_golden_file_says_is_still_understood() {
+    assert_eq!(Message::from_bytes(GOLDEN.as_bytes()), Ok(message()));
+}
+
+#[test]
+fn every_kind_of_work_and_a_carried_outcome_survive_the_journey() {
+    for work in [Work::Create, Work::Conference { looks: 2 }] {
+        for outcome in [None, Some(sealed("AAEC"))] {
+            let sent = Message { work, outcome, ..message() };
+            assert_eq!(Message::from_bytes(&sent.to_bytes()), Ok(sent));
+        }
+    }
+}
+
+#[test]
+fn other_versions_and_garbage_are_told_apart() {
+    let newer = GOLDEN.replace("\"v\": 1", "\"v\": 2");
+    assert_ne!(newer, GOLDEN);
+    assert_eq!(Message::from_bytes(newer.as_bytes()), Err(Unreadable::Version(2)));
+    for garbage in ["", "{}", "null", "{\"v\":1}", "\u{0}", "[1]"] {
+        assert_eq!(Message::from_bytes(garbage.as_bytes()), Err(Unreadable::Garbled), "{garbage}");
+    }
+}
+
+#[test]
+fn a_rebuilt_record_does_not_know_whether_the_write_happened() {
+    let now = "2027-01-03T00:00:00Z".parse().expect("an instant");
+    let fresh = Message { effect: Effect::None, ..message() };
+    let job = fresh.rebuild(now);
+    assert_eq!(job.effect, Effect::Unknown);
+    assert_eq!((job.hop, job.tally, job.not_after), (fresh.hop, fresh.tally, fresh.not_after));
+    let again = Message::next_for(&job, Work::Create).expect("it has its payload");
+    assert_eq!(again, Message { hop: fresh.hop + 1, effect: Effect::Unknown, ..fresh });
+}
+
+#[test]
+fn nothing_of_the_payload_is_in_the_clear() {
+    let key = Key::random();
+    let hash = HashKey::new(Key::random()).fingerprint(b"secret title");
+    let payload = key.seal("job", &"secret title".to_owned());
+    let carrying = Message { payload: sealed(&String::from(payload)), fingerprint: hash, ..message() };
+    assert!(!String::from_utf8_lossy(&carrying.to_bytes()).contains("secret"));
+}
