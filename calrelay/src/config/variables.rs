@@ -72,3 +72,30 @@ pub fn table() -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const README: &str = include_str!("../../../README.md");
+
+    #[test]
+    fn the_readme_says_what_help_says() {
+        for Variable { name, default, meaning } in VARIABLES {
+            let default = if default.is_empty() { String::new() } else { format!("`{default}`") };
+            let row = format!("| `{name}` | {default} | {meaning} |");
+            assert!(README.contains(&row), "the README's table lacks: {row}");
+        }
+        let rows =
+            README.lines().filter(|line| line.starts_with("| `") && line.matches('|').count() == 4).count();
+        let others = README.lines().filter(|line| is_other_row(line)).count();
+        assert_eq!(rows - others, VARIABLES.len(), "the README's table has a row too many");
+    }
+
+    /// Rows of three columns whose first is not a variable.
+    fn is_other_row(line: &str) -> bool {
+        line.starts_with("| `")
+            && line.matches('|').count() == 4
+            && !line[3..].starts_with(|c: char| c.is_ascii_uppercase())
+    }
+}
