@@ -4,8 +4,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
+use actix_web::http::header::ACCEPT;
 use actix_web::web::{self, Data};
-use actix_web::{App, HttpResponse, HttpServer};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
@@ -69,7 +70,11 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     Ok(Running { url, address, sandbox, handle, server: tokio::spawn(server) })
 }
 
-async fn nowhere() -> HttpResponse {
+async fn nowhere(request: HttpRequest) -> HttpResponse {
+    let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
+    if accept.is_some_and(|accept| accept.contains("text/html")) {
+        return page::layout::nothing_here().into_response();
+    }
     crate::api_error::ApiError::of("notFound").into_reply().into_response()
 }
 

@@ -55,7 +55,7 @@ pub(super) fn page(
                         span { b { (user.name) } br; span .quiet { (user.email) } }
                     }
                 }
-                label .other { "or another address " input type="email" name="other" placeholder="someone@example.com"; }
+                label .other { "or use another address " input type="email" name="other" placeholder="someone@example.com"; }
             }
             (implied_list(&implied))
             @if !by_hand.is_empty() {
@@ -70,11 +70,12 @@ pub(super) fn page(
                 }
             }
             div .buttons {
-                button type="submit" name="decision" value="deny" { "Cancel" }
+                // The first is the one that the Enter key presses.
+                button .primary type="submit" name="decision" value="allow" { "Continue" }
                 @if !by_hand.is_empty() {
                     button type="submit" name="decision" value="all" { "Select all and continue" }
                 }
-                button .primary type="submit" name="decision" value="allow" { "Continue" }
+                button type="submit" name="decision" value="deny" { "Cancel" }
             }
         }
     };

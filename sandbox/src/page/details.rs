@@ -1,4 +1,4 @@
-//! All there is to know about one event, opened by its address (`#e3`) without a script.
+//! All there is to know about one event: a popover, which opens, closes and gives the focus back without a script.
 
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
@@ -50,17 +50,16 @@ pub(super) fn card(number: usize, entry: &Entry, zone: &TimeZone, inner: &Inner)
     let event = &entry.event;
     let own = own_zone(event);
     html! {
-        aside .card id={ "e" (number) } {
-            a .veil href="#week" title="Close" {}
+        div .card popover id={ "e" (number) } role="dialog" aria-labelledby={ "t" (number) } {
             article {
-                a .close href="#week" title="Close" { "✕" }
-                h2 dir="auto" { (event.text("summary").unwrap_or("(No title)")) }
+                button .close type="button" popovertarget={ "e" (number) } popovertargetaction="hide" aria-label="Close" autofocus { "✕" }
+                h2 dir="auto" id={ "t" (number) } { (title(entry)) }
                 p { (when(entry, zone)) }
                 @if let Some(own) = own.filter(|own| own != zone) { p .quiet { (when(entry, &own)) } }
                 @if let Some(rules) = event.fields.get("recurrence").and_then(Value::as_array) {
                     @for rule in rules { p .quiet { "repeats: " code { (rule.as_str().unwrap_or_default()) } } }
                 }
-                @if let Some(place) = event.text("location") { p { "Where: " (place) } }
+                @if let Some(place) = event.text("location") { p { "Where: " bdi { (place) } } }
                 @match conference(event) {
                     None => {}
                     Some(Meeting::Pending) => { p { "Google Meet: being created …" } }
@@ -86,7 +85,16 @@ pub(super) fn card(number: usize, entry: &Entry, zone: &TimeZone, inner: &Inner)
     }
 }
 
-fn when(entry: &Entry, zone: &TimeZone) -> String {
+pub(super) fn title(entry: &Entry) -> &str {
+    entry.event.text("summary").filter(|text| !text.is_empty()).unwrap_or("(No title)")
+}
+
+/// What is too much for a narrow chip.
+pub(super) fn sentence(entry: &Entry, zone: &TimeZone) -> String {
+    format!("{}, {}", title(entry), when(entry, zone))
+}
+
+pub(super) fn when(entry: &Entry, zone: &TimeZone) -> String {
     if entry.is_all_day() {
         let (first, last) = entry.days(zone);
         let day = |date: jiff::civil::Date| date.strftime("%A, %-d %B %Y").to_string();
@@ -115,13 +123,21 @@ fn guests(event: &Event) -> Markup {
                 ul {
                     @for guest in guests {
                         li {
-                            (text(guest, "displayName").or_else(|| text(guest, "email")).unwrap_or_default())
-                            span .quiet { " " (text(guest, "responseStatus").unwrap_or_default()) }
+                            bdi { (text(guest, "displayName").or_else(|| text(guest, "email")).unwrap_or_default()) }
+                            " " span .quiet { (answer(guest)) }
                         }
                     }
                 }
             }
         }
+    }
+}
+
+fn answer(guest: &Value) -> &str {
+    match guest.get("responseStatus").and_then(Value::as_str).unwrap_or_default() {
+        "needsAction" => "no answer yet",
+        "tentative" => "maybe",
+        said => said,
     }
 }
 

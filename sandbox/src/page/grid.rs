@@ -22,14 +22,16 @@ pub(super) fn grid(entries: &[Entry], week: Week, zone: &TimeZone, now: DateTime
         section .grid {
             div .corner { (zone_label(zone, week)) }
             @for (day, _) in &days {
-                div .head .today[*day == now.date()] { span { (day.strftime("%a")) } b { (day.strftime("%-d")) } }
+                div class={ "head " (names(*day, now)) } {
+                    span { (day.strftime("%a")) } b { (day.strftime("%-d")) }
+                }
             }
             (strip(entries, week, zone))
             div .hours {
                 @for hour in first..last { div { span { (format!("{hour:02}:00")) } } }
             }
             @for (day, placed) in &days {
-                div .day .today[*day == now.date()] {
+                div class={ "day " (names(*day, now)) } {
                     @for (number, place) in placed { (chip(*number, &entries[*number], *place, first, zone)) }
                     @if *day == now.date() { (now_line(now, first, last)) }
                 }
@@ -54,6 +56,12 @@ fn placed(entries: &[Entry], day: Date, zone: &TimeZone) -> Vec<Placed> {
     parts.into_iter().map(|(number, _)| number).zip(places).collect()
 }
 
+/// Which column it is, so that on a narrow screen each day's events stand below its head; and whether it is today.
+fn names(day: Date, now: DateTime) -> String {
+    let column = day.weekday().to_monday_one_offset();
+    format!("d{column}{}", if day == now.date() { " today" } else { "" })
+}
+
 /// The first and the last hour shown, end exclusive.
 fn hours<'a>(placed: impl Iterator<Item = &'a Placed>) -> (i32, i32) {
     placed.fold(DAY_HOURS, |(first, last), (_, place)| {
@@ -71,8 +79,10 @@ fn strip(entries: &[Entry], week: Week, zone: &TimeZone) -> Markup {
             @for (number, entry) in entries.iter().enumerate().filter(|(_, entry)| entry.is_in_the_strip()) {
                 @let (from, to) = entry.days(zone);
                 @let (from, to) = (column(from.max(week.monday)), column(to.min(sunday)));
-                a class={ "chip whole c" (from) " n" (to - from + 1) " " (colour(entry)) } href={ "#e" (number) } {
-                    (title(entry))
+                button type="button" class={ "chip whole c" (from) " n" (to - from + 1) " " (colour(entry)) }
+                    popovertarget={ "e" (number) } title=(details::sentence(entry, zone)) {
+                    b dir="auto" { (details::title(entry)) }
+                    span .when { (details::when(entry, zone)) }
                 }
             }
         }
@@ -87,37 +97,49 @@ fn chip(number: usize, entry: &Entry, place: Place, first: i32, zone: &TimeZone)
         place.lane,
         place.lanes,
         colour(entry),
-        if place.rows < HOUR_ROWS * 2 / 3 { " small" } else { "" },
+        match place.rows {
+            rows if rows < HOUR_ROWS * 2 / 3 => " small",
+            rows if rows < HOUR_ROWS => " middling",
+            _ => "",
+        },
     );
     let guests = entry.event.guests().len();
+    let OwnTime { begins, clock, city } = own_time(entry, zone);
     html! {
-        a class=(class) href={ "#e" (number) } title=(title(entry)) {
-            b dir="auto" { (title(entry)) }
-            span .when { (own_time(entry, zone)) }
-            @if let Some(conference) = details::conference(&entry.event) { span .meet { (conference.short()) } }
-            @if guests > 0 { span .guests { (guests) @if guests == 1 { " guest" } @else { " guests" } } }
+        button type="button" class=(class) popovertarget={ "e" (number) } title=(details::sentence(entry, zone)) {
+            b dir="auto" { (details::title(entry)) }
+            span .when { (clock) (city) }
+            span .begins { (begins) }
+            span .more {
+                @if let Some(conference) = details::conference(&entry.event) { i .meet { (conference.short()) } " " }
+                @if guests > 0 { (guests) @if guests == 1 { " guest" } @else { " guests" } }
+            }
         }
     }
 }
 
 /// The event's own wall clock; its zone is named where it is not the one shown.
-fn own_time(entry: &Entry, zone: &TimeZone) -> String {
+struct OwnTime {
+    begins: String,
+    clock: String,
+    city: String,
+}
+
+fn own_time(entry: &Entry, zone: &TimeZone) -> OwnTime {
     let own = details::own_zone(&entry.event).unwrap_or_else(|| zone.clone());
     let start = entry.starts.to_zoned(own.clone());
     let end = entry.ends.to_zoned(own.clone());
-    let clock = format!("{}–{}", start.strftime("%H:%M"), end.strftime("%H:%M"));
-    match (own == *zone, own.iana_name()) {
-        (false, Some(name)) => format!("{clock} {}", city(name)),
-        _ => clock,
-    }
+    let begins = start.strftime("%H:%M").to_string();
+    let clock = format!("{begins}–{}", end.strftime("%H:%M"));
+    let city = match (own == *zone, own.iana_name()) {
+        (false, Some(name)) => format!(" {}", city(name)),
+        _ => String::new(),
+    };
+    OwnTime { begins, clock, city }
 }
 
 fn city(zone: &str) -> String {
     zone.rsplit('/').next().unwrap_or(zone).replace('_', " ")
-}
-
-fn title(entry: &Entry) -> &str {
-    entry.event.text("summary").filter(|text| !text.is_empty()).unwrap_or("(No title)")
 }
 
 /// Google's colours have numbers; without one, each calendar has its own.

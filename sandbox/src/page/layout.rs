@@ -23,6 +23,17 @@ impl Kind {
     }
 }
 
+/// For a person who has followed a wrong address.
+pub(crate) fn nothing_here() -> Reply {
+    let body = html! {
+        div .consent {
+            h1 { "There is nothing here" }
+            p { a href="/" { "To the calendar" } }
+        }
+    };
+    reply(404, Kind::Narrow, "Nothing here", body)
+}
+
 pub(crate) fn reply(status: u16, kind: Kind, title: &str, body: Markup) -> Reply {
     let page = html! {
         (DOCTYPE)

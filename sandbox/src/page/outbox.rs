@@ -29,13 +29,13 @@ pub(super) async fn show(sandbox: Data<Sandbox>, request: HttpRequest) -> HttpRe
                 }
             } @else {
                 table {
-                    thead { tr { th { "Sent" } th { "What" } th { "Event" } th { "From" } th { "To" } } }
+                    thead { tr { th { "Sent (UTC)" } th { "What" } th { "Event" } th { "From" } th { "To" } } }
                     tbody {
                         @for mail in mails.iter().rev().take(SHOWN) {
                             tr {
                                 td { (mail.at.strftime("%Y-%m-%d %H:%M:%S")) }
                                 td { (word(mail.kind)) }
-                                td { (mail.summary) }
+                                td { a href=(day(mail)) { bdi { (mail.summary) } } }
                                 td { (mail.from) }
                                 td { (recipients(&mail.to)) }
                             }
@@ -47,6 +47,13 @@ pub(super) async fn show(sandbox: Data<Sandbox>, request: HttpRequest) -> HttpRe
         }
     };
     layout::reply(200, layout::Kind::Wide, "Outbox", body).into_response()
+}
+
+/// The week in which the event begins.
+fn day(mail: &Mail) -> String {
+    let date = mail.starts.strftime("%Y-%m-%d").to_string();
+    let mut pairs = url::form_urlencoded::Serializer::new(String::new());
+    format!("/?{}", pairs.append_pair("user", &mail.from).append_pair("date", &date).finish())
 }
 
 fn word(kind: MailKind) -> &'static str {

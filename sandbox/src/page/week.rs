@@ -30,6 +30,9 @@ const ZONES: &[&str] = &[
     "UTC",
 ];
 
+/// A week that a load test has filled would be a page of hundreds of megabytes.
+const SHOWN: usize = 1_000;
+
 /// What the address asks to see.
 struct View<'a> {
     user: &'a User,
@@ -63,18 +66,21 @@ pub(super) async fn show(sandbox: Data<Sandbox>, request: HttpRequest) -> HttpRe
     };
     let today = now.to_zoned(zone.clone()).date();
     let view = View { user: &user, week: Week::of(date.unwrap_or(today)), today, zone, named_zone };
-    let entries = agenda::entries(of(&inner, &user), view.week, &view.zone);
+    let mut entries = agenda::entries(of(&inner, &user), view.week, &view.zone);
+    let count = entries.len();
+    entries.truncate(SHOWN);
     let clock = now.to_zoned(view.zone.clone()).datetime();
     let body = html! {
         (bar(&inner, &view))
-        main #week {
+        main {
             @if entries.is_empty() { (nothing(&inner, &view, &here)) }
+            @if count > SHOWN { p .quiet { "Only the first " (SHOWN) " of this week's " (count) " events are shown." } }
             (grid::grid(&entries, view.week, &view.zone, clock))
         }
         @for (number, entry) in entries.iter().enumerate() {
             (details::card(number, entry, &view.zone, &inner))
         }
-        (foot(&inner, &view, entries.len()))
+        (foot(&inner, &view, count))
     };
     let title = format!("{} · {}", view.user.name, heading(view.week));
     drop(inner);
@@ -137,9 +143,9 @@ fn bar(inner: &Inner, view: &View<'_>) -> Markup {
         nav .bar {
             h1 { (heading(view.week)) }
             div .steps {
-                a .button href=(view.link(view.week.shifted(-1))) title="Previous week" { "‹" }
+                a .button href=(view.link(view.week.shifted(-1))) aria-label="Previous week" title="Previous week" { "‹" }
                 a .button href=(view.link_to(view.today)) { "Today" }
-                a .button href=(view.link(view.week.shifted(1))) title="Next week" { "›" }
+                a .button href=(view.link(view.week.shifted(1))) aria-label="Next week" title="Next week" { "›" }
             }
             form .jump method="get" action="/" {
                 label { "Calendar of "

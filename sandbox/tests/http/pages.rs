@@ -74,6 +74,29 @@ async fn overlapping_whole_day_and_deleted_events_have_their_places() {
 }
 
 #[tokio::test]
+async fn a_crowded_week_shows_its_first_thousand_events_and_says_how_many_there_are() {
+    let world = world().await;
+    let lots =
+        json!({"projectPerMinute": 1_000_000, "userPerMinute": 1_000_000, "calendarPerSecond": 1_000_000});
+    world.control("quota", lots).await;
+    for number in 0..1_001 {
+        world.insert(event(&format!("load{number}"))).await.ok();
+    }
+    let week = page(&world, "/?date=2026-12-30").await;
+    assert!(week.text.contains("Only the first 1000 of this week's 1001 events are shown."));
+    assert_eq!(week.text.matches("class=\"chip ").count(), 1_000);
+}
+
+#[tokio::test]
+async fn a_wrong_address_is_a_page_for_people_and_an_error_for_programs() {
+    let world = world().await;
+    let browser = world.send(world.request(Method::GET, "/nowhere").header("Accept", "text/html,*/*")).await;
+    assert_eq!(browser.status, 404);
+    assert!(browser.text.contains("<b>SANDBOX</b>") && browser.text.contains("There is nothing here"));
+    world.send(world.request(Method::GET, "/nowhere")).await.refused(404, "notFound", "Not Found");
+}
+
+#[tokio::test]
 async fn guests_and_meet_are_shown() {
     let world = world().await;
     let mut body = event("first0");
