@@ -11,7 +11,7 @@ pub(crate) mod status;
 mod stream;
 
 use actix_web::http::Method;
-use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderValue, LOCATION};
+use actix_web::http::header::{ACCEPT, ALLOW, CACHE_CONTROL, HeaderValue, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, Resource, Route, guard, web};
 use common::job::JobId;
 use common::port::ConsentRequest;
@@ -19,6 +19,7 @@ use url::Url;
 
 use crate::api::Api;
 use crate::openapi;
+use crate::pages::notice;
 use crate::problem::{Kind, Problem};
 
 /// `POST`: accepts a job.
@@ -102,8 +103,14 @@ fn wrong_method(request: &HttpRequest, path: &str, allow: &'static str) -> Probl
     if path == OLDER { problem.for_older_clients() } else { problem }
 }
 
-async fn nothing_here() -> Result<HttpResponse, Problem> {
-    Err(Problem::new(Kind::NotFound, "No route has this path. The contract is at /api/openapi.json."))
+async fn nothing_here(api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let problem =
+        Problem::new(Kind::NotFound, "No route has this path. The contract is at /api/openapi.json.");
+    let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    if accept.is_some_and(|accept| accept.contains("text/html")) {
+        return Ok(notice::problem(&problem).respond(&api));
+    }
+    Err(problem)
 }
 
 async fn home() -> HttpResponse {

@@ -2,7 +2,7 @@
 
 use actix_web::ResponseError as _;
 use actix_web::http::StatusCode;
-use maud::html;
+use maud::{Markup, html};
 
 use super::Page;
 use crate::problem::Problem;
@@ -15,11 +15,20 @@ pub(crate) const PERMISSIONS: &str = "https://myaccount.google.com/permissions";
 pub(crate) fn notice(status: StatusCode, title: &'static str, what: &str, then: &str) -> Page {
     let content = html! {
         h1 { (title) }
-        p { (what) }
-        p { (then) }
+        p { (prose(what)) }
+        p { (prose(then)) }
         p { a.button href=(SETUP) { "Back to the setup page" } }
     };
     Page { status, title, content }
+}
+
+/// Text in which `this` is code.
+fn prose(text: &str) -> Markup {
+    html! {
+        @for (number, part) in text.split('`').enumerate() {
+            @if number % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
 }
 
 /// A problem as a page.

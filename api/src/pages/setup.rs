@@ -22,13 +22,14 @@ pub(crate) fn sign_in(csrf: &str, refused: bool) -> Page {
         h1 { "Sign in" }
         p { "Only an administrator may connect and disconnect calendars." }
         @if refused {
-            p.error role="alert" { "That is not the key of an administrator." }
+            p.error #refused role="alert" { "That is not the key of an administrator." }
         }
         form method="post" action=(SETUP) {
             (csrf_field(csrf))
             label for="key" { "API key with the scope admin" }
             input #key name="key" type="password" autocomplete="current-password" required
-                aria-describedby="key-hint" spellcheck="false";
+                aria-describedby={ @if refused { "refused " } "key-hint" } aria-invalid=[refused.then_some("true")] autofocus
+                spellcheck="false";
             p.hint #key-hint {
                 "It was printed at the first start; " code { "calrelay keys create --scope admin" } " makes another."
             }
@@ -81,8 +82,10 @@ fn known(standing: &Standing, csrf: &str) -> Markup {
                 p.state.on { "Connected" }
                 p { "Events are created as " strong { (email) } "." }
                 p.hint { "Connected since " (day(standing.connected_at)) "." }
-                (connect(csrf, "Connect again", true))
-                (disconnect_link())
+                div.actions {
+                    (connect(csrf, "Connect again", true))
+                    (disconnect_link())
+                }
             }
         },
         AccountState::NeedsReauthorization { since, cause } => html! {
@@ -90,14 +93,17 @@ fn known(standing: &Standing, csrf: &str) -> Markup {
                 p.state.broken { "Needs to be connected again" }
                 p { strong { (email) } ": " (explain(cause)) }
                 p { "Jobs have been waiting since " (day(since)) ". They go on by themselves once it is connected." }
-                (connect(csrf, "Connect again", false))
-                (disconnect_link())
+                div.actions {
+                    (connect(csrf, "Connect again", false))
+                    (disconnect_link())
+                }
             }
         },
         AccountState::Disconnected { since } => html! {
             section.card {
                 p.state.off { "Disconnected" }
-                p { "It was " strong { (email) } " until " (day(since)) ". Only the same Google user can be connected again." }
+                p { "It was connected as " strong { (email) } " until " (day(since)) "." }
+                p { "New events are refused until it is connected again, which only the same Google user can do." }
                 (connect(csrf, "Connect Google Calendar", false))
             }
         },
@@ -114,7 +120,7 @@ fn connect(csrf: &str, label: &str, quiet: bool) -> Markup {
 }
 
 fn disconnect_link() -> Markup {
-    html! { p { a.danger href=(REVOKE) { "Disconnect …" } } }
+    html! { a.button.quiet.danger href=(REVOKE) { "Disconnect …" } }
 }
 
 fn explain(cause: ReauthorizationCause) -> &'static str {
@@ -136,8 +142,8 @@ fn day(at: Timestamp) -> Markup {
 /// Asks whether to disconnect.
 pub(crate) fn ask_revoke(standing: Option<&Standing>, csrf: &str) -> Page {
     let content = html! {
-        h1 { "Disconnect Google Calendar?" }
         @if let Some(Standing { email, state: AccountState::Connected | AccountState::NeedsReauthorization { .. }, .. }) = standing {
+            h1 { "Disconnect Google Calendar?" }
             section.card {
                 p {
                     "The permission of "
@@ -145,15 +151,18 @@ pub(crate) fn ask_revoke(standing: Option<&Standing>, csrf: &str) -> Page {
                     " is given back to Google and forgotten here."
                 }
                 p { "New events are refused. Jobs that were accepted wait until it is connected again." }
-                form method="post" action=(REVOKE) {
-                    (csrf_field(csrf))
-                    button.danger type="submit" { "Disconnect" }
+                div.actions {
+                    form method="post" action=(REVOKE) {
+                        (csrf_field(csrf))
+                        button.danger type="submit" { "Disconnect" }
+                    }
+                    a.button.quiet href=(SETUP) { "Keep it connected" }
                 }
-                p { a href=(SETUP) { "Keep it connected" } }
             }
         } @else {
-            p { "Nothing is connected." }
-            p { a href=(SETUP) { "Back" } }
+            h1 { "Nothing is connected" }
+            p { "So there is nothing to disconnect." }
+            p { a.button href=(SETUP) { "Back to the setup page" } }
         }
     };
     Page { status: StatusCode::OK, title: "Disconnect", content }

@@ -162,7 +162,7 @@ fn refused(reason: &str) -> Page {
             StatusCode::FORBIDDEN,
             "Consent was declined",
             "Google was told not to give access, so nothing was changed.",
-            "If that was a mistake, begin again from the setup page and choose Allow.",
+            "If that was a mistake, begin again from the setup page and choose Continue.",
         ),
         "no_code" => {
             notice(StatusCode::BAD_REQUEST, "Not connected", "Google's answer is incomplete.", AGAIN)

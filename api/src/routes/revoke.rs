@@ -106,18 +106,20 @@ async fn revoke_at_google(api: &Api, account: &Account) -> Result<AtGoogle, Vaul
     }
 }
 
+const REFUSED: &str = "New events are refused until a calendar is connected.";
+
 fn page(at_google: AtGoogle) -> crate::pages::Page {
     let by_hand = format!("To end it at Google too, remove this app at {PERMISSIONS}.");
     let (what, then) = match at_google {
-        AtGoogle::Revoked => ("The permission was given back to Google and forgotten here.", ""),
+        AtGoogle::Revoked => ("The permission was given back to Google and forgotten here.", REFUSED),
         AtGoogle::KeptForAnother => (
             "The permission was forgotten here. It was not given back to Google, since another account uses the same Google user.",
-            "",
+            REFUSED,
         ),
         AtGoogle::Unasked => {
             ("The permission was forgotten here, but Google could not be told.", by_hand.as_str())
         }
-        AtGoogle::Nothing => ("Nothing was connected.", ""),
+        AtGoogle::Nothing => ("Nothing was connected.", REFUSED),
     };
     notice(StatusCode::OK, "Disconnected", what, then)
 }

@@ -298,6 +298,16 @@ async fn a_browser_begins_under_the_name_that_google_sends_it_back_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_address_is_a_page_for_people_and_a_problem_for_programs() {
+    let rig = Rig::start().await;
+    let page = rig.send(&get("/nowhere").header("Accept", "text/html,*/*;q=0.8")).await;
+    assert_eq!(page.status, 404);
+    assert!(page.text().contains("SANDBOX") && page.text().contains(SETUP), "{}", page.text());
+    let problem = rig.send(&get("/nowhere").header("Accept", "*/*")).await;
+    assert_eq!((problem.status, problem.header("content-type")), (404, Some("application/problem+json")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_live_google_is_not_called_a_sandbox() {
     let usual = Plan::default();
     let settings = Settings { google: GoogleKind::Live, ..usual.settings };
