@@ -263,5 +263,5 @@ fn unusable(what: &str, error: &dyn std::error::Error) -> Refusal {
 }
 
 fn log_trouble(what: &str, error: &dyn std::error::Error) {
-    error!(%error, "{what} cannot be used: {error}");
+    error!("{what} failed a request: {error}");
 }

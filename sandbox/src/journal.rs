@@ -33,7 +33,7 @@ impl Journal {
             Err(TryLockError::WouldBlock) => return Err(StartError::StateInUse(path.to_owned())),
             Err(TryLockError::Error(source)) => return Err(at(source)),
         }
-        let file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(at)?;
+        let file = private().read(true).append(true).create(true).open(path).map_err(at)?;
         read(&file, &mut replay).map_err(|broken| match broken {
             Broken::Io(source) => at(source),
             Broken::Line { number, source } => {
@@ -56,7 +56,7 @@ impl Journal {
     /// Replaces the file by these changes alone.
     pub(crate) fn compact(&mut self, changes: impl Iterator<Item = Change>) -> io::Result<()> {
         let fresh = beside(&self.path, "new");
-        let mut writer = BufWriter::new(File::create(&fresh)?);
+        let mut writer = BufWriter::new(private().write(true).create(true).truncate(true).open(&fresh)?);
         for change in changes {
             serde_json::to_writer(&mut writer, &change)?;
             writer.write_all(b"\n")?;
@@ -66,6 +66,14 @@ impl Journal {
         self.file = OpenOptions::new().append(true).open(&self.path)?;
         Ok(())
     }
+}
+
+/// Its people are made up, but what is tried out on them need not be.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
