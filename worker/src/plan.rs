@@ -1,7 +1,7 @@
 //! What is to be done with a job that a worker has just taken: one pure decision.
 
 use common::account::{Account, AccountState};
-use common::job::{BlockReason, FailureKind, Job, WaitReason};
+use common::job::{BlockReason, Effect, FailureKind, Job, WaitReason};
 use jiff::Timestamp;
 
 /// A job that killed this many workers is not tried again.
@@ -40,13 +40,10 @@ pub(crate) fn plan(
     now: Timestamp,
 ) -> Plan {
     if job.cancel_requested {
-        return match account {
-            Some(account) if account.state == AccountState::Connected => Plan::Settle(Ending::Cancel),
-            Some(_) | None if now >= job.not_after => {
-                Plan::Settle(Ending::Fail(FailureKind::CancellationUnconfirmed))
-            }
-            Some(_) | None => reauthorization(),
-        };
+        let connected = account.is_some_and(|account| account.state == AccountState::Connected);
+        // Where nothing was written nobody needs to be asked, and at the end everybody is.
+        let settles = connected || job.effect == Effect::None || now >= job.not_after;
+        return if settles { Plan::Settle(Ending::Cancel) } else { reauthorization() };
     }
     if now >= job.not_after {
         return Plan::Settle(Ending::Fail(FailureKind::Expired));
@@ -85,7 +82,7 @@ fn reauthorization() -> Plan {
 mod tests {
     use common::account::{AccountId, Generation, GuestLimit, ReauthorizationCause};
     use common::fingerprint::HashKey;
-    use common::job::{Effect, JobId, JobState, Tally};
+    use common::job::{JobId, JobState, Tally};
     use common::owner::Owner;
     use common::port::{ClientRef, GoogleUser};
     use common::seal::Key;
@@ -167,18 +164,20 @@ mod tests {
 
     #[test]
     fn a_cancellation_waits_for_the_account_until_the_job_expires() {
-        let cancelled = Job { cancel_requested: true, ..job() };
+        let cancelled = Job { cancel_requested: true, effect: Effect::Unknown, ..job() };
         let blocked = account(needs_reauthorization());
         assert_eq!(planned(&cancelled, &blocked), reauthorization());
         let expired = Job { not_after: now(), ..cancelled };
-        assert_eq!(
-            planned(&expired, &blocked),
-            Plan::Settle(Ending::Fail(FailureKind::CancellationUnconfirmed))
-        );
-        assert_eq!(
-            plan(&expired, None, 0, 12, now()),
-            Plan::Settle(Ending::Fail(FailureKind::CancellationUnconfirmed))
-        );
+        assert_eq!(planned(&expired, &blocked), Plan::Settle(Ending::Cancel));
+        assert_eq!(plan(&expired, None, 0, 12, now()), Plan::Settle(Ending::Cancel));
+    }
+
+    #[test]
+    fn a_cancellation_of_what_was_not_written_waits_for_nothing() {
+        let cancelled = Job { cancel_requested: true, effect: Effect::None, ..job() };
+        let blocked = account(needs_reauthorization());
+        assert_eq!(planned(&cancelled, &blocked), Plan::Settle(Ending::Cancel));
+        assert_eq!(plan(&cancelled, None, 0, 12, now()), Plan::Settle(Ending::Cancel));
     }
 
     #[test]
