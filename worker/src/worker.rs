@@ -129,7 +129,11 @@ impl Worker {
         let task = tokio::spawn(work);
         // An open circuit lets one job at a time through.
         if self.attempts.gateway.is_down() {
-            let _ = task.await;
+            // The tracker has the task: not waiting for it leaves it running.
+            tokio::select! {
+                _ = task => {}
+                () = self.stop.taking.cancelled() => {}
+            }
         }
     }
 
