@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::account::{AccountId, AccountState, Generation};
 use common::port::Shelf;
-use common::time::after;
+use common::time::{after, minutes, until};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +16,8 @@ use crate::{Ports, Settings, metrics};
 
 /// Between two looks at the accounts.
 const SWEEP: Duration = Duration::from_secs(30);
+/// So long after an account was connected, attempts from before may still block their jobs.
+const STILL_BLOCKING: Duration = minutes(2);
 /// Between two clean-ups.
 const FORGET: Duration = Duration::from_secs(60);
 /// Between two looks at the cancellation marks.
@@ -55,7 +57,9 @@ async fn sweep(ports: &Ports, settings: &Settings) {
                 for account in accounts {
                     if account.state != AccountState::Connected {
                         woken.remove(&account.id);
-                    } else if woken.get(&account.id) != Some(&account.generation) {
+                    } else if woken.get(&account.id) != Some(&account.generation)
+                        || until(account.connected_at, ports.clock.now()) < STILL_BLOCKING
+                    {
                         match resume(ports, &settings.quotas, &account).await {
                             Ok(count) => {
                                 if count > 0 {
