@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::port::{Clock, Limit, Take, Throttle, ThrottleKey, Window};
+use common::time::after;
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::trouble::Trouble;
@@ -18,7 +20,15 @@ pub(crate) struct Turnstile {
     clock: Arc<dyn Clock>,
     stopping: CancellationToken,
     waiting: Mutex<HashMap<ThrottleKey, u32>>,
-    throttled: Mutex<HashMap<ThrottleKey, u32>>,
+    throttled: Mutex<HashMap<ThrottleKey, Throttled>>,
+}
+
+/// How a key stands with Google.
+struct Throttled {
+    /// How often in a row it was throttled.
+    times: u32,
+    /// The present pause.
+    until: Timestamp,
 }
 
 impl Turnstile {
@@ -67,15 +77,24 @@ impl Turnstile {
         Some(InHand { turnstile: self, key: line.key.clone() })
     }
 
-    /// How often in a row Google has throttled this key.
+    /// How often in a row Google had throttled this key before. Calls that were under way when it
+    /// last did so are told the same again.
     pub(crate) fn throttles(&self, key: &ThrottleKey) -> u32 {
-        self.throttled.lock().expect("nothing panics holding it").get(key).copied().unwrap_or(0)
+        let now = self.clock.now();
+        let throttled = self.throttled.lock().expect("nothing panics holding it");
+        throttled.get(key).map_or(0, |it| if it.until > now { it.times - 1 } else { it.times })
     }
 
     /// Google throttled this key: nothing more for it for `pause`.
     pub(crate) async fn push_back(&self, key: ThrottleKey, pause: Duration) {
         self.throttle.push_back(&key, pause).await;
-        *self.throttled.lock().expect("nothing panics holding it").entry(key).or_default() += 1;
+        let now = self.clock.now();
+        let mut throttled = self.throttled.lock().expect("nothing panics holding it");
+        let it = throttled.entry(key).or_insert(Throttled { times: 0, until: now });
+        if it.until <= now {
+            it.times = it.times.saturating_add(1);
+        }
+        it.until = it.until.max(after(now, pause));
     }
 
     /// Google answered this key.
