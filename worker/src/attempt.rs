@@ -19,7 +19,7 @@ use common::job::{
 };
 use common::message::{Message, Work};
 use common::payload::Payload;
-use common::port::{Change, Delivery, Lane, StoreError};
+use common::port::{Change, Delivery, Lane, Shelf, StoreError};
 use common::seal::Key;
 use common::time::{after, until};
 use futures_util::FutureExt as _;
@@ -121,10 +121,12 @@ impl Attempts {
                 }
                 return;
             }
-            Ok(message) => match message.work {
-                Work::Create => self.deal_with(message).await,
-                Work::Conference { looks } => self.look_at_conference(message, looks).await,
-            },
+            // Calls that panic are caught where they are made. Should anything else do so, the delivery
+            // comes again, meets its own claim, and counts as a crash once that is past.
+            Ok(message) => {
+                let work = AssertUnwindSafe(self.work_on(message)).catch_unwind();
+                work.await.unwrap_or(Verdict::PutBack)
+            }
         };
         let told = match verdict {
             Verdict::Done => self.ports.queue.done(tag).await,
@@ -132,6 +134,16 @@ impl Attempts {
         };
         if let Err(error) = told {
             tracing::warn!("The queue was not told of a delivery's end, it may come again: {error}");
+        }
+    }
+
+    async fn work_on(&self, message: &Message) -> Verdict {
+        match message.work {
+            Work::Create => self.deal_with(message).await,
+            Work::Conference { looks } => {
+                let _in_company = self.company.read().await;
+                self.look_at_conference(message, looks).await
+            }
         }
     }
 
@@ -186,8 +198,13 @@ impl Attempts {
                     Err(error) => Err(self.queue_failed(&error).await),
                 }
             }
-            Err(Trouble::Store(error)) => Err(self.store_failed(&error).await),
-            Err(_) => Err(Verdict::Done),
+            // It has ended, or a newer message of it is on its way.
+            Err(Trouble::Lost(_)) => Err(Verdict::Done),
+            Err(trouble) => {
+                tracing::error!("A delivery is handed back: {}", trouble.summary());
+                self.ports.clock.sleep(STORAGE_PAUSE).await;
+                Err(Verdict::PutBack)
+            }
         }
     }
 
@@ -205,7 +222,7 @@ impl Attempts {
             match store.take(&message.job, &step, now).await.map_err(Trouble::Store)? {
                 Change::Taken(job) => return Ok((*job, claim)),
                 Change::Refused(Refusal::Unknown) => {
-                    store.restore(&message.rebuild(now)).await.map_err(Trouble::Store)?;
+                    store.restore(&self.rebuilt(message, now).await?).await.map_err(Trouble::Store)?;
                 }
                 Change::Refused(refusal) => return Err(Trouble::Lost(refusal)),
             }
@@ -213,17 +230,31 @@ impl Attempts {
         Err(Trouble::Store(StoreError("a restored record vanished again".to_owned())))
     }
 
+    /// The record that a message can rebuild; that its caller took the job back is known to the vault.
+    async fn rebuilt(&self, message: &Message, now: Timestamp) -> Result<Job, Trouble> {
+        let mark = self.ports.vault.get(Shelf::Cancellations, message.job.as_str()).await;
+        let cancel_requested = mark.map_err(Trouble::Vault)?.is_some();
+        Ok(Job { cancel_requested, ..message.rebuild(now) })
+    }
+
     async fn run(&self, held: Held<'_>) -> Verdict {
-        let attempt = AssertUnwindSafe(self.attempt(&held)).catch_unwind();
-        // All three are cancel safe for us: whichever ends first, the mark tells how far a write came.
-        let result = tokio::select! {
-            ended = attempt => ended.unwrap_or(Err(Trouble::Panicked)),
-            () = self.ports.clock.sleep(CALLS) => Err(Trouble::Deadline),
-            () = self.abandon.cancelled() => Err(Trouble::Stopping),
-        };
-        match result {
+        match self.bounded(self.attempt(&held)).await {
             Ok(conclusion) => self.conclude(&held, conclusion).await,
             Err(trouble) => self.judge(&held, &trouble).await,
+        }
+    }
+
+    /// Makes calls to Google: whatever they do, this ends.
+    pub(crate) async fn bounded<T>(
+        &self,
+        calls: impl Future<Output = Result<T, Trouble>>,
+    ) -> Result<T, Trouble> {
+        let calls = AssertUnwindSafe(calls).catch_unwind();
+        // All three are cancel safe for us: whichever ends first, the mark tells how far a write came.
+        tokio::select! {
+            ended = calls => ended.unwrap_or(Err(Trouble::Panicked)),
+            () = self.ports.clock.sleep(CALLS) => Err(Trouble::Deadline),
+            () = self.abandon.cancelled() => Err(Trouble::Stopping),
         }
     }
 
@@ -234,7 +265,7 @@ impl Attempts {
         match plan(&held.job, account, guests, self.settings.max_attempts, self.ports.clock.now()) {
             Plan::Create => match writing {
                 Some(writing) => self.create(held, &writing).await,
-                None => Err(Trouble::Disconnected),
+                None => Ok(Conclusion::Block { why: BlockReason::Reauthorization, until: None }),
             },
             Plan::Settle(ending) => self.settle(held, writing.as_ref(), ending).await,
             Plan::Wait { why, until } => Ok(Conclusion::Wait { why, until }),

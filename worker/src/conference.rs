@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::job::{Conference, Step};
+use common::job::{Conference, Refusal, Step};
 use common::message::{Message, Work};
 use common::port::{Change, Lane};
 use common::time::{hours, minutes};
@@ -26,9 +26,10 @@ fn next_look(looks: u32) -> Option<Duration> {
 impl Attempts {
     /// Looks once, and plans the next look if there is still nothing to say.
     pub(crate) async fn look_at_conference(&self, message: &Message, looks: u32) -> Verdict {
-        match self.finished_conference(message).await {
+        match self.bounded(self.finished_conference(message)).await {
             Ok(true) => Verdict::Done,
             Ok(false) => self.look_later(message, looks).await,
+            Err(Trouble::Stopping) => Verdict::PutBack,
             Err(trouble) => {
                 tracing::debug!("A conference could not be looked at: {}", trouble.summary());
                 self.look_later(message, looks).await
@@ -69,6 +70,8 @@ impl Attempts {
         }
         let step = Step::Amend(key.seal(message.job.as_str(), &result));
         match ports.store.take(&message.job, &step, ports.clock.now()).await.map_err(Trouble::Store)? {
+            // Its success may not have been recorded yet.
+            Change::Refused(Refusal::OutOfPlace) => Ok(false),
             Change::Taken(_) | Change::Refused(_) => Ok(true),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use common::account::GuestLimit;
 use common::job::{Conference, Effect, EventResult, Failure, Pause, Refusal, Step, Tally};
 use common::message::{Message, Work};
 use common::port::{Change, Lane, QueueError, StoreError};
@@ -12,7 +13,6 @@ use super::judge::BLOCKED_RECHECK;
 use super::{Attempts, Conclusion, Held, STORAGE_PAUSE, Verdict};
 use crate::conference;
 use crate::metrics;
-use crate::plan::Ending;
 use crate::retry::Deferral;
 
 /// An outcome that could not be recorded is tried again after so long.
@@ -66,8 +66,9 @@ impl Attempts {
         let pending = result.conference == Conference::Pending;
         let sealed = match self.open(&held.job).await {
             Ok(Some(writing)) => {
-                if writing.account.guest_limit.is_some() && writing.payload.event.guests() > 0 {
-                    // Google invites for this user again.
+                let over = |limit: GuestLimit| limit.until <= self.ports.clock.now();
+                if writing.account.guest_limit.is_some_and(over) && writing.payload.event.guests() > 0 {
+                    // Google invites for this user again. A success from before the limit says nothing.
                     let _ = self.ports.accounts.limit_guests(&held.job.account, None).await;
                 }
                 writing.key.seal(held.job.id.as_str(), &result)
@@ -85,19 +86,12 @@ impl Attempts {
         match self.record_success(held.message, sealed).await {
             Recorded::Ended(verdict) => verdict,
             Recorded::TakenBack => {
-                // A cancellation came while the event was being created: take the event back.
-                match self.settle_cancelled(held).await {
-                    Ok(verdict) => verdict,
-                    Err(trouble) => Box::pin(self.judge(held, &trouble)).await,
-                }
+                // A cancellation came while the event was being created: the next delivery takes the
+                // event back, as an attempt of its own.
+                self.release(held).await;
+                Verdict::PutBack
             }
         }
-    }
-
-    async fn settle_cancelled(&self, held: &Held<'_>) -> Result<Verdict, crate::trouble::Trouble> {
-        let writing = self.open(&held.job).await?;
-        let conclusion = self.settle(held, writing.as_ref(), Ending::Cancel).await?;
-        Ok(Box::pin(self.conclude(held, conclusion)).await)
     }
 
     /// Records a success, unless the job was taken back meanwhile.
@@ -169,10 +163,17 @@ impl Attempts {
             effect,
             hop,
         };
-        if let Err(error) = self.ports.store.take(&held.job.id, &step, now).await {
-            tracing::warn!("Where a job waits could not be recorded, its message knows: {error}");
+        match self.ports.store.take(&held.job.id, &step, now).await {
+            // Taken back during a write that was then refused: there is nothing to undo.
+            Ok(Change::Taken(job)) if job.cancel_requested && job.effect == Effect::None => {
+                self.record_end(held, Step::Cancel).await
+            }
+            Ok(Change::Taken(_) | Change::Refused(_)) => Verdict::Done,
+            Err(error) => {
+                tracing::warn!("Where a job waits could not be recorded, its message knows: {error}");
+                Verdict::Done
+            }
         }
-        Verdict::Done
     }
 
     async fn hand_back_unrecorded(&self, held: &Held<'_>) -> Verdict {
@@ -181,7 +182,7 @@ impl Attempts {
         Verdict::PutBack
     }
 
-    pub(super) async fn store_failed(&self, error: &StoreError) -> Verdict {
+    async fn store_failed(&self, error: &StoreError) -> Verdict {
         tracing::error!("A delivery is handed back: {error}");
         self.ports.clock.sleep(STORAGE_PAUSE).await;
         Verdict::PutBack
