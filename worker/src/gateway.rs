@@ -61,7 +61,7 @@ impl Gateway {
                 match self.try_once(account, request, mark).await {
                     Err((Trouble::Calendar { error: CalendarError::TokenRefused, .. }, Some(refused))) => {
                         self.ports.tokens.forget(&account.id, &refused).await;
-                        Err(Trouble::TokenRefusedTwice)
+                        Err(Trouble::TokenRefusedTwice(refused.generation))
                     }
                     other => other.map_err(|(trouble, _)| trouble),
                 }
@@ -99,10 +99,13 @@ impl Gateway {
         let answer = self.send(account, request, &token, permit).await;
         if let (Some(mark), Err(error)) = (mark, &answer)
             && error.reach() == Reach::NoEffect
+            // An id that is taken may be taken by an earlier write of ours.
+            && *error != CalendarError::Duplicate
         {
             mark.refused();
         }
-        answer.map_err(|error| (Trouble::Calendar { error, circuit }, Some(token)))
+        let generation = token.generation;
+        answer.map_err(|error| (Trouble::Calendar { error, circuit, generation }, Some(token)))
     }
 
     async fn send(

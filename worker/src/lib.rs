@@ -7,6 +7,7 @@ mod attempt;
 mod breaker;
 mod conference;
 mod gateway;
+mod grant;
 mod housekeeping;
 mod mark;
 mod metrics;

@@ -10,6 +10,7 @@ use common::seal::OpenError;
 use common::time::{hours, minutes, until};
 use jiff::Timestamp;
 
+use crate::grant;
 use crate::trouble::{Circuit, Trouble};
 
 /// Waits between attempts.
@@ -26,6 +27,9 @@ const OPERATOR: Duration = minutes(10);
 const KEY_MISSING: Duration = hours(1);
 /// A calendar that is still not found at this attempt does not exist.
 const NOT_FOUND_ATTEMPTS: u32 = 3;
+
+/// Jobs that wait for the same instant come back within so long of it.
+const WIDEST_SPREAD: Duration = minutes(5);
 
 /// What to do about a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,10 +139,10 @@ pub(crate) struct Standing {
 /// Decides.
 pub(crate) fn decide(trouble: &Trouble, standing: &Standing) -> Disposition {
     match trouble {
-        Trouble::Calendar { error, circuit } => calendar(error, *circuit, standing),
-        Trouble::TokenRefusedTwice => Disposition::BlockAccount(ReauthorizationCause::TokenRefused),
-        Trouble::Disconnected => Disposition::BlockAccount(ReauthorizationCause::GrantEnded),
-        Trouble::Token(error) => token(error, standing),
+        Trouble::Calendar { error, circuit, .. } => calendar(error, *circuit, standing),
+        Trouble::TokenRefusedTwice(_) => Disposition::BlockAccount(ReauthorizationCause::TokenRefused),
+        Trouble::Disconnected(_) => Disposition::BlockAccount(ReauthorizationCause::GrantEnded),
+        Trouble::Token(error, _) => token(error, standing),
         Trouble::Quota { retry_in } => defer(Deferral::Quota, spread(*retry_in, standing)),
         Trouble::CircuitOpen { retry_in } => defer(Deferral::CircuitOpen, spread(*retry_in, standing)),
         Trouble::Sealed(OpenError::UnknownKey(_)) => defer(Deferral::Operator, KEY_MISSING),
@@ -206,17 +210,14 @@ fn calendar(error: &CalendarError, circuit: Circuit, standing: &Standing) -> Dis
 }
 
 fn token(error: &TokenError, standing: &Standing) -> Disposition {
+    if let Some(cause) = grant::lost(error) {
+        return Disposition::BlockAccount(cause);
+    }
     match error {
-        TokenError::InvalidGrant { .. } | TokenError::Denied { .. } => {
-            Disposition::BlockAccount(ReauthorizationCause::GrantEnded)
-        }
-        // Said by our own guard: the account was connected with another client than ours.
-        TokenError::InvalidClient { error, .. } if error == "client_changed" => {
-            Disposition::BlockAccount(ReauthorizationCause::ClientChanged)
-        }
-        TokenError::InvalidClient { .. } | TokenError::Refused { .. } => {
-            defer(Deferral::Operator, spread(OPERATOR, standing))
-        }
+        TokenError::InvalidGrant { .. }
+        | TokenError::Denied { .. }
+        | TokenError::InvalidClient { .. }
+        | TokenError::Refused { .. } => defer(Deferral::Operator, spread(OPERATOR, standing)),
         TokenError::Throttled { retry_after } => unreachable(Deferral::TokenEndpoint, *retry_after, standing),
         TokenError::Unavailable { .. } | TokenError::Transport(_) => {
             unreachable(Deferral::TokenEndpoint, None, standing)
@@ -253,9 +254,14 @@ fn fail(kind: FailureKind) -> Disposition {
     Disposition::Fail { kind, status: None, reason: None, detail: None }
 }
 
-/// A wait that everybody was told, plus up to a quarter, so that they do not all come back together.
 fn spread(wait: Duration, standing: &Standing) -> Duration {
-    wait.saturating_add(wait.mul_f64(standing.fraction.clamp(0.0, 1.0) / 4.0))
+    spread_by(wait, standing.fraction)
+}
+
+/// A wait that everybody was told, plus up to a quarter but no more than minutes, so that they do not
+/// all come back together.
+pub(crate) fn spread_by(wait: Duration, fraction: f64) -> Duration {
+    wait.saturating_add((wait / 4).min(WIDEST_SPREAD).mul_f64(fraction.clamp(0.0, 1.0)))
 }
 
 /// Google's quota days end at midnight in California.

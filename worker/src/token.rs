@@ -1,13 +1,12 @@
 //! Access tokens: from the cache, or by one refresh per account at a time.
 
-use common::account::{Account, Generation};
+use common::account::{Account, AccountState, Generation};
 use common::accounts::AccountError;
 use common::port::{AccessToken, Grant, TokenError};
 
-use crate::Ports;
 use crate::breaker::{Breaker, Outcome};
-use crate::metrics;
 use crate::trouble::Trouble;
+use crate::{Ports, grant, metrics};
 
 /// A token for this connection of the account, fresh enough for a call.
 ///
@@ -28,24 +27,40 @@ pub(crate) async fn access_token(
     if let Some(token) = ports.tokens.get(&account.id, account.generation, ports.clock.now()).await {
         return Ok(token);
     }
-    // And the account may have been connected anew since this attempt read it.
+    // And the account may have been connected anew since this attempt read it, or lost its grant.
     let current = ports.accounts.get_now(&account.id).await.map_err(Trouble::Vault)?;
-    let account = current.as_deref().ok_or(Trouble::Disconnected)?;
-    refresh(ports, breaker, account).await
+    let current = current.as_deref().ok_or(Trouble::Disconnected(account.generation))?;
+    if account.state == AccountState::Connected && current.state != AccountState::Connected {
+        return Err(Trouble::Disconnected(current.generation));
+    }
+    if current.generation != account.generation
+        && let Some(token) = ports.tokens.get(&current.id, current.generation, ports.clock.now()).await
+    {
+        return Ok(token);
+    }
+    refresh(ports, breaker, current).await
 }
 
 async fn refresh(ports: &Ports, breaker: &Breaker, account: &Account) -> Result<AccessToken, Trouble> {
     let refresh_token = account
         .refresh_token(ports.accounts.ring())
         .map_err(Trouble::Sealed)?
-        .ok_or(Trouble::Disconnected)?;
+        .ok_or(Trouble::Disconnected(account.generation))?;
     let permit = breaker.admit().map_err(|retry_in| Trouble::CircuitOpen { retry_in })?;
     let now = ports.clock.now();
     let answer = ports.endpoint.refresh(&account.client, &refresh_token, now).await;
     permit.report(&account.id, outcome(&answer));
     metrics::token_refresh(&answer);
-    let grant = answer.map_err(Trouble::Token)?;
-    keep(ports, account, grant).await
+    match answer {
+        Ok(grant) => keep(ports, account, grant).await,
+        Err(error) => {
+            if let Some(cause) = grant::lost(&error) {
+                // While others wait for this turn, so that none of them tries the dead grant again.
+                grant::give_up(ports, &account.id, account.generation, cause, &error.to_string()).await;
+            }
+            Err(Trouble::Token(error, account.generation))
+        }
+    }
 }
 
 async fn keep(ports: &Ports, account: &Account, grant: Grant) -> Result<AccessToken, Trouble> {
@@ -71,7 +86,9 @@ async fn store_new(
         Ok(()) => Ok(()),
         Err(AccountError::Vault(error)) => Err(Trouble::Vault(error)),
         Err(AccountError::Sealed(error)) => Err(Trouble::Sealed(error)),
-        Err(AccountError::NeverConnected | AccountError::OtherUser { .. }) => Err(Trouble::Disconnected),
+        Err(AccountError::NeverConnected | AccountError::OtherUser { .. }) => {
+            Err(Trouble::Disconnected(generation))
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use common::account::Generation;
 use common::job::Refusal;
 use common::port::{CalendarError, StoreError, TokenError, VaultError};
 use common::seal::OpenError;
@@ -10,13 +11,13 @@ use common::seal::OpenError;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Trouble {
     /// Google Calendar said no, or nothing.
-    Calendar { error: CalendarError, circuit: Circuit },
+    Calendar { error: CalendarError, circuit: Circuit, generation: Generation },
     /// Google took neither the token nor its fresh successor.
-    TokenRefusedTwice,
+    TokenRefusedTwice(Generation),
     /// The token endpoint said no, or nothing.
-    Token(TokenError),
+    Token(TokenError, Generation),
     /// The account has no refresh token any more.
-    Disconnected,
+    Disconnected(Generation),
     /// No room under Google's quotas for now.
     Quota { retry_in: Duration },
     /// Google is being left alone for now.
@@ -47,13 +48,32 @@ pub(crate) enum Circuit {
 }
 
 impl Trouble {
+    /// Which of the account's connections it was about.
+    pub(crate) fn generation(&self) -> Option<Generation> {
+        match self {
+            Self::Calendar { generation, .. }
+            | Self::TokenRefusedTwice(generation)
+            | Self::Token(_, generation)
+            | Self::Disconnected(generation) => Some(*generation),
+            Self::Quota { .. }
+            | Self::CircuitOpen { .. }
+            | Self::Sealed(_)
+            | Self::Vault(_)
+            | Self::Store(_)
+            | Self::Lost(_)
+            | Self::Deadline
+            | Self::Panicked
+            | Self::Stopping => None,
+        }
+    }
+
     /// What to say of it in a log: never an address, never a URL.
     pub(crate) fn summary(&self) -> String {
         match self {
             Self::Calendar { error, .. } => error.to_string(),
-            Self::TokenRefusedTwice => "a fresh access token was refused too".to_owned(),
-            Self::Token(error) => error.to_string(),
-            Self::Disconnected => "the account has no refresh token".to_owned(),
+            Self::TokenRefusedTwice(_) => "a fresh access token was refused too".to_owned(),
+            Self::Token(error, _) => error.to_string(),
+            Self::Disconnected(_) => "the account has no refresh token".to_owned(),
             Self::Quota { .. } => "no room under the quotas".to_owned(),
             Self::CircuitOpen { .. } => "the endpoint is left alone for now".to_owned(),
             Self::Sealed(error) => error.to_string(),

@@ -7,7 +7,7 @@ use common::port::{CalendarError, Meeting, NewEvent, StoredEvent};
 
 use super::{Attempts, Conclusion, Held, Writing};
 use crate::gateway::{Reply, Request};
-use crate::trouble::{Circuit, Trouble};
+use crate::trouble::Trouble;
 
 /// Google makes conferences a moment after the event; one look is worth waiting for.
 const CONFERENCE_PAUSE: Duration = Duration::from_secs(2);
@@ -27,12 +27,11 @@ pub(super) enum Found {
 impl Attempts {
     pub(super) async fn create(&self, held: &Held<'_>, writing: &Writing) -> Result<Conclusion, Trouble> {
         if held.job.effect != Effect::None {
-            match self.look(held, writing).await? {
-                Found::Nothing => held.mark.found_nothing(),
-                found @ (Found::Ours(_) | Found::Deleted | Found::Other) => {
-                    return self.recognised(held, writing, found).await;
-                }
+            let found = self.look(held, writing).await?;
+            if let Some(conclusion) = self.recognised(held, writing, found).await {
+                return Ok(conclusion);
             }
+            held.mark.found_nothing();
         }
         let payload = &writing.payload;
         let event = NewEvent {
@@ -48,9 +47,10 @@ impl Attempts {
         match self.gateway.ask(&writing.account, Request::Insert { event, guests }, Some(&held.mark)).await {
             Ok(Reply::Event(event)) => Ok(Conclusion::Succeeded(self.result(held, writing, event).await)),
             Ok(Reply::Deleted) => unreachable!("an insert is answered with an event"),
-            Err(Trouble::Calendar { error: CalendarError::Duplicate, .. }) => {
+            Err(taken @ Trouble::Calendar { error: CalendarError::Duplicate, .. }) => {
                 let found = self.look(held, writing).await?;
-                self.recognised(held, writing, found).await
+                // The id is taken, yet there may be nothing to see: it may yet appear.
+                self.recognised(held, writing, found).await.ok_or(taken)
             }
             Err(trouble) => Err(trouble),
         }
@@ -67,24 +67,14 @@ impl Attempts {
         }
     }
 
-    async fn recognised(
-        &self,
-        held: &Held<'_>,
-        writing: &Writing,
-        found: Found,
-    ) -> Result<Conclusion, Trouble> {
+    /// What an event under the job's id means for the job; `None` where there is none.
+    async fn recognised(&self, held: &Held<'_>, writing: &Writing, found: Found) -> Option<Conclusion> {
+        let failed = |kind| Some(Conclusion::Failed { kind, effect: Effect::None });
         match found {
-            Found::Ours(event) => Ok(Conclusion::Succeeded(self.result(held, writing, event).await)),
-            Found::Deleted => {
-                Ok(Conclusion::Failed { kind: FailureKind::DeletedByUser, effect: Effect::None })
-            }
-            Found::Other => {
-                Ok(Conclusion::Failed { kind: FailureKind::IdempotencyKeyReused, effect: Effect::None })
-            }
-            // The id is taken, yet there is nothing to see: it may yet appear.
-            Found::Nothing => {
-                Err(Trouble::Calendar { error: CalendarError::NotFound, circuit: Circuit::Closed })
-            }
+            Found::Ours(event) => Some(Conclusion::Succeeded(self.result(held, writing, event).await)),
+            Found::Deleted => failed(FailureKind::DeletedByUser),
+            Found::Other => failed(FailureKind::IdempotencyKeyReused),
+            Found::Nothing => None,
         }
     }
 

@@ -1,17 +1,18 @@
 //! After a failure: gather what is known, let [`retry::decide`](crate::retry::decide) decide, carry it out.
 
 use common::account::{Account, AccountState, GuestLimit, ReauthorizationCause};
-use common::job::{BlockReason, Effect, Failure, Pause, Step, Tally, WaitReason};
+use common::job::{BlockReason, Failure, Pause, Step, Tally, WaitReason};
 use common::port::ThrottleKey;
 use common::port::ThrottledKey;
 use common::time::{after, hours};
+use jiff::Timestamp;
 use rand::RngExt as _;
 
 use super::record::Return;
 use super::{Attempts, Held, Verdict};
-use crate::metrics;
-use crate::retry::{Deferral, Disposition, Standing, decide};
+use crate::retry::{Deferral, Disposition, Standing, decide, spread_by};
 use crate::trouble::Trouble;
+use crate::{grant, metrics};
 
 /// Blocked jobs are looked at this often, whoever forgot to wake them.
 pub(super) const BLOCKED_RECHECK: std::time::Duration = hours(1);
@@ -25,7 +26,9 @@ impl Attempts {
             attempts: held.job.tally.attempts,
             deferrals: held.job.tally.deferrals,
             throttles: account.map_or(0, |account| self.throttles(account)),
-            guest_strikes: account.and_then(|account| account.guest_limit).map_or(0, |limit| limit.strikes),
+            guest_strikes: account
+                .and_then(|account| account.guest_limit)
+                .map_or(0, |limit| strikes_before(limit, now)),
             has_guests: opened.as_ref().is_some_and(|writing| writing.payload.event.guests() > 0),
             fraction: rand::rng().random(),
             now,
@@ -35,7 +38,7 @@ impl Attempts {
         if let Some(ending) = held.ending(self.settings.max_attempts, account, now)
             && !ending.asks_again(&disposition, held.job.not_after, now)
         {
-            return self.conclude(held, ending.unanswered()).await;
+            return self.conclude(held, ending.unanswered(held.effect())).await;
         }
         tracing::debug!(job.id = %held.job.id, "Job {} met {trouble:?}: {disposition:?}", held.job.id);
         self.carry_out(held, trouble, disposition).await
@@ -71,7 +74,7 @@ impl Attempts {
             Disposition::PushBack { key, pause } => {
                 metrics::deferred(Deferral::Throttled);
                 self.push_back(held, key, pause).await;
-                let delay = pause.mul_f64(1.0 + rand::rng().random::<f64>() / 4.0);
+                let delay = spread_by(pause, rand::rng().random());
                 self.come_back(
                     held,
                     Return { pause: wait(WaitReason::Quota, delay), delay, tally: tally.deferred() },
@@ -98,7 +101,7 @@ impl Attempts {
                     kind,
                     google_status: status,
                     google_reason: reason,
-                    effect: Effect::None,
+                    effect: held.effect(),
                     detail,
                 };
                 self.record_failure(held, failure).await
@@ -132,16 +135,9 @@ impl Attempts {
         trouble: &Trouble,
     ) -> Verdict {
         let id = &held.job.account;
-        let refused = self.ports.accounts.get(id).await.ok().flatten();
-        let generation = refused.map(|account| account.generation).unwrap_or_default();
-        match self.ports.accounts.needs_reauthorization(id, generation, cause).await {
-            Ok(true) => tracing::error!(
-                account.id = %id,
-                "Account {id} has to be connected again ({}); its jobs wait until then", trouble.summary()
-            ),
-            Ok(false) => {}
-            Err(error) => tracing::warn!("An account's state could not be kept: {error}"),
-        }
+        // The connection that was refused, which need not be the one that stands now.
+        let generation = trouble.generation().unwrap_or_default();
+        grant::give_up(&self.ports, id, generation, cause, &trouble.summary()).await;
         // A late refusal of an old token says nothing about a newer connection.
         let now_connected = match self.ports.accounts.get_now(id).await {
             Ok(Some(account)) => account.state == AccountState::Connected && account.generation > generation,
@@ -219,4 +215,9 @@ impl Attempts {
         metrics::deferred(why);
         tally.deferred()
     }
+}
+
+/// Strikes before this one. Calls that were under way when Google said so are told the same again.
+fn strikes_before(limit: GuestLimit, now: Timestamp) -> u32 {
+    if limit.until > now { limit.strikes.saturating_sub(1) } else { limit.strikes }
 }

@@ -82,7 +82,7 @@ impl Ending {
     }
 
     /// How the job ends when Google could not be asked.
-    pub(super) fn unanswered(self) -> Conclusion {
-        self.conclusion(Effect::Unknown)
+    pub(super) fn unanswered(self, effect: Effect) -> Conclusion {
+        self.conclusion(effect)
     }
 }

@@ -1,5 +1,6 @@
 //! Every kind of trouble, and what it means.
 
+use common::account::Generation;
 use common::port::StoreError;
 
 use super::*;
@@ -17,7 +18,11 @@ fn standing() -> Standing {
 }
 
 fn google(error: CalendarError) -> Trouble {
-    Trouble::Calendar { error, circuit: Circuit::Closed }
+    Trouble::Calendar { error, circuit: Circuit::Closed, generation: Generation(1) }
+}
+
+fn endpoint(error: TokenError) -> Trouble {
+    Trouble::Token(error, Generation(1))
 }
 
 fn seconds(seconds: u64) -> Duration {
@@ -82,37 +87,31 @@ fn every_kind_of_trouble_has_its_meaning() {
         (google(CalendarError::NoAnswer(words())), Disposition::Retry { delay: seconds(1) }),
         (google(CalendarError::Unintelligible(words())), Disposition::Retry { delay: seconds(1) }),
         (google(CalendarError::NotSent(words())), defer(Deferral::NoConnection, seconds(2))),
-        (Trouble::TokenRefusedTwice, block(ReauthorizationCause::TokenRefused)),
-        (Trouble::Disconnected, block(ReauthorizationCause::GrantEnded)),
+        (Trouble::TokenRefusedTwice(Generation(1)), block(ReauthorizationCause::TokenRefused)),
+        (Trouble::Disconnected(Generation(1)), block(ReauthorizationCause::GrantEnded)),
         (
-            Trouble::Token(TokenError::InvalidGrant { description: words() }),
+            endpoint(TokenError::InvalidGrant { description: words() }),
             block(ReauthorizationCause::GrantEnded),
         ),
+        (endpoint(TokenError::Denied { description: words() }), block(ReauthorizationCause::GrantEnded)),
         (
-            Trouble::Token(TokenError::Denied { description: words() }),
-            block(ReauthorizationCause::GrantEnded),
-        ),
-        (
-            Trouble::Token(TokenError::InvalidClient { error: words(), description: words() }),
+            endpoint(TokenError::InvalidClient { error: words(), description: words() }),
             defer(Deferral::Operator, seconds(750)),
         ),
         (
-            Trouble::Token(TokenError::InvalidClient {
-                error: "client_changed".to_owned(),
-                description: words(),
-            }),
+            endpoint(TokenError::InvalidClient { error: "client_changed".to_owned(), description: words() }),
             block(ReauthorizationCause::ClientChanged),
         ),
         (
-            Trouble::Token(TokenError::Refused { error: words(), description: words() }),
+            endpoint(TokenError::Refused { error: words(), description: words() }),
             defer(Deferral::Operator, seconds(750)),
         ),
         (
-            Trouble::Token(TokenError::Throttled { retry_after: Some(seconds(30)) }),
+            endpoint(TokenError::Throttled { retry_after: Some(seconds(30)) }),
             defer(Deferral::TokenEndpoint, seconds(30)),
         ),
-        (Trouble::Token(TokenError::Unavailable { status: 500 }), defer(Deferral::TokenEndpoint, seconds(2))),
-        (Trouble::Token(TokenError::Transport(words())), defer(Deferral::TokenEndpoint, seconds(2))),
+        (endpoint(TokenError::Unavailable { status: 500 }), defer(Deferral::TokenEndpoint, seconds(2))),
+        (endpoint(TokenError::Transport(words())), defer(Deferral::TokenEndpoint, seconds(2))),
         (Trouble::Quota { retry_in: seconds(4) }, defer(Deferral::Quota, seconds(5))),
         (Trouble::CircuitOpen { retry_in: seconds(8) }, defer(Deferral::CircuitOpen, seconds(10))),
         (Trouble::Sealed(OpenError::Damaged), failed(FailureKind::Unreadable)),
@@ -153,7 +152,7 @@ fn a_probe_that_fails_counts_nothing_against_its_job() {
         CalendarError::NoAnswer(String::new()),
         CalendarError::Unintelligible(String::new()),
     ] {
-        let trouble = Trouble::Calendar { error, circuit: Circuit::Probing };
+        let trouble = Trouble::Calendar { error, circuit: Circuit::Probing, generation: Generation(1) };
         assert!(matches!(
             decide(&trouble, &standing()),
             Disposition::Defer { why: Deferral::CircuitOpen, .. }
@@ -191,4 +190,12 @@ fn retries_grow_with_attempts_alone_and_never_pass_an_hour() {
     assert_eq!(delay(3, 0), seconds(8));
     assert_eq!(delay(3, 500), seconds(8));
     assert_eq!(delay(40, 0), hours(1));
+}
+
+#[test]
+fn waits_for_the_same_instant_are_spread_but_not_over_hours() {
+    assert_eq!(spread_by(seconds(8), 0.0), seconds(8));
+    assert_eq!(spread_by(seconds(8), 1.0), seconds(10));
+    assert_eq!(spread_by(hours(20), 1.0), hours(20) + minutes(5));
+    assert_eq!(spread_by(hours(20), 7.0), hours(20) + minutes(5));
 }
