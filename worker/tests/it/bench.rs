@@ -1,0 +1,190 @@
+//! A worker on the embedded adapters, with a Google and a clock that do as they are told.
+
+mod intake;
+mod look;
+mod pass;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::account::{Account, AccountId};
+use common::accounts::{Accounts, Connection};
+use common::embedded::{Embedded, Role};
+use common::port::{ClientRef, Clock, GoogleUser, JobQueue, RefreshToken};
+use common::quotas::Quotas;
+use common::seal::{Key, Keyring};
+use secrecy::SecretString;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use worker::{Ports, Settings, Stop, Worker};
+
+use crate::clock::Hands;
+use crate::google::{Google, client, refresh_token};
+use crate::moody::MoodyStore;
+use crate::wait::{eventually, soon};
+
+pub use intake::message;
+
+pub struct Bench {
+    pub folder: TempDir,
+    pub clock: Arc<Hands>,
+    pub google: Arc<Google>,
+    pub settings: Settings,
+    pub store: Arc<MoodyStore>,
+    pub accounts: Arc<Accounts>,
+    pub queue: Arc<dyn JobQueue>,
+    embedded: Embedded,
+    ring: Keyring,
+    running: Option<Running>,
+}
+
+struct Running {
+    stop: Stop,
+    task: JoinHandle<usize>,
+    ready: Arc<dyn Fn() -> bool + Send + Sync>,
+    google_answers: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+impl Bench {
+    /// The account `default` is connected; nobody works yet.
+    pub async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(Hands::new());
+        let google = Google::new(clock.clone());
+        let ring = Keyring::new(Key::random(), Vec::new());
+        let settings = Settings { drain: Duration::from_secs(10), quotas: plenty(), ..Settings::default() };
+        let bench = Self::open(folder, clock, google, settings, ring).await;
+        bench.connect(&AccountId::default_account()).await;
+        bench
+    }
+
+    async fn open(
+        folder: TempDir,
+        clock: Arc<Hands>,
+        google: Arc<Google>,
+        settings: Settings,
+        ring: Keyring,
+    ) -> Self {
+        let embedded = Embedded::open(folder.path(), Role::Worker, clock.clone(), None).await.unwrap();
+        let hash_key = common::secrets::open(embedded.vault().as_ref(), &ring).await.unwrap();
+        let accounts = Arc::new(Accounts::new(embedded.vault(), ring.clone(), hash_key, clock.clone()));
+        let store = Arc::new(MoodyStore::new(embedded.store()));
+        let queue = embedded.queue();
+        Self { folder, clock, google, settings, store, accounts, queue, embedded, ring, running: None }
+    }
+
+    /// The same folder in the hands of a new process.
+    pub async fn reopen(self) -> Self {
+        assert!(self.running.is_none(), "stop the worker first");
+        self.embedded.close().await;
+        drop((self.store, self.accounts, self.queue));
+        Self::open(self.folder, self.clock, self.google, self.settings, self.ring).await
+    }
+
+    pub fn ports(&self) -> Ports {
+        Ports {
+            queue: self.queue.clone(),
+            store: self.store.clone(),
+            vault: self.embedded.vault(),
+            accounts: self.accounts.clone(),
+            tokens: self.embedded.tokens(),
+            throttle: self.embedded.throttle(),
+            calendar: self.google.clone(),
+            endpoint: self.google.clone(),
+            clock: self.clock.clone(),
+        }
+    }
+
+    /// Sets a worker to work.
+    pub fn start(&mut self) {
+        let stop = Stop::default();
+        let worker = Worker::new(self.ports(), self.settings.clone(), stop.clone());
+        let (ready, google_answers) = (worker.readiness(), worker.google_answers());
+        let task = tokio::spawn(worker.run());
+        self.running = Some(Running { stop, task, ready, google_answers });
+    }
+
+    fn running(&self) -> &Running {
+        self.running.as_ref().expect("a worker runs")
+    }
+
+    /// Whether the worker takes work.
+    pub fn is_ready(&self) -> bool {
+        (self.running().ready)()
+    }
+
+    /// Whether Google answers, as far as the worker knows.
+    pub fn google_answers(&self) -> bool {
+        (self.running().google_answers)()
+    }
+
+    /// The two ways to stop the worker.
+    pub fn stop(&self) -> &Stop {
+        &self.running().stop
+    }
+
+    /// Waits for a worker that was told to stop; answers how many jobs it handed back.
+    pub async fn stopped(&mut self) -> usize {
+        let running = self.running.take().expect("a worker runs");
+        soon("the worker's end", running.task).await.unwrap()
+    }
+
+    /// Connects an account (again), as the Google user of the same name.
+    pub async fn connect(&self, id: &AccountId) -> Arc<Account> {
+        self.connect_with(id, client()).await
+    }
+
+    pub async fn connect_with(&self, id: &AccountId, client: ClientRef) -> Arc<Account> {
+        let before = self.accounts.get_now(id).await.unwrap();
+        let generation = before.map_or(1, |account| account.generation.0 + 1);
+        let token = refresh_token(id.as_str(), generation);
+        let connection = Connection {
+            user: GoogleUser { sub: id.to_string(), email: format!("{id}@example.com") },
+            refresh_token: RefreshToken(SecretString::from(token)),
+            client,
+            scopes: Vec::new(),
+        };
+        self.accounts.connect(id, &connection).await.unwrap()
+    }
+
+    pub async fn account(&self, id: &AccountId) -> Arc<Account> {
+        self.accounts.get_now(id).await.unwrap().expect("an account that was connected")
+    }
+
+    /// Wakes what waited for an account, as whoever connected it does; answers how many jobs that were.
+    pub async fn resume(&self, account: &Account) -> u64 {
+        let woken = worker::resume(&self.ports(), &self.settings.quotas, account).await.unwrap();
+        // They come back in line, one after the other.
+        self.turn(Duration::from_secs(1));
+        woken
+    }
+
+    pub fn turn(&self, span: Duration) {
+        self.clock.turn(span);
+    }
+
+    /// Waits until somebody sleeps for `span`.
+    pub async fn sleeping_for(&self, span: Duration) {
+        eventually("sleep", async || self.clock.is_slept_for(span).then_some(())).await;
+    }
+
+    pub fn now(&self) -> jiff::Timestamp {
+        self.clock.now()
+    }
+}
+
+/// Quotas that stand in nobody's way while the clock stands still.
+fn plenty() -> Quotas {
+    Quotas {
+        project_per_minute: 100_000_000,
+        project_per_day: 100_000_000,
+        account_per_minute: 100_000_000,
+        calendar_per_second: 1_000_000,
+        invites_per_day: 100_000_000,
+    }
+}
+
+/// So many other accounts' names.
+pub fn accounts(count: usize) -> Vec<AccountId> {
+    (0..count).map(|number| AccountId::parse(&format!("team-{number}")).unwrap()).collect()
+}

@@ -1,0 +1,205 @@
+//! A Google that remembers events and grants, and fails when told.
+
+mod calendar;
+mod endpoint;
+mod ledger;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use common::account::AccountId;
+use common::job::JobId;
+use common::port::{CalendarError, ClientRef, Clock, Meeting, TokenError};
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
+
+use ledger::Ledger;
+
+pub use calendar::link;
+pub use endpoint::refresh_token;
+pub use ledger::Call;
+
+pub struct Google {
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    events: HashMap<JobId, Event>,
+    ledger: Ledger,
+    orders: HashMap<Method, VecDeque<Behaviour>>,
+    rule: Option<Box<Rule>>,
+    /// What successive looks at a new event's conference say; the last one stays.
+    meetings: Vec<Meeting>,
+    /// Whose an access token is, and until when it is good.
+    access: HashMap<String, (String, Timestamp)>,
+    dead_grants: HashSet<String>,
+    grants: VecDeque<Granting>,
+    refreshes: u32,
+}
+
+/// What a rule says of a call: nothing means that it goes well.
+pub type Rule = dyn Fn(&Call) -> Option<Behaviour> + Send;
+
+/// An event at Google.
+#[derive(Clone)]
+pub struct Event {
+    pub calendar: String,
+    pub user: String,
+    pub fingerprint: Option<String>,
+    pub cancelled: bool,
+    pub guests: usize,
+    meetings: VecDeque<Meeting>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Method {
+    Insert,
+    Get,
+    Delete,
+}
+
+/// How a call goes.
+#[derive(Clone)]
+pub enum Behaviour {
+    /// Google says no, or nothing ever reached it.
+    Refuse(CalendarError),
+    /// It takes effect, but no answer comes.
+    LoseAnswer,
+    /// It never ends and has no effect.
+    Hang,
+    /// It takes effect, and never ends.
+    HangAfterEffect,
+    Panic,
+    /// It goes well once the gate is open.
+    Hold(Gate),
+    /// As the other says, once the gate is open.
+    HoldThen(Gate, Box<Behaviour>),
+}
+
+/// How a request for an access token goes.
+pub enum Granting {
+    Refuse(TokenError),
+    /// As the other says, or well, once the gate is open.
+    Hold(Gate, Option<TokenError>),
+}
+
+/// Closed until it is opened, for good.
+#[derive(Clone)]
+pub struct Gate(Arc<Semaphore>);
+
+impl Gate {
+    pub fn new() -> Self {
+        Self(Arc::new(Semaphore::new(0)))
+    }
+
+    pub fn open(&self) {
+        self.0.close();
+    }
+
+    async fn pass(&self) {
+        let closed = self.0.acquire().await;
+        assert!(closed.is_err(), "no permits are ever given out");
+    }
+}
+
+/// The one OAuth client.
+pub fn client() -> ClientRef {
+    ClientRef { token_uri: "https://google.test/token".to_owned(), client_id: "client".to_owned() }
+}
+
+impl Google {
+    pub fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self { clock, state: Mutex::default() })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nothing panics holding it")
+    }
+
+    /// How the next call of `method` that no order is out for goes.
+    pub fn next(&self, method: Method, behaviour: Behaviour) {
+        self.state().orders.entry(method).or_default().push_back(behaviour);
+    }
+
+    /// What holds for every call without an order of its own, from now on.
+    pub fn rule(&self, rule: impl Fn(&Call) -> Option<Behaviour> + Send + 'static) {
+        self.state().rule = Some(Box::new(rule));
+    }
+
+    /// Every call goes well again.
+    pub fn recover(&self) {
+        let mut state = self.state();
+        state.rule = None;
+        state.orders.clear();
+    }
+
+    /// How the next request for an access token goes.
+    pub fn next_grant(&self, granting: Granting) {
+        self.state().grants.push_back(granting);
+    }
+
+    /// What successive looks at a conference say, from the insert's answer on.
+    pub fn meetings(&self, looks: &[Meeting]) {
+        self.state().meetings = looks.to_vec();
+    }
+
+    /// Access tokens that are out are not taken any more.
+    pub fn refuse_access_tokens(&self) {
+        self.state().access.clear();
+    }
+
+    /// The user ends the grant behind a refresh token.
+    pub fn end_grant(&self, refresh_token: &str) {
+        self.state().dead_grants.insert(refresh_token.to_owned());
+    }
+
+    /// The event under the job's id, whichever calendar it is in.
+    pub fn event(&self, id: &JobId) -> Option<Event> {
+        self.state().events.get(id).cloned()
+    }
+
+    /// Puts an event under an id, as somebody else or an earlier life of ours may have.
+    pub fn plant(&self, id: &JobId, account: &AccountId, fingerprint: Option<&str>) {
+        let event = Event {
+            calendar: "primary".to_owned(),
+            user: account.to_string(),
+            fingerprint: fingerprint.map(str::to_owned),
+            cancelled: false,
+            guests: 0,
+            meetings: VecDeque::new(),
+        };
+        self.state().events.insert(id.clone(), event);
+    }
+
+    /// The user deletes the event in the calendar.
+    pub fn delete_by_user(&self, id: &JobId) {
+        self.state().events.get_mut(id).expect("an event").cancelled = true;
+    }
+
+    /// How many events there are.
+    pub fn count(&self) -> usize {
+        self.state().events.len()
+    }
+
+    /// Every call so far.
+    pub fn calls(&self) -> Vec<Call> {
+        self.state().ledger.calls().to_vec()
+    }
+
+    /// The methods called for a job, in order.
+    pub fn methods(&self, id: &JobId) -> Vec<Method> {
+        self.calls().iter().filter(|call| call.id == *id).map(|call| call.method).collect()
+    }
+
+    /// Calls that have not ended.
+    pub fn in_progress(&self) -> usize {
+        self.state().ledger.in_progress()
+    }
+
+    /// Requests for access tokens so far.
+    pub fn refreshes(&self) -> u32 {
+        self.state().refreshes
+    }
+}

@@ -1,0 +1,26 @@
+//! The whole worker on the embedded adapters, against a Google that fails when told.
+#![expect(clippy::unwrap_used, reason = "a suite is a test")]
+
+mod bench;
+mod clock;
+mod google;
+mod logs;
+mod moody;
+mod order;
+mod wait;
+
+mod breaker;
+mod cancel;
+mod claims;
+mod crash;
+mod create;
+mod expiry;
+mod failures;
+mod limits;
+mod lost;
+mod meet;
+mod quota;
+mod reauthorization;
+mod repeat;
+mod shutdown;
+mod tokens;

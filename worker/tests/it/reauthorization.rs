@@ -1,0 +1,228 @@
+//! A grant that Google no longer takes: one repeat, one notice, and every job waits for its user.
+
+use common::account::{AccountId, AccountState, Generation, ReauthorizationCause};
+use common::job::{BlockReason, Claim, Effect, JobState, Pause, Step, Tally, WorkerId};
+use common::port::{CalendarError, Change, ClientRef, JobStore as _, TokenError};
+use common::time::minutes;
+
+use crate::bench::{Bench, message};
+use crate::google::Behaviour::{HoldThen, Refuse};
+use crate::google::Method::Insert;
+use crate::google::{Gate, Granting, client, refresh_token};
+use crate::logs::Logs;
+use crate::order::order;
+
+fn default() -> AccountId {
+    AccountId::default_account()
+}
+
+fn dead() -> TokenError {
+    TokenError::InvalidGrant { description: "Token has been expired or revoked.".to_owned() }
+}
+
+async fn cause(bench: &Bench) -> Option<ReauthorizationCause> {
+    match bench.account(&default()).await.state {
+        AccountState::NeedsReauthorization { cause, .. } => Some(cause),
+        AccountState::Connected | AccountState::Disconnected { .. } => None,
+    }
+}
+
+#[tokio::test]
+async fn a_refused_token_is_replaced_once_and_the_call_repeated_once() {
+    let mut bench = Bench::new().await;
+    bench.start();
+    let first = bench.submit(order()).await;
+    bench.succeeded(&first).await;
+    bench.google.refuse_access_tokens();
+    let second = bench.submit(order()).await;
+    bench.succeeded(&second).await;
+    assert_eq!(bench.google.methods(&second), [Insert, Insert]);
+    assert_eq!(bench.google.refreshes(), 2);
+    assert_eq!(bench.job(&second).await.tally, Tally::default());
+}
+
+#[tokio::test]
+async fn a_second_refusal_blocks_the_account_with_one_notice_and_no_more_calls() {
+    let logs = Logs::listen();
+    let mut bench = Bench::new().await;
+    bench.google.rule(|_| Some(Refuse(CalendarError::TokenRefused)));
+    bench.start();
+    let id = bench.submit(order()).await;
+    let job = bench.blocked(&id).await;
+    assert_eq!(job.state, JobState::Blocked { why: BlockReason::Reauthorization, until: None });
+    assert_eq!((job.tally, job.effect), (Tally::default(), Effect::None));
+    assert_eq!(bench.google.methods(&id), [Insert, Insert]);
+    assert_eq!(cause(&bench).await, Some(ReauthorizationCause::TokenRefused));
+    let refreshes = bench.google.refreshes();
+    for _ in 0..5 {
+        let other = bench.submit(order()).await;
+        bench.blocked(&other).await;
+        assert_eq!(bench.google.methods(&other), []);
+    }
+    assert_eq!(bench.google.refreshes(), refreshes);
+    assert_eq!(logs.errors().len(), 1, "{}", logs.everything());
+}
+
+#[tokio::test]
+async fn many_refusals_at_once_are_one_notice() {
+    let logs = Logs::listen();
+    let mut bench = Bench::new().await;
+    let gate = Gate::new();
+    let held = gate.clone();
+    bench.google.rule(move |_| Some(HoldThen(held.clone(), Box::new(Refuse(CalendarError::ScopeMissing)))));
+    bench.start();
+    let mut ids = Vec::new();
+    for _ in 0..10 {
+        ids.push(bench.submit(order()).await);
+    }
+    bench.under_way(10).await;
+    gate.open();
+    for id in &ids {
+        bench.blocked(id).await;
+    }
+    assert_eq!(logs.errors().len(), 1, "{}", logs.everything());
+}
+
+#[tokio::test]
+async fn blocked_jobs_run_by_themselves_once_the_account_is_connected_again() {
+    let mut bench = Bench::new().await;
+    bench.google.end_grant(&refresh_token("default", 1));
+    bench.start();
+    let (one, two) = (bench.submit(order()).await, bench.submit(order()).await);
+    for id in [&one, &two] {
+        bench.blocked(id).await;
+        assert_eq!(bench.google.methods(id), [], "no token, no call");
+    }
+    assert_eq!(cause(&bench).await, Some(ReauthorizationCause::GrantEnded));
+    let account = bench.connect(&default()).await;
+    assert_eq!(bench.resume(&account).await, 2);
+    for id in [&one, &two] {
+        bench.succeeded(id).await;
+        assert_eq!(bench.google.methods(id), [Insert]);
+    }
+}
+
+#[tokio::test]
+async fn the_sweep_wakes_what_nobody_woke() {
+    let mut bench = Bench::new().await;
+    bench.google.end_grant(&refresh_token("default", 1));
+    bench.start();
+    let id = bench.submit(order()).await;
+    bench.blocked(&id).await;
+    bench.connect(&default()).await;
+    bench.turn(minutes(1));
+    bench.succeeded(&id).await;
+    // The copy that was to look after an hour dies out.
+    bench.turn(common::time::hours(2));
+    assert_eq!(bench.quiet().await.delayed, 0);
+    assert_eq!(bench.google.methods(&id), [Insert]);
+}
+
+#[tokio::test]
+async fn a_job_that_is_blocked_just_after_the_account_was_connected_is_woken_too() {
+    let mut bench = Bench::new().await;
+    bench.start();
+    bench.quiet().await;
+    let job = bench.job_for(&order()).await;
+    let id = bench.submit_blocked(job).await;
+    bench.turn(minutes(1));
+    bench.succeeded(&id).await;
+}
+
+impl Bench {
+    /// A job that an attempt has recorded as blocked, having seen the account as it was before.
+    async fn submit_blocked(&self, job: common::job::Job) -> common::job::JobId {
+        let claim = Claim { worker: WorkerId::random(), until: common::time::after(self.now(), minutes(1)) };
+        let (tally, effect, hop) = (job.tally, job.effect, 1);
+        self.store.restore(&job).await.unwrap();
+        let start = Step::Start { claim: claim.clone(), hop, tally, effect };
+        let pause = Pause::Blocked { why: BlockReason::Reauthorization, until: None };
+        for step in [start, Step::Postpone { claim, pause, tally, effect, hop }] {
+            let change = self.store.take(&job.id, &step, self.now()).await.unwrap();
+            assert!(matches!(change, Change::Taken(_)), "{change:?}");
+        }
+        let looked_at_again = message(&job);
+        let delay = common::time::hours(1);
+        self.queue.publish(&looked_at_again, common::port::Lane::Due, delay).await.unwrap();
+        job.id
+    }
+}
+
+#[tokio::test]
+async fn a_late_refusal_of_an_old_grant_does_not_block_the_new_connection() {
+    let mut bench = Bench::new().await;
+    let gate = Gate::new();
+    bench.google.next_grant(Granting::Hold(gate.clone(), Some(dead())));
+    bench.start();
+    let id = bench.submit(order()).await;
+    bench.until("the request for a token", &id, |_| bench.google.refreshes() == 1).await;
+    bench.connect(&default()).await;
+    gate.open();
+    bench.come_due(&id).await;
+    bench.succeeded(&id).await;
+    let account = bench.account(&default()).await;
+    assert_eq!((account.state, account.generation), (AccountState::Connected, Generation(2)));
+    assert_eq!(bench.google.refreshes(), 2, "one for each connection");
+}
+
+#[tokio::test]
+async fn a_late_refusal_of_an_old_token_does_not_block_the_new_connection() {
+    let mut bench = Bench::new().await;
+    let gate = Gate::new();
+    let refusal = Box::new(Refuse(CalendarError::ScopeMissing));
+    bench.google.next(Insert, HoldThen(gate.clone(), refusal));
+    bench.start();
+    let id = bench.submit(order()).await;
+    bench.under_way(1).await;
+    bench.connect(&default()).await;
+    gate.open();
+    bench.come_due(&id).await;
+    bench.succeeded(&id).await;
+    assert_eq!(cause(&bench).await, None);
+}
+
+#[tokio::test]
+async fn every_way_to_lose_a_grant_is_named() {
+    let refused = |error| (Some(Refuse(error)), None);
+    let denied = TokenError::Denied { description: String::new() };
+    for ((insert, grant), expected) in [
+        (refused(CalendarError::ScopeMissing), ReauthorizationCause::ScopeMissing),
+        (refused(CalendarError::NotACalendarUser), ReauthorizationCause::NotACalendarUser),
+        ((None, Some(dead())), ReauthorizationCause::GrantEnded),
+        ((None, Some(denied)), ReauthorizationCause::GrantEnded),
+    ] {
+        let mut bench = Bench::new().await;
+        if let Some(behaviour) = insert {
+            bench.google.next(Insert, behaviour);
+        }
+        if let Some(error) = grant {
+            bench.google.next_grant(Granting::Refuse(error));
+        }
+        bench.start();
+        let id = bench.submit(order()).await;
+        bench.blocked(&id).await;
+        assert_eq!(cause(&bench).await, Some(expected));
+    }
+}
+
+#[tokio::test]
+async fn an_account_of_another_client_waits_for_its_user() {
+    let mut bench = Bench::new().await;
+    let other = ClientRef { client_id: "another".to_owned(), ..client() };
+    bench.connect_with(&default(), other).await;
+    bench.start();
+    let id = bench.submit(order()).await;
+    bench.blocked(&id).await;
+    assert_eq!(cause(&bench).await, Some(ReauthorizationCause::ClientChanged));
+    assert_eq!(bench.google.methods(&id), []);
+}
+
+#[tokio::test]
+async fn a_disconnected_accounts_jobs_wait_without_a_call() {
+    let mut bench = Bench::new().await;
+    let id = bench.submit(order()).await;
+    bench.accounts.disconnect(&default()).await.unwrap();
+    bench.start();
+    bench.blocked(&id).await;
+    assert_eq!((bench.google.methods(&id).len(), bench.google.refreshes()), (0, 0));
+}

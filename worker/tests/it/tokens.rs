@@ -1,0 +1,81 @@
+//! Access tokens: made once for everybody who needs one, and dead grants are not worn out.
+
+use common::job::Tally;
+use common::port::TokenError;
+use common::time::hours;
+
+use crate::bench::Bench;
+use crate::google::{Gate, Granting, refresh_token};
+use crate::logs::Logs;
+use crate::order::order;
+
+/// Jobs of one account that all need a token which is being asked for.
+async fn crowd(bench: &mut Bench, granting: Granting, gate: Gate) -> Vec<common::job::JobId> {
+    let mut ids = Vec::new();
+    for _ in 0..50 {
+        ids.push(bench.submit(order()).await);
+    }
+    let before = bench.google.refreshes();
+    bench.google.next_grant(granting);
+    bench.start();
+    for id in &ids {
+        bench.until("everybody to be at it", id, |job| job.state.name().as_str() == "running").await;
+    }
+    assert_eq!(bench.google.refreshes(), before + 1);
+    gate.open();
+    ids
+}
+
+#[tokio::test]
+async fn fifty_jobs_on_an_expired_token_make_one_refresh() {
+    let mut bench = Bench::new().await;
+    bench.start();
+    let first = bench.submit(order()).await;
+    bench.succeeded(&first).await;
+    bench.stop().taking.cancel();
+    bench.stopped().await;
+    bench.turn(hours(2));
+    let gate = Gate::new();
+    let ids = crowd(&mut bench, Granting::Hold(gate.clone(), None), gate).await;
+    for id in &ids {
+        bench.succeeded(id).await;
+    }
+    assert_eq!(bench.google.refreshes(), 2, "one for the first job, one for all the others");
+}
+
+#[tokio::test]
+async fn fifty_jobs_on_a_dead_grant_try_it_once() {
+    let logs = Logs::listen();
+    let mut bench = Bench::new().await;
+    bench.google.end_grant(&refresh_token("default", 1));
+    let gate = Gate::new();
+    let ids = crowd(&mut bench, Granting::Hold(gate.clone(), None), gate).await;
+    for id in &ids {
+        bench.blocked(id).await;
+    }
+    assert_eq!(bench.google.refreshes(), 1, "a dead grant is not worn out");
+    assert_eq!(logs.errors().len(), 1, "{}", logs.everything());
+    assert_eq!(bench.google.calls().len(), 0);
+}
+
+#[tokio::test]
+async fn trouble_at_the_token_endpoint_is_nobodys_fault() {
+    let words = String::new;
+    for error in [
+        TokenError::Unavailable { status: 503 },
+        TokenError::Transport(words()),
+        TokenError::Throttled { retry_after: None },
+        TokenError::InvalidClient { error: "invalid_client".to_owned(), description: words() },
+        TokenError::Refused { error: "invalid_request".to_owned(), description: words() },
+    ] {
+        let mut bench = Bench::new().await;
+        bench.google.next_grant(Granting::Refuse(error.clone()));
+        bench.start();
+        let id = bench.submit(order()).await;
+        let job = bench.waiting(&id).await;
+        assert_eq!(job.tally, Tally { deferrals: 1, ..Tally::default() }, "{error:?}");
+        assert_eq!(bench.google.methods(&id), [], "{error:?}");
+        bench.come_due(&id).await;
+        bench.succeeded(&id).await;
+    }
+}
