@@ -40,7 +40,8 @@ impl Attempts {
         {
             return self.conclude(held, ending.unanswered(held.effect())).await;
         }
-        tracing::debug!(job.id = %held.job.id, "Job {} met {trouble:?}: {disposition:?}", held.job.id);
+        // Not as Rust prints it: Google's words may repeat what was sent.
+        tracing::debug!(job.id = %held.job.id, "Job {} met trouble: {}", held.job.id, trouble.summary());
         self.carry_out(held, trouble, disposition).await
     }
 

@@ -1,9 +1,12 @@
 //! A job is created once, its result is right, and nothing of it can be read at rest.
 
 use common::job::{Conference, Effect};
+use common::port::CalendarError;
 
 use crate::bench::Bench;
+use crate::google::Behaviour::{LoseAnswer, Refuse};
 use crate::google::Method::{Get, Insert};
+use crate::logs::Logs;
 use crate::order::{CALENDAR, GUEST, TITLE, order};
 
 #[tokio::test]
@@ -42,6 +45,28 @@ async fn nothing_personal_rests_in_the_clear() {
     assert!(holds(done.as_str()), "the job's id can be read, so the search finds what is there");
     for private in [TITLE, GUEST, CALENDAR, &result.event_link, "meet.google.com", "refresh default"] {
         assert!(!holds(private), "{private} is in the clear");
+    }
+}
+
+#[tokio::test]
+async fn nothing_personal_is_logged() {
+    let logs = Logs::listen();
+    let mut bench = Bench::new().await;
+    let words = format!("Invalid attendee email: {GUEST}");
+    let refusal = CalendarError::Refused { status: 400, reason: "invalid".to_owned(), message: words };
+    bench.start();
+    let private = || order().calendar(CALENDAR).guests(1).conference();
+    bench.succeeded(&bench.submit(private()).await).await;
+    bench.google.next(Insert, LoseAnswer);
+    let unsure = bench.submit(private()).await;
+    bench.come_due(&unsure).await;
+    bench.succeeded(&unsure).await;
+    bench.google.next(Insert, Refuse(refusal));
+    bench.failed(&bench.submit(private()).await).await;
+    let everything = logs.everything();
+    assert!(everything.contains("refused with 400 invalid"), "the refusal is logged: {everything}");
+    for private in [TITLE, GUEST, CALENDAR, "meet.google.com", "eid=", "access default", "refresh default"] {
+        assert!(!everything.contains(private), "{private} was logged: {everything}");
     }
 }
 
