@@ -1,4 +1,4 @@
-//! Google Meet: what a body asks for, and what becomes of it.
+//! Conferences: a Meet that a body asks for, and what becomes of it; or one that the caller brings.
 
 use std::time::Duration;
 
@@ -17,7 +17,11 @@ use crate::query::Query;
 pub(super) enum Wish {
     Leave,
     Remove,
-    Create { request_id: String },
+    Create {
+        request_id: String,
+    },
+    /// It was made elsewhere: kept as it is.
+    Bring(Value),
 }
 
 /// Without `conferenceDataVersion=1` the body's conference is ignored, with no error.
@@ -36,7 +40,10 @@ pub(super) fn wish(body: &Map<String, Value>, query: &Query, kind: Kind) -> Resu
         Some(_) => return Err(ApiError::of("badRequest")),
     };
     let Some(request) = data.get("createRequest").filter(|value| !value.is_null()) else {
-        return Ok(Wish::Leave);
+        let entries = data.get("entryPoints").and_then(Value::as_array);
+        // Google's description of the resource: a solution and at least one entry point, or a request.
+        let whole = data.contains_key("conferenceSolution") && entries.is_some_and(|list| !list.is_empty());
+        return Ok(if whole { Wish::Bring(Value::Object(data.clone())) } else { Wish::Leave });
     };
     // A fetched conference that is sent back is refused, as was observed at Google.
     let is_echo = data.contains_key("entryPoints") || data.contains_key("conferenceSolution");
@@ -55,12 +62,14 @@ impl Wish {
     pub(super) fn apply(&self, event: &mut Event, meet: Meet, now: Timestamp) {
         match self {
             Self::Leave => {}
-            Self::Remove => event.conference = None,
+            Self::Remove => (event.conference, event.brought) = (None, None),
+            Self::Bring(data) => (event.conference, event.brought) = (None, Some(data.clone())),
             Self::Create { request_id } => {
                 let last = event.conference.as_ref().map(|last| &last.request_id);
                 if last == Some(request_id) {
                     return;
                 }
+                event.brought = None;
                 event.conference =
                     Some(Conference { request_id: request_id.clone(), state: begin(meet, now) });
             }
@@ -81,6 +90,9 @@ fn begin(meet: Meet, now: Timestamp) -> ConferenceState {
 
 /// `conferenceData` and, once there is one, the link.
 pub(super) fn shown(event: &Event) -> Option<(Value, Option<String>)> {
+    if let Some(brought) = &event.brought {
+        return Some((brought.clone(), None));
+    }
     let conference = event.conference.as_ref()?;
     let status = match conference.state {
         ConferenceState::Pending { .. } => "pending",

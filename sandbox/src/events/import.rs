@@ -32,6 +32,7 @@ pub(super) fn import(scene: &mut Scene<'_>, ask: &Ask) -> Result<Reply, ApiError
         sequence: draft.sequence.unwrap_or(0),
         insert_count: 1,
         conference: None,
+        brought: None,
         fields: draft.fields,
     };
     if let Some(organizer) = body.get("organizer").filter(|value| value.is_object()) {

@@ -37,6 +37,7 @@ pub(super) fn insert(scene: &mut Scene<'_>, ask: &Ask) -> Result<Reply, ApiError
         sequence: draft.sequence.unwrap_or(0),
         insert_count: 1,
         conference: None,
+        brought: None,
         fields: draft.fields,
         id,
     };
