@@ -27,7 +27,8 @@ impl Journal {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(at)?;
         }
-        let lock = File::create(beside(path, "lock")).map_err(at)?;
+        let lock =
+            private().write(true).create(true).truncate(true).open(beside(path, "lock")).map_err(at)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(StartError::StateInUse(path.to_owned())),
