@@ -8,18 +8,35 @@ use anyhow::{Context as _, bail};
 use common::seal::{Key, Keyring};
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// The ring from the configuration, or from `data/key`, which is made if it is not there.
+/// Whether there is anything yet that a key was used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sealed {
+    /// Nothing: any key will do.
+    Nothing,
+    /// Only the key that it was sealed with will do.
+    Something,
+}
+
+/// The ring from the configuration, or from `data/key`, which is made where nothing is sealed yet.
 ///
 /// # Errors
 /// When a key is malformed, or the file cannot be read or made.
-pub fn keyring(configured: Option<&SecretString>, data_dir: &Path) -> anyhow::Result<Keyring> {
+pub fn keyring(
+    configured: Option<&SecretString>,
+    data_dir: &Path,
+    sealed: Sealed,
+) -> anyhow::Result<Keyring> {
     match configured {
         Some(text) => parse(text.expose_secret()).context("ENCRYPTION_KEY"),
-        None => from_file(&data_dir.join("key")),
+        None => from_file(&data_dir.join("key"), sealed),
     }
 }
 
-fn parse(text: &str) -> anyhow::Result<Keyring> {
+/// Parses keys as they are configured: newest first, separated by commas or line ends.
+///
+/// # Errors
+/// When one of them is none, or there is none.
+pub fn parse(text: &str) -> anyhow::Result<Keyring> {
     let mut keys = Vec::new();
     for part in text.split([',', '\n']).map(str::trim).filter(|part| !part.is_empty()) {
         keys.push(Key::parse(part)?);
@@ -31,7 +48,7 @@ fn parse(text: &str) -> anyhow::Result<Keyring> {
     Ok(Keyring::new(newest, keys))
 }
 
-fn from_file(path: &PathBuf) -> anyhow::Result<Keyring> {
+fn from_file(path: &PathBuf, sealed: Sealed) -> anyhow::Result<Keyring> {
     match std::fs::read_to_string(path) {
         Ok(text) => {
             let mode = std::fs::metadata(path)?.permissions().mode();
@@ -40,7 +57,14 @@ fn from_file(path: &PathBuf) -> anyhow::Result<Keyring> {
             }
             parse(&text).with_context(|| format!("{} does not hold a key", path.display()))
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => make(path),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => match sealed {
+            Sealed::Nothing => make(path),
+            // Another one would open nothing, and look as if it belonged here.
+            Sealed::Something => bail!(
+                "{} is missing, and what is beside it was sealed with it; put it back, or set ENCRYPTION_KEY to it",
+                path.display()
+            ),
+        },
         Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
     }
 }

@@ -11,7 +11,7 @@ use common::accounts::Accounts;
 use common::embedded::{Embedded, Role, SqliteQueue};
 use common::keys::{ApiKeys, Scope};
 use common::owner::Owner;
-use common::port::{Clock, SystemClock, TokenEndpoint as _, Vault};
+use common::port::{Clock, Shelf, SystemClock, TokenEndpoint as _, Vault};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,7 @@ use worker::{Stop, Worker};
 use crate::banner::Banner;
 use crate::config::Config;
 use crate::google_link::GoogleLink;
+use crate::keyfile::Sealed;
 use crate::signals::Signals;
 use crate::{google_link, health, keyfile, logging, recorder};
 
@@ -39,8 +40,12 @@ pub async fn run() -> anyhow::Result<()> {
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let folder = Embedded::open(&config.data_dir, Role::Worker, Arc::clone(&clock), None).await?;
-    let ring = keyfile::keyring(config.encryption_keys.as_ref(), &config.data_dir)?;
     let vault: Arc<dyn Vault> = folder.vault();
+    let sealed = match vault.list(Shelf::Secrets).await?.is_empty() {
+        true => Sealed::Nothing,
+        false => Sealed::Something,
+    };
+    let ring = keyfile::keyring(config.encryption_keys.as_ref(), &config.data_dir, sealed)?;
     let hash_key = common::secrets::open(vault.as_ref(), &ring).await?;
     let accounts = Arc::new(Accounts::new(Arc::clone(&vault), ring, hash_key, Arc::clone(&clock)));
     let keys = Arc::new(ApiKeys::new(Arc::clone(&vault), Arc::clone(&clock)));
