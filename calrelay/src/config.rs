@@ -11,13 +11,14 @@ use std::time::Duration;
 use api::{Access, RateLimit, TrustedProxies};
 use common::quotas::Quotas;
 use common::time::days;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 pub use google::GoogleSource;
 pub use problems::Problems;
 pub use variables::table;
 
+use crate::keyfile;
 use problems::Reader;
 
 /// What `calrelay run` is told.
@@ -86,7 +87,7 @@ impl Config {
             redirect_uri: env.optional("GOOGLE_REDIRECT_URI", "a URL", |text| {
                 Url::parse(text).ok().map(|_| text.to_owned())
             }),
-            encryption_keys: env.secret("ENCRYPTION_KEY"),
+            encryption_keys: encryption_keys(&mut env),
             access: env.one_of("DEV_NO_AUTH", &[("1", Access::Open), ("0", Access::Keys)], Access::Keys),
             rate_limit: env.parse("RATE_LIMIT", "requests/span, such as 100/15m", RateLimit::default()),
             trusted_proxies: env.parse(
@@ -116,6 +117,14 @@ impl Config {
         }
         env.finish(config)
     }
+}
+
+fn encryption_keys<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<SecretString> {
+    let text = env.secret("ENCRYPTION_KEY")?;
+    if keyfile::parse(text.expose_secret()).is_err() {
+        env.add("ENCRYPTION_KEY", "it or its file must hold keys of 32 bytes in base64, separated by commas");
+    }
+    Some(text)
 }
 
 fn web_url(text: &str) -> Option<Url> {
