@@ -117,9 +117,21 @@ impl Launch {
     }
 
     /// Runs the program as it is and answers how it ended and what it said; for starts that must fail.
+    ///
+    /// # Panics
+    /// When it goes on.
     #[must_use]
     pub fn fails(&self) -> (ExitStatus, String) {
-        let output = self.command().output().expect("the program runs");
+        let mut child = self.command().spawn().expect("the program runs");
+        let began = Instant::now();
+        while child.try_wait().expect("the process can be asked").is_none() {
+            if began.elapsed() > Duration::from_secs(20) {
+                child.kill().expect("it is ours to kill");
+                panic!("it was to fail, and runs");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let output = child.wait_with_output().expect("it has ended");
         (output.status, String::from_utf8_lossy(&output.stderr).into_owned())
     }
 

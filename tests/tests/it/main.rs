@@ -1,9 +1,12 @@
 //! The real program, from outside.
 
+mod accounts;
 mod cancel;
 mod chaos;
 mod drain;
 mod first_curl;
 mod idempotency;
+mod operators;
 mod outage;
 mod pacing;
+mod real_events;

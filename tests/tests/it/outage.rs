@@ -1,18 +1,14 @@
 //! Google fails for a while, or is not there at all: nothing is refused, nothing fails, nothing is done twice.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::account::AccountId;
-use common::accounts::{Accounts, Connection};
-use common::embedded::{Embedded, Role};
-use common::port::{ClientRef, Clock, GoogleUser, RefreshToken, SystemClock};
-use common::seal::{Key, Keyring};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tests::{Calrelay, Launch, SandboxProcess, SandboxView, eventually};
+
+use crate::accounts::connect;
 
 const ACCOUNTS: usize = 10;
 
@@ -23,33 +19,11 @@ fn account(number: usize) -> String {
     }
 }
 
-/// Connects accounts besides `default`, each to a user of its own, from beside the running server as an operator would.
+/// Connects accounts besides `default`, each to a user of its own.
 async fn connect_accounts(launch: &Launch, sandbox: &SandboxView) {
-    let data = launch.dir().join("data");
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let folder = Embedded::open(&data, Role::Operator, Arc::clone(&clock), None).await.expect("it opens");
-    let key = std::fs::read_to_string(data.join("key")).expect("a key");
-    let ring = Keyring::new(Key::parse(key.trim()).expect("a key"), Vec::new());
-    let hash_key = common::secrets::open(folder.vault().as_ref(), &ring).await.expect("the same key");
-    let accounts = Accounts::new(folder.vault(), ring, hash_key, clock);
-    let client = sandbox.read("/_sandbox/credentials").await["web"].take();
     for number in 1..ACCOUNTS {
-        let user = format!("user-{number}@example.com");
-        let grant = sandbox.control("/_sandbox/tokens", &json!({"user": user})).await;
-        let text = |object: &Value, name: &str| object[name].as_str().expect("a text").to_owned();
-        let connection = Connection {
-            user: GoogleUser { sub: text(&grant, "sub"), email: text(&grant, "email") },
-            refresh_token: RefreshToken(text(&grant, "refresh_token").into()),
-            client: ClientRef {
-                token_uri: text(&client, "token_uri"),
-                client_id: text(&client, "client_id"),
-            },
-            scopes: text(&grant, "scope").split(' ').map(str::to_owned).collect(),
-        };
-        let id = AccountId::parse(&account(number)).expect("an account id");
-        accounts.connect(&id, &connection).await.expect("connected");
+        connect(launch, sandbox, &account(number), &format!("user-{number}@example.com")).await;
     }
-    folder.close().await;
 }
 
 /// Jobs `from` to `to`, one account after the other.

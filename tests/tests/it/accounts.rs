@@ -1,0 +1,40 @@
+//! Connecting accounts from beside a server, as an operator's tool does: in the same folder, with the same key.
+
+use std::sync::Arc;
+
+use common::account::AccountId;
+use common::accounts::{Accounts, Connection};
+use common::embedded::{Embedded, Role};
+use common::port::{ClientRef, Clock, GoogleUser, RefreshToken, SystemClock};
+use common::seal::{Key, Keyring};
+use serde_json::{Value, json};
+use tests::{Launch, SandboxView};
+
+/// Connects `account` to the sandbox's `user`.
+pub async fn connect(launch: &Launch, sandbox: &SandboxView, account: &str, user: &str) {
+    let client = sandbox.read("/_sandbox/credentials").await["web"].take();
+    let grant = sandbox.control("/_sandbox/tokens", &json!({"user": user})).await;
+    let text = |object: &Value, name: &str| object[name].as_str().expect("a text").to_owned();
+    let client = ClientRef { token_uri: text(&client, "token_uri"), client_id: text(&client, "client_id") };
+    let connection = Connection {
+        user: GoogleUser { sub: text(&grant, "sub"), email: text(&grant, "email") },
+        refresh_token: RefreshToken(text(&grant, "refresh_token").into()),
+        client,
+        scopes: text(&grant, "scope").split(' ').map(str::to_owned).collect(),
+    };
+    keep(launch, account, &connection).await;
+}
+
+/// Writes `connection` into the folder.
+pub async fn keep(launch: &Launch, account: &str, connection: &Connection) {
+    let data = launch.dir().join("data");
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let folder = Embedded::open(&data, Role::Operator, Arc::clone(&clock), None).await.expect("it opens");
+    let key = std::fs::read_to_string(data.join("key")).expect("a key");
+    let ring = Keyring::new(Key::parse(key.trim()).expect("a key"), Vec::new());
+    let hash_key = common::secrets::open(folder.vault().as_ref(), &ring).await.expect("the same key");
+    let accounts = Accounts::new(folder.vault(), ring, hash_key, clock);
+    let account = AccountId::parse(account).expect("an account id");
+    accounts.connect(&account, connection).await.expect("connected");
+    folder.close().await;
+}

@@ -1,0 +1,230 @@
+//! Bodies as real systems send them, through the whole pipe and back: what was sent is what Google has.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Unit};
+use serde_json::{Map, Value, json};
+use tests::{Calrelay, Launch, Stored, corpus, eventually, expanded};
+
+use crate::accounts::connect;
+
+/// What a body says to calrelay, and Google never hears.
+const OURS: &[&str] =
+    &["account", "calendarId", "conference", "sendUpdates", "notBefore", "notAfter", "priority"];
+/// The flat form of what Google says with `start`, `end` and `attendees`.
+const FLAT: &[&str] = &["startDateTime", "endDateTime", "timeZone", "attendeeEmail"];
+
+/// The accounts and calendars that the bodies name, and whose they are.
+const ACCOUNTS: &[(&str, &str)] =
+    &[("sales_team-1", "grace@example.com"), ("room-desk_2", "linus@example.com")];
+const CALENDARS: &[(&str, &str)] = &[
+    ("grace@example.com", "demo-bookings@example.com"),
+    ("linus@example.com", "c_1a2b3c4d5e@group.calendar.google.com"),
+];
+
+struct Case {
+    name: String,
+    body: Map<String, Value>,
+    expect: Value,
+}
+
+fn cases() -> Vec<Case> {
+    let case = |case: &Value| Case {
+        name: case["name"].as_str().expect("a name").to_owned(),
+        body: expanded(&case["body"]).as_object().expect("an object").clone(),
+        expect: case["expect"].clone(),
+    };
+    corpus("real_events.json").iter().map(case).collect()
+}
+
+async fn post(calrelay: &Calrelay, body: &Map<String, Value>, key: &str) -> String {
+    calrelay.submit(&json!(body), key).await.unwrap_or_else(|problem| panic!("{key}: {problem}"))
+}
+
+async fn done(calrelay: &Calrelay, case: &Case, id: &str) -> Value {
+    eventually(&case.name, Duration::from_secs(60), || async {
+        let job = calrelay.job(id).await;
+        assert_ne!(job["state"], "failed", "{}: {job}", case.name);
+        (job["state"] == "succeeded").then_some(job)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_field_of_a_real_body_is_in_the_calendar_as_it_was_sent_and_once() {
+    let launch = Launch::new().unlimited();
+    let calrelay = launch.start().await;
+    let sandbox = calrelay.sandbox();
+    sandbox.no_quotas().await;
+    for (user, calendar) in CALENDARS {
+        sandbox.control(&format!("/_sandbox/users/{user}"), &json!({"calendars": [calendar]})).await;
+    }
+    for (account, user) in ACCOUNTS {
+        connect(&launch, &sandbox, account, user).await;
+    }
+    let mut cases = cases();
+    assert!(cases.len() >= 40);
+    for (number, case) in cases.iter_mut().enumerate() {
+        let Some(start) = case.body.remove("notBefore").filter(|start| !start.is_null()) else {
+            continue;
+        };
+        // It is to wait for months: that it does is all there is to see, and then the rest goes without it.
+        let mut waiting = case.body.clone();
+        waiting.insert("notBefore".to_owned(), start.clone());
+        let id = post(&calrelay, &waiting, &format!("scheduled-{number}")).await;
+        let job = calrelay.job(&id).await;
+        assert!(job["finishedAt"].is_null(), "{}: {job}", case.name);
+        case.body.remove("notAfter");
+    }
+
+    let ids = join_all(cases.iter().enumerate().map(|(number, case)| {
+        let calrelay = &calrelay;
+        async move { post(calrelay, &case.body, &format!("case-{number}")).await }
+    }))
+    .await;
+    let jobs = join_all(cases.iter().zip(&ids).map(|(case, id)| done(&calrelay, case, id))).await;
+
+    let stored = sandbox.events().await;
+    assert_eq!(stored.len(), cases.len());
+    let (mut fields, mut conferences) = (0, 0);
+    for ((case, id), job) in cases.iter().zip(&ids).zip(&jobs) {
+        let stored = stored.get(id).unwrap_or_else(|| panic!("{}: no event", case.name));
+        assert_eq!((stored.inserts, &stored.event["status"]), (1, &expected_status(case)), "{}", case.name);
+        fields += compare(case, stored);
+        conferences += compare_conference(case, stored, id, job);
+        assert_eq!(job["result"]["eventLink"], stored.event["htmlLink"], "{}", case.name);
+        let calendar = case.body.get("calendarId").filter(|id| **id != "primary");
+        if let Some(calendar) = calendar {
+            assert_eq!(stored.event["calendar"], *calendar, "{}", case.name);
+        }
+    }
+    println!(
+        "{} bodies, {fields} fields compared, {conferences} conferences made, each event once",
+        cases.len()
+    );
+}
+
+fn expected_status(case: &Case) -> Value {
+    case.body.get("status").cloned().unwrap_or_else(|| json!("confirmed"))
+}
+
+/// Compares every field of the body with what is stored; answers how many there were.
+fn compare(case: &Case, stored: &Stored) -> usize {
+    let event = &stored.event;
+    let said = case.body.iter().filter(|(name, value)| !value.is_null() && !OURS.contains(&name.as_str()));
+    let mut compared = 0;
+    for (name, sent) in said {
+        let at = format!("{}: {name}", case.name);
+        match name.as_str() {
+            "start" | "end" => when(&at, sent, case.body.get("timeZone"), &event[name]),
+            "startDateTime" | "endDateTime" => {
+                let side = if name == "startDateTime" { "start" } else { "end" };
+                when(&at, &json!({"dateTime": sent}), case.body.get("timeZone"), &event[side]);
+            }
+            // Compared with the times that it is for.
+            "timeZone" => {}
+            "attendeeEmail" => guests(&at, &[json!({"email": sent})], &event["attendees"]),
+            "attendees" => guests(&at, sent.as_array().expect("a list"), &event["attendees"]),
+            "extendedProperties" => properties(&at, sent, &event[name]),
+            "recurrence" => {
+                let written = case.expect.pointer("/event/recurrence").unwrap_or(sent);
+                assert_eq!(event[name], *written, "{at}");
+            }
+            // Google leaves an empty list out.
+            "reminders" => {
+                let mut sent = sent.clone();
+                if sent["overrides"] == json!([]) {
+                    sent.as_object_mut().expect("an object").remove("overrides");
+                }
+                assert_eq!(event[name], sent, "{at}");
+            }
+            // Compared by itself: asking for one is not having one.
+            "conferenceData" if sent.get("createRequest").is_some() => {}
+            // Google says it only of an event without an end.
+            "endTimeUnspecified" if *sent == json!(false) => assert_eq!(event.get(name), None, "{at}"),
+            other => {
+                assert!(!FLAT.contains(&other));
+                assert_eq!(event[name], *sent, "{at}");
+            }
+        }
+        compared += 1;
+    }
+    compared
+}
+
+/// One side: the same day, or the same instant and the same zone.
+fn when(at: &str, sent: &Value, shared: Option<&Value>, stored: &Value) {
+    if let Some(date) = sent["date"].as_str() {
+        assert_eq!(*stored, json!({"date": date}), "{at}");
+        return;
+    }
+    let text = sent["dateTime"].as_str().expect("a time");
+    let zone = [sent.get("timeZone"), shared].into_iter().flatten().find_map(Value::as_str).unwrap_or("UTC");
+    let zone = TimeZone::get(zone).unwrap_or_else(|error| panic!("{at}: {error}"));
+    let meant = text.parse::<Timestamp>().unwrap_or_else(|_| {
+        let local: DateTime = text.parse().unwrap_or_else(|error| panic!("{at}: {error}"));
+        local.to_zoned(zone.clone()).expect("within all time").timestamp()
+    });
+    // Google keeps whole seconds.
+    let meant = meant.round(jiff::TimestampRound::new().smallest(Unit::Second).mode(jiff::RoundMode::Floor));
+    let kept: Timestamp = stored["dateTime"].as_str().expect("a time").parse().expect("with an offset");
+    assert_eq!(kept, meant.expect("within all time"), "{at}: {sent} became {stored}");
+    assert_eq!(stored["timeZone"].as_str(), zone.iana_name(), "{at}");
+}
+
+/// Everything said of every guest, in the same order.
+fn guests(at: &str, sent: &[Value], stored: &Value) {
+    let stored = stored.as_array().map_or(&[][..], Vec::as_slice);
+    assert_eq!(stored.len(), sent.len(), "{at}");
+    for (sent, stored) in sent.iter().zip(stored) {
+        for (name, value) in sent.as_object().expect("an object") {
+            assert_eq!(stored[name], *value, "{at}.{name}");
+        }
+        let answer = sent.get("responseStatus").cloned().unwrap_or_else(|| json!("needsAction"));
+        assert_eq!(stored["responseStatus"], answer, "{at}");
+    }
+}
+
+/// The caller's properties, and of calrelay's the one.
+fn properties(at: &str, sent: &Value, stored: &Value) {
+    for side in ["private", "shared"] {
+        let mut kept = stored[side].as_object().cloned().unwrap_or_default();
+        if side == "private" {
+            assert!(kept.remove("calrelayBody").is_some(), "{at}: calrelay knows its own events by it");
+        }
+        let sent = sent[side].as_object().cloned().unwrap_or_default();
+        assert_eq!(kept, sent, "{at}.{side}");
+    }
+}
+
+/// Whether a conference was made exactly where one was to be; answers how many.
+fn compare_conference(case: &Case, stored: &Stored, id: &str, job: &Value) -> usize {
+    let body = &case.body;
+    let brought = body.get("conferenceData").filter(|data| data.get("createRequest").is_none());
+    // Google's special kinds have none.
+    let ordinary = body.get("eventType").is_none_or(|kind| *kind == "default");
+    let wanted = match body.get("conference").and_then(Value::as_bool) {
+        Some(said) => said,
+        None => ordinary && brought.is_none(),
+    };
+    if let Some(said) = case.expect["conference"].as_bool() {
+        assert_eq!(wanted, said, "{}: the corpus and this test disagree", case.name);
+    }
+    let (event, result) = (&stored.event, &job["result"]);
+    if wanted {
+        let request = &event["conferenceData"]["createRequest"];
+        assert_eq!(request["requestId"], id, "{}", case.name);
+        assert_eq!(request["status"]["statusCode"], "success", "{}", case.name);
+        let link = event["hangoutLink"].as_str().unwrap_or_else(|| panic!("{}: no link", case.name));
+        assert!(link.starts_with("https://meet.google.com/"), "{}: {link}", case.name);
+        assert_eq!((&result["meetLink"], &result["conferenceStatus"]), (&json!(link), &json!("success")));
+        return 1;
+    }
+    assert_eq!(event.get("conferenceData"), brought, "{}", case.name);
+    let link = brought.and_then(|data| data.pointer("/entryPoints/0/uri"));
+    assert_eq!(result["meetLink"], json!(link), "{}", case.name);
+    0
+}
