@@ -95,10 +95,16 @@ fn by_reason(reason: &str, message: &str) -> Option<Meaning> {
     Some(Meaning::Is(error))
 }
 
-/// Both limits come under one reason: only the words tell them apart, as in "… and limit 'Queries
-/// per minute per user' of service …".
+/// Several limits come under one reason: only the words tell them apart. A project's names its quota:
+/// "… and limit 'Queries per minute' of service …"; with "per user" it is that user's. Bare words
+/// are about one user or one of their calendars, and must not slow everybody else down.
 fn pace_of(message: &str) -> ThrottledKey {
-    if message.to_ascii_lowercase().contains("per user") { ThrottledKey::User } else { ThrottledKey::Project }
+    let message = message.to_ascii_lowercase();
+    if message.contains("quota metric") && !message.contains("per user") {
+        ThrottledKey::Project
+    } else {
+        ThrottledKey::User
+    }
 }
 
 fn too_fast(

@@ -89,7 +89,7 @@ async fn a_403_about_pace_throttles_the_user_or_the_project() {
     };
     let limit = "rateLimitExceeded";
     for (reason, message, key) in [
-        (limit, "Rate Limit Exceeded", ThrottledKey::Project),
+        (limit, "Rate Limit Exceeded", ThrottledKey::User),
         (limit, &*quota(""), ThrottledKey::Project),
         (limit, &*quota(" per user"), ThrottledKey::User),
         ("userRateLimitExceeded", "User Rate Limit Exceeded", ThrottledKey::User),
@@ -173,7 +173,7 @@ async fn a_412_is_a_conflict() {
 #[tokio::test]
 async fn a_429_is_its_403_twin_and_may_say_how_long() {
     let error = refused(429, "usageLimits", "rateLimitExceeded", "Rate Limit Exceeded").await;
-    assert_eq!(error, throttled(ThrottledKey::Project, "rateLimitExceeded"));
+    assert_eq!(error, throttled(ThrottledKey::User, "rateLimitExceeded"));
     let date = [("retry-after", "Sun, 22 Nov 2026 12:01:00 GMT"), ("date", "Sun, 22 Nov 2026 12:00:00 GMT")];
     for headers in [&[("retry-after", "60")][..], &date[..]] {
         let CalendarError::Throttled { retry_after, .. } = told(429, headers, "").await else { panic!() };

@@ -30,7 +30,7 @@ fn without_errors_the_details_speak_and_then_the_status() {
     ]);
     let disabled = json!([{"reason": "SERVICE_DISABLED"}]);
     let exhausted = CalendarError::Throttled {
-        key: ThrottledKey::Project,
+        key: ThrottledKey::User,
         retry_after: None,
         reason: "RESOURCE_EXHAUSTED".to_owned(),
     };
