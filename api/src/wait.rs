@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::job::{Job, JobId};
+use common::job::{Job, JobId, StateName};
 use common::port::{Clock, JobStore, StoreError};
 use common::time;
 use futures_util::future::{select, select_all};
@@ -27,6 +27,13 @@ impl Waiting<'_> {
     pub(crate) async fn ended(&self, id: &JobId, patience: Duration) -> Result<Option<Job>, StoreError> {
         let until = time::after(self.clock.now(), patience);
         self.until(id, until, Job::is_finished).await
+    }
+
+    /// As [`Self::ended`], or once the job waits for a person or for Google to relent: nobody holds
+    /// a connection for that.
+    pub(crate) async fn settled(&self, id: &JobId, patience: Duration) -> Result<Option<Job>, StoreError> {
+        let until = time::after(self.clock.now(), patience);
+        self.until(id, until, |job| job.is_finished() || job.state.name() == StateName::Blocked).await
     }
 
     /// The record once it is not the one that `seen` is, or as it stands at `until`.

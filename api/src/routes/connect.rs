@@ -203,8 +203,7 @@ fn other_user(bound_to: &str, came: &str) -> Page {
         "That is another Google user",
         &format!("This account belongs to {bound_to}, but consent came from {came}. Nothing was changed."),
         &format!(
-            "Begin again and choose {bound_to}. To move the account to {came}, an operator runs \
-             `calrelay accounts rebind`, which cancels its unfinished jobs first."
+            "Begin again and choose {bound_to}: an account stays with the user it was first connected to."
         ),
     )
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use common::job::{Job, JobState, StateName};
+use common::job::{BlockReason, Job, JobState, StateName};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -77,10 +77,11 @@ async fn answer(api: &Api, request: &HttpRequest, payload: web::Payload) -> Resu
     // What waits for a person is not worth waiting for.
     let blocked = receipt.state == StateName::Blocked;
     let patience = if blocked { Duration::ZERO } else { preference.budget(PATIENCE) };
-    let job = api.waiting().ended(&receipt.job.id, patience).await.map_err(store_trouble)?;
+    let job = api.waiting().settled(&receipt.job.id, patience).await.map_err(store_trouble)?;
+    let why = job.as_ref().and_then(blocked_by);
     let mut response = match job.filter(Job::is_finished) {
         Some(job) => told(&job, &JobRecord::of(&job, &api.ports.accounts).await)?,
-        None => pending(&receipt),
+        None => pending(&receipt, why),
     };
     reply::about(&mut response, &receipt, preference);
     Ok(response)
@@ -118,11 +119,22 @@ fn with_job(problem: Problem, job: &Job) -> Problem {
     problem.with("jobId", job.id.as_str()).with("statusUrl", job_path(&job.id))
 }
 
-fn pending(receipt: &Receipt) -> HttpResponse {
-    let message = if receipt.state == StateName::Blocked {
-        "Calendar event accepted; it is created once the calendar is connected again"
-    } else {
-        "Calendar event accepted; it is being created"
+/// What a job waits for that may take long.
+fn blocked_by(job: &Job) -> Option<BlockReason> {
+    if let JobState::Blocked { why, .. } = &job.state { Some(*why) } else { None }
+}
+
+fn pending(receipt: &Receipt, why: Option<BlockReason>) -> HttpResponse {
+    let accepted_blocked = receipt.state == StateName::Blocked;
+    let message = match why.or(accepted_blocked.then_some(BlockReason::Reauthorization)) {
+        Some(BlockReason::Reauthorization) => {
+            "Calendar event accepted; it is created once the calendar is connected again"
+        }
+        Some(BlockReason::CalendarLimits) => {
+            "Calendar event accepted; it is created once Google lets this user invite guests again"
+        }
+        Some(BlockReason::Paused) => "Calendar event accepted; it is created once jobs are resumed",
+        None => "Calendar event accepted; it is being created",
     };
     let id = &receipt.job.id;
     HttpResponse::Accepted().json(PendingReply {

@@ -232,7 +232,7 @@ async fn another_user_is_refused_with_both_addresses() {
     rig.google.answer_as("bob");
     let page = browser.connect(&rig, "c1").await;
     assert_eq!(page.status, 409);
-    for says in ["ada@example.com", "bob@example.com", "accounts rebind"] {
+    for says in ["ada@example.com", "bob@example.com", "choose ada@example.com"] {
         assert!(page.text().contains(says), "{says}: {}", page.text());
     }
     rig.google.answer_as("ada");
