@@ -2,7 +2,7 @@
 # Installs what the tests need, builds, and runs them all.
 #   ./test.sh          everything
 #   ./test.sh --quick  without the tests that wait for minutes of real time
-#   ./test.sh --long   everything, the big runs at their full size
+#   ./test.sh --long   everything, with the run that is killed again and again eight times as large
 set -euo pipefail
 cd "$(dirname "$0")"
 

@@ -10,9 +10,21 @@ use tests::{Calrelay, Launch, SandboxView, eventually};
 use tokio::sync::{Mutex, RwLock};
 
 const CALENDARS: usize = 50;
-const JOBS: usize = 5_000;
-/// The process is killed when so many events stand.
-const KILLS: [usize; 3] = [800, 2_200, 3_800];
+
+/// How large the run is.
+struct Size {
+    jobs: usize,
+    /// The process is killed when so many events stand.
+    kills: &'static [usize],
+}
+
+/// `./test.sh --long` asks for the large one.
+fn size() -> Size {
+    match std::env::var("CALRELAY_TESTS").as_deref() {
+        Ok("long") => Size { jobs: 40_000, kills: &[2_000, 8_000, 14_000, 20_000, 26_000, 32_000, 38_000] },
+        Ok(_) | Err(_) => Size { jobs: 5_000, kills: &[800, 2_200, 3_800] },
+    }
+}
 
 fn calendar(number: usize) -> String {
     format!("team-{number}@group.calendar.example.com")
@@ -66,9 +78,10 @@ async fn killed_three_times_with_lost_answers_every_event_is_created_once() {
     view.fault(json!({"method": "*", "latencyMs": 200})).await;
     view.fault(json!({"method": "events.insert", "drop": "after", "probability": 0.05})).await;
 
+    let Size { jobs, kills } = size();
     let launch = Launch::new().unlimited().with("DEV_NO_AUTH", 1).with_sandbox(&view);
     let current: Current = Arc::new(RwLock::new(Some(launch.start().await)));
-    let ids = Arc::new(Mutex::new(Vec::with_capacity(JOBS)));
+    let ids = Arc::new(Mutex::new(Vec::with_capacity(jobs)));
     let next = Arc::new(AtomicUsize::new(0));
     let began = Instant::now();
     let callers: Vec<_> = (0..50)
@@ -77,7 +90,7 @@ async fn killed_three_times_with_lost_answers_every_event_is_created_once() {
             tokio::spawn(async move {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= JOBS {
+                    if number >= jobs {
                         return;
                     }
                     let id = submit(&current, number).await;
@@ -87,9 +100,9 @@ async fn killed_three_times_with_lost_answers_every_event_is_created_once() {
         })
         .collect();
 
-    for (kill, standing) in KILLS.into_iter().enumerate() {
+    for (kill, standing) in kills.iter().enumerate() {
         eventually("enough events to kill again", Duration::from_secs(120), || async {
-            (view.events().await.len() >= standing).then_some(())
+            (view.events().await.len() >= *standing).then_some(())
         })
         .await;
         let mut current = current.write().await;
@@ -121,14 +134,14 @@ async fn killed_three_times_with_lost_answers_every_event_is_created_once() {
     let events = view.events().await;
     let doubled = events.values().filter(|stored| stored.inserts != 1).count();
     println!(
-        "{JOBS} jobs over {CALENDARS} calendars, {} SIGKILLs: {} accepted, {} events, {doubled} not created exactly once, all succeeded after {} ms",
-        KILLS.len(),
+        "{jobs} jobs over {CALENDARS} calendars, {} SIGKILLs: {} accepted, {} events, {doubled} not created exactly once, all succeeded after {} ms",
+        kills.len(),
         ids.len(),
         events.len(),
         began.elapsed().as_millis()
     );
-    assert_eq!(ids.len(), JOBS);
-    assert_eq!(events.len(), JOBS);
+    assert_eq!(ids.len(), jobs);
+    assert_eq!(events.len(), jobs);
     assert_eq!(doubled, 0);
     assert!(ids.iter().all(|id| events.contains_key(id)));
 }

@@ -11,4 +11,5 @@ mod idempotency;
 mod operators;
 mod outage;
 mod pacing;
+mod readme;
 mod real_events;
