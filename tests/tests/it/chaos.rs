@@ -69,7 +69,7 @@ async fn unfinished(calrelay: &Calrelay, ids: &[String]) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_three_times_with_lost_answers_every_event_is_created_once() {
+async fn killed_again_and_again_with_lost_answers_every_event_is_created_once() {
     let google = sandbox::start(sandbox::Config::default()).await.expect("a sandbox");
     let view = SandboxView::new(google.url.clone());
     view.no_quotas().await;
