@@ -59,4 +59,15 @@ if [ "$mode" = quick ]; then
     # These wait for minutes of real time.
     skip=(--skip outage::)
 fi
-cargo test --workspace --locked --no-fail-fast -- "${skip[@]}"
+log="$target/test.log"
+result=0
+cargo test --workspace --locked --no-fail-fast --doc 2>&1 | tee "$log" || result=1
+cargo test --workspace --locked --no-fail-fast --lib --bins --tests -- "${skip[@]}" 2>&1 | tee -a "$log" || result=1
+
+# One line for all of them: every suite has its own above.
+awk '/^test result:/ { for (i = 1; i < NF; i++) {
+        if ($(i + 1) == "passed;") passed += $i
+        if ($(i + 1) == "failed;") failed += $i
+    } }
+    END { printf "%d passed, %d failed\n", passed, failed; exit passed == 0 }' "$log" || result=1
+exit "$result"
