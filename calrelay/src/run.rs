@@ -99,7 +99,7 @@ pub async fn run() -> anyhow::Result<()> {
     }
     tracing::info!("Stopped; {handed_back} jobs went back to the queue unfinished, nothing is lost");
     last.cancel();
-    let _ = admin.await;
+    admin.await.context("the operators' port panicked")?.context("the operators' port broke")?;
     driving.abort();
     Ok(())
 }

@@ -68,16 +68,18 @@ impl SandboxView {
     }
 
     /// Everything stored, by event id: tombstones too.
+    ///
+    /// # Panics
+    /// When one id stands in two calendars.
     pub async fn events(&self) -> HashMap<String, Stored> {
         let all = self.read("/_sandbox/events").await;
-        all["events"]
-            .as_array()
-            .expect("a list")
-            .iter()
-            .map(|event| {
-                let inserts = event["insertCount"].as_u64().expect("a count");
-                (event["id"].as_str().expect("an id").to_owned(), Stored { event: event.clone(), inserts })
-            })
-            .collect()
+        let mut events = HashMap::new();
+        for event in all["events"].as_array().expect("a list") {
+            let id = event["id"].as_str().expect("an id");
+            let inserts = event["insertCount"].as_u64().expect("a count");
+            let twin = events.insert(id.to_owned(), Stored { event: event.clone(), inserts });
+            assert!(twin.is_none(), "the event {id} stands in two calendars");
+        }
+        events
     }
 }

@@ -90,11 +90,20 @@ impl JobQueue for FaultyQueue {
 pub struct FaultyStore {
     inner: Arc<dyn JobStore>,
     pub away: AtomicBool,
+    /// Requests that have been told whether their job is new.
+    pub answered: AtomicUsize,
+    /// Looks at jobs that wait for a change.
+    pub watched: AtomicUsize,
 }
 
 impl FaultyStore {
     pub fn new(inner: Arc<dyn JobStore>) -> Self {
-        Self { inner, away: AtomicBool::new(false) }
+        Self {
+            inner,
+            away: AtomicBool::new(false),
+            answered: AtomicUsize::new(0),
+            watched: AtomicUsize::new(0),
+        }
     }
 
     fn here(&self) -> Result<&dyn JobStore, StoreError> {
@@ -105,7 +114,9 @@ impl FaultyStore {
 #[async_trait]
 impl JobStore for FaultyStore {
     async fn accept(&self, job: &Job, backlog: Backlog, line: &Limit) -> Result<Accepted, StoreError> {
-        self.here()?.accept(job, backlog, line).await
+        let accepted = self.here()?.accept(job, backlog, line).await;
+        self.answered.fetch_add(1, Ordering::SeqCst);
+        accepted
     }
 
     async fn withdraw(&self, id: &JobId) -> Result<(), StoreError> {
@@ -129,6 +140,7 @@ impl JobStore for FaultyStore {
     }
 
     fn watch(&self, id: &JobId) -> Watch {
+        self.watched.fetch_add(1, Ordering::SeqCst);
         self.inner.watch(id)
     }
 

@@ -64,8 +64,12 @@ async fn requests_in_flight_are_finished_before_the_end() {
     while queue.begun() == 0 {
         tokio::task::yield_now().await;
     }
+    let readiness = rig.readiness.clone();
     let stopping = tokio::spawn(rig.stop());
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    // Readiness turns first: from then on it is stopping.
+    while readiness() {
+        tokio::task::yield_now().await;
+    }
     gate.add_permits(1);
     let reply = asking.await.unwrap();
     assert_eq!(reply.status, 202, "{}", reply.text());

@@ -1,5 +1,6 @@
 //! Reading jobs: the record, long polls, and following one.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use common::keys::Scope;
@@ -61,7 +62,9 @@ async fn a_long_poll_ends_with_the_job_and_not_with_the_wait() {
     let began = Instant::now();
     let path = format!("{}?wait=20", job(&id));
     let (reply, ()) = tokio::join!(rig.ask(get(&path)), async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        while rig.store.watched.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
         rig.succeed(&id).await;
     });
     assert_eq!(reply.json()["state"], "succeeded");
@@ -141,8 +144,11 @@ async fn stopping_ends_long_polls_and_streams_at_once_and_readiness_first() {
     read_until(&mut stream, &mut String::new(), "queued").await;
     let poll = get(&format!("{}?wait=25", job(&id))).key(&rig.key);
     let address = rig.address;
+    let streamed = rig.store.watched.load(Ordering::SeqCst);
     let polling = tokio::spawn(async move { poll.send(address).await });
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    while rig.store.watched.load(Ordering::SeqCst) == streamed {
+        tokio::task::yield_now().await;
+    }
     let readiness = rig.readiness.clone();
     assert!(readiness());
     let took = rig.stop().await;

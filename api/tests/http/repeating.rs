@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::account::AccountId;
@@ -69,11 +70,10 @@ async fn a_repeat_waits_for_the_outcome_of_the_first() {
     let gate = Arc::new(Semaphore::new(0));
     rig.queue.plan(Publish::Held(Arc::clone(&gate)));
     let (first, second, ()) = tokio::join!(rig.ask(keyed("k")), rig.ask(keyed("k")), async {
-        while rig.queue.begun() == 0 {
+        // One publishes, and the other has met the record that is being accepted.
+        while rig.queue.begun() == 0 || rig.store.answered.load(Ordering::SeqCst) < 2 {
             tokio::task::yield_now().await;
         }
-        // Long enough for the other request to meet the record that is being accepted.
-        tokio::time::sleep(Duration::from_millis(300)).await;
         gate.add_permits(1);
     });
     assert_eq!((first.status, second.status), (202, 202), "{} {}", first.text(), second.text());

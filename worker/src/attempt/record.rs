@@ -69,7 +69,9 @@ impl Attempts {
                 let over = |limit: GuestLimit| limit.until <= self.ports.clock.now();
                 if writing.account.guest_limit.is_some_and(over) && writing.payload.event.guests() > 0 {
                     // Google invites for this user again. A success from before the limit says nothing.
-                    let _ = self.ports.accounts.limit_guests(&held.job.account, None).await;
+                    if let Err(error) = self.ports.accounts.limit_guests(&held.job.account, None).await {
+                        tracing::warn!("A guest limit that is over could not be lifted: {error}");
+                    }
                 }
                 writing.key.seal(held.job.id.as_str(), &result)
             }
