@@ -1,7 +1,8 @@
 //! What calrelay's ingress and worker share: the domain, the ports, and the adapters behind the ports.
 //!
 //! The domain is in [`job`], [`account`], [`event`] and [`message`]; the ports are the traits in
-//! [`port`]; [`embedded`] holds the adapters that need nothing but a folder.
+//! [`port`]; [`embedded`] holds the adapters that need nothing but a folder, and [`rabbitmq`], [`redis`]
+//! and [`postgres`] those that many processes share.
 
 pub mod account;
 pub mod accounts;
@@ -18,7 +19,10 @@ pub mod message;
 pub mod owner;
 pub mod payload;
 pub mod port;
+pub mod postgres;
 pub mod quotas;
+pub mod rabbitmq;
+pub mod redis;
 pub mod seal;
 pub mod secrets;
 pub mod time;

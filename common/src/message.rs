@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::AccountId;
 use crate::fingerprint::Fingerprint;
-use crate::job::{Effect, EventResult, Job, JobId, JobState, Tally};
+use crate::job::{Effect, EventResult, Failure, Job, JobId, JobState, Tally};
 use crate::owner::Owner;
 use crate::payload::Payload;
 use crate::seal::Sealed;
@@ -47,6 +47,9 @@ pub struct Message {
     /// An end that could not be recorded when it happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Sealed<EventResult>>,
+    /// Why the job has failed: in a dead letter, and where the failure could not be recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
 }
 
 /// What is to be done. Persisted: variants may be added, never renamed.
@@ -105,6 +108,7 @@ impl Message {
             fingerprint: job.fingerprint.clone(),
             payload: job.payload.clone()?,
             outcome: None,
+            failure: None,
         })
     }
 

@@ -81,6 +81,10 @@ impl JobQueue for FaultyQueue {
         self.inner.bury(tag).await
     }
 
+    async fn take_dead(&self) -> Result<Option<Delivery>, QueueError> {
+        self.inner.take_dead().await
+    }
+
     async fn depth(&self) -> Result<Depth, QueueError> {
         self.inner.depth().await
     }
@@ -137,6 +141,10 @@ impl JobStore for FaultyStore {
 
     async fn list(&self, filter: &ListFilter, page: Page) -> Result<Vec<Job>, StoreError> {
         self.here()?.list(filter, page).await
+    }
+
+    async fn whole_since(&self) -> Result<Timestamp, StoreError> {
+        self.here()?.whole_since().await
     }
 
     fn watch(&self, id: &JobId) -> Watch {

@@ -189,6 +189,24 @@ pub async fn what_cannot_be_read_is_kept(bench: &mut impl QueueBench) {
     assert_eq!(queue.depth().await.unwrap().dead, 2);
 }
 
+/// An operator goes through the dead letters one by one: what is done is gone, what is put back stays.
+pub async fn dead_letters_are_looked_at_one_by_one(bench: &mut impl QueueBench) {
+    let queue = bench.open().await;
+    let dead = [publish(&queue, Lane::Dead).await, publish(&queue, Lane::Dead).await];
+    let first = queue.take_dead().await.unwrap().unwrap();
+    let second = queue.take_dead().await.unwrap().unwrap();
+    assert_eq!([id(&first), id(&second)], dead);
+    assert!(queue.take_dead().await.unwrap().is_none(), "each is given once");
+    queue.done(first.tag).await.unwrap();
+    queue.put_back(second.tag).await.unwrap();
+    drop(queue);
+    let queue = bench.restart().await;
+    assert_eq!(queue.depth().await.unwrap().dead, 1);
+    let left = queue.take_dead().await.unwrap().unwrap();
+    assert_eq!(id(&left), dead[1]);
+    queue.put_back(left.tag).await.unwrap();
+}
+
 /// Nobody receives from the dead lane.
 pub async fn dead_letters_are_never_received(bench: &mut impl QueueBench) {
     let queue = bench.open().await;

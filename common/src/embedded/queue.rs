@@ -8,8 +8,8 @@ mod room;
 mod rows;
 
 use std::future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,7 +22,7 @@ use crate::port::{Clock, Delivery, DeliveryTag, Depth, JobQueue, Lane, QueueErro
 use crate::time;
 use hand::Hand;
 use room::Room;
-use rows::{Due, NewRow};
+use rows::{DeadPlace, Due, NewRow};
 
 /// Taken from the table at once, at most. What is in hand stands before whatever comes due later,
 /// so this also bounds by how much a fresh job can be ahead of a due one.
@@ -45,6 +45,8 @@ pub struct SqliteQueue {
     /// Held by whoever fills the hand, and while it is being filled for somebody who has gone away.
     filling: Arc<Mutex<()>>,
     latest: AtomicI64,
+    /// The dead letter that was given out last.
+    last_dead: std::sync::Mutex<Option<DeadPlace>>,
 }
 
 impl SqliteQueue {
@@ -57,6 +59,7 @@ impl SqliteQueue {
             news: Arc::default(),
             filling: Arc::default(),
             latest: AtomicI64::new(i64::MIN),
+            last_dead: std::sync::Mutex::default(),
         }
     }
 
@@ -213,6 +216,15 @@ impl JobQueue for SqliteQueue {
         let (id, now) = (rows::id(tag), self.now());
         let buried = self.database.write(move |db| rows::bury(db, id, now)).await?;
         if buried { Ok(()) } else { Err(QueueError::Unreachable("there is no such delivery".to_owned())) }
+    }
+
+    async fn take_dead(&self) -> Result<Option<Delivery>, QueueError> {
+        let last = *self.last_dead.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((place, row)) = self.database.read(move |db| rows::next_dead(db, last)).await? else {
+            return Ok(None);
+        };
+        *self.last_dead.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
+        Ok(Some(row.into_delivery()))
     }
 
     async fn depth(&self) -> Result<Depth, QueueError> {

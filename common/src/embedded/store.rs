@@ -149,6 +149,11 @@ impl JobStore for SqliteStore {
         Ok(self.database.read(move |db| list::read(db, &filter, &page)).await?)
     }
 
+    async fn whole_since(&self) -> Result<Timestamp, StoreError> {
+        // Records and messages are in one file: they are lost together or not at all.
+        Ok(Timestamp::MIN)
+    }
+
     fn watch(&self, id: &JobId) -> Watch {
         Watch(self.watchers.watch(id))
     }

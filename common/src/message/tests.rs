@@ -25,6 +25,7 @@ fn message() -> Message {
         fingerprint: serde_json::from_value("00112233445566778899aabbccddeeff".into()).expect("a hash"),
         payload: sealed("AAECAwQFBgcICQoLDA0ODw=="),
         outcome: None,
+        failure: None,
     }
 }
 

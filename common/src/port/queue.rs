@@ -44,6 +44,13 @@ pub trait JobQueue: Send + Sync {
     /// When it could not be kept; it then comes again.
     async fn bury(&self, tag: DeliveryTag) -> Result<(), QueueError>;
 
+    /// The oldest dead letter that this process was not given yet, for an operator to look at: `done`
+    /// removes it, `put_back` leaves it where it is.
+    ///
+    /// # Errors
+    /// When the queue cannot be asked.
+    async fn take_dead(&self) -> Result<Option<Delivery>, QueueError>;
+
     /// How much there is.
     ///
     /// # Errors
@@ -101,7 +108,7 @@ pub struct Depth {
     pub due: u64,
     /// Not due yet.
     pub delayed: u64,
-    /// With a worker.
+    /// With a worker; an adapter may know of its own process alone.
     pub taken: u64,
     /// Dead letters.
     pub dead: u64,

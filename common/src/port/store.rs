@@ -51,6 +51,13 @@ pub trait JobStore: Send + Sync {
     /// When the store cannot be reached.
     async fn list(&self, filter: &ListFilter, page: Page) -> Result<Vec<Job>, StoreError>;
 
+    /// Since when no record has been lost: an id that is not known and might be older than that is not
+    /// known to be wrong.
+    ///
+    /// # Errors
+    /// When the store cannot be reached.
+    async fn whole_since(&self) -> Result<Timestamp, StoreError>;
+
     /// Watches a job from now on. Only a hint: a change made by another process may go unseen, so
     /// readers look again after a while in any case.
     fn watch(&self, id: &JobId) -> Watch;

@@ -73,3 +73,8 @@ async fn a_receive_that_is_given_up_loses_nothing() {
 async fn side_by_side_each_message_comes_once() {
     queue::side_by_side_each_message_comes_once(&mut Folder::new()).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dead_letters_are_looked_at_one_by_one() {
+    queue::dead_letters_are_looked_at_one_by_one(&mut Folder::new()).await;
+}

@@ -59,6 +59,10 @@ impl JobStore for MoodyStore {
         self.inner.list(filter, page).await
     }
 
+    async fn whole_since(&self) -> Result<Timestamp, StoreError> {
+        self.inner.whole_since().await
+    }
+
     fn watch(&self, id: &JobId) -> Watch {
         self.inner.watch(id)
     }

@@ -153,6 +153,24 @@ pub(super) fn bury(db: &Connection, id: i64, now: i64) -> Result<bool, DatabaseE
     Ok(bury.execute(params![id, number(Lane::Dead), now])? > 0)
 }
 
+/// Where a dead letter stands among the others: when it was buried, and its row.
+pub(super) type DeadPlace = (i64, i64);
+
+/// The dead letter after `last`.
+pub(super) fn next_dead(
+    db: &Connection,
+    last: Option<DeadPlace>,
+) -> Result<Option<(DeadPlace, Taken)>, DatabaseError> {
+    let (buried_at, id) = last.unwrap_or((i64::MIN, i64::MIN));
+    let mut next = db.prepare_cached(
+        "SELECT id, available_at, redelivered, body FROM queue
+         WHERE taken = 0 AND lane = ?1 AND (available_at, id) > (?2, ?3)
+         ORDER BY available_at, id LIMIT 1",
+    )?;
+    let row = next.query_row(params![number(Lane::Dead), buried_at, id], |row| Taken::read(row, Lane::Dead));
+    Ok(row.optional()?.map(|row| ((row.available_at, row.id), row)))
+}
+
 pub(super) fn forget_dead(db: &Connection, before: i64) -> Result<u64, DatabaseError> {
     let mut forget = db.prepare_cached(
         "DELETE FROM queue WHERE id IN (

@@ -1,0 +1,1 @@
+//! Many processes on real servers: RabbitMQ, Redis, PostgreSQL.
