@@ -1,1 +1,58 @@
 //! Records, tokens and the throttle on Redis, and the vault on a second one.
+//!
+//! [`Redis`] is one process's way to the server in `REDIS_URL`: one primary, Redis 6.2 or newer, plain, with
+//! TLS, or found through Sentinel. What is kept there can be rebuilt; losing it loses no job.
+
+mod address;
+#[allow(dead_code, reason = "the adapters of the ports use the rest of it")]
+mod link;
+#[allow(dead_code, reason = "the adapters of the ports use it")]
+mod name;
+
+use std::sync::Arc;
+
+use address::Address;
+pub use address::InvalidUrl;
+use link::Link;
+pub use link::Trouble;
+
+use crate::port::Clock;
+
+/// One process's connections to Redis. Whoever loses them finds them again by itself.
+pub struct Redis {
+    link: Link,
+}
+
+impl Redis {
+    /// Begins to connect, and connects again whenever the connection is lost: starting does not need the
+    /// server. To be called within a runtime.
+    ///
+    /// `url` is `redis://[user:password@]host[:port][/database]`, the same with `rediss://` for TLS, or
+    /// `redis+sentinel://[user:password@]host[:port][,host[:port]…]/master[/database]` (`rediss+sentinel://`
+    /// for TLS) with the addresses of the Sentinels.
+    ///
+    /// # Errors
+    /// [`InvalidUrl`] says what the URL has to look like, and never repeats it.
+    pub fn start(url: &str, clock: Arc<dyn Clock>) -> Result<Arc<Self>, InvalidUrl> {
+        let address = Address::parse(url)?;
+        Ok(Arc::new(Self { link: Link::start(address, clock) }))
+    }
+
+    /// Whether the server answered when it was last asked, at most about a second ago.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.link.is_up()
+    }
+
+    /// The name that the server gave itself when it started: the same for every address it is reached by.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or does not tell.
+    pub async fn run_id(&self) -> Result<String, Trouble> {
+        let live = self.link.live().await?;
+        match live.run_id() {
+            "" => Err(Trouble::Refused("INFO server names no run_id".to_owned())),
+            run_id => Ok(run_id.to_owned()),
+        }
+    }
+}

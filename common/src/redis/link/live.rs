@@ -1,0 +1,219 @@
+//! One connection from the moment it answers until it is lost.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use deadpool_redis::redis::aio::MultiplexedConnection;
+use deadpool_redis::redis::{
+    AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, RedisError, RedisResult, ScriptInvocation,
+    cmd, pipe,
+};
+use deadpool_redis::{Manager, Pool, Runtime, Timeouts};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::{Trouble, ends_connection};
+use crate::port::Clock;
+use crate::redis::address::Address;
+
+/// A server that takes longer to accept a connection or to answer is as good as gone.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How often an idle connection is tried, so that no call has to find out.
+const PING: Duration = Duration::from_secs(1);
+/// Connections for long answers, at most.
+const POOL: usize = 4;
+/// The first release that has all we use.
+const OLDEST: (u32, u32) = (6, 2);
+
+pub(in crate::redis) struct Live {
+    connection: MultiplexedConnection,
+    pool: Pool,
+    client: Client,
+    run_id: String,
+    lost: OnceLock<String>,
+    ended: CancellationToken,
+}
+
+impl Live {
+    /// As the server names itself; empty where it does not.
+    pub(in crate::redis) fn run_id(&self) -> &str {
+        &self.run_id
+    }
+
+    /// Makes connections of another kind to the same server.
+    pub(in crate::redis) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Returns once the connection is lost.
+    pub(in crate::redis) async fn ended(&self) {
+        self.ended.cancelled().await;
+    }
+
+    /// Why the connection is of no more use.
+    pub(super) fn lost(&self) -> Option<&str> {
+        self.lost.get().map(String::as_str)
+    }
+
+    pub(in crate::redis) async fn invoke<T: FromRedisValue>(
+        &self,
+        call: &ScriptInvocation<'_>,
+    ) -> Result<T, Trouble> {
+        self.judged(call.invoke_async(&mut self.connection.clone()).await)
+    }
+
+    pub(in crate::redis) async fn ask<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, Trouble> {
+        self.judged(cmd.query_async(&mut self.connection.clone()).await)
+    }
+
+    pub(in crate::redis) async fn pipe<T: FromRedisValue>(&self, pipe: &Pipeline) -> Result<T, Trouble> {
+        self.judged(pipe.query_async(&mut self.connection.clone()).await)
+    }
+
+    /// As [`pipe`](Self::pipe), on a connection of its own: a long answer then keeps nobody waiting.
+    pub(in crate::redis) async fn pipe_apart<T: FromRedisValue>(
+        &self,
+        pipe: &Pipeline,
+    ) -> Result<T, Trouble> {
+        let pooled = self.pool.get().await;
+        // Whether the server is well is for the shared connection to find out, which is asked all the time.
+        let mut pooled = pooled.map_err(|error| Trouble::Unreachable(error.to_string()))?;
+        self.judged(pipe.query_async(&mut pooled).await)
+    }
+
+    fn judged<T>(&self, answer: RedisResult<T>) -> Result<T, Trouble> {
+        answer.map_err(|error| {
+            if ends_connection(&error) {
+                self.lose(&error);
+                Trouble::Unreachable(error.to_string())
+            } else {
+                Trouble::Refused(error.to_string())
+            }
+        })
+    }
+
+    fn lose(&self, error: &RedisError) {
+        if self.lost.set(error.to_string()).is_ok() {
+            self.ended.cancel();
+        }
+    }
+
+    /// Tries the connection now and then, until it is lost; answers why.
+    pub(super) async fn until_lost(&self, clock: &dyn Clock) -> String {
+        loop {
+            tokio::select! {
+                () = self.ended.cancelled() => {
+                    return self.lost().unwrap_or("it ended").to_owned();
+                }
+                // Dropping a sleep loses nothing.
+                () = clock.sleep(PING) => {}
+            }
+            // What it means is judged where it is asked.
+            let _ = self.ask::<()>(&cmd("PING")).await;
+        }
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.ended.cancel();
+    }
+}
+
+/// Connects to the master, and makes sure that it is one.
+pub(super) async fn connect(address: &mut Address) -> Result<Live, String> {
+    let why = |error: RedisError| error.to_string();
+    let client = address.master().await.map_err(why)?;
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(PATIENCE))
+        .set_response_timeout(Some(PATIENCE));
+    let mut connection = client.get_multiplexed_async_connection_with_config(&config).await.map_err(why)?;
+    // A server that is still loading its data answers this with an error.
+    let () = cmd("PING").query_async(&mut connection).await.map_err(why)?;
+    let about = About::ask(&mut connection).await.map_err(why)?;
+    about.check()?;
+    let manager = Manager::new_with_config(client.get_connection_info().clone(), config).map_err(why)?;
+    let patience = Timeouts { wait: Some(PATIENCE), create: Some(PATIENCE), recycle: Some(PATIENCE) };
+    let pool = Pool::builder(manager).max_size(POOL).timeouts(patience).runtime(Runtime::Tokio1);
+    let pool = pool.build().map_err(|error| error.to_string())?;
+    Ok(Live {
+        connection,
+        pool,
+        client,
+        run_id: about.value("run_id").to_owned(),
+        lost: OnceLock::new(),
+        ended: CancellationToken::new(),
+    })
+}
+
+/// What the server says of itself.
+struct About(String);
+
+impl About {
+    async fn ask(connection: &mut MultiplexedConnection) -> RedisResult<Self> {
+        let mut all = String::new();
+        for section in ["server", "replication", "memory"] {
+            match pipe().cmd("INFO").arg(section).query_async::<(String,)>(connection).await {
+                Ok((text,)) => all.push_str(&text),
+                Err(error) if ends_connection(&error) => return Err(error),
+                // It may be kept from us: then nothing is checked.
+                Err(_) => {}
+            }
+        }
+        Ok(Self(all))
+    }
+
+    fn value(&self, name: &str) -> &str {
+        let line = self.0.lines().find_map(|line| line.split_once(':').filter(|(key, _)| *key == name));
+        line.map_or("", |(_, value)| value.trim())
+    }
+
+    /// Whether this server will do.
+    fn check(&self) -> Result<(), String> {
+        if self.value("role") == "slave" {
+            return Err("the server is a replica; give the primary's address, or the Sentinels'".to_owned());
+        }
+        let version = self.value("redis_version");
+        if release(version).is_some_and(|found| found < OLDEST) {
+            return Err(format!("the server is Redis {version}; it has to be 6.2 or newer"));
+        }
+        let policy = self.value("maxmemory_policy");
+        if !matches!(policy, "" | "noeviction") {
+            warn!(
+                redis.maxmemory_policy = policy,
+                "Redis evicts keys when memory is short (maxmemory-policy {policy}): jobs may then be unknown \
+                 that were accepted; set it to noeviction"
+            );
+        }
+        Ok(())
+    }
+}
+
+fn release(version: &str) -> Option<(u32, u32)> {
+    let mut parts = version.split('.').map(str::parse);
+    Some((parts.next()?.ok()?, parts.next()?.ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn about(text: &str) -> About {
+        About(text.replace('\n', "\r\n"))
+    }
+
+    #[test]
+    fn only_a_primary_that_is_new_enough_will_do() {
+        assert_eq!(about("redis_version:7.0.15\nrole:master\nmaxmemory_policy:noeviction\n").check(), Ok(()));
+        assert_eq!(about("redis_version:6.2.0\nrole:master\n").check(), Ok(()));
+        assert_eq!(about("").check(), Ok(()), "a server that does not tell is taken as it is");
+        about("redis_version:7.0.15\nrole:slave\n").check().unwrap_err();
+        about("redis_version:6.0.16\nrole:master\n").check().unwrap_err();
+    }
+
+    #[test]
+    fn a_name_is_not_found_inside_another() {
+        let about = about("# Server\nmaster_run_id:x\nrun_id:abc\n");
+        assert_eq!(about.value("run_id"), "abc");
+    }
+}

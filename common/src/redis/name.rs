@@ -1,0 +1,20 @@
+//! What the keys are called. Nothing personal: accounts and owners are names of ours, users and calendars
+//! are keyed hashes.
+
+use crate::port::{Limit, ThrottleKey};
+
+/// The line of `limit`'s key: when the next one to join has its turn, in microseconds since 1970 by Redis'
+/// own clock, as a decimal string. `accept` and the throttle's `place` join it by the same script.
+pub(super) fn line(limit: &Limit) -> String {
+    format!("calrelay:line:{}:{}", limit.window.as_str(), throttled(&limit.key))
+}
+
+/// A throttle key as part of a key's name.
+pub(super) fn throttled(key: &ThrottleKey) -> String {
+    match key {
+        ThrottleKey::Project => "project".to_owned(),
+        ThrottleKey::User(hash) => format!("user:{hash}"),
+        ThrottleKey::Calendar(hash) => format!("calendar:{hash}"),
+        ThrottleKey::Guests(hash) => format!("guests:{hash}"),
+    }
+}
