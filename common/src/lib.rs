@@ -17,6 +17,7 @@ pub mod job;
 pub mod keys;
 pub mod message;
 pub mod owner;
+mod pace;
 pub mod payload;
 pub mod port;
 pub mod postgres;

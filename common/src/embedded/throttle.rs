@@ -2,7 +2,6 @@
 
 mod flow;
 mod meter;
-mod pace;
 mod placed;
 mod slots;
 
@@ -14,6 +13,7 @@ use async_trait::async_trait;
 pub(super) use placed::Placed;
 
 use super::swept::Swept;
+use crate::pace;
 use crate::port::{Clock, Limit, Take, Throttle, ThrottleKey, Window};
 use flow::{Flow, Instant};
 use meter::Meter;

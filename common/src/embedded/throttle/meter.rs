@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::flow::Instant;
-use super::pace;
 use super::slots::Slots;
+use crate::pace;
 use crate::port::{Limit, Window};
 
 #[derive(Debug, Clone, Copy, Default)]

@@ -15,12 +15,12 @@ use crate::port::{Limit, Window};
 const SHARE: u32 = 98;
 
 /// How long the line is taken by `limit`'s cost. Rounded up: never faster than allowed.
-pub(super) fn charge(limit: &Limit) -> Duration {
+pub(crate) fn charge(limit: &Limit) -> Duration {
     charge_of(limit, limit.cost)
 }
 
 /// How long the line is taken by one unit.
-pub(super) fn charge_of_one(limit: &Limit) -> Duration {
+pub(crate) fn charge_of_one(limit: &Limit) -> Duration {
     charge_of(limit, 1)
 }
 
@@ -31,11 +31,11 @@ fn charge_of(limit: &Limit, cost: u32) -> Duration {
 }
 
 /// How far a line may run ahead: one hundredth of the window's units, whatever their number.
-pub(super) fn slack(window: Window) -> Duration {
+pub(crate) fn slack(window: Window) -> Duration {
     window.span() / SHARE
 }
 
 /// How many units a day gives: at least one, or nothing would ever be let through.
-pub(super) fn share_of_day(allowed: u32) -> u64 {
+pub(crate) fn share_of_day(allowed: u32) -> u64 {
     (u64::from(allowed) * u64::from(SHARE) / 100).max(1)
 }
