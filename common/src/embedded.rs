@@ -8,7 +8,6 @@ mod database;
 mod lock;
 mod queue;
 mod store;
-mod swept;
 mod throttle;
 mod tokens;
 mod vault;

@@ -9,6 +9,7 @@ pub mod accounts;
 pub mod backoff;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod due;
 pub mod embedded;
 pub mod event;
 pub mod field;
@@ -26,4 +27,6 @@ pub mod rabbitmq;
 pub mod redis;
 pub mod seal;
 pub mod secrets;
+mod swept;
 pub mod time;
+mod watchers;

@@ -1,9 +1,7 @@
 //! The port `JobStore` on a table.
 
-mod due;
 mod list;
 mod rows;
-mod watchers;
 
 use std::sync::Arc;
 
@@ -13,9 +11,10 @@ use jiff::Timestamp;
 use super::column::{instant, nanos};
 use super::database::{Database, DatabaseError};
 use super::throttle::{MemoryThrottle, Placed};
+use crate::due;
 use crate::job::{Job, JobId, JobState, Refusal, Step};
 use crate::port::{Accepted, Backlog, Change, JobStore, Limit, ListFilter, Page, StoreError, Watch};
-use watchers::Watchers;
+use crate::watchers::Watchers;
 
 /// Records changed in one transaction, at most: nobody waits long behind a chore.
 const CHUNK: u32 = 500;

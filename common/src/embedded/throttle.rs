@@ -12,9 +12,9 @@ use async_trait::async_trait;
 
 pub(super) use placed::Placed;
 
-use super::swept::Swept;
 use crate::pace;
 use crate::port::{Clock, Limit, Take, Throttle, ThrottleKey, Window};
+use crate::swept::Swept;
 use flow::{Flow, Instant};
 use meter::Meter;
 

@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 
-use super::swept::Swept;
 use crate::account::{AccountId, Generation};
 use crate::port::{AccessToken, RefreshTurn, TokenCache};
+use crate::swept::Swept;
 use crate::time;
 
 /// A token is refreshed this long before Google stops taking it, as Google's own libraries do.

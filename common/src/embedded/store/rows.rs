@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::due::{self, Due};
 use crate::account::AccountId;
+use crate::due::{self, Due};
 use crate::embedded::column::nanos;
 use crate::embedded::database::DatabaseError;
 use crate::job::{Job, JobId, StateName, Step};

@@ -4,22 +4,22 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::broadcast;
 
-use crate::embedded::swept::Swept;
 use crate::job::JobId;
+use crate::swept::Swept;
 
 /// One channel for each watched job; channels nobody listens to any more are swept away.
 #[derive(Default)]
-pub(super) struct Watchers(Mutex<Swept<JobId, broadcast::Sender<()>>>);
+pub(crate) struct Watchers(Mutex<Swept<JobId, broadcast::Sender<()>>>);
 
 impl Watchers {
-    pub(super) fn watch(&self, id: &JobId) -> broadcast::Receiver<()> {
+    pub(crate) fn watch(&self, id: &JobId) -> broadcast::Receiver<()> {
         let mut channels = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         channels.make_room(|sender| sender.receiver_count() > 0);
         // One is enough: a receiver that missed some still learns that there was a change.
         channels.entries.entry(id.clone()).or_insert_with(|| broadcast::channel(1).0).subscribe()
     }
 
-    pub(super) fn tell(&self, id: &JobId) {
+    pub(crate) fn tell(&self, id: &JobId) {
         let mut channels = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(sender) = channels.entries.get(id)
             && sender.send(()).is_err()
