@@ -4,11 +4,15 @@ mod corpus;
 mod process;
 mod sandbox;
 mod sandbox_process;
+mod servers;
 
 pub use corpus::{corpus, expanded};
 pub use process::{Calrelay, Launch, free_port};
 pub use sandbox::{SandboxView, Stored};
 pub use sandbox_process::SandboxProcess;
+pub use servers::{
+    Durability, PostgresServer, RabbitServer, RedisServer, Vhost, shared_postgres, shared_rabbit,
+};
 
 use std::time::{Duration, Instant};
 

@@ -1,1 +1,3 @@
 //! Many processes on real servers: RabbitMQ, Redis, PostgreSQL.
+
+mod servers;

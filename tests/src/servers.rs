@@ -1,0 +1,14 @@
+//! Real servers from Debian's packages: each in a folder of its own, on free ports, seen by nobody else.
+//!
+//! They end with the test process, however that ends.
+
+mod daemon;
+mod postgres;
+mod rabbitmq;
+mod redis;
+mod vhost;
+
+pub use postgres::{PostgresServer, shared_postgres};
+pub use rabbitmq::{RabbitServer, shared_rabbit};
+pub use redis::{Durability, RedisServer};
+pub use vhost::Vhost;
