@@ -6,7 +6,6 @@
 //! rebuilds it.
 
 mod cancel;
-mod deadline;
 mod decision;
 mod lane;
 mod preparation;

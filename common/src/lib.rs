@@ -9,6 +9,7 @@ pub mod accounts;
 pub mod backoff;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod deadline;
 mod due;
 pub mod embedded;
 pub mod event;

@@ -13,8 +13,10 @@ mod mark;
 mod metrics;
 mod plan;
 mod quota;
+mod replay;
 mod resume;
 mod retry;
+mod revive;
 mod token;
 mod trouble;
 mod worker;
@@ -27,7 +29,9 @@ use common::port::{Calendar, Clock, JobQueue, JobStore, Throttle, TokenCache, To
 use common::quotas::Quotas;
 
 pub use metrics::describe as describe_metrics;
+pub use replay::{OperatorPorts, ReplayError, Replayed, replay};
 pub use resume::{ResumeError, resume};
+pub use revive::revive;
 pub use worker::{Stop, Worker};
 
 /// What a worker works with.

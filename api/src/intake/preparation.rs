@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use common::account::{Account, AccountId, AccountState};
+use common::deadline::deadline;
 use common::event::{Priority, Submission};
 use common::fingerprint::Fingerprint;
 use common::job::{Effect, Job, JobId, JobState, Tally};
@@ -11,7 +12,6 @@ use common::port::Limit;
 use jiff::Timestamp;
 use tracing::error;
 
-use super::deadline::deadline;
 use super::{Ask, Intake, Refusal, unusable};
 
 impl Intake {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use common::deadline::AlreadyPast;
 use common::job::JobId;
 
-use super::deadline::AlreadyPast;
 use crate::idempotency;
 use crate::problem::{Kind, Problem};
 use crate::routes::{SETUP, job_path};

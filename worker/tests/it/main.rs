@@ -22,5 +22,6 @@ mod meet;
 mod quota;
 mod reauthorization;
 mod repeat;
+mod replay;
 mod shutdown;
 mod tokens;

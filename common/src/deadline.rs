@@ -2,30 +2,41 @@
 
 use std::time::Duration;
 
-use common::time;
 use jiff::Timestamp;
+
+use crate::time;
 
 /// How long a job is tried when its caller does not say.
 const USUAL: Duration = time::days(7);
 
 /// The caller's `notAfter` is over already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct AlreadyPast;
+pub struct AlreadyPast;
 
-/// The instant at which a job expires: the caller's, or else a week after it may start, or the end
-/// of the event itself where that is ahead and earlier.
-pub(super) fn deadline(
+/// The instant at which a job expires: the caller's, or else the [`usual`] one.
+///
+/// # Errors
+/// [`AlreadyPast`] when the caller's is no instant to come.
+pub fn deadline(
     asked: Option<Timestamp>,
     not_before: Option<Timestamp>,
     event_ends: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<Timestamp, AlreadyPast> {
-    if let Some(asked) = asked {
-        return if asked > now { Ok(asked) } else { Err(AlreadyPast) };
+    match asked {
+        Some(asked) if asked > now => Ok(asked),
+        Some(_) => Err(AlreadyPast),
+        None => Ok(usual(not_before, event_ends, now)),
     }
+}
+
+/// The instant at which a job expires whose caller did not say: a week after it may start, or the end
+/// of the event itself where that is ahead and earlier.
+#[must_use]
+pub fn usual(not_before: Option<Timestamp>, event_ends: Option<Timestamp>, now: Timestamp) -> Timestamp {
     let start = not_before.map_or(now, |not_before| not_before.max(now));
-    let usual = time::after(start, USUAL);
-    Ok(event_ends.filter(|end| *end > start).map_or(usual, |end| end.min(usual)))
+    let week = time::after(start, USUAL);
+    event_ends.filter(|end| *end > start).map_or(week, |end| end.min(week))
 }
 
 #[cfg(test)]

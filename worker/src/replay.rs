@@ -1,0 +1,167 @@
+//! Running a job again that has ended: an operator has mended what stood in its way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::account::Account;
+use common::accounts::Accounts;
+use common::deadline;
+use common::job::{FailureKind, Job, JobState, StateName, Step, Tally};
+use common::message::{Message, Work};
+use common::port::{
+    Change, Clock, JobQueue, JobStore, Lane, QueueError, Shelf, StoreError, Throttle, Vault, VaultError,
+};
+use common::quotas::Quotas;
+use common::time::until;
+use jiff::Timestamp;
+
+use crate::Ports;
+
+/// A message that met its job before the record is open again would be forgotten: it comes no earlier.
+const LEAD: Duration = Duration::from_secs(5);
+
+/// What an operator's command works with: everything but Google.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "each field is the port of that name")]
+pub struct OperatorPorts {
+    pub queue: Arc<dyn JobQueue>,
+    pub store: Arc<dyn JobStore>,
+    pub vault: Arc<dyn Vault>,
+    pub accounts: Arc<Accounts>,
+    pub throttle: Arc<dyn Throttle>,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl From<&Ports> for OperatorPorts {
+    fn from(ports: &Ports) -> Self {
+        Self {
+            queue: Arc::clone(&ports.queue),
+            store: Arc::clone(&ports.store),
+            vault: Arc::clone(&ports.vault),
+            accounts: Arc::clone(&ports.accounts),
+            throttle: Arc::clone(&ports.throttle),
+            clock: Arc::clone(&ports.clock),
+        }
+    }
+}
+
+/// What became of a wish to run a job again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replayed {
+    /// It is on its way again, and expires at `not_after` unless it is done by then.
+    Again {
+        /// Its new deadline.
+        not_after: Timestamp,
+    },
+    /// It has not ended: nothing was done.
+    UnderWay,
+    /// It has ended in a way that is left as it is: nothing was done.
+    Ended(StateName),
+}
+
+/// Why a job was not run again; doing it once more is safe.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The record could not be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The message could not be published.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// The job's cancellation could not be lifted.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
+/// Runs `job` again, which has failed or was cancelled, at its account's pace, with a fresh tally and
+/// a deadline counted from `now`.
+///
+/// A job whose cancellation could not be confirmed goes on being cancelled.
+///
+/// # Errors
+/// [`ReplayError`].
+pub async fn replay(
+    ports: &OperatorPorts,
+    quotas: &Quotas,
+    job: &Job,
+    now: Timestamp,
+) -> Result<Replayed, ReplayError> {
+    let Some(message) = replayable(&job.state).and_then(|()| Message::next_for(job, Work::Create)) else {
+        return Ok(left_alone(&job.state));
+    };
+    let (message, delay) = refreshed(ports, quotas, message, now).await;
+    if !still_cancelled(&job.state) {
+        ports.vault.remove(Shelf::Cancellations, job.id.as_str()).await?;
+    }
+    // Published first: should we die before the record says so, the message finds the job ended and
+    // is forgotten, and the operator may ask again. The other way round the job would be lost.
+    let delay = delay.max(LEAD);
+    ports.queue.publish(&message, Lane::Due, delay).await?;
+    let step = Step::Replay { hop: message.hop, not_after: message.not_after };
+    match ports.store.take(&job.id, &step, ports.clock.now()).await? {
+        Change::Taken(_) => {
+            // It may have come while this process stood still, and have been forgotten.
+            if until(now, ports.clock.now()) >= LEAD {
+                ports.queue.publish(&message, Lane::Due, Duration::ZERO).await?;
+            }
+            Ok(Replayed::Again { not_after: message.not_after })
+        }
+        // Its record is gone, and the message rebuilds it; or somebody else was faster, and of the two
+        // messages one dies out.
+        Change::Refused(_) => Ok(Replayed::Again { not_after: message.not_after }),
+    }
+}
+
+/// The message with nothing counted and a new deadline, and how long its account's line is.
+pub(crate) async fn refreshed(
+    ports: &OperatorPorts,
+    quotas: &Quotas,
+    message: Message,
+    now: Timestamp,
+) -> (Message, Duration) {
+    // Without the account it is only slower, or waits longer: the attempt says what is wrong.
+    let account = ports.accounts.get(&message.account).await.ok().flatten();
+    let delay = match &account {
+        Some(account) => ports.throttle.place(&quotas.line(account, 1)).await,
+        None => Duration::ZERO,
+    };
+    let ends = account.and_then(|account| event_ends(ports, &account, &message));
+    let not_after = deadline::usual(message.not_before, ends, now);
+    (Message { tally: Tally::default(), not_after, failure: None, ..message }, delay)
+}
+
+fn event_ends(ports: &OperatorPorts, account: &Account, message: &Message) -> Option<Timestamp> {
+    let key = account.seal_key(ports.accounts.ring()).ok()?;
+    key.open(message.job.as_str(), &message.payload).ok()?.event.ends_at()
+}
+
+fn replayable(state: &JobState) -> Option<()> {
+    match state {
+        JobState::Failed(_) | JobState::Cancelled => Some(()),
+        JobState::Accepting { .. }
+        | JobState::Queued
+        | JobState::Running(_)
+        | JobState::Waiting { .. }
+        | JobState::Blocked { .. }
+        | JobState::Succeeded { .. } => None,
+    }
+}
+
+/// Whether the caller's wish still stands when the job is run again.
+fn still_cancelled(state: &JobState) -> bool {
+    match state {
+        JobState::Failed(failure) => failure.kind == FailureKind::CancellationUnconfirmed,
+        JobState::Accepting { .. }
+        | JobState::Queued
+        | JobState::Running(_)
+        | JobState::Waiting { .. }
+        | JobState::Blocked { .. }
+        | JobState::Succeeded { .. }
+        | JobState::Cancelled => false,
+    }
+}
+
+/// What is said of a job that is not run again.
+pub(crate) fn left_alone(state: &JobState) -> Replayed {
+    if state.is_finished() { Replayed::Ended(state.name()) } else { Replayed::UnderWay }
+}

@@ -1,0 +1,62 @@
+//! Running a job again from its dead letter, which is all that may be left of it.
+
+use common::job::{Job, JobState};
+use common::message::Message;
+use common::port::Lane;
+use common::quotas::Quotas;
+
+use crate::replay::{OperatorPorts, ReplayError, Replayed, left_alone, refreshed, replay};
+
+/// What is to be done for a dead letter, given the job's record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Revival {
+    /// The record knows that the job has ended, and can be opened again.
+    Replay(Box<Job>),
+    /// The letter is the job's only message.
+    Publish,
+    /// Nothing.
+    Leave(Replayed),
+}
+
+/// Runs the job of a dead letter again, at its account's pace, with a fresh tally and deadline, unless
+/// it is under way or has ended well. Once this has answered `Ok` the letter is of no more use.
+///
+/// # Errors
+/// [`ReplayError`]; the letter has to be kept then.
+pub async fn revive(ports: &OperatorPorts, quotas: &Quotas, dead: &Message) -> Result<Replayed, ReplayError> {
+    let now = ports.clock.now();
+    let record = ports.store.get(&dead.job).await?;
+    let hop = record.as_ref().map_or(0, |job| job.hop).max(dead.hop).saturating_add(1);
+    match decide(record, dead) {
+        Revival::Leave(as_it_is) => Ok(as_it_is),
+        Revival::Replay(job) => replay(ports, quotas, &job, now).await,
+        Revival::Publish => {
+            // A cancellation stays: the attempt looks for its mark.
+            let (message, delay) = refreshed(ports, quotas, Message { hop, ..dead.clone() }, now).await;
+            ports.queue.publish(&message, Lane::Due, delay).await?;
+            Ok(Replayed::Again { not_after: message.not_after })
+        }
+    }
+}
+
+fn decide(record: Option<Job>, dead: &Message) -> Revival {
+    let Some(job) = record else {
+        return Revival::Publish;
+    };
+    match &job.state {
+        JobState::Failed(_) => Revival::Replay(Box::new(job)),
+        JobState::Succeeded { .. } | JobState::Cancelled => Revival::Leave(left_alone(&job.state)),
+        JobState::Accepting { .. }
+        | JobState::Queued
+        | JobState::Running(_)
+        | JobState::Waiting { .. }
+        | JobState::Blocked { .. } => {
+            // A letter that says no failure is a message that the queue itself has given up on.
+            if dead.failure.is_none() && dead.hop >= job.hop {
+                Revival::Publish
+            } else {
+                Revival::Leave(Replayed::UnderWay)
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Jobs that have ended are run again when an operator says so, and only then.
+
+use std::time::Duration;
+
+use common::job::{Effect, Failure, FailureKind, Job, JobId, JobState, StateName, Tally};
+use common::message::Message;
+use common::port::{CalendarError, JobStore as _, Lane, Shelf};
+use common::time::{after, days};
+use worker::{OperatorPorts, Replayed, replay, revive};
+
+use crate::bench::{Bench, message};
+use crate::google::Behaviour::Refuse;
+use crate::google::Method::{Get, Insert};
+use crate::order::order;
+
+/// A replayed message is under way for so long at least.
+const LEAD: Duration = Duration::from_secs(5);
+
+async fn replay_job(bench: &Bench, id: &JobId) -> Replayed {
+    let ports = OperatorPorts::from(&bench.ports());
+    let job = bench.job(id).await;
+    replay(&ports, &bench.settings.quotas, &job, bench.now()).await.unwrap()
+}
+
+async fn revive_letter(bench: &Bench, letter: &Message) -> Replayed {
+    revive(&OperatorPorts::from(&bench.ports()), &bench.settings.quotas, letter).await.unwrap()
+}
+
+/// A job that Google has refused.
+async fn refused(bench: &mut Bench) -> JobId {
+    let no = CalendarError::Refused { status: 400, reason: "invalid".to_owned(), message: String::new() };
+    bench.google.next(Insert, Refuse(no));
+    bench.start();
+    let id = bench.submit(order().not_after(Duration::from_secs(60))).await;
+    bench.failed(&id).await;
+    id
+}
+
+/// A job's dead letter.
+fn letter(job: &Job, kind: FailureKind) -> Message {
+    let failure =
+        Failure { kind, google_status: None, google_reason: None, effect: Effect::None, detail: None };
+    let tally = Tally { attempts: 12, ..Tally::default() };
+    Message { failure: Some(failure), tally, not_after: job.submitted_at, ..message(job) }
+}
+
+#[tokio::test]
+async fn a_failed_job_that_is_replayed_is_done_with_a_fresh_deadline() {
+    let mut bench = Bench::new().await;
+    let id = refused(&mut bench).await;
+    bench.turn(days(1));
+    let not_after = after(bench.now(), days(7));
+    assert_eq!(replay_job(&bench, &id).await, Replayed::Again { not_after });
+    let job = bench.job(&id).await;
+    assert_eq!((&job.state, job.not_after, job.tally), (&JobState::Queued, not_after, Tally::default()));
+    bench.turn(LEAD);
+    bench.succeeded(&id).await;
+    assert_eq!(bench.google.methods(&id), [Insert, Insert]);
+}
+
+#[tokio::test]
+async fn replayed_jobs_go_at_their_accounts_pace() {
+    let mut bench = Bench::new().await;
+    let ids = [bench.submit(order()).await, bench.submit(order()).await, bench.submit(order()).await];
+    for id in &ids {
+        bench.cancel(id).await;
+    }
+    bench.settings.quotas.account_per_minute = 2;
+    for id in &ids {
+        replay_job(&bench, id).await;
+    }
+    for (seconds, due) in [(5, 1), (30, 2), (30, 3)] {
+        bench.turn(Duration::from_secs(seconds));
+        assert_eq!(bench.queue.depth().await.unwrap().due, due, "{seconds} s later");
+    }
+}
+
+#[tokio::test]
+async fn a_cancelled_job_that_is_replayed_loses_its_mark_and_is_done() {
+    let mut bench = Bench::new().await;
+    bench.start();
+    let id = bench.submit(order().not_before(days(1))).await;
+    bench.cancel(&id).await;
+    replay_job(&bench, &id).await;
+    assert_eq!(bench.ports().vault.get(Shelf::Cancellations, id.as_str()).await.unwrap(), None);
+    bench.turn(days(1));
+    bench.succeeded(&id).await;
+}
+
+#[tokio::test]
+async fn a_job_that_is_under_way_or_done_is_not_replayed() {
+    let mut bench = Bench::new().await;
+    let id = bench.submit(order()).await;
+    let before = bench.job(&id).await;
+    assert_eq!(replay_job(&bench, &id).await, Replayed::UnderWay);
+    assert_eq!(bench.job(&id).await, before);
+    bench.start();
+    bench.succeeded(&id).await;
+    assert_eq!(replay_job(&bench, &id).await, Replayed::Ended(StateName::Succeeded));
+    assert_eq!(bench.quiet().await.delayed, 0);
+}
+
+#[tokio::test]
+async fn a_dead_letter_brings_back_a_job_that_has_failed() {
+    let mut bench = Bench::new().await;
+    let id = refused(&mut bench).await;
+    let letter = letter(&bench.job(&id).await, FailureKind::Refused);
+    assert!(matches!(revive_letter(&bench, &letter).await, Replayed::Again { .. }));
+    assert_eq!(revive_letter(&bench, &letter).await, Replayed::UnderWay, "a second copy of it does nothing");
+    bench.turn(LEAD);
+    bench.succeeded(&id).await;
+    assert_eq!(revive_letter(&bench, &letter).await, Replayed::Ended(StateName::Succeeded));
+}
+
+#[tokio::test]
+async fn a_dead_letter_brings_back_a_job_whose_record_is_gone() {
+    let mut bench = Bench::new().await;
+    let job = bench.job_for(&order()).await;
+    let letter = letter(&job, FailureKind::Expired);
+    bench.turn(days(8));
+    let not_after = after(bench.now(), days(7));
+    assert_eq!(revive_letter(&bench, &letter).await, Replayed::Again { not_after });
+    bench.start();
+    bench.until("a record", &job.id, |job| matches!(job.state, JobState::Succeeded { .. })).await;
+    assert_eq!(bench.google.methods(&job.id), [Get, Insert]);
+    assert_eq!(bench.job(&job.id).await.tally, Tally::default());
+}
+
+#[tokio::test]
+async fn a_dead_letter_does_not_bring_back_what_its_caller_took_back() {
+    let mut bench = Bench::new().await;
+    let id = bench.submit(order()).await;
+    let letter = letter(&bench.job(&id).await, FailureKind::Poison);
+    bench.cancel(&id).await;
+    assert_eq!(revive_letter(&bench, &letter).await, Replayed::Ended(StateName::Cancelled));
+    bench.start();
+    bench.quiet().await;
+    assert_eq!(bench.google.methods(&id), []);
+}
+
+#[tokio::test]
+async fn a_message_that_the_queue_has_given_up_on_is_published_anew() {
+    let mut bench = Bench::new().await;
+    let job = bench.job_for(&order()).await;
+    bench.store.restore(&Job { state: JobState::Queued, ..job.clone() }).await.unwrap();
+    let given_up = message(&job);
+    assert!(matches!(revive_letter(&bench, &given_up).await, Replayed::Again { .. }));
+    bench.start();
+    bench.succeeded(&job.id).await;
+    // A letter from before the message that is under way says nothing.
+    let other = bench.job_for(&order()).await;
+    bench.store.restore(&Job { state: JobState::Queued, hop: 5, ..other.clone() }).await.unwrap();
+    assert_eq!(revive_letter(&bench, &message(&other)).await, Replayed::UnderWay);
+    bench.queue_copy(&Job { hop: 5, ..other.clone() }, Lane::Due).await;
+    bench.succeeded(&other.id).await;
+}
