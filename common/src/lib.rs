@@ -30,4 +30,5 @@ pub mod seal;
 pub mod secrets;
 mod swept;
 pub mod time;
+pub mod vault;
 mod watchers;

@@ -8,6 +8,7 @@ mod address;
 mod link;
 #[allow(dead_code, reason = "the adapters of the ports use it")]
 mod name;
+mod vault;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use address::Address;
 pub use address::InvalidUrl;
 use link::Link;
 pub use link::Trouble;
+pub use vault::RedisVault;
 
 use crate::port::Clock;
 
