@@ -1,3 +1,6 @@
 //! Many processes on real servers: RabbitMQ, Redis, PostgreSQL.
+#![expect(clippy::unwrap_used, reason = "these are tests")]
 
+mod conformance;
 mod servers;
+mod vaults;

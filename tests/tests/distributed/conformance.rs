@@ -1,0 +1,3 @@
+//! The adapters on servers pass the suites of their ports.
+
+mod vault;

@@ -1,0 +1,192 @@
+//! Which server may be a vault, and what a vault does when its server goes and comes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::port::{Shelf, SystemClock, Vault, VaultError};
+use common::redis::Redis;
+use common::vault::{VaultOpenError, open_vault};
+use serde_json::json;
+use tests::{Durability, PostgresServer, RedisServer, eventually, free_port, shared_postgres};
+
+async fn refusal(url: &str, redis: Option<&Redis>) -> VaultOpenError {
+    match open_vault(url, redis).await {
+        Ok(_) => panic!("{url} was taken for a vault"),
+        Err(error) => error,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_that_may_be_emptied_is_refused_as_vault_under_any_name() {
+    let server = RedisServer::start(Durability::Always).await;
+    let redis = Redis::start(&server.url(), Arc::new(SystemClock)).unwrap();
+    for url in [server.url(), format!("{}/7", server.url()), server.url().replace("127.0.0.1", "localhost")] {
+        assert_eq!(refusal(&url, Some(&redis)).await, VaultOpenError::SameServer, "{url}");
+    }
+    let other = RedisServer::start(Durability::Always).await;
+    open_vault(&other.url(), Some(&redis)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vault_opens_while_the_other_redis_is_away() {
+    let server = RedisServer::start(Durability::Always).await;
+    let nobody = format!("redis://127.0.0.1:{}", free_port());
+    let redis = Redis::start(&nobody, Arc::new(SystemClock)).unwrap();
+    open_vault(&server.url(), Some(&redis)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_confirms_before_it_writes_is_refused() {
+    for (durability, options) in [
+        (Durability::Nothing, [].as_slice()),
+        (Durability::EverySecond, &[]),
+        (Durability::Always, &["--no-appendfsync-on-rewrite", "yes"]),
+        (Durability::Always, &["--maxmemory-policy", "allkeys-lru"]),
+    ] {
+        let server = RedisServer::start_with(durability, options).await;
+        let error = refusal(&server.url(), None).await;
+        assert!(matches!(error, VaultOpenError::NotDurable(_)), "{durability:?} {options:?}: {error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_forbids_config_is_taken_on_trust() {
+    let server = RedisServer::start(Durability::Always).await;
+    let rules = ["ACL", "SETUSER", "vault", "on", ">hush", "~calrelay:*", "+@all", "-config", "-info"];
+    server.command(&rules);
+    let url = server.url().replace("//", "//vault:hush@");
+    let vault = open_vault(&url, None).await.unwrap();
+    vault.put(Shelf::Secrets, "x", &json!(1), None).await.unwrap();
+    let error = refusal(&url.replace("hush", "wrong"), None).await;
+    assert!(!error.is_temporary(), "{error}");
+    assert!(!error.to_string().contains("wrong@"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_is_refused_as_vault() {
+    let primary = RedisServer::start(Durability::Always).await;
+    let of = format!("127.0.0.1 {}", primary.port());
+    let replica = RedisServer::start_with(Durability::Always, &["--replicaof", &of]).await;
+    let error = refusal(&replica.url(), None).await;
+    assert!(matches!(error, VaultOpenError::Refused(_)), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgres_that_confirms_before_it_writes_is_refused() {
+    let postgres = shared_postgres().await;
+    let url = postgres.database();
+    let name = url.rsplit('/').next().unwrap();
+    let _ = postgres.sql(&url, &format!("ALTER DATABASE {name} SET synchronous_commit = off"));
+    let error = refusal(&url, None).await;
+    assert!(matches!(error, VaultOpenError::NotDurable(_)), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_may_not_make_the_table_is_told_what_to_do() {
+    let postgres = shared_postgres().await;
+    let url = postgres.database();
+    let _ = postgres.sql(&url, "CREATE ROLE clerk LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC");
+    let clerk = url.replace("postgres@", "clerk@");
+    let error = refusal(&clerk, None).await;
+    assert!(error.to_string().contains("`calrelay setup`"), "{error}");
+    assert!(!error.is_temporary());
+    // Once somebody who may has made it, the clerk gets along with four rights.
+    open_vault(&url, None).await.unwrap();
+    let rights = "GRANT SELECT, INSERT, UPDATE, DELETE ON calrelay_docs TO clerk; \
+                  GRANT USAGE ON SEQUENCE calrelay_doc_versions TO clerk";
+    let _ = postgres.sql(&url, rights);
+    let vault = open_vault(&clerk, None).await.unwrap();
+    let first = vault.put(Shelf::Secrets, "x", &json!(1), None).await.unwrap();
+    vault.put(Shelf::Secrets, "x", &json!(2), Some(first)).await.unwrap();
+    vault.remove(Shelf::Secrets, "x").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_that_start_together_all_find_their_table() {
+    let url = shared_postgres().await.database();
+    let opening: Vec<_> = (0..8).map(|_| tokio::spawn(opened(url.clone()))).collect();
+    for opened in opening {
+        opened.await.unwrap();
+    }
+}
+
+async fn opened(url: String) {
+    open_vault(&url, None).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_url_is_repeated_when_it_is_wrong() {
+    for url in [
+        "",
+        "hush",
+        "mysql://u:hush@h/d",
+        "redis://u:hush@h:port",
+        "postgres://u:hush@h/d?sslmode=prefer",
+        "redis+sentinel://u:hush@h/m",
+    ] {
+        let error = refusal(url, None).await;
+        assert!(matches!(error, VaultOpenError::InvalidUrl(_)), "{url}: {error}");
+        assert!(!error.to_string().contains("hush"), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_does_not_answer_may_answer_later() {
+    for scheme in ["redis://", "postgres://u@"] {
+        let error = refusal(&format!("{scheme}127.0.0.1:{}/0", free_port()), None).await;
+        assert!(error.is_temporary(), "{error}");
+    }
+}
+
+/// Reads once there is an answer.
+async fn read(vault: &Arc<dyn Vault>) -> serde_json::Value {
+    let answer = || async { vault.get(Shelf::Secrets, "x").await.ok() };
+    eventually("the vault", Duration::from_secs(20), answer).await.expect("what was confirmed").value
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_vault_that_died_is_used_again_with_all_that_it_confirmed() {
+    let server = RedisServer::start(Durability::Always).await;
+    let vault = open_vault(&server.url(), None).await.unwrap();
+    let mut last = vault.put(Shelf::Secrets, "x", &json!(0), None).await.unwrap();
+    for round in 1..=3 {
+        for number in 0..20 {
+            last = vault.put(Shelf::Secrets, "x", &json!([round, number]), Some(last)).await.unwrap();
+        }
+        server.kill();
+        let away = vault.get(Shelf::Secrets, "x").await;
+        assert!(matches!(away, Err(VaultError::Unusable(_))), "{away:?}");
+        server.start_again().await;
+        assert_eq!(read(&vault).await, json!([round, 19]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgres_vault_that_died_is_used_again_with_all_that_it_confirmed() {
+    let server = PostgresServer::start().await;
+    let vault = open_vault(&server.url(), None).await.unwrap();
+    let mut last = vault.put(Shelf::Secrets, "x", &json!(0), None).await.unwrap();
+    for round in 1..=2 {
+        for number in 0..20 {
+            last = vault.put(Shelf::Secrets, "x", &json!([round, number]), Some(last)).await.unwrap();
+        }
+        server.kill();
+        let away = vault.get(Shelf::Secrets, "x").await;
+        assert!(matches!(away, Err(VaultError::Unusable(_))), "{away:?}");
+        server.start_again().await;
+        assert_eq!(read(&vault).await, json!([round, 19]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_postgres_gave_is_never_given_again_after_a_crash() {
+    let server = PostgresServer::start().await;
+    let vault = open_vault(&server.url(), None).await.unwrap();
+    let before = vault.put(Shelf::Secrets, "x", &json!(1), None).await.unwrap();
+    vault.remove(Shelf::Secrets, "x").await.unwrap();
+    server.kill();
+    server.start_again().await;
+    let vault = open_vault(&server.url(), None).await.unwrap();
+    let after = vault.put(Shelf::Secrets, "x", &json!(1), None).await.unwrap();
+    assert!(after > before, "{after:?} {before:?}");
+}
