@@ -58,6 +58,12 @@ pub enum Step {
         /// The new deadline.
         not_after: Timestamp,
     },
+    /// A cancelled job may have left its event behind after all, written by somebody who could not reach
+    /// this record. It is open again until that event is gone.
+    TakeBack {
+        /// The hop of the message that brings it to a worker.
+        hop: u32,
+    },
     /// A later look at the conference.
     Amend(Sealed<EventResult>),
     /// The only worker there can be has just started: whoever ran it is dead.
@@ -199,6 +205,16 @@ impl Job {
                 job.hop = self.hop.max(*hop);
                 job.not_after = *not_after;
                 job.cancel_requested = false;
+                job.finished_at = None;
+                job.state = JobState::Queued;
+            }
+            Step::TakeBack { hop } => {
+                let JobState::Cancelled = self.state else {
+                    return Err(Refusal::OutOfPlace);
+                };
+                job.effect = Effect::Unknown;
+                job.hop = self.hop.max(*hop);
+                job.cancel_requested = true;
                 job.finished_at = None;
                 job.state = JobState::Queued;
             }

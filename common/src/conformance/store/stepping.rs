@@ -50,6 +50,7 @@ fn steps(claim: &Claim) -> Vec<Step> {
         Step::Cancel,
         Step::Unblock { hop: 6 },
         Step::Replay { hop: 7, not_after: sample::at(7_200) },
+        Step::TakeBack { hop: 8 },
         Step::Amend(sample::sealed()),
         Step::Recover,
     ]

@@ -124,6 +124,7 @@ fn every_step_from_every_state_does_what_the_table_says() {
         (Step::Unblock { hop: 6 },           [out,         out,         out,         out,         "queued",    out,         out,      out]),
         (Step::Replay { hop: 6, not_after: now() },
                                              [out,         out,         out,         out,         out,         out,         "queued", "queued"]),
+        (Step::TakeBack { hop: 6 },          [out,         out,         out,         out,         out,         out,         out,      "queued"]),
         (Step::Amend(result()),              [out,         out,         out,         out,         out,         "succeeded", out,      out]),
         (Step::Recover,                      [out,         out,         "queued",    out,         out,         out,         out,      out]),
     ];
@@ -221,4 +222,12 @@ fn a_replay_starts_counting_again() {
     let reopened = failed.take(&Step::Replay { hop: 9, not_after: later }, now()).expect("it failed");
     assert_eq!(reopened.tally, Tally::default());
     assert_eq!((reopened.hop, reopened.not_after, reopened.finished_at), (9, later, None));
+}
+
+#[test]
+fn a_cancelled_job_that_left_its_event_behind_is_still_to_be_cancelled() {
+    let cancelled = Job { finished_at: Some(now()), ..job(JobState::Cancelled) };
+    let open = cancelled.take(&Step::TakeBack { hop: 9 }, now()).expect("it is cancelled");
+    assert!(open.cancel_requested);
+    assert_eq!((open.effect, open.hop, open.finished_at), (Effect::Unknown, 9, None));
 }
