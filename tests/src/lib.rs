@@ -11,7 +11,8 @@ pub use process::{Calrelay, Launch, free_port};
 pub use sandbox::{SandboxView, Stored};
 pub use sandbox_process::SandboxProcess;
 pub use servers::{
-    Durability, PostgresServer, RabbitServer, RedisServer, Vhost, shared_postgres, shared_rabbit,
+    Cluster, Durability, PostgresServer, Proxy, RabbitServer, RedisServer, Vhost, shared_postgres,
+    shared_rabbit,
 };
 
 use std::time::{Duration, Instant};

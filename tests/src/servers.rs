@@ -2,13 +2,17 @@
 //!
 //! They end with the test process, however that ends.
 
+mod cluster;
 mod daemon;
 mod postgres;
+mod proxy;
 mod rabbitmq;
 mod redis;
 mod vhost;
 
+pub use cluster::Cluster;
 pub use postgres::{PostgresServer, shared_postgres};
+pub use proxy::Proxy;
 pub use rabbitmq::{RabbitServer, shared_rabbit};
 pub use redis::{Durability, RedisServer};
 pub use vhost::Vhost;

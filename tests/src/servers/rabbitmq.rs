@@ -51,10 +51,20 @@ impl RabbitServer {
 
     /// Starts one with further lines in its `rabbitmq.conf`.
     pub async fn start_with(config: &str) -> Self {
+        Self::start_named(&Self::names(1)[0], config).await
+    }
+
+    /// Names of nodes that there are not yet.
+    pub(super) fn names(count: usize) -> Vec<String> {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let first = NEXT.fetch_add(count, Ordering::Relaxed);
+        let name = |number| format!("calrelay-{}-{number}@localhost", std::process::id());
+        (first..first + count).map(name).collect()
+    }
+
+    pub(super) async fn start_named(name: &str, config: &str) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let port = free_port();
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
         write(
             &dir.path().join("rabbitmq.conf"),
             &format!(
@@ -71,7 +81,7 @@ impl RabbitServer {
         std::fs::set_permissions(&cookie, std::fs::Permissions::from_mode(0o400)).expect("our own file");
         let server = Self {
             node: Arc::new(Node {
-                name: format!("calrelay-{}-{number}@localhost", std::process::id()),
+                name: name.to_owned(),
                 dir,
                 port,
                 distribution_port: free_port(),

@@ -117,8 +117,8 @@ impl Vhost {
     fn counting(&self) -> String {
         format!(
             "Count = fun(Queue) -> case amqqueue:get_type(Queue) of \
-             rabbit_quorum_queue -> {{ok, {{_, Total}}, _}} = \
-             ra:local_query(amqqueue:get_pid(Queue), fun rabbit_fifo:query_messages_total/1), Total; \
+             rabbit_quorum_queue -> {{Name, _}} = amqqueue:get_pid(Queue), {{ok, {{_, Total}}, _}} = \
+             ra:leader_query({{Name, node()}}, fun rabbit_fifo:query_messages_total/1), Total; \
              _ -> [{{messages, Total}}] = rabbit_amqqueue:info(Queue, [messages]), Total end end, \
              lists:flatten([io_lib:format(\"~s=~p;\", [element(4, amqqueue:get_name(Queue)), Count(Queue)]) || \
              Queue <- rabbit_amqqueue:list(<<\"{}\">>)]).",
@@ -132,11 +132,10 @@ impl Vhost {
         let Expected::Exactly(expected) = &*expected else { return None };
         let began = Instant::now();
         loop {
-            let found: BTreeMap<_, _> = match self.server.eval_now(&self.counting()) {
-                Ok(text) => counts(&text).into_iter().filter(|(_, messages)| *messages > 0).collect(),
-                Err(error) => return Some(error),
-            };
-            if found == *expected {
+            let found = self.server.eval_now(&self.counting()).map(|text| {
+                counts(&text).into_iter().filter(|(_, messages)| *messages > 0).collect::<BTreeMap<_, _>>()
+            });
+            if found.as_ref() == Ok(expected) {
                 return None;
             }
             if began.elapsed() > SETTLING {

@@ -1,9 +1,15 @@
 //! The private servers: they come back where they were, with what they promise to keep.
 
+use std::time::Duration;
+
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Connection, ConnectionProperties};
-use tests::{Durability, PostgresServer, RabbitServer, RedisServer, shared_rabbit};
+use tests::{
+    Cluster, Durability, PostgresServer, Proxy, RabbitServer, RedisServer, eventually, shared_rabbit,
+};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_comes_back_with_what_it_promised_to_keep() {
@@ -89,4 +95,58 @@ async fn a_rabbit_comes_back_where_it_was() {
     let url = vhost.add_user("reader", "^$", "^$", ".*").await;
     assert!(url.contains("reader"));
     vhost.close_connections().await;
+}
+
+/// Asks the Redis behind `proxy`, for a second at most.
+async fn pings(connection: &mut TcpStream) -> bool {
+    let mut reply = [0; 7];
+    let answered = async {
+        connection.write_all(b"PING\r\n").await?;
+        connection.read_exact(&mut reply).await
+    };
+    let in_time = tokio::time::timeout(Duration::from_secs(1), answered).await;
+    in_time.is_ok_and(|answered| answered.is_ok()) && reply == *b"+PONG\r\n"
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_can_be_frozen_cut_and_healed() {
+    let redis = RedisServer::start(Durability::Nothing).await;
+    let proxy = Proxy::to(redis.port()).await;
+    assert_eq!(proxy.in_place_of(redis.port(), &redis.url()), format!("redis://127.0.0.1:{}", proxy.port()));
+    let connect = || TcpStream::connect(("127.0.0.1", proxy.port()));
+    let mut connection = connect().await.expect("a connection");
+    assert!(pings(&mut connection).await);
+
+    proxy.freeze();
+    assert!(!pings(&mut connection).await);
+    proxy.heal().await;
+    let mut late = [0; 7];
+    connection.read_exact(&mut late).await.expect("what was held back");
+    assert!(pings(&mut connection).await);
+
+    proxy.cut().await;
+    assert!(!pings(&mut connection).await);
+    assert!(connect().await.is_err());
+    proxy.heal().await;
+    assert!(!pings(&mut connection).await);
+    assert!(pings(&mut connect().await.expect("a connection")).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_elects_another_leader_when_one_is_killed() {
+    let cluster = Cluster::start().await;
+    let vhost = cluster.vhost().await;
+    let first = &cluster.nodes()[0];
+    let url = cluster.balancer().in_place_of(first.port(), &vhost.url());
+    leave_one_message(&url, "kept").await;
+    vhost.leaves("kept", 1);
+    let leader = cluster.leader(&vhost, "kept").await.expect("a leader");
+    leader.kill();
+    let next = eventually("another leader", Duration::from_secs(30), || cluster.leader(&vhost, "kept")).await;
+    assert_ne!(next.name(), leader.name());
+    leader.start_again().await;
+    eventually("the message", Duration::from_secs(30), || async {
+        (vhost.messages().await.get("kept") == Some(&1)).then_some(())
+    })
+    .await;
 }
