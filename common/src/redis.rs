@@ -4,18 +4,20 @@
 //! TLS, or found through Sentinel. What is kept there can be rebuilt; losing it loses no job.
 
 mod address;
-#[allow(dead_code, reason = "the adapters of the ports use the rest of it")]
+mod changes;
 mod link;
-#[allow(dead_code, reason = "the adapters of the ports use it")]
 mod name;
+mod store;
 mod vault;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use address::Address;
 pub use address::InvalidUrl;
 use link::Link;
 pub use link::Trouble;
+pub use store::RedisStore;
 pub use vault::RedisVault;
 
 use crate::port::Clock;
@@ -38,6 +40,12 @@ impl Redis {
     pub fn start(url: &str, clock: Arc<dyn Clock>) -> Result<Arc<Self>, InvalidUrl> {
         let address = Address::parse(url)?;
         Ok(Arc::new(Self { link: Link::start(address, clock) }))
+    }
+
+    /// The records, kept for `retention` after a job's end.
+    #[must_use]
+    pub fn store(self: &Arc<Self>, retention: Duration) -> Arc<RedisStore> {
+        Arc::new(RedisStore::new(self.clone(), retention))
     }
 
     /// Whether the server answered when it was last asked, at most about a second ago.

@@ -27,6 +27,12 @@ impl Watchers {
             channels.entries.remove(id);
         }
     }
+
+    /// Tells everybody: any job may have changed unheard.
+    pub(crate) fn tell_all(&self) {
+        let mut channels = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        channels.entries.retain(|_, sender| sender.send(()).is_ok());
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ mod live;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_redis::redis::{FromRedisValue, Pipeline, RedisError, ScriptInvocation, ServerErrorKind};
+use deadpool_redis::redis::{Cmd, FromRedisValue, RedisError, ServerErrorKind};
 use rand::RngExt as _;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
@@ -87,14 +87,9 @@ impl Link {
         told.ok().and_then(|state| usable(&state)?.ok())
     }
 
-    /// Runs a script by its hash; sends the script itself where Redis does not know it.
-    pub(super) async fn invoke<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, Trouble> {
-        self.live().await?.invoke(call).await
-    }
-
-    /// Sends commands together.
-    pub(super) async fn pipe<T: FromRedisValue>(&self, pipe: &Pipeline) -> Result<T, Trouble> {
-        self.live().await?.pipe(pipe).await
+    /// Sends one command.
+    pub(super) async fn ask<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, Trouble> {
+        self.live().await?.ask(cmd).await
     }
 }
 

@@ -1,3 +1,4 @@
 //! The adapters on servers pass the suites of their ports.
 
+mod store;
 mod vault;

@@ -66,11 +66,7 @@ impl Live {
         self.judged(cmd.query_async(&mut self.connection.clone()).await)
     }
 
-    pub(in crate::redis) async fn pipe<T: FromRedisValue>(&self, pipe: &Pipeline) -> Result<T, Trouble> {
-        self.judged(pipe.query_async(&mut self.connection.clone()).await)
-    }
-
-    /// As [`pipe`](Self::pipe), on a connection of its own: a long answer then keeps nobody waiting.
+    /// Sends commands together, on a connection of their own: a long answer then keeps nobody waiting.
     pub(in crate::redis) async fn pipe_apart<T: FromRedisValue>(
         &self,
         pipe: &Pipeline,
