@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::CalendarInfo;
+use crate::client::Client;
 use crate::event::Event;
 use crate::grant::{AccessToken, RefreshToken, Scopes};
 use crate::outbox::Mail;
@@ -30,6 +31,7 @@ pub(crate) enum Change {
         scopes: Scopes,
     },
     RedirectUri(String),
+    Client(Client),
     Clock {
         offset_ms: i64,
     },

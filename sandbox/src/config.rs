@@ -91,8 +91,6 @@ pub struct Config {
     pub client_secret: String,
     /// How long an access token lives.
     pub access_token_lifetime: Duration,
-    /// Set to seven days, this is Google's treatment of apps in "Testing".
-    pub refresh_token_lifetime: Option<Duration>,
     /// Server threads.
     pub workers: usize,
 }
@@ -111,7 +109,6 @@ impl Default for Config {
             client_id: "100000000001-sandbox.apps.googleusercontent.com".to_owned(),
             client_secret: "GOCSPX-sandbox-not-a-secret".to_owned(),
             access_token_lifetime: Duration::from_secs(3_599),
-            refresh_token_lifetime: None,
             workers: 2,
         }
     }

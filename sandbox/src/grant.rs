@@ -23,9 +23,15 @@ pub(crate) struct RefreshToken {
     pub(crate) client: String,
     pub(crate) scopes: Scopes,
     pub(crate) issued: Timestamp,
+    /// Its place in the order of issue, which decides when two were issued in one instant.
+    #[serde(default)]
+    pub(crate) serial: u64,
     pub(crate) used: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) expires: Option<Timestamp>,
+    /// The organisation wants its person to log in again: `invalid_rapt`.
+    #[serde(default)]
+    pub(crate) session_ended: bool,
 }
 
 impl RefreshToken {
@@ -71,9 +77,12 @@ pub(crate) enum Challenge {
 #[derive(Debug, Clone)]
 pub(crate) struct Code {
     pub(crate) user: String,
+    pub(crate) client: String,
     pub(crate) redirect_uri: String,
     pub(crate) scopes: Scopes,
     pub(crate) offline: Offline,
+    /// How long the person lets the app in, if not until further notice.
+    pub(crate) lasting: Option<SignedDuration>,
     pub(crate) challenge: Option<Challenge>,
     pub(crate) nonce: Option<String>,
     pub(crate) expires: Timestamp,

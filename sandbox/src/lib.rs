@@ -11,16 +11,17 @@
 //! |---|---|
 //! | `GET /` | one person's week: `?user=`, `?date=`, `?tz=` |
 //! | `GET /_sandbox/outbox` | invitations that would have been mailed, a page or JSON by `Accept` |
-//! | `GET /_sandbox/credentials` | a Google credentials file that points here, with `revoke_uri`, `userinfo_uri` and `api_url` besides |
+//! | `GET /_sandbox/credentials?client=` | a Google credentials file that points here, with `revoke_uri`, `userinfo_uri` and `api_url` besides |
 //! | `POST /_sandbox/credentials` `{redirect_uris}` | allows more redirect URIs |
-//! | `POST /_sandbox/tokens` `{user?,scopes?,expiresIn?}` | a whole grant without a browser; an unknown user is created |
+//! | `POST /_sandbox/clients/{client}` `{kind?,publishing?,deleted?,secret?}`, `GET /_sandbox/clients` | an OAuth client: `web` or `installed`, in `production` or `testing`, deleted or not; an unknown one is made; answers its credentials file |
+//! | `POST /_sandbox/tokens` `{user?,scopes?,expiresIn?,client?}` | a whole grant without a browser; an unknown user is created |
 //! | `GET /_sandbox/events?user=&calendar=` | everything stored, tombstones included, each with `insertCount`, `user` and `calendar` |
 //! | `GET /_sandbox/stats` | counts by method and result, `refreshes`, `perSecond`, `maxPerMinute` by user and `maxPerMinuteProject` (quota units that arrived in any 60 s, refused ones too) |
 //! | `GET /_sandbox/requests?since=` | the last 200,000 calls; `since` is a moment or the last `seq` seen |
 //! | `POST`, `GET`, `DELETE /_sandbox/faults` | faults in force |
 //! | `POST`, `GET /_sandbox/quota` `{projectPerMinute?,userPerMinute?,calendarPerSecond?}` | sliding windows |
 //! | `POST /_sandbox/meet` `{delayMs?,outcome?}` | how conferences come to be: `success` or `failure` |
-//! | `POST /_sandbox/users/{user}` `{revoked?,usageLimited?,deleted?,calendarUser?,scopes?,calendars?,timeZone?,name?}`, `GET /_sandbox/users` | what happens to people |
+//! | `POST /_sandbox/users/{user}` `{revoked?,expired?,sessionEnded?,adminBlocked?,usageLimited?,deleted?,calendarUser?,scopes?,allowedConferenceSolutionTypes?,calendars?,timeZone?,name?}`, `GET /_sandbox/users` | what happens to people |
 //! | `POST`, `GET /_sandbox/clock` `{advanceSeconds}` | the virtual clock |
 //! | `POST /_sandbox/reset` `{everything?}` | empty calendars, no troubles; people stay signed in unless `everything` |
 //!
@@ -32,11 +33,14 @@
 //! byte of reply.
 //!
 //! `usageLimited` refuses writes that carry guests (`quotaExceeded`); `scopes` are the scopes that the user's grants hold
-//! from now on; `revoked` ends every grant there is, and a new consent is a new grant.
+//! from now on; `revoked` ends every grant there is, and a new consent is a new grant; `expired` ends the access tokens
+//! alone; after `sessionEnded` a refresh wants a new login (`invalid_rapt`), which a new consent is; `adminBlocked` stops
+//! consent and refresh (`admin_policy_enforced`). A client in `testing` gives refresh tokens that live for seven days,
+//! unless they only sign in. The page for consent also offers access for a time, and says so in the token response.
 //!
 //! # What it is not
 //!
-//! It signs no identity tokens (they say `alg: none`), it has one OAuth client and no service accounts, instances of a
+//! It signs no identity tokens (they say `alg: none`), it has no service accounts, instances of a
 //! recurring event can be read but not changed, and an invitation goes to the outbox, never into another user's calendar.
 
 mod api_error;
@@ -44,6 +48,7 @@ mod calendar;
 mod call;
 mod catalogue;
 mod change;
+mod client;
 mod clock;
 mod config;
 mod controls;

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::api_error::ApiError;
 use crate::calendar::CalendarInfo;
 use crate::change::Change;
+use crate::client::Client;
 use crate::clock::Clock;
 use crate::config::{Config, Meet};
 use crate::faults::Faults;
@@ -160,7 +161,7 @@ impl Inner {
         }
     }
 
-    /// The people and redirect URIs of the configuration, where they are missing.
+    /// The people, client and redirect URIs of the configuration, where they are missing.
     pub(crate) fn populate(&mut self, config: &Config) {
         for email in &config.users {
             if self.world.user(email).is_none() {
@@ -169,38 +170,37 @@ impl Inner {
                 }
             }
         }
+        if self.world.client(&config.client_id).is_none() {
+            self.world.apply(Change::Client(Client::usual(config)));
+        }
         for uri in &config.redirect_uris {
             self.world.apply(Change::RedirectUri(uri.clone()));
         }
     }
 
-    /// A new access token, and a refresh token unless `refresh` names the one it came from.
-    pub(crate) fn issue(
-        &mut self,
-        user: &str,
-        config: &Config,
-        scopes: Scopes,
-        source: Source,
-        lifetime: Duration,
-        now: Timestamp,
-    ) -> Result<Tokens, ApiError> {
-        let client = &config.client_id;
-        let after = |span: Duration| now.checked_add(span).unwrap_or(Timestamp::MAX);
+    /// A new access token, and a refresh token when that is the source.
+    pub(crate) fn issue(&mut self, order: Order<'_>, now: Timestamp) -> Result<Tokens, ApiError> {
+        let Order { user, client, scopes, source, lifetime } = order;
         let mut changes = Vec::new();
         let (refresh, origin) = match source {
             Source::AccessOnly => (None, None),
             Source::Refresh(token) => (None, Some(token)),
-            Source::NewRefresh => {
-                let surplus = self.world.surplus_refresh_tokens(user, client);
+            Source::NewRefresh { lasting } => {
+                let surplus = self.world.surplus_refresh_tokens(user, client, now);
                 changes.extend(surplus.into_iter().map(Change::ForgetRefresh));
+                let usual =
+                    self.world.client(client).and_then(|client| client.refresh_token_lifetime(&scopes));
+                let lifetime = usual.into_iter().chain(lasting).min();
                 let token = RefreshToken {
                     token: RefreshToken::new_token(),
                     user: user.to_owned(),
-                    client: client.clone(),
+                    client: client.to_owned(),
                     scopes: scopes.clone(),
                     issued: now,
+                    serial: self.world.next_serial,
                     used: now,
-                    expires: config.refresh_token_lifetime.map(after),
+                    expires: lifetime.map(|span| now.checked_add(span).unwrap_or(Timestamp::MAX)),
+                    session_ended: false,
                 };
                 let origin = token.token.clone();
                 (Some(token), Some(origin))
@@ -209,9 +209,9 @@ impl Inner {
         let access = AccessToken {
             token: AccessToken::new_token(),
             user: user.to_owned(),
-            client: client.clone(),
+            client: client.to_owned(),
             scopes,
-            expires: after(lifetime),
+            expires: now.checked_add(lifetime).unwrap_or(Timestamp::MAX),
             refresh: origin,
         };
         changes.extend(refresh.clone().map(Change::Refresh));
@@ -240,12 +240,40 @@ impl Inner {
         });
         self.commit(changes)
     }
+
+    /// Ends everything this user has granted to any client.
+    pub(crate) fn revoke_all(&mut self, user: &str) -> Result<(), ApiError> {
+        let clients: Vec<String> = self.world.clients.iter().map(|client| client.id.clone()).collect();
+        clients.iter().try_for_each(|client| self.revoke(user, client))
+    }
+
+    /// The user's refresh tokens ask for a new login from now on; a new consent is one.
+    pub(crate) fn end_sessions(&mut self, user: &str) -> Result<(), ApiError> {
+        let tokens = self.world.refresh.values().filter(|token| token.user == user);
+        let ended =
+            tokens.map(|token| Change::Refresh(RefreshToken { session_ended: true, ..token.clone() }));
+        let ended = ended.collect();
+        self.commit(ended)
+    }
+}
+
+/// What new tokens are for.
+pub(crate) struct Order<'a> {
+    pub(crate) user: &'a str,
+    pub(crate) client: &'a str,
+    pub(crate) scopes: Scopes,
+    pub(crate) source: Source,
+    /// Of the access token.
+    pub(crate) lifetime: Duration,
 }
 
 /// What a new access token hangs on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Source {
-    NewRefresh,
+    /// A refresh token that comes with it, and ends after `lasting` where the person set an end.
+    NewRefresh {
+        lasting: Option<SignedDuration>,
+    },
     Refresh(String),
     AccessOnly,
 }

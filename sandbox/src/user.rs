@@ -17,6 +17,28 @@ pub(crate) struct User {
     pub(crate) deleted: bool,
     /// Has Google Calendar at all.
     pub(crate) calendar_user: bool,
+    /// An administrator has restricted the app: no consent, no refresh.
+    #[serde(default)]
+    pub(crate) admin_blocked: bool,
+    /// Kinds of conference that the user's calendars can make.
+    #[serde(default = "conference_solutions")]
+    pub(crate) allowed_conference_solution_types: Vec<String>,
+    #[serde(default)]
+    pub(crate) kind: UserKind,
+}
+
+/// What sort of account it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum UserKind {
+    #[default]
+    Person,
+    /// Nobody's: it never signs in, invites no guests and makes no conferences.
+    ServiceAccount,
+}
+
+fn conference_solutions() -> Vec<String> {
+    vec!["hangoutsMeet".to_owned()]
 }
 
 impl User {
@@ -29,7 +51,15 @@ impl User {
             usage_limited: false,
             deleted: false,
             calendar_user: true,
+            admin_blocked: false,
+            allowed_conference_solution_types: conference_solutions(),
+            kind: UserKind::Person,
         }
+    }
+
+    /// Whether the page for choosing an account shows it.
+    pub(crate) fn can_sign_in(&self) -> bool {
+        !self.deleted && self.kind == UserKind::Person
     }
 
     pub(crate) fn given_name(&self) -> &str {

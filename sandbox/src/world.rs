@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::calendar::{Calendar, CalendarInfo};
 use crate::change::Change;
+use crate::client::Client;
 use crate::grant::{AccessToken, LIVE_REFRESH_TOKENS, RefreshToken, Scopes};
 use crate::outbox::{self, Mail};
 use crate::user::User;
@@ -17,10 +18,14 @@ pub(crate) struct World {
     by_email: HashMap<String, usize>,
     pub(crate) calendars: BTreeMap<String, Calendar>,
     pub(crate) refresh: HashMap<String, RefreshToken>,
+    /// For the next refresh token.
+    pub(crate) next_serial: u64,
     pub(crate) access: HashMap<String, AccessToken>,
     pub(crate) consents: BTreeMap<(String, String), Scopes>,
     pub(crate) outbox: VecDeque<Mail>,
     pub(crate) redirect_uris: Vec<String>,
+    /// The first is the one of the configuration.
+    pub(crate) clients: Vec<Client>,
     pub(crate) clock_offset_ms: i64,
 }
 
@@ -36,17 +41,21 @@ impl World {
         }
     }
 
+    pub(crate) fn client(&self, id: &str) -> Option<&Client> {
+        self.clients.iter().find(|client| client.id == id)
+    }
+
     /// The refresh tokens that Google drops when this user and client get one more.
-    pub(crate) fn surplus_refresh_tokens(&self, user: &str, client: &str) -> Vec<String> {
+    pub(crate) fn surplus_refresh_tokens(&self, user: &str, client: &str, now: Timestamp) -> Vec<String> {
         let mut live: Vec<_> = self
             .refresh
             .values()
-            .filter(|token| token.user == user && token.client == client)
-            .map(|token| (token.issued, &token.token))
+            .filter(|token| token.user == user && token.client == client && token.is_live(now))
+            .map(|token| (token.issued, token.serial, &token.token))
             .collect();
         live.sort();
         let surplus = (live.len() + 1).saturating_sub(LIVE_REFRESH_TOKENS);
-        live.into_iter().take(surplus).map(|(_, token)| token.clone()).collect()
+        live.into_iter().take(surplus).map(|(.., token)| token.clone()).collect()
     }
 
     pub(crate) fn apply(&mut self, change: Change) {
@@ -65,6 +74,7 @@ impl World {
                 self.outbox.push_back(mail);
             }
             Change::Refresh(token) => {
+                self.next_serial = self.next_serial.max(token.serial + 1);
                 self.refresh.insert(token.token.clone(), token);
             }
             Change::Access(token) => {
@@ -88,6 +98,10 @@ impl World {
                     self.redirect_uris.push(uri);
                 }
             }
+            Change::Client(client) => match self.clients.iter_mut().find(|known| known.id == client.id) {
+                Some(known) => *known = client,
+                None => self.clients.push(client),
+            },
             Change::Clock { offset_ms } => self.clock_offset_ms = offset_ms,
             Change::ResetCalendars => self.reset_calendars(),
             Change::ResetAll => {
@@ -125,12 +139,16 @@ impl World {
             *calendar = Calendar::new(CalendarInfo { time_zone: "UTC".to_owned(), ..calendar.info.clone() });
         }
         self.outbox.clear();
+        for client in &mut self.clients {
+            *client = client.clone().restored();
+        }
     }
 
     /// The fewest changes that make this world again; expired access tokens are left behind.
     pub(crate) fn snapshot(&self, now: Timestamp) -> impl Iterator<Item = Change> + '_ {
         let people = self.users.iter().cloned().map(Change::User);
         let uris = self.redirect_uris.iter().cloned().map(Change::RedirectUri);
+        let clients = self.clients.iter().cloned().map(Change::Client);
         let calendars = self.calendars.values().flat_map(|calendar| {
             let id = &calendar.info.id;
             let events = calendar
@@ -150,6 +168,7 @@ impl World {
         std::iter::once(Change::Clock { offset_ms: self.clock_offset_ms })
             .chain(people)
             .chain(uris)
+            .chain(clients)
             .chain(calendars)
             .chain(grants)
             .chain(access)

@@ -7,17 +7,25 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Refused, Shared, ensure_user, here, read, reply, scopes};
+use super::{Refused, Shared, ensure_user, origins, read, reply, scopes};
 use crate::change::Change;
-use crate::oauth::{client, scope};
-use crate::sandbox::{Sandbox, Source};
+use crate::oauth::{credentials as file, scope};
+use crate::query::Query;
+use crate::sandbox::{Order, Sandbox, Source};
 
+/// The file of the configured client, or of the one that `?client=` names.
 pub(super) async fn credentials(sandbox: Shared, request: HttpRequest) -> HttpResponse {
-    let here = here(&request);
-    let browser = sandbox.config.public_url.clone().unwrap_or_else(|| here.clone());
+    let query = Query::parse(request.query_string());
+    let origins = origins(&sandbox, &request);
     let inner = sandbox.lock();
-    let uris = &inner.world.redirect_uris;
-    HttpResponse::Ok().json(client::credentials(&sandbox.config, uris, &browser, &here))
+    let id = query.get("client").unwrap_or(&sandbox.config.client_id);
+    let client = inner.world.client(id).cloned();
+    let uris = inner.world.redirect_uris.clone();
+    drop(inner);
+    reply(match client {
+        Some(client) => Ok(file::file(&client, &uris, &origins)),
+        None => Err(Refused("client: no such client; POST /_sandbox/clients/{client} makes one".to_owned())),
+    })
 }
 
 #[derive(Deserialize)]
@@ -40,6 +48,8 @@ struct TokenRequest {
     user: Option<String>,
     scopes: Option<Vec<String>>,
     expires_in: Option<u64>,
+    /// The client that the grant is for.
+    client: Option<String>,
 }
 
 /// A full grant without a browser.
@@ -54,20 +64,21 @@ fn grant(sandbox: &Sandbox, asked: TokenRequest) -> Result<Value, Refused> {
         None => scope::usual(),
     };
     let lifetime = asked.expires_in.map_or(config.access_token_lifetime, Duration::from_secs);
+    let client = asked.client.unwrap_or_else(|| config.client_id.clone());
     let mut inner = sandbox.lock();
+    if inner.world.client(&client).is_none() {
+        return Err(Refused("client: no such client; POST /_sandbox/clients/{client} makes one".to_owned()));
+    }
     let now = inner.now(&sandbox.clock);
     let first = inner.world.users.first().map(|user| user.email.clone());
     let name = asked.user.or(first).unwrap_or_default();
     let user = ensure_user(&mut inner, &name)?;
     let mut consent = scopes.clone();
-    let key = (user.clone(), config.client_id.clone());
+    let key = (user.clone(), client.clone());
     consent.extend(inner.world.consents.get(&key).cloned().unwrap_or_default());
-    inner.commit(vec![Change::Consent {
-        user: user.clone(),
-        client: config.client_id.clone(),
-        scopes: consent,
-    }])?;
-    let tokens = inner.issue(&user, config, scopes, Source::NewRefresh, lifetime, now)?;
+    inner.commit(vec![Change::Consent { user: user.clone(), client: client.clone(), scopes: consent }])?;
+    let source = Source::NewRefresh { lasting: None };
+    let tokens = inner.issue(Order { user: &user, client: &client, scopes, source, lifetime }, now)?;
     let sub = inner.world.user(&user).map(|user| user.sub.clone());
     Ok(json!({
         "access_token": tokens.access.token,

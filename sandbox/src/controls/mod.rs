@@ -1,5 +1,6 @@
 //! `/_sandbox/…`: what tests and people do to the sandbox. None of it exists at Google.
 
+mod clients;
 mod grants;
 mod troubles;
 mod users;
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::api_error::ApiError;
 use crate::grant::Scopes;
+use crate::oauth::credentials::Origins;
 use crate::oauth::scope;
 use crate::sandbox::{Inner, Sandbox, new_user};
 
@@ -22,6 +24,8 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
         .route("/_sandbox/credentials", web::get().to(grants::credentials))
         .route("/_sandbox/credentials", web::post().to(grants::add_redirects))
+        .route("/_sandbox/clients", web::get().to(clients::clients))
+        .route("/_sandbox/clients/{client}", web::post().to(clients::set_client))
         .route("/_sandbox/tokens", web::post().to(grants::tokens))
         .route("/_sandbox/events", web::get().to(watch::events))
         .route("/_sandbox/stats", web::get().to(watch::stats))
@@ -67,6 +71,12 @@ fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
 pub(crate) fn here(request: &HttpRequest) -> String {
     let info = request.connection_info();
     format!("{}://{}", info.scheme(), info.host())
+}
+
+/// Where the sandbox is for browsers, and for whoever sent this request.
+fn origins(sandbox: &Sandbox, request: &HttpRequest) -> Origins {
+    let here = here(request);
+    Origins { browser: sandbox.config.public_url.clone().unwrap_or_else(|| here.clone()), here }
 }
 
 fn scopes(list: &[String]) -> Result<Scopes, Refused> {

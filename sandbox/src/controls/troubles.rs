@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{Refused, Shared, read, reply};
 use crate::change::Change;
+use crate::client::Client;
 use crate::config::Meet;
 use crate::faults::FaultSpec;
 use crate::quota::Quotas;
@@ -105,6 +106,7 @@ pub(super) async fn reset(sandbox: Shared, body: Bytes) -> HttpResponse {
         if reset.everything {
             inner.commit(sandbox.config.users.iter().flat_map(|user| new_user(user)).collect())?;
             inner.commit(sandbox.config.redirect_uris.iter().cloned().map(Change::RedirectUri).collect())?;
+            inner.commit(vec![Change::Client(Client::usual(&sandbox.config))])?;
             inner.codes.clear();
         }
         inner.faults.clear();

@@ -26,6 +26,10 @@ struct UserChange {
     usage_limited: Option<bool>,
     deleted: Option<bool>,
     calendar_user: Option<bool>,
+    admin_blocked: Option<bool>,
+    allowed_conference_solution_types: Option<Vec<String>>,
+    expired: Option<bool>,
+    session_ended: Option<bool>,
     scopes: Option<Vec<String>>,
     calendars: Option<Vec<String>>,
     time_zone: Option<String>,
@@ -49,6 +53,10 @@ fn change_user(sandbox: &Sandbox, name: &str, change: UserChange) -> Result<Valu
     user.usage_limited = change.usage_limited.unwrap_or(user.usage_limited);
     user.deleted = change.deleted.unwrap_or(user.deleted);
     user.calendar_user = change.calendar_user.unwrap_or(user.calendar_user);
+    user.admin_blocked = change.admin_blocked.unwrap_or(user.admin_blocked);
+    if let Some(types) = change.allowed_conference_solution_types {
+        user.allowed_conference_solution_types = types;
+    }
     user.name = change.name.unwrap_or(user.name);
     let mut changes = vec![Change::User(user)];
     let zone = change.time_zone;
@@ -66,9 +74,16 @@ fn change_user(sandbox: &Sandbox, name: &str, change: UserChange) -> Result<Valu
     if let Some(scopes) = scopes {
         changes.extend(rescoped(&inner.world, &email, &scopes));
     }
+    if change.expired == Some(true) {
+        let access = inner.world.access.values().filter(|token| token.user == email);
+        changes.extend(access.map(|token| Change::ForgetAccess(token.token.clone())));
+    }
     inner.commit(changes)?;
+    if change.session_ended == Some(true) {
+        inner.end_sessions(&email)?;
+    }
     if change.revoked == Some(true) {
-        inner.revoke(&email, &sandbox.config.client_id)?;
+        inner.revoke_all(&email)?;
     }
     Ok(shown(&inner, &email))
 }

@@ -3,12 +3,14 @@
 use url::Url;
 
 use super::scope;
-use crate::config::Config;
 use crate::grant::{Challenge, Scopes};
 use crate::query::Query;
+use crate::world::World;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Authorization {
+    /// The id of the client that asks.
+    pub(crate) client: String,
     pub(crate) redirect_uri: Url,
     /// As it was sent, for the exchange compares it exactly.
     pub(crate) redirect_text: String,
@@ -75,7 +77,7 @@ const PAGES: &[(u16, &str, &str)] = &[
 ];
 
 impl PageError {
-    fn of(error: &str, sentence: Option<String>) -> Self {
+    pub(crate) fn of(error: &str, sentence: Option<String>) -> Self {
         let row = PAGES.iter().find(|(_, name, _)| *name == error);
         Self {
             status: row.map_or(400, |(status, ..)| *status),
@@ -100,21 +102,18 @@ impl PageError {
 
 impl Authorization {
     /// Checks a request in Google's order: the client, its redirect URI (exactly), then the rest.
-    pub(crate) fn read(
-        query: &Query,
-        config: &Config,
-        redirect_uris: &[String],
-        user_agent: &str,
-    ) -> Result<Self, PageError> {
+    pub(crate) fn read(query: &Query, world: &World, user_agent: &str) -> Result<Self, PageError> {
         if user_agent.contains("; wv)") {
             return Err(PageError::of("disallowed_useragent", None));
         }
         let needed = |name: &'static str| query.get(name).ok_or_else(|| PageError::missing(name));
-        if needed("client_id")? != config.client_id {
-            return Err(PageError::of("invalid_client", None));
+        let client = world.client(needed("client_id")?);
+        let client = client.ok_or_else(|| PageError::of("invalid_client", None))?;
+        if client.deleted {
+            return Err(PageError::of("deleted_client", None));
         }
         let redirect_text = needed("redirect_uri")?.to_owned();
-        if !redirect_uris.contains(&redirect_text) {
+        if !client.allows_redirect(&redirect_text, &world.redirect_uris) {
             return Err(PageError::of("redirect_uri_mismatch", None));
         }
         let redirect_uri = Url::parse(&redirect_text).map_err(|_| PageError::bad("redirect_uri"))?;
@@ -132,6 +131,7 @@ impl Authorization {
         }
         let owned = |name| query.get(name).map(str::to_owned);
         Ok(Self {
+            client: client.id.clone(),
             redirect_uri,
             redirect_text,
             scopes,
@@ -216,13 +216,17 @@ fn challenge(query: &Query) -> Result<Option<Challenge>, PageError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::change::Change;
+    use crate::client::Client;
 
     const URI: &str = "http://localhost:3001/oauth2callback";
 
     fn read(changes: &[(&str, &str)]) -> Result<Authorization, PageError> {
-        let config = Config::default();
+        let mut world = World::default();
+        world.apply(Change::Client(Client::new("id".to_owned(), "secret".to_owned())));
+        world.apply(Change::RedirectUri(URI.to_owned()));
         let mut pairs = vec![
-            ("client_id", config.client_id.as_str()),
+            ("client_id", "id"),
             ("redirect_uri", URI),
             ("response_type", "code"),
             ("scope", "openid calendar.events"),
@@ -234,7 +238,7 @@ mod tests {
             }
         }
         let text = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-        Authorization::read(&Query::parse(&text), &config, &[URI.to_owned()], "")
+        Authorization::read(&Query::parse(&text), &world, "")
     }
 
     #[test]
@@ -263,12 +267,8 @@ mod tests {
 
     #[test]
     fn a_webview_is_turned_away() {
-        let page = Authorization::read(
-            &Query::default(),
-            &Config::default(),
-            &[],
-            "Mozilla/5.0 (Linux; Android 15; wv)",
-        );
+        let page =
+            Authorization::read(&Query::default(), &World::default(), "Mozilla/5.0 (Linux; Android 15; wv)");
         assert_eq!(page.unwrap_err().error, "disallowed_useragent");
     }
 

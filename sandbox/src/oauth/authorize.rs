@@ -2,7 +2,7 @@
 
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::authorization::{Access, Authorization, Earlier, PageError, Prompt};
 use super::{consent, scope};
@@ -15,7 +15,7 @@ use crate::reply::Reply;
 use crate::sandbox::{Inner, Sandbox, new_user};
 use crate::wire::Wire;
 
-type Act = fn(&Sandbox, &mut Inner, &Authorization, &Query, Timestamp) -> Result<Reply, PageError>;
+type Act = fn(&mut Inner, &Authorization, &Query, Timestamp) -> Result<Reply, PageError>;
 
 pub(super) async fn show(sandbox: Data<Sandbox>, request: HttpRequest) -> HttpResponse {
     let query = Query::parse(request.query_string());
@@ -37,28 +37,19 @@ async fn run(sandbox: Data<Sandbox>, request: HttpRequest, query: Query, act: Ac
         event: None,
         refusal: None,
     };
-    let shared = sandbox.clone();
     let carry_out = move |inner: &mut Inner, _: &Call, now: Timestamp| {
-        let uris = &inner.world.redirect_uris;
-        Authorization::read(&query, &shared.config, uris, &agent)
-            .and_then(|asked| act(&shared, inner, &asked, &query, now))
+        Authorization::read(&query, &inner.world, &agent)
+            .and_then(|asked| act(inner, &asked, &query, now))
             .unwrap_or_else(|error| consent::refused(&error))
     };
     call::perform(sandbox, Wire::of(&request), identify, carry_out).await
 }
 
-fn page(
-    sandbox: &Sandbox,
-    inner: &mut Inner,
-    asked: &Authorization,
-    query: &Query,
-    now: Timestamp,
-) -> Result<Reply, PageError> {
-    let client = &sandbox.config.client_id;
+fn page(inner: &mut Inner, asked: &Authorization, query: &Query, now: Timestamp) -> Result<Reply, PageError> {
     if asked.prompt.contains(&Prompt::None) {
-        return silently(sandbox, inner, asked, now);
+        return silently(inner, asked, now);
     }
-    let people = inner.world.users.iter().filter(|user| !user.deleted);
+    let people = inner.world.users.iter().filter(|user| user.can_sign_in());
     let people: Vec<_> = people
         .filter(|user| asked.domain.as_ref().is_none_or(|domain| user.email.ends_with(&format!("@{domain}"))))
         .cloned()
@@ -66,30 +57,24 @@ fn page(
     let hinted = asked.login_hint.as_deref().and_then(|hint| inner.world.user(hint));
     let chosen = hinted.map(|user| user.email.clone());
     let chosen = chosen.or_else(|| people.first().map(|user| user.email.clone())).unwrap_or_default();
-    let granted = inner.world.consents.get(&(chosen.clone(), client.clone()));
+    let granted = inner.world.consents.get(&(chosen.clone(), asked.client.clone()));
     let granted = granted.cloned().unwrap_or_default();
     Ok(consent::page(asked, query, &people, &chosen, &granted))
 }
 
 /// `prompt=none`: only what was granted before, and no page.
-fn silently(
-    sandbox: &Sandbox,
-    inner: &mut Inner,
-    asked: &Authorization,
-    now: Timestamp,
-) -> Result<Reply, PageError> {
+fn silently(inner: &mut Inner, asked: &Authorization, now: Timestamp) -> Result<Reply, PageError> {
     let hinted = asked.login_hint.as_deref().and_then(|hint| inner.world.user(hint));
-    let key = hinted.map(|user| (user.email.clone(), sandbox.config.client_id.clone()));
+    let key = hinted.map(|user| (user.email.clone(), asked.client.clone()));
     let granted = key.as_ref().and_then(|key| inner.world.consents.get(key));
     let covered = granted.is_some_and(|granted| asked.scopes.is_subset(granted));
     match (key, covered) {
-        (Some((user, _)), true) => grant(sandbox, inner, asked, user, asked.scopes.clone(), now),
+        (Some((user, _)), true) => grant(inner, asked, user, asked.scopes.clone(), None, now),
         _ => Ok(Reply::redirect(&asked.back(&[("error", "interaction_required")]))),
     }
 }
 
 fn decision(
-    sandbox: &Sandbox,
     inner: &mut Inner,
     asked: &Authorization,
     form: &Query,
@@ -114,16 +99,16 @@ fn decision(
     }
     let other = form.get("other").map(str::trim).filter(|other| !other.is_empty());
     let user = person(inner, other.or_else(|| form.get("user")).unwrap_or_default())?;
-    grant(sandbox, inner, asked, user, scopes, now)
+    grant(inner, asked, user, scopes, lasting(form)?, now)
 }
 
 /// The address of whoever was chosen; a new address is a new person.
 fn person(inner: &mut Inner, name: &str) -> Result<String, PageError> {
     let refused = |sentence: &str| PageError::injected(None, "invalid_request", Some(sentence));
     if let Some(user) = inner.world.user(name) {
-        return match user.deleted {
-            true => Err(refused("This account has been deleted.")),
-            false => Ok(user.email.clone()),
+        return match user.can_sign_in() {
+            true => Ok(user.email.clone()),
+            false => Err(refused("This account has been deleted, or is nobody’s.")),
         };
     }
     if !email_address::EmailAddress::is_valid(name) {
@@ -133,16 +118,32 @@ fn person(inner: &mut Inner, name: &str) -> Result<String, PageError> {
     Ok(name.to_lowercase())
 }
 
+/// How long the person lets the app in; until further notice when nothing was chosen.
+fn lasting(form: &Query) -> Result<Option<SignedDuration>, PageError> {
+    match form.get("lasting") {
+        None | Some("") => Ok(None),
+        Some(text) => match text.parse::<u32>() {
+            Ok(seconds) if seconds > 0 => Ok(Some(SignedDuration::from_secs(seconds.into()))),
+            Ok(_) | Err(_) => {
+                Err(PageError::injected(None, "invalid_request", Some("lasting: a number of seconds.")))
+            }
+        },
+    }
+}
+
 /// Remembers the consent and sends the person back with a code.
 fn grant(
-    sandbox: &Sandbox,
     inner: &mut Inner,
     asked: &Authorization,
     user: String,
     scopes: Scopes,
+    lasting: Option<SignedDuration>,
     now: Timestamp,
 ) -> Result<Reply, PageError> {
-    let client = sandbox.config.client_id.clone();
+    if inner.world.user(&user).is_some_and(|user| user.admin_blocked) {
+        return Err(PageError::of("admin_policy_enforced", None));
+    }
+    let client = asked.client.clone();
     let earlier = inner.world.consents.get(&(user.clone(), client.clone())).cloned();
     let first = earlier.is_none();
     let earlier = earlier.unwrap_or_default();
@@ -157,7 +158,7 @@ fn grant(
     inner
         .commit(vec![Change::Consent {
             user: user.clone(),
-            client,
+            client: client.clone(),
             scopes: scopes.union(&earlier).cloned().collect(),
         }])
         .map_err(|_| PageError::injected(Some(500), "server_error", None))?;
@@ -166,9 +167,11 @@ fn grant(
     let shown = scope::join(&covered);
     let code = Code {
         user,
+        client,
         redirect_uri: asked.redirect_text.clone(),
         scopes: covered,
         offline,
+        lasting,
         challenge: asked.challenge.clone(),
         nonce: asked.nonce.clone(),
         expires: now.checked_add(CODE_LIFETIME).unwrap_or(Timestamp::MAX),

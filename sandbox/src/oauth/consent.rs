@@ -27,6 +27,10 @@ const CARRIED: &[&str] = &[
     "nonce",
 ];
 
+/// Time-based access: seconds, and what the page says.
+const LASTING: &[(&str, &str)] =
+    &[("", "until I end it"), ("3600", "for 1 hour"), ("604800", "for 7 days"), ("2592000", "for 30 days")];
+
 pub(super) fn page(
     asked: &Authorization,
     query: &Query,
@@ -67,6 +71,12 @@ pub(super) fn page(
                             span { (scope::sentence(scope)) br; code .quiet { (scope) } }
                         }
                     }
+                }
+            }
+            label .other {
+                "Allow access "
+                select name="lasting" {
+                    @for (seconds, words) in LASTING { option value=(seconds) { (words) } }
                 }
             }
             div .buttons {

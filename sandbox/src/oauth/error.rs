@@ -57,6 +57,21 @@ impl OAuthError {
         }
     }
 
+    /// An error with Google's usual status and words.
+    pub(crate) fn usual(error: &str) -> Self {
+        Self::injected(None, Some(error), None)
+    }
+
+    /// Workspace session control wants the person to log in again.
+    pub(crate) fn session_ended() -> Self {
+        Self::usual("invalid_rapt")
+    }
+
+    /// A code or token that was given to another client.
+    pub(crate) fn anothers() -> Self {
+        Self::of("unauthorized_client", "Unauthorized")
+    }
+
     pub(crate) fn dead_token() -> Self {
         Self::of("invalid_grant", "Token has been expired or revoked.")
     }

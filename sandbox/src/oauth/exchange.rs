@@ -8,15 +8,17 @@ use sha2::{Digest, Sha256};
 
 use super::error::OAuthError;
 use super::{id_token, scope};
+use crate::client::Client;
 use crate::config::Config;
 use crate::grant::{Challenge, Code, Offline};
 use crate::query::Query;
 use crate::reply::{Print, Reply};
-use crate::sandbox::{Inner, Source};
+use crate::sandbox::{Inner, Order, Source};
 
 pub(super) fn exchange(
     inner: &mut Inner,
     config: &Config,
+    client: &Client,
     form: &Query,
     now: Timestamp,
 ) -> Result<Reply, OAuthError> {
@@ -26,6 +28,9 @@ pub(super) fn exchange(
     let Some(code) = inner.codes.get_mut(presented) else {
         return Err(OAuthError::of("invalid_grant", "Malformed auth code."));
     };
+    if code.client != client.id {
+        return Err(OAuthError::anothers());
+    }
     check(code, form, now)?;
     // Spent before anything is given for it.
     code.used = true;
@@ -34,11 +39,12 @@ pub(super) fn exchange(
     let user = user.filter(|user| !user.deleted);
     let user = user.ok_or_else(|| OAuthError::of("invalid_grant", "The account has been deleted"))?;
     let source = match code.offline {
-        Offline::RefreshToken => Source::NewRefresh,
+        Offline::RefreshToken => Source::NewRefresh { lasting: code.lasting },
         Offline::AccessOnly => Source::AccessOnly,
     };
     let lifetime = config.access_token_lifetime;
-    let tokens = inner.issue(&user.email, config, code.scopes, source, lifetime, now)?;
+    let order = Order { user: &user.email, client: &client.id, scopes: code.scopes, source, lifetime };
+    let tokens = inner.issue(order, now)?;
     let mut body = json!({
         "access_token": tokens.access.token,
         "expires_in": lifetime.as_secs(),
@@ -47,6 +53,10 @@ pub(super) fn exchange(
     });
     if let Some(refresh) = tokens.refresh {
         body["refresh_token"] = json!(refresh.token);
+        // Said of time-based access alone: nothing announces the end of a token of an app in "Testing".
+        if let Some(lasting) = code.lasting {
+            body["refresh_token_expires_in"] = json!(lasting.as_secs());
+        }
     }
     if let Some(id_token) = id_token::make(&user, &tokens.access, code.nonce.as_deref(), now) {
         body["id_token"] = json!(id_token);

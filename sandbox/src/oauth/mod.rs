@@ -2,8 +2,8 @@
 
 pub(crate) mod authorization;
 mod authorize;
-pub(crate) mod client;
 pub(crate) mod consent;
+pub(crate) mod credentials;
 pub(crate) mod error;
 mod exchange;
 mod id_token;

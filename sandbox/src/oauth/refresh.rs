@@ -6,14 +6,16 @@ use serde_json::json;
 use super::error::OAuthError;
 use super::{id_token, scope};
 use crate::change::Change;
+use crate::client::Client;
 use crate::config::Config;
 use crate::query::Query;
 use crate::reply::{Print, Reply};
-use crate::sandbox::{Inner, Source};
+use crate::sandbox::{Inner, Order, Source};
 
 pub(super) fn refresh(
     inner: &mut Inner,
     config: &Config,
+    client: &Client,
     form: &Query,
     now: Timestamp,
 ) -> Result<Reply, OAuthError> {
@@ -22,12 +24,21 @@ pub(super) fn refresh(
     };
     let known = inner.world.refresh.get(presented);
     let mut token = known.cloned().ok_or_else(OAuthError::dead_token)?;
+    if token.client != client.id {
+        return Err(OAuthError::anothers());
+    }
     let user = inner.world.user(&token.user).cloned().ok_or_else(OAuthError::dead_token)?;
     if user.deleted {
         return Err(OAuthError::of("invalid_grant", "The account has been deleted"));
     }
     if !token.is_live(now) {
         return Err(OAuthError::dead_token());
+    }
+    if user.admin_blocked {
+        return Err(OAuthError::usual("admin_policy_enforced"));
+    }
+    if token.session_ended {
+        return Err(OAuthError::session_ended());
     }
     let scopes = match form.get("scope") {
         None => token.scopes.clone(),
@@ -43,7 +54,8 @@ pub(super) fn refresh(
     inner.commit(vec![Change::Refresh(token.clone())])?;
     let lifetime = config.access_token_lifetime;
     let source = Source::Refresh(token.token);
-    let tokens = inner.issue(&token.user, config, scopes, source, lifetime, now)?;
+    let order = Order { user: &token.user, client: &client.id, scopes, source, lifetime };
+    let tokens = inner.issue(order, now)?;
     let mut body = json!({
         "access_token": tokens.access.token,
         "expires_in": lifetime.as_secs(),

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
 
 use super::error::OAuthError;
-use super::{client, exchange, refresh};
+use super::{credentials, exchange, refresh};
 use crate::call::{self, Call};
 use crate::method::Method;
 use crate::query::Query;
@@ -40,15 +40,13 @@ pub(super) async fn token(sandbox: Data<Sandbox>, request: HttpRequest, body: By
     let shared = sandbox.clone();
     let carry_out = move |inner: &mut Inner, _: &Call, now: Timestamp| {
         let config = &shared.config;
-        let granted =
-            client::check(config, &form, authorization.as_deref()).and_then(|()| match grant.as_str() {
-                "refresh_token" => refresh::refresh(inner, config, &form, now),
-                "authorization_code" => exchange::exchange(inner, config, &form, now),
-                "" => Err(OAuthError::of("invalid_request", "Required parameter is missing: grant_type")),
-                other => {
-                    Err(OAuthError::of("unsupported_grant_type", format!("Invalid grant_type: {other}")))
-                }
-            });
+        let client = credentials::check(&inner.world, &form, authorization.as_deref()).cloned();
+        let granted = client.and_then(|client| match grant.as_str() {
+            "refresh_token" => refresh::refresh(inner, config, &client, &form, now),
+            "authorization_code" => exchange::exchange(inner, config, &client, &form, now),
+            "" => Err(OAuthError::of("invalid_request", "Required parameter is missing: grant_type")),
+            other => Err(OAuthError::of("unsupported_grant_type", format!("Invalid grant_type: {other}"))),
+        });
         granted.unwrap_or_else(|refused: OAuthError| -> Reply { refused.into_reply() })
     };
     call::perform(sandbox, Wire::of(&request), identify, carry_out).await

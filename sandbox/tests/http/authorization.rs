@@ -6,6 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::harness::{ADA, Answer, GRACE, World, world};
+use crate::oauth::refresh;
 
 const BACK: &str = "http://localhost:3001/oauth2callback";
 const SCOPES: &str = "openid email https://www.googleapis.com/auth/calendar.events";
@@ -243,4 +244,36 @@ async fn another_address_is_a_new_person() {
     flow.exchange(value(&back, "code"), &[]).await.ok();
     let users = flow.world.look("users").await;
     assert_eq!(users["users"][3]["email"], "new@example.com");
+}
+
+#[tokio::test]
+async fn a_person_may_let_an_app_in_for_a_time() {
+    let flow = Flow::new().await;
+    let page = flow.page(&[]).await;
+    assert!(page.text.contains(r#"<select name="lasting">"#));
+    let form = [("user", ADA), ("lasting", "604800"), ("decision", "all")];
+    let back = flow.decide(&[], &form).await;
+    let tokens = flow.exchange(value(&back, "code"), &[]).await.ok();
+    assert_eq!(tokens["refresh_token_expires_in"], 604_800);
+    let token = tokens["refresh_token"].as_str().unwrap();
+    flow.world.control("clock", json!({"advanceSeconds": 604_799})).await;
+    assert_eq!(refresh(&flow.world, token).await.status, 200);
+    flow.world.control("clock", json!({"advanceSeconds": 1})).await;
+    assert_eq!(refresh(&flow.world, token).await.json["error"], "invalid_grant");
+    let open_ended = flow.tokens(&[("prompt", "consent")]).await;
+    assert!(open_ended.get("refresh_token_expires_in").is_none());
+}
+
+#[tokio::test]
+async fn an_administrators_policy_stops_the_person_and_tells_the_client_nothing() {
+    let flow = Flow::new().await;
+    flow.world.control("users/ada@example.com", json!({"adminBlocked": true})).await;
+    let mut form = flow.asking(&[]);
+    form.extend(
+        [("user", ADA), ("decision", "all")].map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
+    let request = flow.world.request(Method::POST, "/o/oauth2/v2/auth").form(&form);
+    let page = flow.world.send(request).await;
+    assert_eq!((page.status, page.header("location")), (400, ""));
+    assert!(page.text.contains("Error 400: admin_policy_enforced"), "{}", page.text);
 }

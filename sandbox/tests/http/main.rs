@@ -3,14 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 mod authorization;
+mod clients;
 mod conditions;
 mod controls;
 mod drops;
 mod errors;
 mod harness;
 mod journal;
+mod lifetimes;
 mod lists;
 mod meet;
+mod oauth;
 mod outbox;
 mod pages;
 mod python;

@@ -3,38 +3,8 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{ADA, Answer, World, event, world};
-
-async fn token(world: &World, pairs: &[(&str, &str)]) -> Answer {
-    let credentials = &world.look("credentials").await["web"];
-    let id = credentials["client_id"].as_str().unwrap();
-    let secret = credentials["client_secret"].as_str().unwrap();
-    let mut form = vec![("client_id", id), ("client_secret", secret)];
-    form.extend_from_slice(pairs);
-    world.send(world.request(Method::POST, "/token").form(&form)).await
-}
-
-async fn refresh(world: &World, refresh_token: &str) -> Answer {
-    token(world, &[("grant_type", "refresh_token"), ("refresh_token", refresh_token)]).await
-}
-
-async fn grant(world: &World) -> (String, String) {
-    let tokens = world.control("tokens", json!({})).await;
-    let text = |key: &str| tokens[key].as_str().unwrap().to_owned();
-    (text("access_token"), text("refresh_token"))
-}
-
-async fn status(world: &World, access: &str) -> u16 {
-    let request = world.request(Method::GET, "/calendar/v3/calendars/primary/events");
-    world.send(request.bearer_auth(access)).await.status
-}
-
-#[track_caller]
-fn refused(answer: &Answer, status: u16, error: &str, description: &str) {
-    let text = |key: &str| answer.json[key].as_str().unwrap_or_default().to_owned();
-    let got = (answer.status, text("error"), text("error_description"));
-    assert_eq!(got, (status, error.to_owned(), description.to_owned()));
-}
+use crate::harness::{ADA, event, world};
+use crate::oauth::{grant, refresh, refused, status, token};
 
 #[tokio::test]
 async fn a_refresh_gives_a_new_access_token_and_keeps_the_old_refresh_token() {
@@ -105,29 +75,6 @@ async fn what_happens_to_a_user_happens_to_the_tokens() {
     );
     let (access, _) = grant(&world).await;
     assert_eq!(status(&world, &access).await, 200, "a new consent is a new grant");
-}
-
-#[tokio::test]
-async fn the_hundred_and_first_refresh_token_ends_the_first() {
-    let world = world().await;
-    let (_, first) = grant(&world).await;
-    let mut last = String::new();
-    for _ in 0..100 {
-        world.hands.advance_ms(1);
-        last = grant(&world).await.1;
-    }
-    refused(&refresh(&world, &first).await, 400, "invalid_grant", "Token has been expired or revoked.");
-    assert_eq!(refresh(&world, &last).await.status, 200);
-}
-
-#[tokio::test]
-async fn a_refresh_token_unused_for_six_months_dies() {
-    let world = world().await;
-    let (_, refresh_token) = grant(&world).await;
-    world.control("clock", json!({"advanceSeconds": 86_400 * 181})).await;
-    assert_eq!(refresh(&world, &refresh_token).await.status, 200);
-    world.control("clock", json!({"advanceSeconds": 86_400 * 182})).await;
-    assert_eq!(refresh(&world, &refresh_token).await.status, 400);
 }
 
 #[tokio::test]
