@@ -30,8 +30,17 @@ pub(crate) struct Call {
     pub(crate) person: Option<User>,
     pub(crate) calendar: Option<String>,
     pub(crate) event: Option<String>,
+    /// Whose minute a Calendar call uses up; the person's when nobody is named.
+    pub(crate) charged: Option<String>,
     /// Why it is refused before anything else is looked at.
     pub(crate) refusal: Option<Reply>,
+}
+
+impl Call {
+    /// A call that is about no calendar and refused for nothing yet.
+    pub(crate) fn of(method: Method, person: Option<User>) -> Self {
+        Self { method, person, calendar: None, event: None, charged: None, refusal: None }
+    }
 }
 
 struct Admitted {
@@ -78,7 +87,8 @@ where
     if let (Service::Calendar, Some(email), None) = (call.method.service(), email, &call.refusal) {
         inner.stats.arrived(email, call.method.cost(), start);
         let calendar = call.calendar.as_deref().unwrap_or(email);
-        if let Err(over) = inner.quotas.take(call.method, email, calendar, start) {
+        let charged = call.charged.as_deref().unwrap_or(email);
+        if let Err(over) = inner.quotas.take(call.method, charged, calendar, start) {
             call.refusal = Some(over.into_reply());
             return Admitted { call, start, injection };
         }

@@ -32,6 +32,7 @@ pub(crate) enum Change {
     },
     RedirectUri(String),
     Client(Client),
+    Delegated(Scopes),
     Clock {
         offset_ms: i64,
     },

@@ -54,6 +54,9 @@ pub(crate) struct AccessToken {
     /// The refresh token it came from or with; revoking one revokes the other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) refresh: Option<String>,
+    /// The service account that acts for the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) delegate: Option<String>,
 }
 
 impl AccessToken {

@@ -2,7 +2,7 @@
 //! inject and a page to look at.
 //!
 //! [`start`] binds a port and serves Google's paths (`/o/oauth2/v2/auth`, `/token`, `/revoke`, `/tokeninfo`,
-//! userinfo, `/calendar/v3/…`), the calendar week on `/`, and controls under `/_sandbox/`. Point any Google client at it
+//! userinfo, OpenID discovery and keys, `/calendar/v3/…`), the calendar week on `/`, and controls under `/_sandbox/`. Point any Google client at it
 //! with the credentials file that `GET /_sandbox/credentials` answers.
 //!
 //! # Controls
@@ -14,6 +14,7 @@
 //! | `GET /_sandbox/credentials?client=` | a Google credentials file that points here, with `revoke_uri`, `userinfo_uri` and `api_url` besides |
 //! | `POST /_sandbox/credentials` `{redirect_uris}` | allows more redirect URIs |
 //! | `POST /_sandbox/clients/{client}` `{kind?,publishing?,deleted?,secret?}`, `GET /_sandbox/clients` | an OAuth client: `web` or `installed`, in `production` or `testing`, deleted or not; an unknown one is made; answers its credentials file |
+//! | `POST /_sandbox/service-account` `{delegatedScopes?}`, `GET` | what an administrator delegates to the project's service account; answers its credentials file |
 //! | `POST /_sandbox/tokens` `{user?,scopes?,expiresIn?,client?}` | a whole grant without a browser; an unknown user is created |
 //! | `GET /_sandbox/events?user=&calendar=` | everything stored, tombstones included, each with `insertCount`, `user` and `calendar` |
 //! | `GET /_sandbox/stats` | counts by method and result, `refreshes`, `perSecond`, `maxPerMinute` by user and `maxPerMinuteProject` (quota units that arrived in any 60 s, refused ones too) |
@@ -26,7 +27,7 @@
 //! | `POST /_sandbox/reset` `{everything?}` | empty calendars, no troubles; people stay signed in unless `everything` |
 //!
 //! A fault's `method` is one of `events.insert`, `.get`, `.list`, `.patch`, `.update`, `.delete`, `.import`,
-//! `token.refresh`, `token.exchange`, `token.revoke`, `userinfo`, `authorize`, or ends in `*`. All faults that match a
+//! `token.refresh`, `token.exchange`, `token.assertion`, `token.revoke`, `tokeninfo`, `userinfo`, `authorize`, or ends in `*`. All faults that match a
 //! call apply: latencies add up, and the oldest that refuses or drops decides. A refusal takes Google's usual status and
 //! words for its `reason`, or its usual reason for a bare `status`. Injected latency passes half before and half after the
 //! effect, so that a client which gives up may or may not have been heard. A drop closes the TCP connection without one
@@ -40,8 +41,9 @@
 //!
 //! # What it is not
 //!
-//! It signs no identity tokens (they say `alg: none`), it has no service accounts, instances of a
-//! recurring event can be read but not changed, and an invitation goes to the outbox, never into another user's calendar.
+//! Its signatures prove nothing (the key is part of the source), instances of a recurring event can be read but not
+//! changed, an invitation goes to the outbox, never into another user's calendar, and of the Calendar API it has the
+//! events alone: no batches, no `move`, `instances`, `quickAdd` or `watch`.
 
 mod api_error;
 mod calendar;
@@ -58,6 +60,7 @@ mod faults;
 mod grant;
 mod identifier;
 mod journal;
+mod key;
 mod method;
 mod oauth;
 mod outbox;

@@ -28,8 +28,10 @@ methods! {
     Delete = "events.delete",
     Refresh = "token.refresh",
     Exchange = "token.exchange",
+    Assertion = "token.assertion",
     Revoke = "token.revoke",
     UserInfo = "userinfo",
+    TokenInfo = "tokeninfo",
     Authorize = "authorize",
 }
 
@@ -66,7 +68,9 @@ impl Method {
             | Self::Patch
             | Self::Update
             | Self::Delete => Service::Calendar,
-            Self::Refresh | Self::Exchange | Self::Revoke => Service::OAuth,
+            Self::Refresh | Self::Exchange | Self::Assertion | Self::Revoke | Self::TokenInfo => {
+                Service::OAuth
+            }
             Self::UserInfo => Service::UserInfo,
             Self::Authorize => Service::Consent,
         }
@@ -77,7 +81,13 @@ impl Method {
         match self {
             Self::Patch => 3,
             Self::Insert | Self::Import | Self::Get | Self::List | Self::Update | Self::Delete => 1,
-            Self::Refresh | Self::Exchange | Self::Revoke | Self::UserInfo | Self::Authorize => 0,
+            Self::Refresh
+            | Self::Exchange
+            | Self::Assertion
+            | Self::Revoke
+            | Self::UserInfo
+            | Self::TokenInfo
+            | Self::Authorize => 0,
         }
     }
 
@@ -88,8 +98,10 @@ impl Method {
             | Self::List
             | Self::Refresh
             | Self::Exchange
+            | Self::Assertion
             | Self::Revoke
             | Self::UserInfo
+            | Self::TokenInfo
             | Self::Authorize => false,
         }
     }
@@ -99,7 +111,13 @@ impl Method {
         match self {
             Self::Get | Self::List => READ,
             Self::Insert | Self::Import | Self::Patch | Self::Update | Self::Delete => WRITE,
-            Self::Refresh | Self::Exchange | Self::Revoke | Self::UserInfo | Self::Authorize => &[],
+            Self::Refresh
+            | Self::Exchange
+            | Self::Assertion
+            | Self::Revoke
+            | Self::UserInfo
+            | Self::TokenInfo
+            | Self::Authorize => &[],
         }
     }
 
@@ -113,7 +131,13 @@ impl Method {
             Self::Patch => "calendar.v3.Events.Patch",
             Self::Update => "calendar.v3.Events.Update",
             Self::Delete => "calendar.v3.Events.Delete",
-            Self::Refresh | Self::Exchange | Self::Revoke | Self::UserInfo | Self::Authorize => "",
+            Self::Refresh
+            | Self::Exchange
+            | Self::Assertion
+            | Self::Revoke
+            | Self::UserInfo
+            | Self::TokenInfo
+            | Self::Authorize => "",
         }
     }
 }

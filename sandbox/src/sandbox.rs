@@ -15,6 +15,7 @@ use crate::config::{Config, Meet};
 use crate::faults::Faults;
 use crate::grant::{AccessToken, Code, RefreshToken, Scopes};
 use crate::journal::Journal;
+use crate::key::Key;
 use crate::quota::Quotas;
 use crate::start_error::StartError;
 use crate::stats::Stats;
@@ -36,6 +37,7 @@ pub(crate) struct Inner {
     pub(crate) stats: Stats,
     pub(crate) meet: Meet,
     pub(crate) codes: HashMap<String, Code>,
+    pub(crate) key: Key,
     journal: Option<Journal>,
     open: Open,
     latest: Timestamp,
@@ -75,6 +77,7 @@ impl Sandbox {
             stats: Stats::default(),
             meet: config.meet,
             codes: HashMap::new(),
+            key: Key::new(),
             journal: None,
             open: Open::Yes,
             latest: Timestamp::MIN,
@@ -182,8 +185,12 @@ impl Inner {
     pub(crate) fn issue(&mut self, order: Order<'_>, now: Timestamp) -> Result<Tokens, ApiError> {
         let Order { user, client, scopes, source, lifetime } = order;
         let mut changes = Vec::new();
+        let mut acting = None;
         let (refresh, origin) = match source {
-            Source::AccessOnly => (None, None),
+            Source::AccessOnly { delegate } => {
+                acting = delegate;
+                (None, None)
+            }
             Source::Refresh(token) => (None, Some(token)),
             Source::NewRefresh { lasting } => {
                 let surplus = self.world.surplus_refresh_tokens(user, client, now);
@@ -213,6 +220,7 @@ impl Inner {
             scopes,
             expires: now.checked_add(lifetime).unwrap_or(Timestamp::MAX),
             refresh: origin,
+            delegate: acting,
         };
         changes.extend(refresh.clone().map(Change::Refresh));
         changes.push(Change::Access(access.clone()));
@@ -275,7 +283,10 @@ pub(crate) enum Source {
         lasting: Option<SignedDuration>,
     },
     Refresh(String),
-    AccessOnly,
+    /// No refresh token; `delegate` is the service account that acts for the user.
+    AccessOnly {
+        delegate: Option<String>,
+    },
 }
 
 /// A person comes with a calendar.

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+/// Where everybody's picture is.
+pub(crate) const PICTURE: &str = "https://lh3.googleusercontent.com/a/default-user=s96-c";
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct User {
@@ -44,6 +47,10 @@ fn conference_solutions() -> Vec<String> {
 impl User {
     pub(crate) fn new(email: &str) -> Self {
         let email = email.to_lowercase();
+        let kind = match email.ends_with(".gserviceaccount.com") {
+            true => UserKind::ServiceAccount,
+            false => UserKind::Person,
+        };
         Self {
             sub: sub_of(&email),
             name: name_of(&email),
@@ -53,13 +60,19 @@ impl User {
             calendar_user: true,
             admin_blocked: false,
             allowed_conference_solution_types: conference_solutions(),
-            kind: UserKind::Person,
+            kind,
         }
     }
 
     /// Whether the page for choosing an account shows it.
     pub(crate) fn can_sign_in(&self) -> bool {
         !self.deleted && self.kind == UserKind::Person
+    }
+
+    /// The Workspace domain; Google's own addresses belong to none.
+    pub(crate) fn organization(&self) -> Option<&str> {
+        let (_, domain) = self.email.split_once('@')?;
+        (!["gmail.com", "googlemail.com"].contains(&domain)).then_some(domain)
     }
 
     pub(crate) fn given_name(&self) -> &str {

@@ -24,6 +24,8 @@ pub(crate) struct World {
     pub(crate) consents: BTreeMap<(String, String), Scopes>,
     pub(crate) outbox: VecDeque<Mail>,
     pub(crate) redirect_uris: Vec<String>,
+    /// What an administrator lets the service account do in anybody's name.
+    pub(crate) delegated: Scopes,
     /// The first is the one of the configuration.
     pub(crate) clients: Vec<Client>,
     pub(crate) clock_offset_ms: i64,
@@ -102,6 +104,7 @@ impl World {
                 Some(known) => *known = client,
                 None => self.clients.push(client),
             },
+            Change::Delegated(scopes) => self.delegated = scopes,
             Change::Clock { offset_ms } => self.clock_offset_ms = offset_ms,
             Change::ResetCalendars => self.reset_calendars(),
             Change::ResetAll => {
@@ -139,6 +142,7 @@ impl World {
             *calendar = Calendar::new(CalendarInfo { time_zone: "UTC".to_owned(), ..calendar.info.clone() });
         }
         self.outbox.clear();
+        self.delegated.clear();
         for client in &mut self.clients {
             *client = client.clone().restored();
         }
@@ -173,6 +177,7 @@ impl World {
             .chain(grants)
             .chain(access)
             .chain(consents)
+            .chain(std::iter::once(Change::Delegated(self.delegated.clone())))
             .chain(self.outbox.iter().cloned().map(Change::Mail))
     }
 }

@@ -1,15 +1,15 @@
-//! The project's OAuth clients, as an operator of Google's console has them.
+//! The project's OAuth clients and its service account, as operators have them in Google's consoles.
 
 use actix_web::web::{Bytes, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Shared, origins, read, reply};
+use super::{Shared, origins, read, reply, scopes};
 use crate::change::Change;
 use crate::client::{Client, ClientKind, Publishing};
 use crate::identifier;
-use crate::oauth::credentials;
+use crate::oauth::{credentials, service_account};
 
 pub(super) async fn clients(sandbox: Shared) -> HttpResponse {
     let clients = sandbox.lock().world.clients.clone();
@@ -46,5 +46,27 @@ pub(super) async fn set_client(
     });
     reply(changed.map(|(client, uris): (Client, Vec<String>)| -> Value {
         credentials::file(&client, &uris, &origins(&sandbox, &request))
+    }))
+}
+
+pub(super) async fn service_account(sandbox: Shared, request: HttpRequest) -> HttpResponse {
+    let origins = origins(&sandbox, &request);
+    HttpResponse::Ok().json(service_account::file(&sandbox.lock().key, &origins))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ServiceAccountChange {
+    delegated_scopes: Option<Vec<String>>,
+}
+
+/// What an administrator delegates; answers the account's credentials file.
+pub(super) async fn set_service_account(sandbox: Shared, request: HttpRequest, body: Bytes) -> HttpResponse {
+    let origins = origins(&sandbox, &request);
+    reply(read::<ServiceAccountChange>(&body).and_then(|change| {
+        let delegated = change.delegated_scopes.as_deref().map(scopes).transpose()?;
+        let mut inner = sandbox.lock();
+        inner.commit(delegated.map(Change::Delegated).into_iter().collect())?;
+        Ok(service_account::file(&inner.key, &origins))
     }))
 }

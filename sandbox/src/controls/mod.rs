@@ -26,6 +26,8 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .route("/_sandbox/credentials", web::post().to(grants::add_redirects))
         .route("/_sandbox/clients", web::get().to(clients::clients))
         .route("/_sandbox/clients/{client}", web::post().to(clients::set_client))
+        .route("/_sandbox/service-account", web::get().to(clients::service_account))
+        .route("/_sandbox/service-account", web::post().to(clients::set_service_account))
         .route("/_sandbox/tokens", web::post().to(grants::tokens))
         .route("/_sandbox/events", web::get().to(watch::events))
         .route("/_sandbox/stats", web::get().to(watch::stats))
@@ -74,7 +76,7 @@ pub(crate) fn here(request: &HttpRequest) -> String {
 }
 
 /// Where the sandbox is for browsers, and for whoever sent this request.
-fn origins(sandbox: &Sandbox, request: &HttpRequest) -> Origins {
+pub(crate) fn origins(sandbox: &Sandbox, request: &HttpRequest) -> Origins {
     let here = here(request);
     Origins { browser: sandbox.config.public_url.clone().unwrap_or_else(|| here.clone()), here }
 }

@@ -21,6 +21,19 @@ pub(crate) fn bearer(header: Option<&str>, query: &Query) -> Option<String> {
     })
 }
 
+/// Google looks at this much of a `quotaUser`.
+const QUOTA_USER: usize = 40;
+
+/// Whose quota a call uses up, if not its person's: a service account that acts for others pays for all of them, unless
+/// it names the end user.
+pub(crate) fn charged(inner: &Inner, token: Option<&str>, quota_user: Option<&str>) -> Option<String> {
+    let account = inner.world.access.get(token?)?.delegate.as_ref()?;
+    Some(match quota_user.filter(|user| !user.is_empty()) {
+        Some(user) => format!("{account} {}", user.chars().take(QUOTA_USER).collect::<String>()),
+        None => account.clone(),
+    })
+}
+
 /// The person behind a token, and why the call is refused all the same.
 pub(crate) fn authorize(
     inner: &Inner,

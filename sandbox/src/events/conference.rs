@@ -12,6 +12,10 @@ use crate::event::{Conference, ConferenceState, Event};
 use crate::identifier;
 use crate::query::Query;
 
+/// The only kind of conference that can still be made.
+pub(super) const MEET: &str = "hangoutsMeet";
+pub(super) const NO_SUCH_TYPE: &str = "Invalid conference type value.";
+
 /// What a write wants done about the conference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Wish {
@@ -48,8 +52,8 @@ pub(super) fn wish(body: &Map<String, Value>, query: &Query, kind: Kind) -> Resu
     // A fetched conference that is sent back is refused, as was observed at Google.
     let is_echo = data.contains_key("entryPoints") || data.contains_key("conferenceSolution");
     let solution = request.pointer("/conferenceSolutionKey/type").and_then(Value::as_str);
-    if is_echo || solution != Some("hangoutsMeet") {
-        return Err(ApiError::invalid("Invalid conference type value."));
+    if is_echo || solution != Some(MEET) {
+        return Err(ApiError::invalid(NO_SUCH_TYPE));
     }
     match request.get("requestId").and_then(Value::as_str) {
         Some(id) if !id.is_empty() => Ok(Wish::Create { request_id: id.to_owned() }),

@@ -42,8 +42,9 @@ pub(super) fn import(scene: &mut Scene<'_>, ask: &Ask) -> Result<Reply, ApiError
         }
         event.fields.insert("organizer".to_owned(), organizer);
     }
+    write::check_conference(scene, &draft.conference)?;
     draft.conference.apply(&mut event, scene.inner.meet, scene.now);
-    write::check_use_limits(scene, &event)?;
+    write::check_guests(scene, &event)?;
     let id = event.id.clone();
     scene
         .inner

@@ -41,8 +41,9 @@ pub(super) fn insert(scene: &mut Scene<'_>, ask: &Ask) -> Result<Reply, ApiError
         fields: draft.fields,
         id,
     };
+    write::check_conference(scene, &draft.conference)?;
     draft.conference.apply(&mut event, scene.inner.meet, scene.now);
-    write::check_use_limits(scene, &event)?;
+    write::check_guests(scene, &event)?;
     let event = write::store(scene, ask, event, MailKind::Invitation)?;
     write::answer(scene, ask, &event)
 }

@@ -122,6 +122,7 @@ async fn run(
         value.to_str().ok().map(str::to_owned)
     };
     let query = Query::parse(request.query_string());
+    let quota_user = query.get("quotaUser").map(str::to_owned).or_else(|| header("X-Goog-Quota-User"));
     let bearer = authorize::bearer(header("Authorization").as_deref(), &query);
     let ask = Ask {
         event,
@@ -138,11 +139,13 @@ async fn run(
             (Some(person), "primary") => person.email.clone(),
             (_, id) => id.to_lowercase(),
         };
+        let charged = authorize::charged(inner, bearer.as_deref(), quota_user.as_deref());
         call::Call {
             method,
             person,
             calendar: Some(calendar),
             event: named,
+            charged,
             refusal: refusal.map(ApiError::into_reply),
         }
     };

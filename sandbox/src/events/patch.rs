@@ -61,9 +61,10 @@ fn change(scene: &mut Scene<'_>, ask: &Ask, old: &Event, draft: Draft) -> Result
     event.start = draft.start;
     event.end = draft.end;
     event.fields = draft.fields;
+    write::check_conference(scene, &draft.conference)?;
     draft.conference.apply(&mut event, scene.inner.meet, scene.now);
     if event.fields.get("attendees") != old.fields.get("attendees") {
-        write::check_use_limits(scene, &event)?;
+        write::check_guests(scene, &event)?;
     }
     event.touch(scene.now);
     let event = write::store(scene, ask, event, MailKind::Update)?;

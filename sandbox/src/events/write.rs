@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::conference::{self, Wish};
 use super::{Ask, Scene, render};
 use crate::api_error::ApiError;
 use crate::change::Change;
 use crate::event::Event;
 use crate::outbox::{self, MailKind, SendUpdates};
 use crate::reply::Reply;
+use crate::user::UserKind;
 
 /// The body, which must be a JSON object.
 pub(super) fn body(ask: &Ask) -> Result<Map<String, Value>, ApiError> {
@@ -21,12 +23,33 @@ pub(super) fn body(ask: &Ask) -> Result<Map<String, Value>, ApiError> {
     }
 }
 
-/// Google's use limits bite when guests are involved, whether or not they are mailed.
-pub(super) fn check_use_limits(scene: &Scene<'_>, event: &Event) -> Result<(), ApiError> {
-    if scene.person.usage_limited && !event.guests().is_empty() {
+/// Google's use limits bite when guests are involved, whether or not they are mailed; service accounts invite nobody.
+pub(super) fn check_guests(scene: &Scene<'_>, event: &Event) -> Result<(), ApiError> {
+    if event.guests().is_empty() {
+        return Ok(());
+    }
+    if scene.person.kind == UserKind::ServiceAccount {
+        return Err(ApiError::of("forbiddenForServiceAccounts"));
+    }
+    if scene.person.usage_limited {
         return Err(ApiError::of("quotaExceeded"));
     }
     Ok(())
+}
+
+/// A new Meet needs a calendar that may have one, and somebody who is a person.
+pub(super) fn check_conference(scene: &Scene<'_>, wish: &Wish) -> Result<(), ApiError> {
+    let owner = &scene.calendar()?.info.owner;
+    let owner = scene.inner.world.user(owner);
+    let allowed = owner.is_some_and(|owner| {
+        owner.allowed_conference_solution_types.iter().any(|kind| kind == conference::MEET)
+    });
+    match wish {
+        Wish::Create { .. } if !allowed || scene.person.kind == UserKind::ServiceAccount => {
+            Err(ApiError::invalid(conference::NO_SUCH_TYPE))
+        }
+        Wish::Create { .. } | Wish::Leave | Wish::Remove | Wish::Bring(_) => Ok(()),
+    }
 }
 
 /// Keeps the event and the mail it causes; both are on record when this returns.

@@ -30,13 +30,7 @@ pub(super) async fn decide(sandbox: Data<Sandbox>, request: HttpRequest, body: B
 async fn run(sandbox: Data<Sandbox>, request: HttpRequest, query: Query, act: Act) -> HttpResponse {
     let agent = request.headers().get("User-Agent");
     let agent = agent.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    let identify = |_: &Inner, _: Timestamp| Call {
-        method: Method::Authorize,
-        person: None,
-        calendar: None,
-        event: None,
-        refusal: None,
-    };
+    let identify = |_: &Inner, _: Timestamp| Call::of(Method::Authorize, None);
     let carry_out = move |inner: &mut Inner, _: &Call, now: Timestamp| {
         Authorization::read(&query, &inner.world, &agent)
             .and_then(|asked| act(inner, &asked, &query, now))

@@ -40,7 +40,7 @@ pub(super) fn exchange(
     let user = user.ok_or_else(|| OAuthError::of("invalid_grant", "The account has been deleted"))?;
     let source = match code.offline {
         Offline::RefreshToken => Source::NewRefresh { lasting: code.lasting },
-        Offline::AccessOnly => Source::AccessOnly,
+        Offline::AccessOnly => Source::AccessOnly { delegate: None },
     };
     let lifetime = config.access_token_lifetime;
     let order = Order { user: &user.email, client: &client.id, scopes: code.scopes, source, lifetime };
@@ -58,7 +58,7 @@ pub(super) fn exchange(
             body["refresh_token_expires_in"] = json!(lasting.as_secs());
         }
     }
-    if let Some(id_token) = id_token::make(&user, &tokens.access, code.nonce.as_deref(), now) {
+    if let Some(id_token) = id_token::make(&inner.key, &user, &tokens.access, code.nonce.as_deref(), now) {
         body["id_token"] = json!(id_token);
     }
     Ok(Reply::json(200, &body, Print::Pretty))

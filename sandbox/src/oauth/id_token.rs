@@ -1,18 +1,25 @@
-//! The identity token. Its header says `alg: none`: the sandbox signs nothing, so clients that read it after a direct
-//! exchange over TLS (as Google permits) work, and clients that verify signatures refuse it, as they should.
+//! The identity token, signed with the sandbox's key: whoever trusts `/oauth2/v3/certs` of this sandbox can verify it,
+//! and whoever trusts Google's keys refuses it, as they should.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::scope;
 use crate::grant::AccessToken;
-use crate::user::User;
+use crate::key::Key;
+use crate::user::{PICTURE, User};
 
 /// Only with an identity scope.
-pub(super) fn make(user: &User, access: &AccessToken, nonce: Option<&str>, now: Timestamp) -> Option<String> {
+pub(super) fn make(
+    key: &Key,
+    user: &User,
+    access: &AccessToken,
+    nonce: Option<&str>,
+    now: Timestamp,
+) -> Option<String> {
     if !access.scopes.contains(scope::OPENID) {
         return None;
     }
@@ -34,14 +41,13 @@ pub(super) fn make(user: &User, access: &AccessToken, nonce: Option<&str>, now: 
         claims["name"] = json!(user.name);
         claims["given_name"] = json!(user.given_name());
         claims["family_name"] = json!(user.family_name());
+        claims["picture"] = json!(PICTURE);
     }
     if let Some(nonce) = nonce {
         claims["nonce"] = json!(nonce);
     }
-    let header = part(&json!({"alg": "none", "typ": "JWT"}));
-    Some(format!("{header}.{}.", part(&claims)))
-}
-
-fn part(value: &Value) -> String {
-    URL_SAFE_NO_PAD.encode(value.to_string())
+    if let Some(domain) = user.organization() {
+        claims["hd"] = json!(domain);
+    }
+    Some(key.sign(&claims))
 }

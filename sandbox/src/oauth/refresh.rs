@@ -62,7 +62,7 @@ pub(super) fn refresh(
         "scope": scope::join(&tokens.access.scopes),
         "token_type": "Bearer",
     });
-    if let Some(id_token) = id_token::make(&user, &tokens.access, None, now) {
+    if let Some(id_token) = id_token::make(&inner.key, &user, &tokens.access, None, now) {
         body["id_token"] = json!(id_token);
     }
     Ok(Reply::json(200, &body, Print::Pretty))

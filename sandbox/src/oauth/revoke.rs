@@ -19,12 +19,9 @@ pub(super) async fn revoke(sandbox: Data<Sandbox>, request: HttpRequest, body: B
     let token = form.get("token").or_else(|| query.get("token"));
     let token = token.unwrap_or_default().to_owned();
     let presented = token.clone();
-    let identify = move |inner: &Inner, now: Timestamp| Call {
-        method: Method::Revoke,
-        person: grant(inner, &presented, now).and_then(|(email, _)| inner.world.user(&email)).cloned(),
-        calendar: None,
-        event: None,
-        refusal: None,
+    let identify = move |inner: &Inner, now: Timestamp| {
+        let person = grant(inner, &presented, now).and_then(|(email, _)| inner.world.user(&email)).cloned();
+        Call::of(Method::Revoke, person)
     };
     let carry_out = move |inner: &mut Inner, _: &Call, now: Timestamp| {
         let Some((user, client)) = grant(inner, &token, now) else {

@@ -14,7 +14,7 @@ use crate::method::Method;
 use crate::query::Query;
 use crate::reply::{Print, Reply};
 use crate::sandbox::{Inner, Sandbox};
-use crate::user::User;
+use crate::user::{PICTURE, User};
 use crate::wire::Wire;
 
 pub(super) async fn oidc(sandbox: Data<Sandbox>, request: HttpRequest) -> HttpResponse {
@@ -36,13 +36,7 @@ async fn answer(
     let presented = token.clone();
     let identify = move |inner: &Inner, now: Timestamp| {
         let (person, refusal) = authorize::authorize(inner, Method::UserInfo, presented.as_deref(), now);
-        Call {
-            method: Method::UserInfo,
-            person,
-            calendar: None,
-            event: None,
-            refusal: refusal.map(ApiError::into_reply),
-        }
+        Call { refusal: refusal.map(ApiError::into_reply), ..Call::of(Method::UserInfo, person) }
     };
     let carry_out = move |inner: &mut Inner, call: &Call, _: Timestamp| {
         let access = token.and_then(|token| inner.world.access.get(&token));
@@ -83,5 +77,9 @@ fn profile(info: &mut Value, user: &User, scopes: &Scopes) {
         info["name"] = json!(user.name);
         info["given_name"] = json!(user.given_name());
         info["family_name"] = json!(user.family_name());
+        info["picture"] = json!(PICTURE);
+    }
+    if let Some(domain) = user.organization() {
+        info["hd"] = json!(domain);
     }
 }

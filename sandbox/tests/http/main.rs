@@ -19,6 +19,7 @@ mod pages;
 mod python;
 mod quota;
 mod resource;
+mod service_account;
 mod tokens;
 mod tombstones;
 mod validation;

@@ -117,3 +117,19 @@ async fn a_conference_of_anothers_making_stays_as_it_is_until_it_is_removed() {
     let removed = world.send(world.call(Method::PATCH, path).json(&gone)).await.ok();
     assert!(removed.get("conferenceData").is_none(), "{removed}");
 }
+
+#[tokio::test]
+async fn a_calendar_that_may_have_no_meet_says_so_and_keeps_what_it_has() {
+    let world = world().await;
+    insert(&world, with_meet("first0", "r1", "hangoutsMeet")).await.ok();
+    let without = json!({"allowedConferenceSolutionTypes": []});
+    world.control("users/ada@example.com", without).await;
+    let refused = insert(&world, with_meet("second", "r1", "hangoutsMeet")).await;
+    refused.refused(400, "invalid", "Invalid conference type value.");
+    assert_eq!(world.get("second").await.status, 404, "the event is not made without it");
+    world.patch("first0", json!({"summary": "x"})).await.ok();
+    assert_eq!(insert(&world, event("thirdd")).await.status, 200);
+    let with = json!({"allowedConferenceSolutionTypes": ["hangoutsMeet"]});
+    world.control("users/ada@example.com", with).await;
+    assert_eq!(insert(&world, with_meet("second", "r1", "hangoutsMeet")).await.status, 200);
+}

@@ -5,18 +5,16 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
-use crate::harness::world;
-
-#[tokio::test]
-async fn googles_python_client_works_against_the_sandbox() {
+async fn run(script: &str, steps: usize) {
     let python = std::env::var("CALRELAY_PYTHON").expect(
         "CALRELAY_PYTHON must name a Python that has google-api-python-client: run ./test.sh, which makes one",
     );
-    let world = world().await;
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/interop/google_client.py");
+    // Its library looks at the clock of this machine.
+    let config = sandbox::Config { workers: 1, ..sandbox::Config::default() };
+    let sandbox = sandbox::start(config).await.unwrap();
     let run = Command::new(python)
-        .arg(script)
-        .env("SANDBOX_URL", &world.running.url)
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(script))
+        .env("SANDBOX_URL", &sandbox.url)
         .stdin(Stdio::null())
         .output()
         .await
@@ -24,5 +22,15 @@ async fn googles_python_client_works_against_the_sandbox() {
     let said = String::from_utf8_lossy(&run.stdout);
     let complained = String::from_utf8_lossy(&run.stderr);
     assert!(run.status.success(), "{said}\n{complained}");
-    assert_eq!(said.lines().filter(|line| line.starts_with("ok ")).count(), 9, "{said}");
+    assert_eq!(said.lines().filter(|line| line.starts_with("ok ")).count(), steps, "{said}");
+}
+
+#[tokio::test]
+async fn googles_python_client_works_against_the_sandbox() {
+    run("../tests/interop/google_client.py", 9).await;
+}
+
+#[tokio::test]
+async fn googles_python_library_signs_for_the_service_account() {
+    run("tests/service_account.py", 2).await;
 }

@@ -218,3 +218,68 @@ async fn tokens_for_an_unknown_user_make_that_user() {
     assert_eq!(users["users"].as_array().unwrap().len(), 4);
     assert_eq!(users["users"][3]["name"], "New Person");
 }
+
+#[tokio::test]
+async fn tokeninfo_knows_identity_tokens_and_is_a_method_like_others() {
+    let world = world().await;
+    let (_, refresh_token) = grant(&world).await;
+    let fresh = refresh(&world, &refresh_token).await.ok();
+    let id_token = fresh["id_token"].as_str().unwrap();
+    let ask = |form: [(&str, &str); 1]| world.request(Method::POST, "/tokeninfo").form(&form);
+    let info = world.send(ask([("id_token", id_token)])).await.ok();
+    assert_eq!((&info["iss"], &info["email"]), (&json!("https://accounts.google.com"), &json!(ADA)));
+    assert_eq!((&info["alg"], &info["email_verified"]), (&json!("RS256"), &json!("true")));
+    let keys = world.send(world.request(Method::GET, "/oauth2/v3/certs")).await.ok();
+    assert_eq!(keys["keys"][0]["kid"], info["kid"]);
+    let tampered = id_token.replacen('.', ".e30", 1);
+    assert_eq!(world.send(ask([("id_token", &tampered)])).await.status, 400);
+    let access = fresh["access_token"].as_str().unwrap();
+    let info = world.send(ask([("access_token", access)])).await.ok();
+    assert_eq!((&info["access_type"], &info["expires_in"]), (&json!("offline"), &json!("3599")));
+    world.hands.advance_ms(3_600_000);
+    assert_eq!(world.send(ask([("id_token", id_token)])).await.status, 400, "an hour is its life");
+    assert_eq!(world.send(ask([("access_token", access)])).await.status, 400);
+    world.control("faults", json!({"method": "tokeninfo", "status": 503, "count": 1})).await;
+    assert_eq!(world.send(ask([("access_token", access)])).await.status, 503);
+    let stats = world.look("stats").await;
+    assert_eq!(
+        stats["requests"]["tokeninfo"],
+        json!({"ok": 2, "invalid_token": 3, "temporarily_unavailable": 1})
+    );
+}
+
+#[tokio::test]
+async fn an_organizations_people_carry_its_domain_and_gmails_none() {
+    let world = world().await;
+    let ask = async |user: &str| {
+        let tokens = world.control("tokens", json!({"user": user, "scopes": ["openid", "profile"]})).await;
+        let token = tokens["access_token"].as_str().unwrap().to_owned();
+        let openid = world.send(world.request(Method::GET, "/v1/userinfo").bearer_auth(&token)).await.ok();
+        let older =
+            world.send(world.request(Method::GET, "/oauth2/v2/userinfo").bearer_auth(&token)).await.ok();
+        assert_eq!(openid["hd"], older["hd"]);
+        assert!(older["picture"].is_string());
+        openid["hd"].clone()
+    };
+    assert_eq!(ask(ADA).await, "example.com");
+    assert_eq!(ask("someone@gmail.com").await, Value::Null);
+}
+
+#[tokio::test]
+async fn openid_clients_find_every_endpoint() {
+    let world = world().await;
+    let document = world.send(world.request(Method::GET, "/.well-known/openid-configuration")).await.ok();
+    assert_eq!(document["issuer"], "https://accounts.google.com");
+    let methods = json!(["client_secret_post", "client_secret_basic"]);
+    assert_eq!(document["token_endpoint_auth_methods_supported"], methods);
+    for name in
+        ["authorization_endpoint", "token_endpoint", "userinfo_endpoint", "revocation_endpoint", "jwks_uri"]
+    {
+        let path = document[name].as_str().unwrap().strip_prefix(&world.running.url).unwrap();
+        let mut statuses = Vec::new();
+        for method in [Method::GET, Method::POST] {
+            statuses.push(world.send(world.request(method, path)).await.status);
+        }
+        assert!(statuses.iter().any(|status| *status != 404), "{name}: {path}");
+    }
+}
