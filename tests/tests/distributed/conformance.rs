@@ -1,4 +1,5 @@
 //! The adapters on servers pass the suites of their ports.
 
+mod queue;
 mod store;
 mod vault;

@@ -1,0 +1,108 @@
+//! Consuming: one connection, one channel for each lane.
+//!
+//! Consumers stand only while this process can publish: a worker that cannot say what became of a job
+//! must not take another one. What is held is kept all the while.
+
+mod lane;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::address::Address;
+use super::deadline::within;
+use super::early::Nursery;
+use super::hand::Hand;
+use super::link::{self, Link};
+use super::pause::Pauses;
+use crate::port::Lane;
+use lane::LaneConsumer;
+
+/// Deliveries that may wait in hand for their second beside those that are worked on.
+const EARLY: u16 = 256;
+
+/// A quorum queue takes no more.
+const MOST: u16 = 2_000;
+
+/// Whether the consumers stand.
+#[derive(Debug, Default)]
+pub(super) struct Standing {
+    due: AtomicBool,
+    fresh: AtomicBool,
+}
+
+impl Standing {
+    pub(super) fn everywhere(&self) -> bool {
+        self.due.load(Ordering::Relaxed) && self.fresh.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, lane: Lane, stands: bool) {
+        match lane {
+            Lane::Due => self.due.store(stands, Ordering::Relaxed),
+            Lane::Fresh => self.fresh.store(stands, Ordering::Relaxed),
+            Lane::Dead => {}
+        }
+    }
+}
+
+/// The consuming task.
+pub(super) struct Consumers {
+    pub(super) address: Address,
+    pub(super) prefetch: u16,
+    pub(super) hand: Arc<Hand>,
+    pub(super) nursery: Nursery,
+    pub(super) link: watch::Receiver<Link>,
+    pub(super) standing: Arc<Standing>,
+    /// Take nothing more, keep what is held.
+    pub(super) stopping: CancellationToken,
+    /// Cancelled by the task itself: nothing comes any more.
+    pub(super) stopped: CancellationToken,
+    /// Let go of everything.
+    pub(super) closing: CancellationToken,
+}
+
+impl Consumers {
+    /// Connects and consumes, again and again, until it is told to close.
+    pub(super) async fn run(self) {
+        let _stopped = self.stopped.clone().drop_guard();
+        let mut link = self.link.clone();
+        let mut pauses = Pauses::default();
+        loop {
+            // There is nothing to do here without a publishing connection.
+            tokio::select! {
+                () = link::up(&mut link) => {}
+                () = self.stopping.cancelled() => return,
+            }
+            let began = Instant::now();
+            let ended = self.session().await;
+            self.hand.forget_lost();
+            let Err(why) = ended else { return };
+            warn!("Cannot take jobs from RabbitMQ: {why}");
+            tokio::select! {
+                () = pauses.after(began) => {}
+                () = self.stopping.cancelled() => return,
+            }
+        }
+    }
+
+    async fn session(&self) -> Result<(), String> {
+        let connection = tokio::select! {
+            connection = self.address.connect("consuming") => connection?,
+            () = self.stopping.cancelled() => return Ok(()),
+        };
+        let due = self.prefetch.saturating_add(EARLY).min(MOST);
+        let lane = |lane, prefetch| LaneConsumer { all: self, connection: &connection, lane, prefetch };
+        let (due, fresh) = (lane(Lane::Due, due), lane(Lane::Fresh, self.prefetch.min(MOST)));
+        tokio::try_join!(due.run(), fresh.run())?;
+        self.stopped.cancel();
+        info!("Takes no more jobs from RabbitMQ");
+        // What was received is acknowledged over this connection.
+        self.closing.cancelled().await;
+        let _ = within(connection.close(200, "done".into())).await;
+        Ok(())
+    }
+}

@@ -1,0 +1,92 @@
+//! Deliveries that come before their time: a tier is never longer than what is left, so most delayed
+//! messages come too early at first.
+//!
+//! What has a second or more to go is published on to the next tier, confirmed, and acknowledged; a
+//! crash in between leaves it twice, which every worker copes with. The rest waits in hand. None of
+//! it takes a worker's time.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use lapin::options::BasicAckOptions;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::deadline::within;
+use super::hand::{Arrived, Hand};
+use super::link;
+use super::outgoing::Outgoing;
+use super::pause::Pauses;
+use super::publisher::Publisher;
+use super::tier::longest_within;
+use crate::port::Lane;
+use crate::time;
+
+/// Looks after deliveries until their time has come.
+#[derive(Clone)]
+pub(super) struct Nursery {
+    hand: Arc<Hand>,
+    publisher: Publisher,
+    tasks: TaskTracker,
+    closing: CancellationToken,
+}
+
+impl Nursery {
+    pub(super) fn new(hand: Arc<Hand>, publisher: Publisher, closing: CancellationToken) -> Self {
+        Self { hand, publisher, tasks: TaskTracker::new(), closing }
+    }
+
+    /// Puts a delivery in hand, now or when it is due.
+    pub(super) fn admit(&self, arrived: Arrived) {
+        let early = arrived.headers.due_at.is_some_and(|due_at| due_at > Timestamp::now());
+        if !early {
+            return self.hand.put(arrived);
+        }
+        let number = self.hand.hold(arrived);
+        let nursery = self.clone();
+        // As many tasks as the prefetch count lets deliveries in.
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = nursery.tend(number) => {}
+                () = nursery.closing.cancelled() => {}
+            }
+        });
+    }
+
+    async fn tend(&self, number: u64) {
+        let mut pauses = Pauses::default();
+        while let Some(due_at) = self.hand.due_at(number) {
+            let now = Timestamp::now();
+            let left = time::until(now, due_at);
+            if left.is_zero() {
+                return self.hand.ripen(number);
+            }
+            if longest_within(left).is_none() {
+                sleep(left).await;
+                continue;
+            }
+            let began = Instant::now();
+            if self.send_on(number).await {
+                return;
+            }
+            pauses.after(began).await;
+        }
+    }
+
+    /// Whether it has left.
+    async fn send_on(&self, number: u64) -> bool {
+        link::up(&mut self.publisher.link()).await;
+        let Some((headers, body)) = self.hand.leaving(number) else { return true };
+        let onwards = Outgoing::new(&headers, body, Lane::Due, Timestamp::now());
+        if self.publisher.publish(onwards).await.is_err() {
+            self.hand.stays(number);
+            return false;
+        }
+        if let Some(acker) = self.hand.left(number) {
+            // If it cannot be said, it comes again: twice, then.
+            let _ = within(acker.ack(BasicAckOptions::default())).await;
+        }
+        true
+    }
+}

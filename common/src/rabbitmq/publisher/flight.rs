@@ -1,0 +1,163 @@
+//! Messages that were published and wait for their confirms.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use futures_util::StreamExt as _;
+use futures_util::future::{BoxFuture, poll_fn};
+use futures_util::stream::FuturesUnordered;
+use lapin::options::BasicPublishOptions;
+use lapin::{Channel, Confirmation, Error};
+
+use super::super::outgoing::Outgoing;
+use super::super::trouble;
+use super::Reply;
+use super::verdict::{Answer, Landed, Verdicts};
+
+/// Messages in flight at once, at most. More makes nothing faster.
+const WINDOW: usize = 1_024;
+
+/// Published, not yet confirmed.
+pub(super) struct Flight {
+    channel: Channel,
+    number: u64,
+    waiting: FuturesUnordered<BoxFuture<'static, Arrival>>,
+    verdicts: Verdicts<Reply>,
+    trouble: Option<Error>,
+}
+
+struct Arrival {
+    number: u64,
+    reply: Reply,
+    confirmation: Result<Confirmation, Error>,
+}
+
+impl Flight {
+    pub(super) fn new(channel: Channel) -> Self {
+        Self {
+            channel,
+            number: 0,
+            waiting: FuturesUnordered::new(),
+            verdicts: Verdicts::default(),
+            trouble: None,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// How many more may be published now.
+    pub(super) fn room(&self) -> usize {
+        if self.verdicts.undecided() { 0 } else { WINDOW.saturating_sub(self.waiting.len()) }
+    }
+
+    /// Publishes. The frames are queued the first time [`land`](Self::land) polls it: lapin's
+    /// `basic_publish` does not wait between taking a number and queueing.
+    pub(super) fn launch(&mut self, outgoing: Outgoing, reply: Reply) {
+        self.number += 1;
+        let (number, channel) = (self.number, self.channel.clone());
+        // Names this message, not its job, which may have another one in flight.
+        let properties = outgoing.properties.with_correlation_id(number.to_string().into());
+        self.waiting.push(Box::pin(async move {
+            let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+            let (exchange, key) = (outgoing.exchange.into(), outgoing.routing_key.into());
+            let published = channel.basic_publish(exchange, key, options, &outgoing.body, properties).await;
+            let confirmation = match published {
+                Ok(confirm) => confirm.await,
+                Err(error) => Err(error),
+            };
+            Arrival { number, reply, confirmation }
+        }));
+    }
+
+    /// Waits for confirms, and answers whoever can be answered. Cancel safe: what has arrived is
+    /// dealt with before it returns.
+    pub(super) async fn land(&mut self) {
+        let arrived = poll_fn(|context| self.poll_arrived(context)).await;
+        let landed = arrived.into_iter().map(|arrival| self.read(arrival)).collect();
+        for (reply, answer) in self.verdicts.judge(landed, self.waiting.len()) {
+            // Whoever asked may have given up.
+            let _ = reply.send(answer);
+        }
+    }
+
+    /// Waits for all of them.
+    pub(super) async fn land_all(&mut self) {
+        while !self.waiting.is_empty() {
+            self.land().await;
+        }
+    }
+
+    /// Takes note of what ended the connection.
+    pub(super) fn failed(&mut self, error: Error) {
+        // The broker's own words say more than what follows from them.
+        if self.trouble.as_ref().is_none_or(|known| trouble::code(known).is_none()) {
+            self.trouble = Some(error);
+        }
+    }
+
+    /// Why it is over, as a sentence.
+    pub(super) fn why(&mut self) -> String {
+        let why = self.trouble.as_ref().map(trouble::using);
+        why.unwrap_or_else(|| "the connection to RabbitMQ was lost".to_owned())
+    }
+
+    /// Every confirm that has arrived.
+    ///
+    /// lapin attaches a returned message to the next confirm it completes, which need not be that
+    /// message's own but never comes after it. So all that has been completed by now has to be seen
+    /// before anything is judged, and `FuturesUnordered` may pause with something still to hand out:
+    /// it then wakes whoever polls.
+    fn poll_arrived(&mut self, context: &mut Context<'_>) -> Poll<Vec<Arrival>> {
+        let rung = Arc::new(Bell { rung: AtomicBool::new(false), next: context.waker().clone() });
+        let waker = Waker::from(rung.clone());
+        let mut context = Context::from_waker(&waker);
+        let mut arrived = Vec::new();
+        loop {
+            while let Poll::Ready(Some(arrival)) = self.waiting.poll_next_unpin(&mut context) {
+                arrived.push(arrival);
+            }
+            if !rung.rung.swap(false, Ordering::AcqRel) {
+                break;
+            }
+        }
+        if arrived.is_empty() { Poll::Pending } else { Poll::Ready(arrived) }
+    }
+
+    fn read(&mut self, arrival: Arrival) -> Landed<Reply> {
+        let Arrival { number, reply, confirmation } = arrival;
+        let (answer, returned) = match confirmation {
+            Ok(Confirmation::Ack(returned)) => (Answer::Taken, returned),
+            Ok(Confirmation::Nack(returned)) => (Answer::Rejected, returned),
+            Ok(Confirmation::NotRequested) => (Answer::Unknown, None),
+            Err(error) => {
+                self.failed(error);
+                (Answer::Unknown, None)
+            }
+        };
+        let returned = returned.map(|returned| {
+            let named = returned.properties.correlation_id().as_ref();
+            named.and_then(|number| number.as_str().parse().ok())
+        });
+        Landed { number, reply, answer, returned }
+    }
+}
+
+/// Passes a wake-up on, and remembers it.
+struct Bell {
+    rung: AtomicBool,
+    next: Waker,
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.rung.store(true, Ordering::Release);
+        self.next.wake_by_ref();
+    }
+}
