@@ -1,12 +1,14 @@
 //! calrelay from outside: starts the real program, talks to it over HTTP, kills it, starts it again.
 
 mod corpus;
+mod installation;
 mod process;
 mod sandbox;
 mod sandbox_process;
 mod servers;
 
 pub use corpus::{corpus, expanded};
+pub use installation::{Accepted, Answer, Caller, Installation, Member, Plan, VaultServer};
 pub use process::{Calrelay, Launch, free_port};
 pub use sandbox::{SandboxView, Stored};
 pub use sandbox_process::SandboxProcess;

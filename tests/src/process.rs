@@ -18,6 +18,7 @@ use crate::sandbox::SandboxView;
 #[derive(Clone)]
 pub struct Launch {
     dir: Arc<TempDir>,
+    role: Option<&'static str>,
     port: u16,
     admin_port: u16,
     sandbox_port: u16,
@@ -60,12 +61,20 @@ impl Launch {
     pub fn new() -> Self {
         Self {
             dir: Arc::new(tempfile::tempdir().expect("a temporary folder")),
+            role: None,
             port: free_port(),
             admin_port: free_port(),
             sandbox_port: free_port(),
             env: Vec::new(),
             key: Arc::default(),
         }
+    }
+
+    /// A process of the same installation: with the same variables and the same key, in a folder and on ports of its
+    /// own, started as `calrelay <role>`.
+    #[must_use]
+    pub fn another(&self, role: &'static str) -> Self {
+        Self { role: Some(role), env: self.env.clone(), key: Arc::clone(&self.key), ..Self::new() }
     }
 
     /// With a variable set.
@@ -94,10 +103,10 @@ impl Launch {
 
     /// Starts the process and waits until it is ready.
     pub async fn start(&self) -> Calrelay {
-        let mut child = self.command().spawn().expect("the program starts");
+        let mut child = self.command().args(self.role).spawn().expect("the program starts");
         let log = Arc::new(Mutex::new(String::new()));
-        gather(child.stdout.take().expect("piped"), Arc::clone(&log), Arc::clone(&self.key));
-        gather(child.stderr.take().expect("piped"), Arc::clone(&log), Arc::clone(&self.key));
+        gather(child.stdout.take().expect("piped"), Arc::clone(&log), self.clone());
+        gather(child.stderr.take().expect("piped"), Arc::clone(&log), self.clone());
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
         let mut running = Calrelay { launch: self.clone(), child, log, http };
         running.until_ready().await;
@@ -116,13 +125,45 @@ impl Launch {
         text
     }
 
+    /// Runs its role, which ends by itself (`setup`), and keeps the key that it prints.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn prepare(&self) {
+        let said = self.run(&[self.role.expect("a role")]);
+        self.keep_key(&said);
+    }
+
+    /// The admin key that was printed, if one was.
+    #[must_use]
+    pub fn key(&self) -> Option<String> {
+        if self.open() { None } else { self.key.lock().expect("no panics").clone() }
+    }
+
+    /// A URL of the public port.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("http://localhost:{}{path}", self.port)
+    }
+
+    fn keep_key(&self, said: &str) {
+        if let Some(found) = said.split_whitespace().find(|word| word.starts_with("crk_")) {
+            *self.key.lock().expect("no panics") = Some(found.trim_end_matches('\'').to_owned());
+        }
+    }
+
+    /// Whether everybody on this machine is let in.
+    fn open(&self) -> bool {
+        self.env.iter().any(|(name, value)| name == "DEV_NO_AUTH" && value == "1")
+    }
+
     /// Runs the program as it is and answers how it ended and what it said; for starts that must fail.
     ///
     /// # Panics
     /// When it goes on.
     #[must_use]
     pub fn fails(&self) -> (ExitStatus, String) {
-        let mut child = self.command().spawn().expect("the program runs");
+        let mut child = self.command().args(self.role).spawn().expect("the program runs");
         let began = Instant::now();
         while child.try_wait().expect("the process can be asked").is_none() {
             if began.elapsed() > Duration::from_secs(20) {
@@ -168,16 +209,10 @@ pub(crate) fn program() -> PathBuf {
 }
 
 /// Keeps what the process says, and the key that it prints at its first start.
-fn gather(
-    pipe: impl std::io::Read + Send + 'static,
-    log: Arc<Mutex<String>>,
-    key: Arc<Mutex<Option<String>>>,
-) {
+fn gather(pipe: impl std::io::Read + Send + 'static, log: Arc<Mutex<String>>, launch: Launch) {
     std::thread::spawn(move || {
         for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-            if let Some(found) = line.split_whitespace().find(|word| word.starts_with("crk_")) {
-                *key.lock().expect("no panics") = Some(found.trim_end_matches('\'').to_owned());
-            }
+            launch.keep_key(&line);
             let mut log = log.lock().expect("no panics");
             log.push_str(&line);
             log.push('\n');
@@ -202,11 +237,8 @@ impl Calrelay {
     }
 
     fn has_key(&self) -> bool {
-        self.open() || self.launch.key.lock().expect("no panics").is_some()
-    }
-
-    fn open(&self) -> bool {
-        self.launch.env.iter().any(|(name, value)| name == "DEV_NO_AUTH" && value == "1")
+        // Only an ingress asks for keys, and `setup` has printed the one of an installation.
+        self.launch.open() || self.launch.role.is_some() || self.launch.key().is_some()
     }
 
     /// The admin key that was printed.
@@ -215,7 +247,7 @@ impl Calrelay {
     /// When none was.
     #[must_use]
     pub fn key(&self) -> String {
-        self.launch.key.lock().expect("no panics").clone().expect("a key was printed")
+        self.launch.key().expect("a key was printed")
     }
 
     /// Everything it has said.
@@ -227,7 +259,7 @@ impl Calrelay {
     /// A URL of the public port.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
-        format!("http://localhost:{}{path}", self.launch.port)
+        self.launch.url(path)
     }
 
     /// A URL of the operators' port.
@@ -249,7 +281,7 @@ impl Calrelay {
     }
 
     fn authorised(&self, request: RequestBuilder) -> RequestBuilder {
-        if self.open() { request } else { request.bearer_auth(self.key()) }
+        if self.launch.open() { request } else { request.bearer_auth(self.key()) }
     }
 
     /// `GET`, with the key.

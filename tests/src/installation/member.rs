@@ -1,0 +1,80 @@
+//! One process of an installation, and its ways to the servers.
+
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use crate::process::{Calrelay, Launch};
+use crate::servers::Proxy;
+
+/// An ingress or a worker, which may be down at the moment. Its ports stay the same.
+pub struct Member {
+    launch: Launch,
+    running: Option<Calrelay>,
+    broker: Proxy,
+    redis: Proxy,
+    vault: Proxy,
+}
+
+impl Member {
+    pub(super) fn new(launch: Launch, (broker, redis, vault): (Proxy, Proxy, Proxy)) -> Self {
+        Self { launch, running: None, broker, redis, vault }
+    }
+
+    /// What it is started with.
+    #[must_use]
+    pub fn launch(&self) -> &Launch {
+        &self.launch
+    }
+
+    /// The process.
+    ///
+    /// # Panics
+    /// When it is down.
+    #[must_use]
+    pub fn process(&self) -> &Calrelay {
+        self.running.as_ref().expect("it is down")
+    }
+
+    /// Its way to RabbitMQ.
+    #[must_use]
+    pub fn broker(&self) -> &Proxy {
+        &self.broker
+    }
+
+    /// Its way to Redis.
+    #[must_use]
+    pub fn redis(&self) -> &Proxy {
+        &self.redis
+    }
+
+    /// Its way to the vault.
+    #[must_use]
+    pub fn vault(&self) -> &Proxy {
+        &self.vault
+    }
+
+    /// Starts it and waits until it is ready.
+    ///
+    /// # Panics
+    /// When it is up.
+    pub async fn start(&mut self) {
+        assert!(self.running.is_none(), "it is up");
+        self.running = Some(self.launch.start().await);
+    }
+
+    /// SIGKILL, at once.
+    ///
+    /// # Panics
+    /// When it is down.
+    pub fn kill(&mut self) {
+        self.running.take().expect("it is down").kill();
+    }
+
+    /// SIGTERM; answers how it ended, how long that took, and what it said.
+    ///
+    /// # Panics
+    /// When it is down.
+    pub async fn terminate(&mut self) -> (ExitStatus, Duration, String) {
+        self.running.take().expect("it is down").terminate().await
+    }
+}
