@@ -34,4 +34,5 @@ pub use auth::Access;
 pub use ingress::{BindError, Ingress, Listening};
 pub use proxies::{NotProxies, TrustedProxies};
 pub use rate::{NotARateLimit, RateLimit};
+pub use record::shown as job_as_shown;
 pub use settings::{GoogleKind, Settings};

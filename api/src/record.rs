@@ -96,6 +96,11 @@ struct Opened {
     detail: Option<String>,
 }
 
+/// A job as `GET /api/v1/jobs/{id}` shows it.
+pub async fn shown(job: &Job, accounts: &Accounts) -> serde_json::Value {
+    serde_json::to_value(JobRecord::of(job, accounts).await).expect("a record is plain data")
+}
+
 impl JobRecord {
     /// The record of `job`, opened with its account's key.
     pub(crate) async fn of(job: &Job, accounts: &Accounts) -> Self {

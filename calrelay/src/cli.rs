@@ -1,7 +1,11 @@
 //! The command line.
 
+mod jobs;
+
 use clap::{Parser, Subcommand, ValueEnum};
 use common::keys::Scope;
+
+pub use jobs::JobsCommand;
 
 /// A durable queue in front of Google Calendar.
 #[derive(Debug, Parser)]
@@ -18,11 +22,23 @@ pub enum Command {
     /// Everything in one process: ingress, worker, an embedded queue, and the sandbox Google unless
     /// there are credentials for the real one.
     Run,
+    /// The ingress alone: as many as you like, on RabbitMQ, Redis and a vault.
+    Api,
+    /// A worker alone: as many as you like, on the same servers.
+    Worker,
+    /// Prepares the servers for `api` and `worker`: declares the queues, opens the vault, prints the
+    /// first admin key. Run it again as often as you like.
+    Setup,
     /// The offline Google alone.
     Sandbox(SandboxArgs),
     /// API keys.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Jobs: what became of them, and another try.
+    #[command(subcommand)]
+    Jobs(JobsCommand),
+    /// How many messages there are, by where they are.
+    Queue,
 }
 
 /// How the sandbox is started.

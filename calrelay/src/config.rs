@@ -1,13 +1,16 @@
 //! Configuration: environment variables, read once, every problem reported at once and by name.
 
 mod google;
+mod operator;
 mod problems;
+mod servers;
 mod variables;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use api::{Access, RateLimit, TrustedProxies};
 use common::quotas::Quotas;
 use common::time::days;
@@ -15,13 +18,28 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 pub use google::GoogleSource;
+pub use operator::{JobsConfig, Place, VaultConfig, queue_place};
 pub use problems::Problems;
+pub use servers::Servers;
 pub use variables::table;
 
 use crate::keyfile;
 use problems::Reader;
 
-/// What `calrelay run` is told.
+/// Which long-running command reads the configuration; each needs other variables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Everything in one process and one folder.
+    Run,
+    /// The ingress alone, on servers.
+    Api,
+    /// A worker alone, on servers.
+    Worker,
+    /// Prepares the servers.
+    Setup,
+}
+
+/// What a long-running command is told.
 #[derive(Debug)]
 pub struct Config {
     /// The public port; 0 takes a free one.
@@ -32,8 +50,10 @@ pub struct Config {
     pub admin_port: u16,
     /// Where browsers reach us, when not `http://localhost:<port>`.
     pub public_url: Option<Url>,
-    /// Where everything is kept.
+    /// Where [`Role::Run`] keeps everything.
     pub data_dir: PathBuf,
+    /// The servers of every other role.
+    pub servers: Option<Servers>,
     /// Which Google.
     pub google: GoogleSource,
     /// Where Google sends browsers back to, when not `<public url>/oauth2callback`.
@@ -74,20 +94,29 @@ impl Config {
     ///
     /// # Errors
     /// All problems at once, by variable and expectation, never by value.
-    pub fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Problems> {
+    pub fn from_env(role: Role, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Problems> {
         let mut env = Reader::new(lookup);
-        let defaults = Quotas::default();
         let config = Self {
             port: env.parse("PORT", "a port number", 3001),
             bind: env.parse("BIND", "an IP address", IpAddr::from([127, 0, 0, 1])),
             admin_port: env.parse("ADMIN_PORT", "a port number", 9464),
             public_url: env.optional("PUBLIC_URL", "an http or https URL", web_url),
-            data_dir: env.parse("DATA_DIR", "a path", PathBuf::from("./data")),
-            google: GoogleSource::read(&mut env),
+            data_dir: data_dir(&mut env),
+            servers: match role {
+                Role::Run => Servers::refuse(&mut env),
+                Role::Api | Role::Worker | Role::Setup => Servers::require(&mut env),
+            },
+            google: match role {
+                Role::Run => GoogleSource::or_own_sandbox(&mut env),
+                Role::Api | Role::Worker | Role::Setup => GoogleSource::one(&mut env),
+            },
             redirect_uri: env.optional("GOOGLE_REDIRECT_URI", "a URL", |text| {
                 Url::parse(text).ok().map(|_| text.to_owned())
             }),
-            encryption_keys: encryption_keys(&mut env),
+            encryption_keys: match role {
+                Role::Run => encryption_keys(&mut env),
+                Role::Api | Role::Worker | Role::Setup => shared_encryption_keys(&mut env),
+            },
             access: env.one_of("DEV_NO_AUTH", &[("1", Access::Open), ("0", Access::Keys)], Access::Keys),
             rate_limit: env.parse("RATE_LIMIT", "requests/span, such as 100/15m", RateLimit::default()),
             trusted_proxies: env.parse(
@@ -95,17 +124,11 @@ impl Config {
                 "IP addresses or networks, separated by commas",
                 TrustedProxies::default(),
             ),
-            quotas: Quotas {
-                project_per_minute: env.positive("QUOTA_PROJECT_PER_MINUTE", defaults.project_per_minute),
-                project_per_day: env.positive("QUOTA_PROJECT_PER_DAY", defaults.project_per_day),
-                account_per_minute: env.positive("QUOTA_ACCOUNT_PER_MINUTE", defaults.account_per_minute),
-                calendar_per_second: env.positive("QUOTA_CALENDAR_PER_SECOND", defaults.calendar_per_second),
-                invites_per_day: env.positive("QUOTA_INVITES_PER_DAY", defaults.invites_per_day),
-            },
+            quotas: quotas(&mut env),
             concurrency: env.positive("WORKER_CONCURRENCY", 256) as usize,
             drain: Duration::from_secs(env.parse("DRAIN_SECONDS", "a number of seconds", 25)),
             max_attempts: env.positive("MAX_ATTEMPTS", 12),
-            retention: days(u64::from(env.positive("JOB_RETENTION_DAYS", 7))),
+            retention: retention(&mut env),
             log_format: env.one_of(
                 "LOG_FORMAT",
                 &[("text", LogFormat::Text), ("json", LogFormat::Json)],
@@ -115,8 +138,52 @@ impl Config {
         if config.access == Access::Open && !config.bind.is_loopback() {
             env.add("DEV_NO_AUTH", "only allowed while BIND is a loopback address such as 127.0.0.1");
         }
+        if role == Role::Api && config.public_url.is_none() && !config.bind.is_loopback() {
+            env.add(
+                "PUBLIC_URL",
+                "must be set while BIND is not a loopback address: links to jobs and to the setup page begin with it",
+            );
+        }
         env.finish(config)
     }
+
+    /// The servers of a role that has some.
+    ///
+    /// # Errors
+    /// Never for such a role: it was told of what is missing.
+    pub fn servers(&self) -> anyhow::Result<&Servers> {
+        self.servers.as_ref().context("AMQP_URL, REDIS_URL and VAULT_URL must be set")
+    }
+}
+
+fn data_dir<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> PathBuf {
+    env.parse("DATA_DIR", "a path", PathBuf::from("./data"))
+}
+
+fn quotas<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Quotas {
+    let defaults = Quotas::default();
+    Quotas {
+        project_per_minute: env.positive("QUOTA_PROJECT_PER_MINUTE", defaults.project_per_minute),
+        project_per_day: env.positive("QUOTA_PROJECT_PER_DAY", defaults.project_per_day),
+        account_per_minute: env.positive("QUOTA_ACCOUNT_PER_MINUTE", defaults.account_per_minute),
+        calendar_per_second: env.positive("QUOTA_CALENDAR_PER_SECOND", defaults.calendar_per_second),
+        invites_per_day: env.positive("QUOTA_INVITES_PER_DAY", defaults.invites_per_day),
+    }
+}
+
+fn retention<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Duration {
+    days(u64::from(env.positive("JOB_RETENTION_DAYS", 7)))
+}
+
+/// On servers nobody can make a key by themselves: all processes have to have the same.
+fn shared_encryption_keys<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<SecretString> {
+    if env.text("ENCRYPTION_KEY").is_none() && env.text("ENCRYPTION_KEY_FILE").is_none() {
+        env.add(
+            "ENCRYPTION_KEY",
+            "it or ENCRYPTION_KEY_FILE must be set, the same for every process; `openssl rand -base64 32` makes one",
+        );
+    }
+    encryption_keys(env)
 }
 
 fn encryption_keys<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<SecretString> {
@@ -141,7 +208,7 @@ mod tests {
     fn read(pairs: &[(&str, &str)]) -> Result<Config, Problems> {
         let map: HashMap<String, String> =
             pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Config::from_env(|name| map.get(name).cloned())
+        Config::from_env(Role::Run, |name| map.get(name).cloned())
     }
 
     #[test]
@@ -201,10 +268,12 @@ mod tests {
     #[test]
     fn every_variable_that_is_read_is_in_the_table() {
         let asked = std::cell::RefCell::new(Vec::new());
-        let _ = Config::from_env(|name| {
-            asked.borrow_mut().push(name.to_owned());
-            None
-        });
+        for role in [Role::Run, Role::Api, Role::Worker, Role::Setup] {
+            let _ = Config::from_env(role, |name| {
+                asked.borrow_mut().push(name.to_owned());
+                None
+            });
+        }
         for name in asked.into_inner() {
             assert!(VARIABLES.iter().any(|variable| variable.name == name), "{name} is not in the table");
         }

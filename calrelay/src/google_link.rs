@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::config::GoogleSource;
+use crate::patience::{Outlook, Patience};
 
 /// Answers of a sandbox are quick or not at all.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -43,7 +44,9 @@ pub async fn open(source: &GoogleSource, redirect_uri: &str, data_dir: &Path) ->
         }
         GoogleSource::SandboxAt(url) => {
             let url = url.as_str().trim_end_matches('/').to_owned();
-            (sandbox_credentials(&url).await?, None, Some(url), None)
+            let credentials =
+                Patience::AMinute.ask(async || sandbox_credentials(&url).await, |_| Outlook::Hopeful).await?;
+            (credentials, None, Some(url), None)
         }
         GoogleSource::OwnSandbox { port } => {
             let config = sandbox::Config {
@@ -64,7 +67,16 @@ pub async fn open(source: &GoogleSource, redirect_uri: &str, data_dir: &Path) ->
 }
 
 impl GoogleLink {
-    /// Refuses a folder that was used with the other kind of Google: its jobs and accounts belong there.
+    /// What it is, for a log line.
+    #[must_use]
+    pub fn told(&self) -> String {
+        match &self.sandbox_url {
+            Some(url) => format!("a SANDBOX, {url}"),
+            None => format!("live, as {}", self.oauth.client().client_id),
+        }
+    }
+
+    /// Refuses a folder or vault that was used with the other kind of Google: its jobs and accounts belong there.
     ///
     /// # Errors
     /// A sentence that says what to do.
@@ -74,11 +86,11 @@ impl GoogleLink {
             let sandboxed = is_sandbox(&account.client);
             match (&self.sandbox_url, sandboxed) {
                 (Some(_), false) => bail!(
-                    "this data folder holds the account {}, which is connected to the real Google; put google-credentials.json back, or set DATA_DIR to another folder to try the sandbox",
+                    "this data folder or vault holds the account {}, which is connected to the real Google; put google-credentials.json back (GOOGLE_CREDENTIALS), or set DATA_DIR to another folder, VAULT_URL to another vault, to try the sandbox",
                     account.id
                 ),
                 (None, true) if !is_sandbox(&ours) => bail!(
-                    "this data folder holds the account {}, which belongs to a sandbox; set DATA_DIR to another folder for the real Google",
+                    "this data folder or vault holds the account {}, which belongs to a sandbox; set DATA_DIR to another folder, or VAULT_URL to another vault, for the real Google",
                     account.id
                 ),
                 (Some(_), true) | (None, true | false) => {}

@@ -5,7 +5,11 @@ use std::time::Duration;
 
 use api::Dependency;
 use common::account::AccountState;
+use common::accounts::Accounts;
+use common::port::{Clock, JobQueue, JobStore};
+use common::rabbitmq::Link;
 use metrics::{describe_gauge, gauge};
+use tokio::sync::watch;
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_secs(5);
@@ -13,26 +17,43 @@ const LOOK: Duration = Duration::from_secs(5);
 /// The last look.
 pub type Seen = Arc<Mutex<Vec<Dependency>>>;
 
+/// What is looked at.
+pub struct Watched {
+    /// The queue.
+    pub queue: Arc<dyn JobQueue>,
+    /// The records.
+    pub store: Arc<dyn JobStore>,
+    /// The vault, as its accounts.
+    pub accounts: Arc<Accounts>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Whether Google answers, where there is a worker that knows.
+    pub google: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
+    /// Whether messages can be published, where there is a broker.
+    pub link: Option<watch::Receiver<Link>>,
+}
+
 /// Looks until it is dropped.
-pub async fn watch(ports: worker::Ports, google_answers: Arc<dyn Fn() -> bool + Send + Sync>, seen: Seen) {
+pub async fn look(watched: Watched, seen: Seen) {
     describe_gauge!("calrelay_dependency_up", "1 while it can be used");
     describe_gauge!("calrelay_queue_depth", "Messages, by where they are");
     describe_gauge!("calrelay_dead_letters", "Messages kept that nobody could read or that failed for good");
     describe_gauge!("calrelay_accounts", "Accounts, by state");
+    describe_gauge!("calrelay_broker_blocked", "1 while the broker has raised an alarm and takes nothing");
     loop {
-        let depth = ports.queue.depth().await;
-        let accounts = ports.accounts.list().await;
-        let store = ports.store.oldest_due(ports.clock.now()).await;
-        let now = [
-            ("queue", depth.is_ok()),
-            ("store", store.is_ok()),
-            ("vault", accounts.is_ok()),
-            ("google", google_answers()),
-        ];
-        for (name, up) in now {
-            gauge!("calrelay_dependency_up", "name" => name).set(if up { 1.0 } else { 0.0 });
+        let blocked =
+            watched.link.as_ref().is_some_and(|link| matches!(&*link.borrow(), Link::Blocked { .. }));
+        gauge!("calrelay_broker_blocked").set(if blocked { 1.0 } else { 0.0 });
+        let depth = watched.queue.depth().await;
+        let accounts = watched.accounts.list().await;
+        let store = watched.store.oldest_due(watched.clock.now()).await;
+        let mut now = vec![("queue", depth.is_ok()), ("store", store.is_ok()), ("vault", accounts.is_ok())];
+        now.extend(watched.google.as_ref().map(|answers| ("google", answers())));
+        for (name, up) in &now {
+            gauge!("calrelay_dependency_up", "name" => *name).set(if *up { 1.0 } else { 0.0 });
         }
-        let dependencies = now.map(|(name, up)| Dependency { name: name.to_owned(), up }).to_vec();
+        let dependencies =
+            now.into_iter().map(|(name, up)| Dependency { name: name.to_owned(), up }).collect();
         *seen.lock().expect("nothing panics holding it") = dependencies;
         if let Ok(depth) = depth {
             let counts = [

@@ -1,6 +1,5 @@
 //! `calrelay keys`: beside a running server or without one, on the same folder.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
@@ -10,21 +9,38 @@ use common::embedded::{Embedded, Role};
 use common::keys::{ApiKey, ApiKeys, Scope};
 use common::owner::Owner;
 use common::port::{Clock, SystemClock};
+use common::redis::Redis;
 use secrecy::ExposeSecret as _;
 
 use crate::cli::KeysCommand;
+use crate::config::{Place, VaultConfig};
+use crate::installation::open_vault;
+use crate::patience::Patience;
 
 /// Does it.
 ///
 /// # Errors
 /// When the folder cannot be used, or what was asked makes no sense.
 pub async fn run(command: KeysCommand) -> anyhow::Result<()> {
-    let dir = std::env::var_os("DATA_DIR").map_or_else(|| PathBuf::from("./data"), PathBuf::from);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let folder = Embedded::open(&dir, Role::Operator, Arc::clone(&clock), None).await?;
-    let keys = ApiKeys::new(folder.vault(), clock);
-    let said = answer(&keys, command).await;
-    folder.close().await;
+    let said = match VaultConfig::place(|name| std::env::var(name).ok())? {
+        Place::Folder(dir) => {
+            let folder = Embedded::open(&dir, Role::Operator, Arc::clone(&clock), None).await?;
+            let said = answer(&ApiKeys::new(folder.vault(), clock), command).await;
+            folder.close().await;
+            said
+        }
+        Place::Servers(VaultConfig { vault, redis }) => {
+            let redis = match redis {
+                Some(url) => {
+                    Some(Redis::start(url.expose_secret(), Arc::clone(&clock)).context("REDIS_URL")?)
+                }
+                None => None,
+            };
+            let vault = open_vault(&vault, redis.as_deref(), Patience::None).await?;
+            answer(&ApiKeys::new(vault, clock), command).await
+        }
+    };
     #[expect(clippy::print_stdout, reason = "it is the answer to the command")]
     {
         println!("{}", said?);

@@ -1,17 +1,26 @@
 //! calrelay: a durable queue in front of Google Calendar. This binary wires; the other crates decide.
 
+mod api_command;
 mod banner;
 mod cli;
 mod config;
 mod google_link;
 mod health;
+mod ingress;
+mod installation;
+mod jobs;
 mod keyfile;
 mod keys;
 mod logging;
+mod patience;
+mod process;
+mod queue_command;
 mod recorder;
 mod run;
 mod sandbox_command;
+mod setup_command;
 mod signals;
+mod worker_command;
 
 use std::process::ExitCode;
 
@@ -36,8 +45,13 @@ fn main() -> ExitCode {
     let done = runtime.block_on(async {
         match cli.command.unwrap_or(Command::Run) {
             Command::Run => run::run().await,
+            Command::Api => api_command::run().await,
+            Command::Worker => worker_command::run().await,
+            Command::Setup => setup_command::run().await,
             Command::Sandbox(args) => sandbox_command::run(args).await,
             Command::Keys(command) => keys::run(command).await,
+            Command::Jobs(command) => jobs::run(command).await,
+            Command::Queue => queue_command::run().await,
         }
     });
     match done {

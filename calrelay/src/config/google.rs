@@ -29,25 +29,12 @@ pub enum GoogleSource {
 }
 
 impl GoogleSource {
-    /// Reads it. Only when nothing is named, and the usual file is not there, is it our own sandbox.
-    pub(super) fn read<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Self {
+    /// What `run` speaks to. Only when nothing is named, and the usual file is not there, is it our
+    /// own sandbox.
+    pub(super) fn or_own_sandbox<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Self {
         let port = env.parse("SANDBOX_PORT", "a port number", 8090);
-        let api_url = env.text("GOOGLE_API_URL");
-        let named = env.text("GOOGLE_CREDENTIALS").map(PathBuf::from);
-        let sandbox = env.optional("SANDBOX_URL", "an http URL", |text| {
-            Url::parse(text).ok().filter(|url| url.scheme() == "http" || url.scheme() == "https")
-        });
-        if named.is_some() && sandbox.is_some() {
-            env.add("SANDBOX_URL", "set it or GOOGLE_CREDENTIALS, not both: jobs go to one Google");
-        }
-        if let Some(url) = sandbox {
-            return Self::SandboxAt(url);
-        }
-        if let Some(file) = named {
-            if !file.is_file() {
-                env.add("GOOGLE_CREDENTIALS", "must name a readable file");
-            }
-            return Self::Credentials { file, api_url };
+        if let Some(named) = Self::named(env) {
+            return named;
         }
         let usual = Path::new(USUAL_FILE);
         if usual.is_dir() {
@@ -57,9 +44,44 @@ impl GoogleSource {
             );
         }
         if usual.is_file() {
-            Self::Credentials { file: usual.to_owned(), api_url }
+            Self::Credentials { file: usual.to_owned(), api_url: env.text("GOOGLE_API_URL") }
         } else {
             Self::OwnSandbox { port }
+        }
+    }
+
+    /// What one of many processes speaks to: it has to be said, since all have to speak to the same.
+    pub(super) fn one<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Self {
+        Self::named(env).unwrap_or_else(|| {
+            env.add(
+                "GOOGLE_CREDENTIALS",
+                "set it to the OAuth client's JSON file, or SANDBOX_URL to a sandbox's address; only `run` brings a sandbox of its own",
+            );
+            Self::OwnSandbox { port: 0 }
+        })
+    }
+
+    fn named<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<Self> {
+        let file = env.text("GOOGLE_CREDENTIALS").map(PathBuf::from);
+        let api_url = env.text("GOOGLE_API_URL");
+        let sandbox_named = env.text("SANDBOX_URL").is_some();
+        let sandbox = env.optional("SANDBOX_URL", "an http URL", |text| {
+            Url::parse(text).ok().filter(|url| url.scheme() == "http" || url.scheme() == "https")
+        });
+        if file.is_some() && sandbox_named {
+            env.add("SANDBOX_URL", "set it or GOOGLE_CREDENTIALS, not both: jobs go to one Google");
+        }
+        if let Some(file) = &file
+            && !file.is_file()
+        {
+            env.add("GOOGLE_CREDENTIALS", "must name a readable file");
+        }
+        match (sandbox, file) {
+            (Some(url), _) => Some(Self::SandboxAt(url)),
+            (None, Some(file)) => Some(Self::Credentials { file, api_url }),
+            // It is named, and told to be malformed: not a reason to name something else.
+            (None, None) if sandbox_named => Some(Self::OwnSandbox { port: 0 }),
+            (None, None) => None,
         }
     }
 }

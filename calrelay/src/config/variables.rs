@@ -21,11 +21,22 @@ pub const VARIABLES: &[Variable] = &[
     variable("BIND", "127.0.0.1", "the address to listen on"),
     variable("ADMIN_PORT", "9464", "the operators' port: metrics and health"),
     variable("PUBLIC_URL", "", "where browsers reach us; http://localhost:PORT if unset"),
-    variable("DATA_DIR", "./data", "where everything is kept"),
+    variable("DATA_DIR", "./data", "where `run` keeps everything"),
+    variable("AMQP_URL", "", "RabbitMQ, amqp:// or amqps://: where many processes keep their queue"),
+    variable(
+        "REDIS_URL",
+        "",
+        "Redis, redis:// or rediss:// or redis+sentinel://host:port,…/master: where they keep what can be rebuilt",
+    ),
+    variable(
+        "VAULT_URL",
+        "",
+        "postgres:// or a second Redis with appendfsync always: where they keep accounts and keys",
+    ),
     variable(
         "GOOGLE_CREDENTIALS",
         "",
-        "the OAuth client's JSON file; ./google-credentials.json if that is there, otherwise the sandbox",
+        "the OAuth client's JSON file; `run` looks for ./google-credentials.json, and is a sandbox without",
     ),
     variable(
         "GOOGLE_REDIRECT_URI",
@@ -38,7 +49,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "ENCRYPTION_KEY",
         "",
-        "the master keys, base64, newest first, separated by commas; data/key if unset",
+        "the master keys, base64, newest first, separated by commas; `run` keeps one in data/key if unset",
     ),
     variable("ENCRYPTION_KEY_FILE", "", "a file that holds them"),
     variable("WORKER_CONCURRENCY", "256", "jobs at a time"),

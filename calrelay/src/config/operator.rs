@@ -1,0 +1,137 @@
+//! What the operators' commands are told: as little as each of them needs.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use common::quotas::Quotas;
+use secrecy::SecretString;
+
+use super::problems::{Problems, Reader};
+use super::servers::{self, Servers};
+use super::{data_dir, encryption_keys, quotas, retention, shared_encryption_keys};
+
+const MISSING: &str = "what is missing was told as a problem";
+
+/// Where an installation is: in a folder, unless servers are named.
+#[derive(Debug, Clone)]
+pub enum Place<S> {
+    /// Of `calrelay run`.
+    Folder(PathBuf),
+    /// Of `calrelay api` and `calrelay worker`.
+    Servers(S),
+}
+
+/// For `calrelay jobs`.
+#[derive(Debug)]
+pub struct JobsConfig {
+    /// Where the jobs are.
+    pub place: Place<Servers>,
+    /// The master keys, when they are not in the folder.
+    pub encryption_keys: Option<SecretString>,
+    /// Google's limits: replayed jobs go at their account's pace.
+    pub quotas: Quotas,
+    /// How long finished jobs are remembered.
+    pub retention: Duration,
+}
+
+/// A vault's server, and the Redis that it must not be.
+#[derive(Debug, Clone)]
+pub struct VaultConfig {
+    /// The vault.
+    pub vault: SecretString,
+    /// The Redis that may be lost.
+    pub redis: Option<SecretString>,
+}
+
+impl JobsConfig {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// All problems at once.
+    pub fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Problems> {
+        let mut env = Reader::new(lookup);
+        let place = place(&mut env, Servers::require);
+        let encryption_keys = match &place {
+            Some(Place::Folder(_)) => encryption_keys(&mut env),
+            Some(Place::Servers(_)) | None => shared_encryption_keys(&mut env),
+        };
+        let (quotas, retention) = (quotas(&mut env), retention(&mut env));
+        let place = env.finish(place)?.expect(MISSING);
+        Ok(Self { place, encryption_keys, quotas, retention })
+    }
+}
+
+impl VaultConfig {
+    /// Reads where the vault is.
+    ///
+    /// # Errors
+    /// All problems at once.
+    pub fn place(lookup: impl Fn(&str) -> Option<String>) -> Result<Place<Self>, Problems> {
+        let mut env = Reader::new(lookup);
+        let place = place(&mut env, |env| {
+            let redis = servers::redis(env);
+            let vault = servers::vault(env);
+            if env.text("VAULT_URL").is_none() {
+                env.add(
+                    "VAULT_URL",
+                    "must be set where AMQP_URL or REDIS_URL is: keys are kept in the vault",
+                );
+            }
+            Some(Self { vault: vault?, redis })
+        });
+        Ok(env.finish(place)?.expect(MISSING))
+    }
+}
+
+/// Reads where the queue is.
+///
+/// # Errors
+/// All problems at once.
+pub fn queue_place(lookup: impl Fn(&str) -> Option<String>) -> Result<Place<SecretString>, Problems> {
+    let mut env = Reader::new(lookup);
+    let place = place(&mut env, |env| {
+        if env.text("AMQP_URL").is_none() {
+            env.add("AMQP_URL", "must be set where REDIS_URL or VAULT_URL is: it is the queue");
+        }
+        servers::amqp(env)
+    });
+    Ok(env.finish(place)?.expect(MISSING))
+}
+
+/// `None` when there were problems.
+fn place<L: Fn(&str) -> Option<String>, S>(
+    env: &mut Reader<L>,
+    servers: impl FnOnce(&mut Reader<L>) -> Option<S>,
+) -> Option<Place<S>> {
+    if Servers::named(env) { servers(env).map(Place::Servers) } else { Some(Place::Folder(data_dir(env))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn only(name: &'static str, value: &'static str) -> impl Fn(&str) -> Option<String> {
+        move |asked| (asked == name).then(|| value.to_owned())
+    }
+
+    #[test]
+    fn with_no_server_named_it_is_the_folder() {
+        let nothing = |_: &str| None;
+        assert!(matches!(JobsConfig::from_env(nothing).expect("fine").place, Place::Folder(_)));
+        assert!(matches!(VaultConfig::place(nothing).expect("fine"), Place::Folder(_)));
+        assert!(matches!(queue_place(nothing).expect("fine"), Place::Folder(_)));
+    }
+
+    #[test]
+    fn one_server_named_is_an_installation_on_servers_and_never_the_folder() {
+        let amqp = only("AMQP_URL", "amqp://h");
+        let names = |problems: Problems| problems.0.iter().map(|one| one.variable).collect::<Vec<_>>();
+        let missing = names(JobsConfig::from_env(&amqp).expect_err("more is needed"));
+        assert_eq!(missing, ["REDIS_URL", "VAULT_URL", "ENCRYPTION_KEY"]);
+        assert_eq!(names(VaultConfig::place(&amqp).expect_err("the vault is needed")), ["VAULT_URL"]);
+        assert!(matches!(queue_place(&amqp).expect("enough for the queue"), Place::Servers(_)));
+        let vault = only("VAULT_URL", "postgres://h/db");
+        assert!(matches!(VaultConfig::place(&vault).expect("enough for keys"), Place::Servers(_)));
+        assert_eq!(names(queue_place(&vault).expect_err("the queue is needed")), ["AMQP_URL"]);
+    }
+}

@@ -1,0 +1,124 @@
+//! `calrelay jobs restore`: jobs back from the dead letters, which are all that may be left of them.
+
+use std::collections::HashSet;
+
+use comfy_table::{Table, presets};
+use common::job::JobId;
+use common::message::Message;
+use common::port::{Delivery, DeliveryTag};
+
+use super::outcome::{Outcomes, replayed};
+use crate::config::JobsConfig;
+use crate::installation::Installation;
+use worker::Replayed;
+
+/// Brings back the dead letters of these jobs, of all for none; or shows them.
+///
+/// # Errors
+/// When the queue or the records cannot be used. Letters that were not used are still there.
+pub async fn run(
+    installation: &Installation,
+    config: &JobsConfig,
+    ids: &[JobId],
+    dry_run: bool,
+) -> anyhow::Result<String> {
+    let mut held = Vec::new();
+    let said = if dry_run {
+        look(installation, ids, &mut held).await
+    } else {
+        revive(installation, config, ids, &mut held).await
+    };
+    // Only now: a letter that is put back may be the next one that the queue hands out.
+    for tag in held {
+        installation.queue.put_back(tag).await?;
+    }
+    said
+}
+
+async fn look(
+    installation: &Installation,
+    ids: &[JobId],
+    held: &mut Vec<DeliveryTag>,
+) -> anyhow::Result<String> {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["JOB", "ACCOUNT", "OWNER", "FAILED", "SUBMITTED"]);
+    let mut count = 0;
+    while let Some(letter) = installation.queue.take_dead().await? {
+        held.push(letter.tag);
+        match &letter.message {
+            Ok(message) if wanted(message, ids) => {
+                count += 1;
+                table.add_row([
+                    message.job.to_string(),
+                    message.account.to_string(),
+                    message.owner.to_string(),
+                    why(message),
+                    format!("{:.0}", message.submitted_at),
+                ]);
+            }
+            Ok(_) => {}
+            Err(unreadable) => {
+                count += 1;
+                table.add_row(["?", "", "", &unreadable.to_string(), ""]);
+            }
+        }
+    }
+    Ok(format!("{table}\n{count} dead letters; nothing was done, --dry-run was given"))
+}
+
+async fn revive(
+    installation: &Installation,
+    config: &JobsConfig,
+    ids: &[JobId],
+    held: &mut Vec<DeliveryTag>,
+) -> anyhow::Result<String> {
+    let ports = installation.operator_ports();
+    let mut outcomes = Outcomes::default();
+    let mut missing: HashSet<&JobId> = ids.iter().collect();
+    while let Some(Delivery { tag, message, .. }) = installation.queue.take_dead().await? {
+        let message = match message {
+            Ok(message) if wanted(&message, ids) => message,
+            Ok(_) => {
+                held.push(tag);
+                continue;
+            }
+            Err(unreadable) => {
+                held.push(tag);
+                if ids.is_empty() {
+                    outcomes.left.push(format!("a dead letter stays: {unreadable}"));
+                }
+                continue;
+            }
+        };
+        missing.remove(&message.job);
+        match worker::revive(&ports, &config.quotas, &message).await {
+            Ok(outcome) => {
+                match outcome {
+                    Replayed::Again { .. } => outcomes.again += 1,
+                    Replayed::UnderWay | Replayed::Ended(_) => {
+                        outcomes.left.push(format!("{}: {}", message.job, replayed(outcome)));
+                    }
+                }
+                installation.queue.done(tag).await?;
+            }
+            Err(error) => {
+                held.push(tag);
+                return Err(outcomes.cut_short(&message.job, &error));
+            }
+        }
+    }
+    outcomes.left.extend(missing.iter().map(|id| format!("{id}: there is no dead letter of it")));
+    Ok(outcomes.told("brought back"))
+}
+
+fn wanted(message: &Message, ids: &[JobId]) -> bool {
+    ids.is_empty() || ids.contains(&message.job)
+}
+
+fn why(message: &Message) -> String {
+    match &message.failure {
+        Some(failure) => failure.kind.as_str().to_owned(),
+        None => "given up on by the queue".to_owned(),
+    }
+}

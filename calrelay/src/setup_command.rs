@@ -1,0 +1,81 @@
+//! `calrelay setup`: prepares the servers. The only role that needs the right to declare queues and
+//! make tables; may be run again at any time, beside running processes too.
+
+use std::sync::Arc;
+
+use common::port::SystemClock;
+use common::rabbitmq::{self, SetUpError};
+use common::redis::Redis;
+use secrecy::ExposeSecret as _;
+
+use crate::config::{Config, Role};
+use crate::google_link;
+use crate::installation::{Expect, Unlocked};
+use crate::patience::{Outlook, Patience};
+use crate::{ingress, logging, run};
+
+/// Does it, and says what it did.
+///
+/// # Errors
+/// A sentence that says what to do; what was done by then stays done.
+pub async fn run() -> anyhow::Result<()> {
+    let config = Config::from_env(Role::Setup, |name| std::env::var(name).ok())?;
+    logging::start(config.log_format);
+    let servers = config.servers()?;
+    let amqp = servers.amqp.expose_secret();
+    Patience::AMinute.ask(async || rabbitmq::set_up(amqp).await, outlook).await?;
+    tell("RabbitMQ", "the exchanges and queues are there");
+
+    let redis = Redis::start(servers.redis.expose_secret(), Arc::new(SystemClock))?;
+    let keys = config.encryption_keys.as_ref();
+    let unlocked = Unlocked::open(servers, &redis, Expect::Anything, keys, Patience::AMinute).await?;
+    tell("vault", "it is ready");
+    match redis.run_id().await {
+        Ok(_) => tell("Redis", "it answers; nothing has to be prepared there"),
+        Err(error) => tell(
+            "Redis",
+            &format!(
+                "it does not answer ({error}); `api` and `worker` start all the same, and use it once it does"
+            ),
+        ),
+    }
+
+    let public_url = ingress::public_url(&config)?;
+    let redirect_uri = ingress::redirect_uri(&config, &public_url);
+    let link = google_link::open(&config.google, &redirect_uri, &config.data_dir).await?;
+    link.guard(&unlocked.accounts).await?;
+    link.connect_default(&unlocked.accounts).await?;
+    tell("Google", &link.told());
+    match &link.sandbox_url {
+        Some(_) => tell("", "its first user is the account `default`, unless somebody has disconnected that"),
+        None => tell("", &format!("its OAuth client needs the redirect URI {redirect_uri}")),
+    }
+    match run::first_key(&unlocked.keys).await? {
+        Some(key) => tell(
+            "admin key",
+            &format!(
+                "{}\n            shown this once; `calrelay keys create --scope admin` makes another",
+                key.expose_secret()
+            ),
+        ),
+        None => {
+            tell("admin key", "there are keys already; `calrelay keys create --scope admin` makes another")
+        }
+    }
+    Ok(())
+}
+
+fn outlook(error: &SetUpError) -> Outlook {
+    match error {
+        SetUpError::Unreachable(_) => Outlook::Hopeful,
+        SetUpError::InvalidUrl(_)
+        | SetUpError::Forbidden { .. }
+        | SetUpError::Different { .. }
+        | SetUpError::Refused { .. } => Outlook::Hopeless,
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "it is the answer to the command")]
+fn tell(what: &str, how: &str) {
+    println!("{what:<10}  {how}");
+}
