@@ -13,8 +13,8 @@ pub use process::{Calrelay, Launch, free_port};
 pub use sandbox::{SandboxView, Stored};
 pub use sandbox_process::SandboxProcess;
 pub use servers::{
-    Cluster, Durability, PostgresServer, Proxy, RabbitServer, RedisServer, Vhost, shared_postgres,
-    shared_rabbit,
+    Cluster, Durability, PostgresServer, Proxy, RabbitServer, RedisServer, SentinelServer, Vhost,
+    shared_postgres, shared_rabbit,
 };
 
 use std::time::{Duration, Instant};

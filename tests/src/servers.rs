@@ -8,6 +8,7 @@ mod postgres;
 mod proxy;
 mod rabbitmq;
 mod redis;
+mod sentinel;
 mod vhost;
 
 pub use cluster::Cluster;
@@ -15,4 +16,5 @@ pub use postgres::{PostgresServer, shared_postgres};
 pub use proxy::Proxy;
 pub use rabbitmq::{RabbitServer, shared_rabbit};
 pub use redis::{Durability, RedisServer};
+pub use sentinel::SentinelServer;
 pub use vhost::Vhost;

@@ -178,7 +178,7 @@ impl JobStore for RedisStore {
 
     async fn list(&self, filter: &ListFilter, page: Page) -> Result<Vec<Job>, StoreError> {
         let live = self.redis.link.live().await?;
-        list::read(&live, filter, &page).await
+        list::read(&self.scripts, &live, filter, &page).await
     }
 
     async fn whole_since(&self) -> Result<Timestamp, StoreError> {

@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 mod conformance;
+mod redis;
 mod servers;
 mod vaults;

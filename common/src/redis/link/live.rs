@@ -8,7 +8,7 @@ use deadpool_redis::redis::{
     AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, RedisError, RedisResult, ScriptInvocation,
     cmd, pipe,
 };
-use deadpool_redis::{Manager, Pool, Runtime, Timeouts};
+use deadpool_redis::{Connection, Manager, Pool, Runtime, Timeouts};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -66,15 +66,28 @@ impl Live {
         self.judged(cmd.query_async(&mut self.connection.clone()).await)
     }
 
-    /// Sends commands together, on a connection of their own: a long answer then keeps nobody waiting.
+    /// As [`invoke`](Self::invoke), on a connection of its own: a long answer then keeps nobody waiting.
+    pub(in crate::redis) async fn invoke_apart<T: FromRedisValue>(
+        &self,
+        call: &ScriptInvocation<'_>,
+    ) -> Result<T, Trouble> {
+        let mut apart = self.apart().await?;
+        self.judged(call.invoke_async(&mut apart).await)
+    }
+
+    /// Sends commands together, on a connection of their own. Not for transactions: where `MULTI` is
+    /// forbidden, redis 1.8.1 panics on the answer.
     pub(in crate::redis) async fn pipe_apart<T: FromRedisValue>(
         &self,
         pipe: &Pipeline,
     ) -> Result<T, Trouble> {
-        let pooled = self.pool.get().await;
-        // Whether the server is well is for the shared connection to find out, which is asked all the time.
-        let mut pooled = pooled.map_err(|error| Trouble::Unreachable(error.to_string()))?;
-        self.judged(pipe.query_async(&mut pooled).await)
+        let mut apart = self.apart().await?;
+        self.judged(pipe.query_async(&mut apart).await)
+    }
+
+    /// Whether the server is well is for the shared connection to find out, which is asked all the time.
+    async fn apart(&self) -> Result<Connection, Trouble> {
+        self.pool.get().await.map_err(|error| Trouble::Unreachable(error.to_string()))
     }
 
     fn judged<T>(&self, answer: RedisResult<T>) -> Result<T, Trouble> {

@@ -3,6 +3,7 @@
 use deadpool_redis::redis::pipe;
 
 use super::record::{self, Record};
+use super::scripts::Scripts;
 use super::sets::{self, Entry, Shelf};
 use crate::job::{Job, StateName};
 use crate::port::{ListFilter, Page, StoreError};
@@ -13,7 +14,12 @@ const MANY: usize = 1_000;
 /// Records read in one round trip, at most.
 const RECORDS: usize = 200;
 
-pub(super) async fn read(live: &Live, filter: &ListFilter, page: &Page) -> Result<Vec<Job>, StoreError> {
+pub(super) async fn read(
+    scripts: &Scripts,
+    live: &Live,
+    filter: &ListFilter,
+    page: &Page,
+) -> Result<Vec<Job>, StoreError> {
     let limit = page.limit as usize;
     let sets = sets_of(filter);
     let upto = filter.until.map_or_else(|| "+".to_owned(), |until| format!("({}", sets::instant(until)));
@@ -25,7 +31,7 @@ pub(super) async fn read(live: &Live, filter: &ListFilter, page: &Page) -> Resul
     while let Some(lower) = from
         && found.len() < limit
     {
-        let chunk = chunk_of(live, &sets, &lower, &upto, most).await?;
+        let chunk = merged(scripts.ranges(live, &sets, &lower, &upto, most).await?, most);
         from = chunk.next;
         let wanted: Vec<String> = chunk.entries.into_iter().filter(|entry| fits(entry, filter)).collect();
         let mut wanted = wanted.as_slice();
@@ -61,29 +67,12 @@ fn first_bound(filter: &ListFilter, page: &Page) -> String {
     if bound.is_empty() { "-".to_owned() } else { format!("[{bound}") }
 }
 
+/// The next entries of some sets.
 struct Chunk {
     /// In order, each once.
     entries: Vec<String>,
     /// Where to go on; `None` at the end.
     next: Option<String>,
-}
-
-/// The next entries of the sets, merged.
-async fn chunk_of(
-    live: &Live,
-    sets: &[String],
-    lower: &str,
-    upper: &str,
-    most: usize,
-) -> Result<Chunk, StoreError> {
-    // At once, or a record that moves between two sets might be met in neither.
-    let mut ranges = pipe();
-    ranges.atomic();
-    for set in sets {
-        ranges.cmd("ZRANGEBYLEX").arg(set).arg(lower).arg(upper).arg("LIMIT").arg(0).arg(most);
-    }
-    let found: Vec<Vec<String>> = live.pipe_apart(&ranges).await?;
-    Ok(merged(found, most))
 }
 
 fn merged(found: Vec<Vec<String>>, most: usize) -> Chunk {

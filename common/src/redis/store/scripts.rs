@@ -33,6 +33,7 @@ pub(super) struct Scripts {
     oldest_due: Script,
     forget: Script,
     whole_since: Script,
+    ranges: Script,
 }
 
 /// A record to be replaced, made or removed.
@@ -74,6 +75,7 @@ impl Scripts {
             oldest_due: script!("oldest_due"),
             forget: script!("forget"),
             whole_since: script!("whole_since"),
+            ranges: Script::new(include_str!("../lua/ranges.lua")),
         }
     }
 
@@ -166,6 +168,20 @@ impl Scripts {
         let mut call = self.whole_since.key(EPOCH);
         call.arg(live.run_id());
         instant(live.invoke(&call).await?)
+    }
+
+    /// The first `most` entries of each set between two bounds as `ZRANGEBYLEX` takes them.
+    pub(super) async fn ranges(
+        &self,
+        live: &Live,
+        sets: &[String],
+        lower: &str,
+        upper: &str,
+        most: usize,
+    ) -> Result<Vec<Vec<String>>, StoreError> {
+        let mut call = self.ranges.key(sets);
+        call.arg(lower).arg(upper).arg(most);
+        Ok(live.invoke_apart(&call).await?)
     }
 
     /// How many entries of ended records were met, and how many records were removed.

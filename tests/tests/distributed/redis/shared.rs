@@ -1,0 +1,178 @@
+//! Several processes use one Redis.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::conformance::sample;
+use common::job::{Effect, Job, JobId, JobState, Refusal, StateName, Step, Tally};
+use common::port::{Accepted, Backlog, Change, JobStore, ListFilter, Page};
+use common::time;
+use tokio::task::JoinSet;
+
+use super::{accepted, process, server, store, taken};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_fifty_processes_starts_a_job() {
+    let server = server().await;
+    let job = sample::job("o", "a");
+    accepted(&store(&server), &job, Backlog::default()).await;
+    let mut starting = JoinSet::new();
+    for _ in 0..50 {
+        let (store, id) = (store(&server), job.id.clone());
+        starting.spawn(async move {
+            let claim = sample::claim(sample::at(60));
+            let (tally, effect) = (Tally::default(), Effect::None);
+            let start = Step::Start { claim: claim.clone(), hop: 1, tally, effect };
+            match store.take(&id, &start, sample::at(1)).await.unwrap() {
+                Change::Taken(_) => Some(claim),
+                Change::Refused(refusal) => {
+                    assert_eq!(refusal, Refusal::ClaimedUntil(sample::at(60)));
+                    None
+                }
+            }
+        });
+    }
+    let winners: Vec<_> = starting.join_all().await.into_iter().flatten().collect();
+    let kept = store(&server).get(&job.id).await.unwrap().unwrap();
+    assert_eq!(winners.len(), 1);
+    assert_eq!(kept.state, JobState::Running(winners[0].clone()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_late_never_overwrites_what_was_done_meanwhile() {
+    let server = server().await;
+    let (ingress, worker) = (store(&server), store(&server));
+    let job = sample::job("o", "a");
+    accepted(&ingress, &job, Backlog::default()).await;
+    let done = taken(&worker, &job.id, Step::Succeed(sample::sealed())).await;
+    // The ingress still remembers the record as it has written it.
+    let late = ingress.take(&job.id, &Step::Enqueued, sample::at(2)).await;
+    assert_eq!(late, Ok(Change::Refused(Refusal::OutOfPlace)));
+    ingress.withdraw(&job.id).await.unwrap();
+    assert_eq!(ingress.get(&job.id).await, Ok(Some(done)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_remembers_a_record_hears_what_others_did_to_it() {
+    let server = server().await;
+    let (worker, ingress) = (store(&server), store(&server));
+    let job = sample::job("o", "a");
+    accepted(&ingress, &job, Backlog::default()).await;
+    let claim = sample::claim(sample::at(60));
+    let (tally, effect) = (Tally::default(), Effect::Unknown);
+    taken(&worker, &job.id, Step::Start { claim: claim.clone(), hop: 1, tally, effect }).await;
+    taken(&ingress, &job.id, Step::Cancel).await;
+    let begun = worker.take(&job.id, &Step::BeginWrite(claim), sample::at(2)).await;
+    assert_eq!(begun, Ok(Change::Refused(Refusal::CancelRequested)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_by_other_processes_wake_those_who_watch() {
+    let server = server().await;
+    let (ingress, worker) = (store(&server), store(&server));
+    let job = sample::job("o", "a");
+    accepted(&ingress, &job, Backlog::default()).await;
+    let mut watch = ingress.watch(&job.id);
+    // The first wake is the subscription's own: what was before it may have been missed.
+    tokio::time::timeout(Duration::from_secs(20), watch.changed()).await.expect("subscribed");
+    let mut other = ingress.watch(&sample::job("o", "a").id);
+    taken(&worker, &job.id, Step::Enqueued).await;
+    tokio::time::timeout(Duration::from_secs(20), watch.changed()).await.expect("woken");
+    let waited = tokio::time::timeout(Duration::from_millis(300), other.changed()).await;
+    assert!(waited.is_err(), "another job's watcher sleeps on");
+    taken(&worker, &job.id, Step::Cancel).await;
+    tokio::time::timeout(Duration::from_secs(20), watch.changed()).await.expect("woken again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_line_and_the_backlog_are_all_processes_own() {
+    let server = server().await;
+    let stores: Vec<_> = (0..4).map(|_| store(&server)).collect();
+    let most = Backlog { per_account: 40, per_owner: 1_000 };
+    let mut accepting = JoinSet::new();
+    for number in 0..100 {
+        let store = Arc::clone(&stores[number % 4]);
+        accepting.spawn(async move {
+            let job = sample::job("o", "a");
+            match store.accept(&job, most, &sample::line("a")).await.unwrap() {
+                Accepted::New { delay } => Some(delay),
+                Accepted::AccountFull => None,
+                other @ (Accepted::Known(_) | Accepted::OwnerFull) => panic!("{other:?}"),
+            }
+        });
+    }
+    let mut delays: Vec<_> = accepting.join_all().await.into_iter().flatten().collect();
+    delays.sort_unstable();
+    assert_eq!(delays.len(), 40);
+    // Each has a turn of its own, a tenth of a second after the last, less what passed meanwhile.
+    assert!(delays.windows(2).all(|pair| pair[0] < pair[1]), "{delays:?}");
+    assert!(delays[39] > Duration::from_secs(2) && delays[39] < Duration::from_secs(5), "{delays:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn databases_of_one_server_know_nothing_of_each_other() {
+    let server = server().await;
+    let here = store(&server);
+    let there: Arc<dyn JobStore> = process(&format!("{}/3", server.url())).store(time::days(7));
+    let job = sample::job("o", "a");
+    accepted(&here, &job, Backlog::default()).await;
+    assert_eq!(there.get(&job.id).await, Ok(None));
+    let mut watch = there.watch(&job.id);
+    tokio::time::timeout(Duration::from_secs(20), watch.changed()).await.expect("subscribed");
+    taken(&here, &job.id, Step::Cancel).await;
+    let waited = tokio::time::timeout(Duration::from_millis(300), watch.changed()).await;
+    assert!(waited.is_err(), "another database's change");
+}
+
+/// All that a filter gives.
+async fn listed(store: &Arc<dyn JobStore>, filter: &ListFilter, limit: u32) -> Vec<JobId> {
+    let mut listed = Vec::new();
+    let mut after = None;
+    loop {
+        let page = store.list(filter, Page { after, limit }).await.unwrap();
+        let Some(last) = page.last() else {
+            return listed;
+        };
+        after = Some((last.submitted_at, last.id.clone()));
+        listed.extend(page.into_iter().map(|job| job.id));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rare_job_is_found_among_thousands() {
+    let server = server().await;
+    let store = store(&server);
+    let mut making = JoinSet::new();
+    for number in 0..4_000u64 {
+        let store = Arc::clone(&store);
+        making.spawn(async move {
+            let account = if number % 1_000 == 999 { "rare" } else { "a" };
+            let state = match number % 4 {
+                0 => JobState::Queued,
+                1 => JobState::Running(sample::claim(sample::at(60))),
+                2 => JobState::Failed(sample::failure()),
+                _ => JobState::Succeeded { result: sample::sealed() },
+            };
+            let job = Job { state, submitted_at: sample::at(number / 10), ..sample::job("o", account) };
+            store.restore(&job).await.unwrap();
+            (job.submitted_at, job)
+        });
+    }
+    let mut all: Vec<Job> = making.join_all().await.into_iter().map(|(_, job)| job).collect();
+    all.sort_by_key(|job| (job.submitted_at, job.id.clone()));
+    let ids = |wanted: &dyn Fn(&Job) -> bool| -> Vec<JobId> {
+        all.iter().filter(|job| wanted(job)).map(|job| job.id.clone()).collect()
+    };
+    let any = ListFilter::default();
+    assert_eq!(listed(&store, &any, 700).await, ids(&|_| true));
+    let rare = ListFilter { account: Some(sample::account("rare")), ..any.clone() };
+    assert_eq!(listed(&store, &rare, 3).await, ids(&|job| job.account.as_str() == "rare"));
+    for state in [StateName::Running, StateName::Failed, StateName::Succeeded, StateName::Cancelled] {
+        for owner in [None, Some(sample::owner("o")), Some(sample::owner("p"))] {
+            let filter = ListFilter { state: Some(state), owner: owner.clone(), ..any.clone() };
+            let expected =
+                ids(&|job| job.state.name() == state && owner.as_ref().is_none_or(|of| *of == job.owner));
+            assert_eq!(listed(&store, &filter, 333).await, expected, "{filter:?}");
+        }
+    }
+}
