@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
-use crate::catalogue::{self, AUTHORIZATION, Layout, Location, Row};
+use crate::catalogue::{self, AUTHORIZATION, CONSUMER, Layout, Location, Row};
+use crate::faults::FaultSpec;
+use crate::method::Method;
 use crate::reply::{Print, Reply};
 
 /// Boxed, because nearly every function here may return one.
@@ -20,7 +22,7 @@ struct Parts {
     inner: Option<Cow<'static, str>>,
     location: Option<Location>,
     layout: Layout,
-    retry_after: Option<u64>,
+    retry_after: Option<String>,
     details: Option<Value>,
     challenge: Option<String>,
 }
@@ -56,26 +58,53 @@ impl ApiError {
         Self::of("required").saying(message)
     }
 
-    /// What an injected fault asks for: anything it leaves out is Google's usual.
-    pub(crate) fn injected(status: Option<u16>, reason: Option<&str>) -> Self {
-        let known = match reason {
-            Some(reason) => catalogue::by_reason(reason, status),
-            None => status.and_then(catalogue::by_status),
-        };
-        let fallback = catalogue::by_status(status.unwrap_or(500))
-            .or_else(|| catalogue::by_status(500))
-            .expect("500 is in the catalogue");
-        let mut error = Self::from(known.unwrap_or(fallback));
+    /// What Google most likely says with a bare status.
+    pub(crate) fn of_status(status: u16) -> Self {
+        let row = catalogue::by_status(status).or_else(|| catalogue::by_status(500));
+        let mut error = Self::from(row.expect("500 is in the catalogue"));
+        error.0.status = status;
+        error
+    }
+
+    /// What an injected fault asks for: anything it leaves out is Google's usual for this method.
+    pub(crate) fn injected(method: Method, fault: &FaultSpec) -> Self {
+        let (status, reason) = (fault.status, fault.reason.as_deref());
+        let known = reason.and_then(|reason| catalogue::by_reason(reason, status));
+        let mut error = known.map_or_else(|| Self::of_status(status.unwrap_or(500)), Self::from);
         if let (None, Some(reason)) = (known, reason) {
             error.0.reason = reason.to_owned().into();
         }
         if let Some(status) = status {
             error.0.status = status;
         }
+        if let Some(layout) = fault.layout {
+            error.0.layout = layout;
+        }
+        let words = fault.message.clone();
+        match error.0.reason.as_ref() {
+            "authError" if words.is_none() && error.is_of_the_front() => error = Self::bad_credentials(),
+            "insufficientPermissions" => error.lacks_scope(method),
+            "accessNotConfigured" => error.0.details = Some(info("SERVICE_DISABLED", &[CONSUMING])),
+            "rateLimitExceeded" | "userRateLimitExceeded" => error = error.over_quota(),
+            _ => {}
+        }
+        if let Some(layout) = fault.layout {
+            error.0.layout = layout;
+        }
         if error.0.status == 401 {
             error.0.challenge = Some(CHALLENGE_INVALID.to_owned());
         }
-        error
+        if let Some(words) = words {
+            error = error.saying(words);
+        }
+        error.retry_after(fault.retry_after.as_ref().map(ToString::to_string))
+    }
+
+    fn is_of_the_front(&self) -> bool {
+        match self.0.layout {
+            Layout::Frontend | Layout::Bare => true,
+            Layout::Backend | Layout::Html => false,
+        }
     }
 
     /// The token is missing from the request.
@@ -86,7 +115,7 @@ impl ApiError {
         error.0.message = "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or other valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.".into();
         error.0.inner = Some("Login Required.".into());
         error.0.location = Some(AUTHORIZATION);
-        error.0.details = Some(info("CREDENTIALS_MISSING", ""));
+        error.0.details = Some(info("CREDENTIALS_MISSING", &[]));
         error.0.challenge = Some("Bearer realm=\"https://accounts.google.com/\"".to_owned());
         error
     }
@@ -102,13 +131,27 @@ impl ApiError {
     }
 
     /// The token lacks every scope the method would accept.
-    pub(crate) fn missing_scope(rpc: &'static str, accepted: &str) -> Self {
+    pub(crate) fn missing_scope(method: Method) -> Self {
         let mut error = Self::of("insufficientPermissions");
-        error.0.details = Some(info("ACCESS_TOKEN_SCOPE_INSUFFICIENT", rpc));
-        error.0.challenge = Some(format!(
+        error.lacks_scope(method);
+        error
+    }
+
+    fn lacks_scope(&mut self, method: Method) {
+        let rpc = method.rpc();
+        let named = [("method", rpc)];
+        let metadata: &[(&str, &str)] = if rpc.is_empty() { &[] } else { &named };
+        let accepted = method.accepted_scopes();
+        self.0.details = Some(info("ACCESS_TOKEN_SCOPE_INSUFFICIENT", metadata));
+        self.0.challenge = Some(format!(
             "Bearer realm=\"https://accounts.google.com/\", error=\"insufficient_scope\", scope=\"{accepted}\""
         ));
-        error
+    }
+
+    /// The detail that comes with a limit on requests, in the layouts that have details.
+    pub(crate) fn over_quota(mut self) -> Self {
+        self.0.details = Some(info("RATE_LIMIT_EXCEEDED", &[CONSUMING]));
+        self
     }
 
     pub(crate) fn saying(mut self, message: impl Into<Cow<'static, str>>) -> Self {
@@ -122,8 +165,8 @@ impl ApiError {
         self
     }
 
-    pub(crate) fn retry_after(mut self, seconds: Option<u64>) -> Self {
-        self.0.retry_after = seconds;
+    pub(crate) fn retry_after(mut self, value: Option<String>) -> Self {
+        self.0.retry_after = value;
         self
     }
 
@@ -134,12 +177,14 @@ impl ApiError {
 
     pub(crate) fn into_reply(self) -> Reply {
         let reply = match self.0.layout {
-            Layout::Backend | Layout::Frontend => Reply::json(self.0.status, &self.body(), Print::Pretty),
+            Layout::Backend | Layout::Frontend | Layout::Bare => {
+                Reply::json(self.0.status, &self.body(), Print::Pretty)
+            }
             Layout::Html => Reply::html(self.0.status, self.page()),
         };
         let mut reply = reply.labelled(self.0.reason);
-        if let Some(seconds) = self.0.retry_after {
-            reply = reply.header("Retry-After", seconds.to_string());
+        if let Some(value) = self.0.retry_after {
+            reply = reply.header("Retry-After", value);
         }
         if let Some(challenge) = self.0.challenge {
             reply = reply.header("WWW-Authenticate", challenge);
@@ -160,8 +205,11 @@ impl ApiError {
         if self.0.reason == "dailyLimitExceeded" || self.0.reason == "accessNotConfigured" {
             item["extendedHelp"] = "https://console.developers.google.com/".into();
         }
-        let mut error = json!({"errors": [item], "code": self.0.status, "message": self.0.message});
-        if self.0.layout == Layout::Frontend {
+        let mut error = json!({"code": self.0.status, "message": self.0.message});
+        if self.0.layout != Layout::Bare {
+            error["errors"] = json!([item]);
+        }
+        if self.is_of_the_front() {
             error["status"] = catalogue::canonical(self.0.status).into();
             if let Some(details) = &self.0.details {
                 error["details"] = json!([details]);
@@ -188,15 +236,18 @@ impl ApiError {
 
 const CHALLENGE_INVALID: &str = "Bearer realm=\"https://accounts.google.com/\", error=\"invalid_token\"";
 
-fn info(reason: &str, rpc: &str) -> Value {
-    let mut metadata = json!({"service": "calendar-json.googleapis.com"});
-    if !rpc.is_empty() {
-        metadata["method"] = rpc.into();
+const CONSUMING: (&str, &str) = ("consumer", CONSUMER);
+
+/// An entry of `details[]`.
+fn info(reason: &str, metadata: &[(&str, &str)]) -> Value {
+    let mut named = json!({"service": "calendar-json.googleapis.com"});
+    for (name, value) in metadata {
+        named[*name] = json!(value);
     }
     json!({
         "@type": "type.googleapis.com/google.rpc.ErrorInfo",
         "reason": reason,
         "domain": "googleapis.com",
-        "metadata": metadata,
+        "metadata": named,
     })
 }

@@ -137,11 +137,12 @@ where
 
 fn refusal(method: Method, fault: &FaultSpec) -> Reply {
     let reason = fault.reason.as_deref();
+    let retry_after = fault.retry_after.as_ref().map(ToString::to_string);
     match method.service() {
         Service::OAuth => {
             let mut error = OAuthError::injected(fault.status, reason, fault.message.as_deref());
             error.layout = fault.layout.unwrap_or(error.layout);
-            error.retry_after = fault.retry_after;
+            error.retry_after = retry_after;
             error.into_reply()
         }
         Service::Consent => match reason {
@@ -149,24 +150,15 @@ fn refusal(method: Method, fault: &FaultSpec) -> Reply {
                 let page = PageError::injected(fault.status, reason, fault.message.as_deref());
                 consent::refused(&page)
             }
-            None => ApiError::injected(fault.status, None)
+            None => ApiError::of_status(fault.status.unwrap_or(500))
                 .laid_out(Layout::Html)
-                .retry_after(fault.retry_after)
+                .retry_after(retry_after)
                 .into_reply(),
         },
-        Service::Calendar | Service::UserInfo => {
-            let mut error = ApiError::injected(fault.status, reason);
-            if let Some(message) = &fault.message {
-                error = error.saying(message.clone());
-            }
-            let usual = match method.service() {
-                Service::UserInfo => Some(Layout::Frontend),
-                Service::Calendar | Service::OAuth | Service::Consent => None,
-            };
-            if let Some(layout) = fault.layout.or(usual) {
-                error = error.laid_out(layout);
-            }
-            error.retry_after(fault.retry_after).into_reply()
+        Service::Calendar => ApiError::injected(method, fault).into_reply(),
+        Service::UserInfo => {
+            let front = Some(fault.layout.unwrap_or(Layout::Frontend));
+            ApiError::injected(method, &FaultSpec { layout: front, ..fault.clone() }).into_reply()
         }
     }
 }

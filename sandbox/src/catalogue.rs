@@ -8,6 +8,8 @@ pub(crate) enum Layout {
     Backend,
     /// Google's front end's: adds `status` and sometimes `details[]`.
     Frontend,
+    /// The front end's at its shortest: `code`, `message` and `status`, with `details[]` where it has any.
+    Bare,
     /// A page, as load balancers answer.
     Html,
 }
@@ -91,6 +93,9 @@ pub(crate) const ROWS: &[Row] = &[
     row(503, "backendError", "global", "Backend Error"),
     row(504, "gatewayTimeout", "global", "Gateway Timeout"),
 ];
+
+/// The project that pays, as error details name it.
+pub(crate) const CONSUMER: &str = "projects/100000000001";
 
 /// The row for a reason, the one with this status where there are several.
 pub(crate) fn by_reason(reason: &str, status: Option<u16>) -> Option<Row> {

@@ -26,7 +26,7 @@ pub(crate) struct FaultSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) layout: Option<Layout>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) retry_after: Option<u64>,
+    pub(crate) retry_after: Option<RetryAfter>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) latency_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,6 +37,24 @@ pub(crate) struct FaultSpec {
     pub(crate) count: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) seconds: Option<f64>,
+}
+
+/// The header `Retry-After`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum RetryAfter {
+    Seconds(u64),
+    /// A date in HTTP's form, or whatever else a client should survive.
+    Text(String),
+}
+
+impl std::fmt::Display for RetryAfter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Seconds(seconds) => seconds.fmt(f),
+            Self::Text(text) => text.fmt(f),
+        }
+    }
 }
 
 /// When the connection is cut, seen from the call's effect.
@@ -101,6 +119,10 @@ impl FaultSpec {
         }
         if self.seconds.is_some_and(|s| !(0.0..=1e9).contains(&s)) {
             return Some("seconds: a number from 0 to 1e9".to_owned());
+        }
+        let printable = |text: &str| text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+        if matches!(&self.retry_after, Some(RetryAfter::Text(text)) if !printable(text)) {
+            return Some("retryAfter: seconds, or a text that a header may hold".to_owned());
         }
         if !self.ends_the_call() && self.latency_ms.is_none() {
             return Some("a fault needs at least one of status, reason, latencyMs and drop".to_owned());

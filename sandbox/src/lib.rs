@@ -27,11 +27,12 @@
 //! | `POST /_sandbox/reset` `{everything?}` | empty calendars, no troubles; people stay signed in unless `everything` |
 //!
 //! A fault's `method` is one of `events.insert`, `.get`, `.list`, `.patch`, `.update`, `.delete`, `.import`,
-//! `token.refresh`, `token.exchange`, `token.assertion`, `token.revoke`, `tokeninfo`, `userinfo`, `authorize`, or ends in `*`. All faults that match a
-//! call apply: latencies add up, and the oldest that refuses or drops decides. A refusal takes Google's usual status and
-//! words for its `reason`, or its usual reason for a bare `status`. Injected latency passes half before and half after the
-//! effect, so that a client which gives up may or may not have been heard. A drop closes the TCP connection without one
-//! byte of reply.
+//! `token.refresh`, `token.exchange`, `token.assertion`, `token.revoke`, `tokeninfo`, `userinfo`, `authorize`, or ends in
+//! `*`. All faults that match a call apply: latencies add up, and the oldest that refuses or drops decides. A refusal
+//! takes Google's usual status and words for its `reason`, or its usual reason for a bare `status`; `layout` is `backend`,
+//! `frontend`, `bare` (the front end's without `errors[]`) or `html`; `retryAfter` is seconds or a text. Injected latency
+//! passes half before and half after the effect, so that a client which gives up may or may not have been heard. A drop
+//! closes the TCP connection without one byte of reply.
 //!
 //! `usageLimited` refuses writes that carry guests (`quotaExceeded`); `scopes` are the scopes that the user's grants hold
 //! from now on; `revoked` ends every grant there is, and a new consent is a new grant; `expired` ends the access tokens

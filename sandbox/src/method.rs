@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::oauth::scope;
+
 macro_rules! methods {
     ($($variant:ident = $name:literal),+ $(,)?) => {
         /// One method of Google's.
@@ -118,6 +120,26 @@ impl Method {
             | Self::UserInfo
             | Self::TokenInfo
             | Self::Authorize => &[],
+        }
+    }
+
+    /// What a challenge names: every scope that would have done.
+    pub(crate) fn accepted_scopes(self) -> String {
+        match self {
+            Self::UserInfo => format!("{} {} {}", scope::OPENID, scope::EMAIL, scope::PROFILE),
+            Self::Insert
+            | Self::Import
+            | Self::Get
+            | Self::List
+            | Self::Patch
+            | Self::Update
+            | Self::Delete
+            | Self::Refresh
+            | Self::Exchange
+            | Self::Assertion
+            | Self::Revoke
+            | Self::TokenInfo
+            | Self::Authorize => scope::list(self.scopes()),
         }
     }
 

@@ -65,6 +65,7 @@ impl Quotas {
         if over(self.project.within(now, MINUTE), self.limits.project_per_minute) {
             return Err(ApiError::of("rateLimitExceeded")
                 .saying("Quota exceeded for quota metric 'Queries' and limit 'Queries per minute' of service 'calendar-json.googleapis.com' for consumer 'project_number:100000000001'.")
+                .over_quota()
                 .laid_out(Layout::Frontend));
         }
         let user = window(&mut self.users, user);

@@ -51,8 +51,7 @@ pub(crate) fn authorize(
     let refusal = if user.deleted || !token.is_live(now) {
         Some(ApiError::bad_credentials())
     } else if !scope::any(&token.scopes, method.scopes()) {
-        let accepted = scope::list(method.scopes());
-        Some(ApiError::missing_scope(method.rpc(), &accepted))
+        Some(ApiError::missing_scope(method))
     } else if !user.calendar_user && !method.scopes().is_empty() {
         Some(ApiError::of("notACalendarUser"))
     } else {

@@ -13,7 +13,7 @@ pub(crate) struct OAuthError {
     description: String,
     subtype: Option<&'static str>,
     pub(crate) layout: Layout,
-    pub(crate) retry_after: Option<u64>,
+    pub(crate) retry_after: Option<String>,
 }
 
 /// Google's usual status and words for an error. `invalid_grant` first means a dead refresh token.
@@ -103,7 +103,7 @@ impl OAuthError {
     pub(crate) fn into_reply(self) -> Reply {
         let mut reply = match self.layout {
             // The token endpoint has one layout of its own.
-            Layout::Backend | Layout::Frontend => {
+            Layout::Backend | Layout::Frontend | Layout::Bare => {
                 let mut body = json!({
                     "error": self.error,
                     "error_description": self.description,
@@ -113,10 +113,10 @@ impl OAuthError {
                 }
                 Reply::json(self.status, &body, Print::Pretty)
             }
-            Layout::Html => ApiError::injected(Some(self.status), None).laid_out(Layout::Html).into_reply(),
+            Layout::Html => ApiError::of_status(self.status).laid_out(Layout::Html).into_reply(),
         };
-        if let Some(seconds) = self.retry_after {
-            reply = reply.header("Retry-After", seconds.to_string());
+        if let Some(value) = self.retry_after {
+            reply = reply.header("Retry-After", value);
         }
         reply.labelled(self.error)
     }

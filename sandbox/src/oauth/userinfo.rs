@@ -44,8 +44,7 @@ async fn answer(
             return ApiError::bad_credentials().into_reply();
         };
         if !access.scopes.iter().any(|scope| scope::is_sign_in(scope)) {
-            let accepted = format!("openid {} {}", scope::EMAIL, scope::PROFILE);
-            return ApiError::missing_scope("", &accepted).into_reply();
+            return ApiError::missing_scope(Method::UserInfo).into_reply();
         }
         Reply::json(200, &words(person, &access.scopes), Print::Pretty)
     };

@@ -192,3 +192,86 @@ async fn faults_choose_their_victims_and_end() {
     assert_eq!(cleared.status, 204);
     assert!(world.look("faults").await["faults"].as_array().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn an_injected_refusal_of_the_front_end_brings_what_a_real_one_does() {
+    let world = world().await;
+    let front = |reason: &str| json!({"reason": reason, "layout": "frontend", "count": 1});
+    let scope = injected(&world, json!({"reason": "insufficientPermissions", "count": 1})).await;
+    assert_eq!(scope.json["error"]["details"][0]["reason"], "ACCESS_TOKEN_SCOPE_INSUFFICIENT");
+    assert_eq!(scope.json["error"]["details"][0]["metadata"]["method"], "calendar.v3.Events.Insert");
+    assert!(scope.header("www-authenticate").contains("error=\"insufficient_scope\", scope=\"https://"));
+    let disabled = injected(&world, json!({"reason": "accessNotConfigured", "count": 1})).await;
+    assert_eq!(disabled.json["error"]["details"][0]["reason"], "SERVICE_DISABLED");
+    let token = injected(&world, front("authError")).await;
+    assert!(token.message().starts_with("Request had invalid authentication credentials."));
+    assert_eq!(token.json["error"]["errors"][0]["message"], "Invalid Credentials");
+    assert_eq!(token.json["error"]["status"], "UNAUTHENTICATED");
+    assert!(token.header("www-authenticate").contains("error=\"invalid_token\""));
+    let fast = injected(&world, front("rateLimitExceeded")).await;
+    assert_eq!(fast.json["error"]["details"][0]["reason"], "RATE_LIMIT_EXCEEDED");
+    let userinfo = world.request(Method::GET, "/v1/userinfo").bearer_auth(&world.token);
+    let fault = json!({"method": "userinfo", "reason": "insufficientPermissions", "count": 1});
+    world.control("faults", fault).await;
+    let userinfo = world.send(userinfo).await;
+    assert!(
+        userinfo.header("www-authenticate").contains("openid"),
+        "{}",
+        userinfo.header("www-authenticate")
+    );
+}
+
+#[tokio::test]
+async fn errors_may_come_without_their_list() {
+    let world = world().await;
+    for (reason, status, canonical, detail) in [
+        ("authError", 401, "UNAUTHENTICATED", Value::Null),
+        ("insufficientPermissions", 403, "PERMISSION_DENIED", json!("ACCESS_TOKEN_SCOPE_INSUFFICIENT")),
+        ("rateLimitExceeded", 429, "RESOURCE_EXHAUSTED", json!("RATE_LIMIT_EXCEEDED")),
+        ("backendError", 503, "UNAVAILABLE", Value::Null),
+    ] {
+        let fault = json!({"status": status, "reason": reason, "layout": "bare", "count": 1});
+        let error = injected(&world, fault).await.json["error"].clone();
+        assert!(error.get("errors").is_none(), "{error}");
+        assert_eq!((&error["code"], &error["status"]), (&json!(status), &json!(canonical)));
+        assert_eq!(error["details"][0]["reason"], detail);
+    }
+}
+
+#[tokio::test]
+async fn retry_after_may_be_a_date_or_nonsense() {
+    let world = world().await;
+    for text in ["Fri, 20 Nov 2026 12:00:07 GMT", "soon"] {
+        let answer = injected(&world, json!({"status": 429, "retryAfter": text, "count": 1})).await;
+        assert_eq!(answer.header("retry-after"), text);
+    }
+    let (status, text) = (503, "Fri, 20 Nov 2026 12:00:07 GMT");
+    let fault = json!({"method": "token.*", "status": status, "retryAfter": text, "count": 1});
+    world.control("faults", fault).await;
+    let answer = world.send(world.request(Method::POST, "/token")).await;
+    assert_eq!((answer.status, answer.header("retry-after")), (status, text));
+    let bad = json!({"status": 429, "retryAfter": "a\nb"});
+    let bad = world.send(world.request(Method::POST, "/_sandbox/faults").json(&bad)).await;
+    assert_eq!(bad.status, 400);
+}
+
+#[tokio::test]
+async fn faults_narrow_by_calendar_chance_and_count() {
+    let world = world().await;
+    let team = "team@group.calendar.example.com";
+    world.control("users/ada@example.com", json!({"calendars": [team]})).await;
+    let on_team = async || {
+        let path = format!("/calendar/v3/calendars/{team}/events");
+        world.send(world.request(Method::GET, &path).bearer_auth(&world.token)).await.status
+    };
+    world.control("faults", json!({"calendar": team, "status": 500})).await;
+    assert_eq!((on_team().await, world.list("").await.status), (500, 200));
+    world.send(world.request(Method::DELETE, "/_sandbox/faults")).await;
+    world.control("faults", json!({"calendar": "primary", "status": 500, "count": 2})).await;
+    assert_eq!((on_team().await, world.list("").await.status), (200, 500));
+    assert_eq!((world.list("").await.status, world.list("").await.status), (500, 200));
+    world.control("faults", json!({"status": 500, "probability": 0})).await;
+    assert_eq!(on_team().await, 200);
+    world.control("faults", json!({"status": 503, "probability": 1})).await;
+    assert_eq!(on_team().await, 503);
+}
