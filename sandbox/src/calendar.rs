@@ -18,6 +18,16 @@ pub(crate) struct CalendarInfo {
     pub(crate) time_zone: String,
 }
 
+/// What a person may do with a calendar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Role {
+    /// Sees it, private events without their details.
+    Reader,
+    Writer,
+    Owner,
+}
+
 #[derive(Debug)]
 pub(crate) struct Calendar {
     pub(crate) info: CalendarInfo,
@@ -27,6 +37,7 @@ pub(crate) struct Calendar {
     by_uid: HashMap<String, u64>,
     pub(crate) by_start: BTreeSet<(Timestamp, u64)>,
     pub(crate) by_change: BTreeSet<(Timestamp, u64)>,
+    pub(crate) by_update: BTreeSet<(Timestamp, u64)>,
     pub(crate) recurring: BTreeSet<u64>,
     pending: BTreeSet<(Timestamp, u64)>,
 }
@@ -41,6 +52,7 @@ impl Calendar {
             by_uid: HashMap::new(),
             by_start: BTreeSet::new(),
             by_change: BTreeSet::new(),
+            by_update: BTreeSet::new(),
             recurring: BTreeSet::new(),
             pending: BTreeSet::new(),
         }
@@ -78,6 +90,7 @@ impl Calendar {
         self.by_uid.insert(event.ical_uid.clone(), at);
         self.by_start.insert((event.starts(&self.zone), at));
         self.by_change.insert((event.changed, at));
+        self.by_update.insert((event.updated(), at));
         if event.is_recurring() {
             self.recurring.insert(at);
         }
@@ -95,6 +108,7 @@ impl Calendar {
         self.by_uid.remove(&old.ical_uid);
         self.by_start.remove(&(old.starts(&self.zone), at));
         self.by_change.remove(&(old.changed, at));
+        self.by_update.remove(&(old.updated(), at));
         self.recurring.remove(&at);
         if let Some(ready) = old.settles() {
             self.pending.remove(&(ready, at));

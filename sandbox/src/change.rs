@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::calendar::CalendarInfo;
+use crate::calendar::{CalendarInfo, Role};
 use crate::client::Client;
 use crate::event::Event;
 use crate::grant::{AccessToken, RefreshToken, Scopes};
@@ -33,6 +33,12 @@ pub(crate) enum Change {
     RedirectUri(String),
     Client(Client),
     Delegated(Scopes),
+    /// What somebody may do with another's calendar.
+    Role {
+        calendar: String,
+        user: String,
+        role: Option<Role>,
+    },
     Clock {
         offset_ms: i64,
     },

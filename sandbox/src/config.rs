@@ -22,12 +22,20 @@ pub struct Quota {
     pub user_per_minute: u32,
     /// Writes in any second, each calendar: the "operational limit" that Google does not publish.
     pub calendar_per_second: u32,
+    /// Guests outside a user's own domain that the user may add in any 24 hours; beyond, `quotaExceeded`. Google speaks of
+    /// about 10,000, and of far fewer for young accounts.
+    pub invitations_per_day: u32,
 }
 
 impl Default for Quota {
     /// Google's limits for projects made since May 2026.
     fn default() -> Self {
-        Self { project_per_minute: 10_000, user_per_minute: 600, calendar_per_second: 10 }
+        Self {
+            project_per_minute: 10_000,
+            user_per_minute: 600,
+            calendar_per_second: 10,
+            invitations_per_day: u32::MAX,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::config::MeetOutcome;
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Event {
     pub(crate) id: String,
     /// Its place in the calendar, by order of arrival; given by the calendar.
@@ -17,6 +17,9 @@ pub(crate) struct Event {
     pub(crate) created: Timestamp,
     /// The last change, in whole milliseconds, and later than any change before it.
     pub(crate) changed: Timestamp,
+    /// The last change of more than reminders, where that is not the last change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) main_change: Option<Timestamp>,
     pub(crate) creator: String,
     pub(crate) start: When,
     pub(crate) end: When,
@@ -85,6 +88,19 @@ impl Event {
     pub(crate) fn touch(&mut self, now: Timestamp) {
         let next = self.changed.as_millisecond() + 1;
         self.changed = whole_milliseconds(now.as_millisecond().max(next));
+        self.main_change = None;
+    }
+
+    /// Marks a change of the reminders alone: another version, updated no later.
+    pub(crate) fn touch_reminders(&mut self, now: Timestamp) {
+        let updated = self.updated();
+        self.touch(now);
+        self.main_change = Some(updated);
+    }
+
+    /// What Google calls `updated`.
+    pub(crate) fn updated(&self) -> Timestamp {
+        self.main_change.unwrap_or(self.changed)
     }
 
     /// When a pending conference will be settled.
@@ -158,6 +174,7 @@ pub(crate) mod tests {
             position: 0,
             created: now,
             changed: now,
+            main_change: None,
             creator: "ada@example.com".to_owned(),
             start,
             end,

@@ -20,9 +20,9 @@
 //! | `GET /_sandbox/stats` | counts by method and result, `refreshes`, `perSecond`, `maxPerMinute` by user and `maxPerMinuteProject` (quota units that arrived in any 60 s, refused ones too) |
 //! | `GET /_sandbox/requests?since=` | the last 200,000 calls; `since` is a moment or the last `seq` seen |
 //! | `POST`, `GET`, `DELETE /_sandbox/faults` | faults in force |
-//! | `POST`, `GET /_sandbox/quota` `{projectPerMinute?,userPerMinute?,calendarPerSecond?}` | sliding windows |
+//! | `POST`, `GET /_sandbox/quota` `{projectPerMinute?,userPerMinute?,calendarPerSecond?,invitationsPerDay?}` | sliding windows |
 //! | `POST /_sandbox/meet` `{delayMs?,outcome?}` | how conferences come to be: `success` or `failure` |
-//! | `POST /_sandbox/users/{user}` `{revoked?,expired?,sessionEnded?,adminBlocked?,usageLimited?,deleted?,calendarUser?,scopes?,allowedConferenceSolutionTypes?,calendars?,timeZone?,name?}`, `GET /_sandbox/users` | what happens to people |
+//! | `POST /_sandbox/users/{user}` `{revoked?,expired?,sessionEnded?,adminBlocked?,usageLimited?,deleted?,calendarUser?,scopes?,allowedConferenceSolutionTypes?,calendars?,roles?,timeZone?,name?}`, `GET /_sandbox/users` | what happens to people |
 //! | `POST`, `GET /_sandbox/clock` `{advanceSeconds}` | the virtual clock |
 //! | `POST /_sandbox/reset` `{everything?}` | empty calendars, no troubles; people stay signed in unless `everything` |
 //!
@@ -34,7 +34,8 @@
 //! passes half before and half after the effect, so that a client which gives up may or may not have been heard. A drop
 //! closes the TCP connection without one byte of reply.
 //!
-//! `usageLimited` refuses writes that carry guests (`quotaExceeded`); `scopes` are the scopes that the user's grants hold
+//! `usageLimited` refuses writes that carry guests (`quotaExceeded`), and so do more than `invitationsPerDay` guests from
+//! outside the user's domain; `roles` (`{"calendar": "reader"|"writer"|null}`) opens others' calendars; `scopes` are the scopes that the user's grants hold
 //! from now on; `revoked` ends every grant there is, and a new consent is a new grant; `expired` ends the access tokens
 //! alone; after `sessionEnded` a refresh wants a new login (`invalid_rapt`), which a new consent is; `adminBlocked` stops
 //! consent and refresh (`admin_policy_enforced`). A client in `testing` gives refresh tokens that live for seven days,

@@ -10,6 +10,7 @@ use crate::config::Quota;
 use crate::method::Method;
 
 pub(crate) const MINUTE: SignedDuration = SignedDuration::from_secs(60);
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
 /// Units used within a span that ends now.
@@ -45,6 +46,7 @@ pub(crate) struct Quotas {
     project: Window,
     users: HashMap<String, Window>,
     calendars: HashMap<String, Window>,
+    invitations: HashMap<String, Window>,
 }
 
 impl Quotas {
@@ -83,6 +85,19 @@ impl Quotas {
         self.project.add(now, cost);
         Ok(())
     }
+
+    /// Uses up this many of a user's invitations, or refuses and uses none.
+    pub(crate) fn invite(&mut self, user: &str, guests: u32, now: Timestamp) -> Result<(), ApiError> {
+        if guests == 0 {
+            return Ok(());
+        }
+        let used = window(&mut self.invitations, user);
+        if used.within(now, DAY) + u64::from(guests) > u64::from(self.limits.invitations_per_day) {
+            return Err(ApiError::of("quotaExceeded"));
+        }
+        used.add(now, guests);
+        Ok(())
+    }
 }
 
 fn window<'a>(windows: &'a mut HashMap<String, Window>, key: &str) -> &'a mut Window {
@@ -106,6 +121,7 @@ mod tests {
             project_per_minute: project,
             user_per_minute: user,
             calendar_per_second: calendar,
+            ..Quota::default()
         })
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use jiff::Timestamp;
 
-use crate::calendar::{Calendar, CalendarInfo};
+use crate::calendar::{Calendar, CalendarInfo, Role};
 use crate::change::Change;
 use crate::client::Client;
 use crate::grant::{AccessToken, LIVE_REFRESH_TOKENS, RefreshToken, Scopes};
@@ -17,6 +17,8 @@ pub(crate) struct World {
     pub(crate) users: Vec<User>,
     by_email: HashMap<String, usize>,
     pub(crate) calendars: BTreeMap<String, Calendar>,
+    /// Of people with others' calendars: by calendar and user.
+    pub(crate) roles: BTreeMap<(String, String), Role>,
     pub(crate) refresh: HashMap<String, RefreshToken>,
     /// For the next refresh token.
     pub(crate) next_serial: u64,
@@ -40,6 +42,15 @@ impl World {
                 let lower = name.to_lowercase();
                 self.users.iter().find(|user| user.email == lower || user.sub == name)
             }
+        }
+    }
+
+    /// What this person may do with this calendar; nothing when either is unknown.
+    pub(crate) fn role(&self, calendar: &str, user: &str) -> Option<Role> {
+        let owner = &self.calendars.get(calendar)?.info.owner;
+        match owner == user {
+            true => Some(Role::Owner),
+            false => self.roles.get(&(calendar.to_owned(), user.to_owned())).copied(),
         }
     }
 
@@ -104,6 +115,12 @@ impl World {
                 Some(known) => *known = client,
                 None => self.clients.push(client),
             },
+            Change::Role { calendar, user, role } => {
+                match role {
+                    Some(role) => self.roles.insert((calendar, user), role),
+                    None => self.roles.remove(&(calendar, user)),
+                };
+            }
             Change::Delegated(scopes) => self.delegated = scopes,
             Change::Clock { offset_ms } => self.clock_offset_ms = offset_ms,
             Change::ResetCalendars => self.reset_calendars(),
@@ -143,6 +160,7 @@ impl World {
         }
         self.outbox.clear();
         self.delegated.clear();
+        self.roles.clear();
         for client in &mut self.clients {
             *client = client.clone().restored();
         }
@@ -169,6 +187,11 @@ impl World {
             client: client.clone(),
             scopes: scopes.clone(),
         });
+        let roles = self.roles.iter().map(|((calendar, user), role)| Change::Role {
+            calendar: calendar.clone(),
+            user: user.clone(),
+            role: Some(*role),
+        });
         std::iter::once(Change::Clock { offset_ms: self.clock_offset_ms })
             .chain(people)
             .chain(uris)
@@ -177,6 +200,7 @@ impl World {
             .chain(grants)
             .chain(access)
             .chain(consents)
+            .chain(roles)
             .chain(std::iter::once(Change::Delegated(self.delegated.clone())))
             .chain(self.outbox.iter().cloned().map(Change::Mail))
     }

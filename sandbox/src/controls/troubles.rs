@@ -46,6 +46,7 @@ struct QuotaChange {
     project_per_minute: Option<u32>,
     user_per_minute: Option<u32>,
     calendar_per_second: Option<u32>,
+    invitations_per_day: Option<u32>,
 }
 
 pub(super) async fn set_quota(sandbox: Shared, body: Bytes) -> HttpResponse {
@@ -55,6 +56,7 @@ pub(super) async fn set_quota(sandbox: Shared, body: Bytes) -> HttpResponse {
         limits.project_per_minute = change.project_per_minute.unwrap_or(limits.project_per_minute);
         limits.user_per_minute = change.user_per_minute.unwrap_or(limits.user_per_minute);
         limits.calendar_per_second = change.calendar_per_second.unwrap_or(limits.calendar_per_second);
+        limits.invitations_per_day = change.invitations_per_day.unwrap_or(limits.invitations_per_day);
         json!(limits)
     }))
 }

@@ -1,5 +1,7 @@
 //! What happens to people.
 
+use std::collections::BTreeMap;
+
 use actix_web::HttpResponse;
 use actix_web::web::{Bytes, Path};
 use jiff::tz::TimeZone;
@@ -7,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Refused, Shared, ensure_user, read, reply, scopes};
-use crate::calendar::CalendarInfo;
+use crate::calendar::{CalendarInfo, Role};
 use crate::change::Change;
 use crate::grant::Scopes;
 use crate::sandbox::{Inner, Sandbox};
@@ -32,6 +34,8 @@ struct UserChange {
     session_ended: Option<bool>,
     scopes: Option<Vec<String>>,
     calendars: Option<Vec<String>>,
+    /// With others' calendars; null takes a role away.
+    roles: Option<BTreeMap<String, Option<Role>>>,
     time_zone: Option<String>,
     name: Option<String>,
 }
@@ -71,6 +75,15 @@ fn change_user(sandbox: &Sandbox, name: &str, change: UserChange) -> Result<Valu
     };
     changes.extend(zone.is_some().then(|| calendar(email.clone())));
     changes.extend(change.calendars.unwrap_or_default().into_iter().map(calendar));
+    for (calendar, role) in change.roles.unwrap_or_default() {
+        let calendar = calendar.to_lowercase();
+        if role == Some(Role::Owner) || !inner.world.calendars.contains_key(&calendar) {
+            return Err(Refused(
+                "roles: reader, writer or null, by the id of a calendar there is".to_owned(),
+            ));
+        }
+        changes.push(Change::Role { calendar, user: email.clone(), role });
+    }
     if let Some(scopes) = scopes {
         changes.extend(rescoped(&inner.world, &email, &scopes));
     }

@@ -83,6 +83,8 @@ fn tidy(name: &str, value: &Value) -> Result<Option<Value>, ApiError> {
         ("attendees", Value::Array(list)) => guests::read(list).map(some_array),
         ("attachments", Value::Array(list)) => attachments(list).map(some_array),
         ("recurrence", Value::Array(list)) if list.is_empty() => Ok(None),
+        // Google's way to take a label off.
+        ("eventLabelId", Value::String(text)) if text.is_empty() => Ok(None),
         ("extendedProperties", Value::Object(object)) => extended(object),
         ("reminders", Value::Object(object)) => reminders(object).map(Some),
         ("source", Value::Object(object)) => source(object).map(Some),

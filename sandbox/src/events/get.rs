@@ -11,14 +11,14 @@ pub(super) fn get(scene: &mut Scene<'_>, ask: &Ask) -> Result<Reply, ApiError> {
     let calendar = scene.calendar()?;
     let options = render::Options::read(&ask.query)?;
     if let Some((master, at)) = recurrence::instance(calendar, ask.event_id()) {
-        let value = render::instance(&master, at, calendar, &options);
+        let value = scene.as_seen(render::instance(&master, at, calendar, &options));
         return ask.answer(value);
     }
     let event = find(scene, ask)?;
     if condition::is_unchanged(ask.if_none_match.as_deref(), &event) {
         return Ok(Reply::empty(304).header("ETag", event.etag()));
     }
-    let value = render::event(&event, calendar, &options);
+    let value = scene.as_seen(render::event(&event, calendar, &options));
     Ok(ask.answer(value)?.header("ETag", event.etag()))
 }
 

@@ -10,8 +10,22 @@ use crate::event::{Event, whole_milliseconds};
 use crate::identifier;
 use crate::reply::Reply;
 
+/// What makes an event something else than a plain one.
+const SPECIAL: &[&str] = &[
+    "eventType",
+    "birthdayProperties",
+    "focusTimeProperties",
+    "outOfOfficeProperties",
+    "workingLocationProperties",
+];
+
 pub(super) fn import(scene: &mut Scene<'_>, ask: &Ask) -> Result<Reply, ApiError> {
-    let body = write::body(ask)?;
+    let mut body = write::body(ask)?;
+    body.remove(write::ignored_label(ask)?);
+    // Only plain events can be imported; others become plain.
+    for special in SPECIAL {
+        body.remove(*special);
+    }
     let calendar = scene.calendar()?;
     let draft = resource::read(&body, &ask.query, &calendar.zone, Kind::New)?;
     let Some(ical_uid) = draft.ical_uid else {
@@ -25,6 +39,7 @@ pub(super) fn import(scene: &mut Scene<'_>, ask: &Ask) -> Result<Reply, ApiError
         position: 0,
         created: scene.now,
         changed: whole_milliseconds(scene.now.as_millisecond()),
+        main_change: None,
         creator: scene.person.email.clone(),
         start: draft.start,
         end: draft.end,
@@ -44,7 +59,7 @@ pub(super) fn import(scene: &mut Scene<'_>, ask: &Ask) -> Result<Reply, ApiError
     }
     write::check_conference(scene, &draft.conference)?;
     draft.conference.apply(&mut event, scene.inner.meet, scene.now);
-    write::check_guests(scene, &event)?;
+    write::check_guests(scene, &event, None)?;
     let id = event.id.clone();
     scene
         .inner

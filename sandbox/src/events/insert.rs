@@ -9,7 +9,8 @@ use crate::outbox::MailKind;
 use crate::reply::Reply;
 
 pub(super) fn insert(scene: &mut Scene<'_>, ask: &Ask) -> Result<Reply, ApiError> {
-    let body = write::body(ask)?;
+    let mut body = write::body(ask)?;
+    body.remove(write::ignored_label(ask)?);
     let calendar = scene.calendar()?;
     let draft = resource::read(&body, &ask.query, &calendar.zone, Kind::New)?;
     let id = match (&draft.id, &draft.ical_uid) {
@@ -30,6 +31,7 @@ pub(super) fn insert(scene: &mut Scene<'_>, ask: &Ask) -> Result<Reply, ApiError
         position: 0,
         created: scene.now,
         changed: whole_milliseconds(scene.now.as_millisecond()),
+        main_change: None,
         creator: scene.person.email.clone(),
         start: draft.start,
         end: draft.end,
@@ -43,7 +45,7 @@ pub(super) fn insert(scene: &mut Scene<'_>, ask: &Ask) -> Result<Reply, ApiError
     };
     write::check_conference(scene, &draft.conference)?;
     draft.conference.apply(&mut event, scene.inner.meet, scene.now);
-    write::check_guests(scene, &event)?;
+    write::check_guests(scene, &event, None)?;
     let event = write::store(scene, ask, event, MailKind::Invitation)?;
     write::answer(scene, ask, &event)
 }

@@ -17,10 +17,23 @@ use crate::reply::Reply;
 const USUAL_PAGE: usize = 250;
 const LARGEST_PAGE: usize = 2_500;
 
+/// What a sync cannot be narrowed or ordered by.
+const NOT_WHILE_SYNCING: &[&str] = &[
+    "iCalUID",
+    "orderBy",
+    "privateExtendedProperty",
+    "q",
+    "sharedExtendedProperty",
+    "timeMin",
+    "timeMax",
+    "updatedMin",
+];
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Order {
     Arrival,
     Change,
+    Update,
     Start,
 }
 
@@ -77,6 +90,7 @@ pub(super) fn list(scene: &mut Scene<'_>, ask: &Ask) -> Result<Reply, ApiError> 
             Some(at) => render::instance(&item.event, at, calendar, &options),
             None => render::event(&item.event, calendar, &options),
         })
+        .map(|event| scene.as_seen(event))
         .collect();
     let latest = calendar.by_change.last().map_or(Timestamp::UNIX_EPOCH, |(at, _)| *at);
     let mut page = json!({
@@ -86,7 +100,7 @@ pub(super) fn list(scene: &mut Scene<'_>, ask: &Ask) -> Result<Reply, ApiError> 
         "description": "",
         "updated": render::millis(latest),
         "timeZone": ask.query.get("timeZone").unwrap_or(&calendar.info.time_zone),
-        "accessRole": "owner",
+        "accessRole": scene.role(),
         "defaultReminders": [{"method": "popup", "minutes": 10}],
         "items": shown,
     });
@@ -103,13 +117,18 @@ impl Filter {
         let sync = match query.get("syncToken") {
             None => None,
             Some(token) => {
+                if let Some(other) = NOT_WHILE_SYNCING.iter().find(|name| query.get(name).is_some()) {
+                    return Err(ApiError::invalid(format!(
+                        "Sync token cannot be used with {other} restriction."
+                    )));
+                }
                 let token = page_token::read_sync_token(token);
                 Some(token.ok_or_else(|| ApiError::of("fullSyncRequired"))?)
             }
         };
         let order = match (query.get("orderBy"), singles) {
             _ if sync.is_some() => Order::Change,
-            (Some("updated"), _) => Order::Change,
+            (Some("updated"), _) => Order::Update,
             (Some("startTime") | None, true) => Order::Start,
             (None, false) => Order::Arrival,
             (Some("startTime"), false) => {
@@ -160,8 +179,12 @@ impl Filter {
                     .map(|(position, event)| item(Key { at: 0, position: *position }, event))
                     .collect()
             }
-            Order::Change => {
-                let changes = calendar.by_change.range(from.map_or(everything, place));
+            Order::Change | Order::Update => {
+                let order = match self.order {
+                    Order::Update => &calendar.by_update,
+                    Order::Change | Order::Arrival | Order::Start => &calendar.by_change,
+                };
+                let changes = order.range(from.map_or(everything, place));
                 changes
                     .filter_map(|(changed, position)| Some((Key::new(*changed, *position), at(position)?)))
                     .filter(|(_, event)| self.keeps(event, calendar))
@@ -217,13 +240,13 @@ impl Filter {
         let shows_deleted = self.deleted == Deleted::Shown || self.updated.is_some();
         (!deleted || shows_deleted)
             && self.sync.is_none_or(|sync| event.changed > sync)
-            && self.updated.is_none_or(|updated| event.changed >= updated)
+            && self.updated.is_none_or(|updated| event.updated() >= updated)
             && self.ical_uid.as_ref().is_none_or(|uid| *uid == event.ical_uid)
             && (self.types.is_empty() || self.types.iter().any(|kind| event.text("eventType") == Some(kind)))
             && self.private.iter().all(|pair| has_property(event, "private", pair))
             && self.shared.iter().all(|pair| has_property(event, "shared", pair))
             && self.is_in_time(event, calendar)
-            && self.matches_words(event)
+            && self.matches_words(event, calendar)
     }
 
     fn is_in_time(&self, event: &Event, calendar: &Calendar) -> bool {
@@ -237,7 +260,7 @@ impl Filter {
             && self.before.is_none_or(|before| event.starts(&calendar.zone) < before)
     }
 
-    fn matches_words(&self, event: &Event) -> bool {
+    fn matches_words(&self, event: &Event, calendar: &Calendar) -> bool {
         if self.words.is_empty() {
             return true;
         }
@@ -246,7 +269,8 @@ impl Filter {
             text.push_str(event.text(field).unwrap_or_default());
             text.push('\n');
         }
-        for guest in event.guests() {
+        let organizer = render::organizer(event, calendar);
+        for guest in event.guests().iter().chain([&organizer]) {
             for field in ["email", "displayName"] {
                 text.push_str(guest.get(field).and_then(Value::as_str).unwrap_or_default());
                 text.push('\n');

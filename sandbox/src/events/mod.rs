@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::api_error::ApiError;
-use crate::calendar::Calendar;
+use crate::calendar::{Calendar, Role};
 use crate::call;
 use crate::method::Method;
 use crate::partial::Mask;
@@ -154,7 +154,7 @@ async fn run(
             return ApiError::bad_credentials().into_reply();
         };
         let mut scene = Scene { inner, person, calendar, now };
-        scene.settle().and_then(|()| effect(&mut scene, &ask)).unwrap_or_else(ApiError::into_reply)
+        scene.enter(method).and_then(|()| effect(&mut scene, &ask)).unwrap_or_else(ApiError::into_reply)
     };
     call::perform(sandbox, Wire::of(request), identify, carry_out).await
 }
@@ -172,16 +172,32 @@ fn proposed_id(ask: &Ask) -> Option<String> {
 }
 
 impl Scene<'_> {
-    /// The calendar, if it exists and is this person's; anything else is not found.
+    /// The calendar, if it exists and this person may see it; anything else is not found.
     pub(crate) fn calendar(&self) -> Result<&Calendar, ApiError> {
-        match self.inner.world.calendars.get(self.calendar) {
-            Some(calendar) if calendar.info.owner == self.person.email => Ok(calendar),
-            Some(_) | None => Err(ApiError::of("notFound")),
+        let seen = self.inner.world.role(self.calendar, &self.person.email);
+        let calendar = seen.and_then(|_| self.inner.world.calendars.get(self.calendar));
+        calendar.ok_or_else(|| ApiError::of("notFound"))
+    }
+
+    /// What this person may do here.
+    pub(crate) fn role(&self) -> Option<Role> {
+        self.inner.world.role(self.calendar, &self.person.email)
+    }
+
+    /// An event as this person sees it.
+    pub(crate) fn as_seen(&self, event: Value) -> Value {
+        match self.role() {
+            Some(Role::Owner | Role::Writer) => event,
+            Some(Role::Reader) | None => render::without_details(event),
         }
     }
 
-    fn settle(&mut self) -> Result<(), ApiError> {
+    /// Checks the person's role and brings the calendar up to now.
+    fn enter(&mut self, method: Method) -> Result<(), ApiError> {
         self.calendar()?;
+        if method.is_write() && self.role() < Some(Role::Writer) {
+            return Err(ApiError::of("requiredAccessLevel"));
+        }
         if let Some(calendar) = self.inner.world.calendars.get_mut(self.calendar) {
             calendar.settle(self.now);
         }

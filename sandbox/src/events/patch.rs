@@ -12,6 +12,10 @@ use crate::reply::Reply;
 pub(super) fn patch(scene: &mut Scene<'_>, ask: &Ask) -> Result<Reply, ApiError> {
     let old = changeable(scene, ask)?;
     let mut patch = write::body(ask)?;
+    if is_anothers(scene, &old) && SHARED.iter().any(|name| patch.contains_key(*name)) {
+        return Err(ApiError::of("forbiddenForNonOrganizer"));
+    }
+    patch.remove(write::ignored_label(ask)?);
     if !ask.query.is_true("supportsAttachments") {
         patch.remove("attachments");
     }
@@ -31,16 +35,31 @@ pub(super) fn patch(scene: &mut Scene<'_>, ask: &Ask) -> Result<Reply, ApiError>
 
 pub(super) fn update(scene: &mut Scene<'_>, ask: &Ask) -> Result<Reply, ApiError> {
     let old = changeable(scene, ask)?;
-    let body = write::body(ask)?;
+    let mut body = write::body(ask)?;
+    // What is left out is set to its default, which is the organizer's to do.
+    if is_anothers(scene, &old) {
+        return Err(ApiError::of("forbiddenForNonOrganizer"));
+    }
+    let label = write::ignored_label(ask)?;
+    body.remove(label);
     let zone = scene.calendar()?.zone.clone();
     let mut draft = resource::read(&body, &ask.query, &zone, Kind::Replacement)?;
     let attachments = !ask.query.is_true("supportsAttachments");
-    for (kept, field) in [(true, "organizer"), (attachments, "attachments")] {
+    for (kept, field) in [(true, "organizer"), (attachments, "attachments"), (true, label)] {
         if let (true, Some(value)) = (kept, old.fields.get(field)) {
             draft.fields.insert(field.to_owned(), value.clone());
         }
     }
     change(scene, ask, &old, draft)
+}
+
+/// Properties of all copies of an event, set by its organizer.
+const SHARED: &[&str] = &["guestsCanInviteOthers", "guestsCanModify", "guestsCanSeeOtherGuests"];
+
+/// Whether this is a copy of an event that somebody else organizes.
+fn is_anothers(scene: &Scene<'_>, event: &Event) -> bool {
+    let organizer = event.fields.get("organizer").and_then(|organizer| organizer.get("email"));
+    organizer.and_then(Value::as_str).is_some_and(|email| !email.eq_ignore_ascii_case(scene.calendar))
 }
 
 fn changeable(scene: &Scene<'_>, ask: &Ask) -> Result<std::sync::Arc<Event>, ApiError> {
@@ -64,11 +83,24 @@ fn change(scene: &mut Scene<'_>, ask: &Ask, old: &Event, draft: Draft) -> Result
     write::check_conference(scene, &draft.conference)?;
     draft.conference.apply(&mut event, scene.inner.meet, scene.now);
     if event.fields.get("attendees") != old.fields.get("attendees") {
-        write::check_guests(scene, &event)?;
+        write::check_guests(scene, &event, Some(old))?;
     }
-    event.touch(scene.now);
-    let event = write::store(scene, ask, event, MailKind::Update)?;
+    match concerns_reminders_alone(old, &event) {
+        true => event.touch_reminders(scene.now),
+        false => event.touch(scene.now),
+    }
+    let kind = if event.is_cancelled() { MailKind::Cancellation } else { MailKind::Update };
+    let event = write::store(scene, ask, event, kind)?;
     write::answer(scene, ask, &event)
+}
+
+fn concerns_reminders_alone(old: &Event, new: &Event) -> bool {
+    let reminders = new.fields.get("reminders");
+    let mut like_new = old.clone();
+    if let Some(reminders) = reminders {
+        like_new.fields.insert("reminders".to_owned(), reminders.clone());
+    }
+    old.fields.get("reminders") != reminders && like_new == *new
 }
 
 /// What a caller sends may not fall behind; a move in time counts one up by itself.

@@ -54,7 +54,7 @@ pub(crate) fn event(event: &Event, calendar: &Calendar, options: &Options) -> Va
     put(&mut shown, "id", json!(event.id));
     put(&mut shown, "htmlLink", json!(identifier::html_link(&event.id, id)));
     put(&mut shown, "created", json!(created(event.created)));
-    put(&mut shown, "updated", json!(millis(event.changed)));
+    put(&mut shown, "updated", json!(millis(event.updated())));
     put(&mut shown, "creator", creator);
     put(&mut shown, "organizer", organizer);
     put(&mut shown, "start", when(&event.start, zone));
@@ -90,17 +90,49 @@ fn shifted(like: &When, at: Timestamp, zone: &TimeZone) -> When {
     }
 }
 
-fn organizer(event: &Event, calendar: &Calendar) -> Value {
-    if let Some(organizer) = event.fields.get("organizer") {
-        return organizer.clone();
-    }
+pub(super) fn organizer(event: &Event, calendar: &Calendar) -> Value {
     let id = &calendar.info.id;
+    if let Some(organizer) = event.fields.get("organizer") {
+        let mut organizer = organizer.clone();
+        if organizer["email"].as_str().is_some_and(|email| email.eq_ignore_ascii_case(id)) {
+            organizer["self"] = json!(true);
+        }
+        return organizer;
+    }
     let mut organizer = json!({"email": id, "self": true});
     if *id != calendar.info.owner {
         organizer["displayName"] = json!(id);
     }
     organizer
 }
+
+/// What someone sees of a private event who may only read the calendar.
+pub(crate) fn without_details(mut event: Value) -> Value {
+    let is_private = ["private", "confidential"].iter().any(|word| event["visibility"] == *word);
+    if let (true, Value::Object(fields)) = (is_private, &mut event) {
+        fields.retain(|name, _| SEEN_BY_READERS.contains(&name.as_str()));
+    }
+    event
+}
+
+const SEEN_BY_READERS: &[&str] = &[
+    "kind",
+    "etag",
+    "id",
+    "status",
+    "htmlLink",
+    "created",
+    "updated",
+    "start",
+    "end",
+    "recurringEventId",
+    "originalStartTime",
+    "transparency",
+    "visibility",
+    "iCalUID",
+    "sequence",
+    "eventType",
+];
 
 fn put(object: &mut Map<String, Value>, key: &str, value: Value) {
     object.insert(key.to_owned(), value);

@@ -23,8 +23,21 @@ pub(super) fn body(ask: &Ask) -> Result<Map<String, Value>, ApiError> {
     }
 }
 
+/// The field that a client does not know or no longer uses, by its `eventLabelVersion`: labels supersede colours.
+pub(super) fn ignored_label(ask: &Ask) -> Result<&'static str, ApiError> {
+    match ask.query.get("eventLabelVersion") {
+        Some("1") => Ok("colorId"),
+        Some("0") | None => Ok("eventLabelId"),
+        Some(_) => Err(ApiError::invalid("Invalid Value")),
+    }
+}
+
 /// Google's use limits bite when guests are involved, whether or not they are mailed; service accounts invite nobody.
-pub(super) fn check_guests(scene: &Scene<'_>, event: &Event) -> Result<(), ApiError> {
+pub(super) fn check_guests(
+    scene: &mut Scene<'_>,
+    event: &Event,
+    old: Option<&Event>,
+) -> Result<(), ApiError> {
     if event.guests().is_empty() {
         return Ok(());
     }
@@ -34,7 +47,17 @@ pub(super) fn check_guests(scene: &Scene<'_>, event: &Event) -> Result<(), ApiEr
     if scene.person.usage_limited {
         return Err(ApiError::of("quotaExceeded"));
     }
-    Ok(())
+    let known: Vec<&str> = old.into_iter().flat_map(addresses).collect();
+    let new = addresses(event).filter(|email| !known.contains(email));
+    let home = scene.person.email.rsplit_once('@').map_or("", |(_, domain)| domain);
+    let external =
+        new.filter(|email| !email.rsplit('@').next().is_some_and(|domain| domain.eq_ignore_ascii_case(home)));
+    let external = u32::try_from(external.count()).unwrap_or(u32::MAX);
+    scene.inner.quotas.invite(&scene.person.email, external, scene.now)
+}
+
+fn addresses(event: &Event) -> impl Iterator<Item = &str> {
+    event.guests().iter().filter_map(|guest| guest.get("email").and_then(Value::as_str))
 }
 
 /// A new Meet needs a calendar that may have one, and somebody who is a person.
@@ -64,7 +87,7 @@ pub(super) fn store(
     let times = (event.starts(&calendar.zone), event.ends(&calendar.zone));
     let world = &scene.inner.world;
     let mail = outbox::mail(kind, send, &event, scene.calendar, times, scene.now, |email| {
-        world.user(email).is_some()
+        world.user(email).is_some_and(|user| user.calendar_user && !user.deleted)
     });
     let id = event.id.clone();
     let mut changes = vec![Change::Event { calendar: scene.calendar.to_owned(), event: Box::new(event) }];

@@ -32,6 +32,10 @@ async fn the_file_as_it_is_at_the_reply_holds_everything() {
             json!({"timeZone": "Asia/Kolkata", "calendars": ["team@example.com"]}),
         )
         .await;
+    let client = "200000000002-new.apps.googleusercontent.com";
+    first.control(&format!("clients/{client}"), json!({"publishing": "testing"})).await;
+    first.control("service-account", json!({"delegatedScopes": ["calendar.events"]})).await;
+    first.control("users/grace@example.com", json!({"roles": {"team@example.com": "writer"}})).await;
     let mut body = event("first0");
     body["attendees"] = json!([{"email": "g@example.com"}]);
     first.send(first.call(Method::POST, "?sendUpdates=all").json(&body)).await.ok();
@@ -47,6 +51,11 @@ async fn the_file_as_it_is_at_the_reply_holds_everything() {
     assert_eq!(second.look("outbox").await, first.look("outbox").await);
     assert_eq!(second.look("users").await["users"][3]["email"], "late@example.com");
     assert_eq!(refresh(&second, &tokens["refresh_token"]).await, 200);
+    assert_eq!(second.look("clients").await, first.look("clients").await);
+    let grace = second.token_of("grace@example.com").await;
+    let path = "/calendar/v3/calendars/team@example.com/events";
+    let shared = second.request(Method::POST, path).bearer_auth(grace).json(&event("shared"));
+    assert_eq!(second.send(shared).await.status, 200);
     second.token = first.token.clone();
     assert_eq!(second.get("first0").await.ok()["summary"], "Patched");
     assert_eq!(second.insert(event("gone00")).await.status, 409);
@@ -87,4 +96,24 @@ async fn a_reset_and_the_clock_are_remembered_too() {
     let second = over(&file).await;
     assert!(second.look("events").await["events"].as_array().unwrap().is_empty());
     assert_eq!(second.look("clock").await, now);
+}
+
+#[tokio::test]
+async fn a_file_of_an_earlier_version_is_read() {
+    let folder = tempdir().unwrap();
+    let file = folder.path().join("state.jsonl");
+    let at = "2026-11-20T11:00:00Z";
+    let user = json!({"email": "old@example.com", "sub": "1", "name": "Old", "usageLimited": false, "deleted": false, "calendarUser": true});
+    let event = json!({"id": "older0", "created": at, "changed": at, "creator": "old@example.com", "start": {"date": "2026-12-30"}, "end": {"date": "2026-12-31"}, "ical_uid": "older0@google.com", "sequence": 0, "insert_count": 1, "fields": {}});
+    let token = json!({"token": "1//0old", "user": "old@example.com", "client": "100000000001-sandbox.apps.googleusercontent.com", "scopes": ["openid"], "issued": at, "used": at});
+    let lines = [
+        json!({"user": user}),
+        json!({"calendar": {"id": "old@example.com", "owner": "old@example.com", "timeZone": "UTC"}}),
+        json!({"event": {"calendar": "old@example.com", "event": event}}),
+        json!({"refresh": token}),
+    ];
+    std::fs::write(&file, lines.map(|line| format!("{line}\n")).concat()).unwrap();
+    let world = over(&file).await;
+    assert_eq!(world.look("events?user=old@example.com").await["events"][0]["id"], "older0");
+    assert_eq!(refresh(&world, &json!("1//0old")).await, 200);
 }

@@ -42,6 +42,7 @@ async fn filters_narrow_a_list() {
         ("iCalUID=bbbbb%40google.com", vec!["bbbbb"]),
         ("q=%C3%A9mile%20third", vec!["ccccc"]),
         ("q=g%40example.com", vec!["bbbbb"]),
+        ("q=ADA%40example.com", vec!["ccccc", "aaaaa", "bbbbb"]),
         ("timeMin=2026-12-01T11:00:00Z", vec!["ccccc", "bbbbb"]),
         ("timeMin=2026-12-01T10:59:59Z&timeMax=2026-12-02T10:00:00Z", vec!["aaaaa"]),
         ("orderBy=updated", vec!["ccccc", "aaaaa", "bbbbb"]),
@@ -139,4 +140,6 @@ async fn a_sync_brings_what_changed_since_deletions_included() {
     changed.sort_unstable();
     assert_eq!(changed, ["aaaaa", "first0"]);
     assert_eq!(world.list("syncToken=old").await.reason(), "fullSyncRequired");
+    let narrowed = world.list(&format!("syncToken={token}&q=lunch")).await;
+    assert_eq!((narrowed.status, narrowed.reason()), (400, "invalid"));
 }

@@ -20,6 +20,7 @@ mod python;
 mod quota;
 mod resource;
 mod service_account;
+mod sharing;
 mod tokens;
 mod tombstones;
 mod validation;

@@ -58,3 +58,33 @@ async fn a_word_google_does_not_know_is_refused() {
     let answer = world.send(world.call(Method::POST, "?sendUpdates=some").json(&event("first0"))).await;
     assert_eq!((answer.status, answer.reason()), (400, "invalid"));
 }
+
+#[tokio::test]
+async fn an_update_mails_every_guest_and_a_cancellation_by_patch_is_one() {
+    let world = world().await;
+    insert(&world, "first0", "none").await;
+    let more = json!({"attendees": [{"email": "grace@example.com"}, {"email": "late@elsewhere.example"}]});
+    world.send(world.call(Method::PATCH, "/first0?sendUpdates=all").json(&more)).await.ok();
+    assert_eq!(mails(&world).await[0]["to"], json!(["grace@example.com", "late@elsewhere.example"]));
+    let gone = json!({"status": "cancelled"});
+    world.send(world.call(Method::PATCH, "/first0?sendUpdates=all").json(&gone)).await.ok();
+    assert_eq!(mails(&world).await[1]["kind"], "cancellation");
+}
+
+#[tokio::test]
+async fn an_import_mails_nobody_whatever_it_asks() {
+    let world = world().await;
+    let mut body = event("x");
+    body["iCalUID"] = json!("uid-7@elsewhere.example");
+    body["attendees"] = json!([{"email": "grace@example.com"}]);
+    world.send(world.call(Method::POST, "/import?sendUpdates=all").json(&body)).await.ok();
+    assert!(mails(&world).await.is_empty());
+}
+
+#[tokio::test]
+async fn guests_without_google_calendar_are_external() {
+    let world = world().await;
+    world.control("users/grace@example.com", json!({"calendarUser": false})).await;
+    insert(&world, "outer0", "externalOnly").await;
+    assert_eq!(mails(&world).await[0]["to"], json!(["grace@example.com", "someone@elsewhere.example"]));
+}

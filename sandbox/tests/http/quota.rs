@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::{GRACE, event, world};
+use crate::harness::{ADA, GRACE, event, world};
 
 #[tokio::test]
 async fn a_users_minute_slides() {
@@ -66,4 +66,59 @@ async fn a_calendar_takes_ten_writes_a_second() {
     assert_eq!(world.get("event0").await.status, 200, "reads are not counted");
     world.hands.advance_ms(1_000);
     assert_eq!(world.insert(event("onemore")).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_day_has_so_many_invitations_to_outsiders() {
+    let world = world().await;
+    world.control("quota", json!({"invitationsPerDay": 3, "calendarPerSecond": 1000})).await;
+    let invite = async |id: &str, guests: &[&str]| {
+        let mut body = event(id);
+        body["attendees"] = guests.iter().map(|email| json!({"email": email})).collect();
+        // Whether or not they are mailed.
+        world.send(world.call(Method::POST, "?sendUpdates=none").json(&body)).await
+    };
+    let (one, two) = ("a@elsewhere.example", "b@elsewhere.example");
+    invite("first0", &[one, two, ADA, GRACE]).await.ok();
+    invite("second", &[one, two]).await.refused(403, "quotaExceeded", "Calendar usage limits exceeded.");
+    invite("second", &[one]).await.ok();
+    invite("thirdd", &[one]).await.refused(403, "quotaExceeded", "Calendar usage limits exceeded.");
+    invite("inside", &[GRACE]).await.ok();
+    let again = json!({"attendees": [{"email": one}, {"email": two}]});
+    world.patch("first0", again).await.ok();
+    world.control("clock", json!({"advanceSeconds": 86_400})).await;
+    let mut world = world;
+    world.token = world.token_of(ADA).await;
+    let mut body = event("thirdd");
+    body["attendees"] = json!([{"email": one}]);
+    assert_eq!(world.insert(body).await.status, 200, "a day later there is room again");
+}
+
+#[tokio::test]
+async fn a_burst_on_one_calendar_leaves_the_others_alone() {
+    let world = world().await;
+    let team = "team@group.calendar.example.com";
+    world.control("users/ada@example.com", json!({"calendars": [team]})).await;
+    world.control("quota", json!({"calendarPerSecond": 2})).await;
+    let on_team = async |id: &str| {
+        let path = format!("/calendar/v3/calendars/{team}/events");
+        let request = world.request(Method::POST, &path).bearer_auth(&world.token).json(&event(id));
+        world.send(request).await
+    };
+    for n in 0..2 {
+        assert_eq!(world.insert(event(&format!("event{n}"))).await.status, 200);
+    }
+    world.insert(event("onemore")).await.refused(403, "rateLimitExceeded", "Rate Limit Exceeded");
+    assert_eq!(on_team("first0").await.status, 200);
+    world.hands.advance_ms(999);
+    assert_eq!(world.insert(event("onemore")).await.status, 403);
+    assert_eq!(on_team("second").await.status, 200);
+    assert_eq!(
+        on_team("thirdd").await.reason(),
+        "rateLimitExceeded",
+        "two in any second, wherever it begins"
+    );
+    world.hands.advance_ms(1);
+    assert_eq!(world.insert(event("onemore")).await.status, 200);
+    assert_eq!(on_team("thirdd").await.status, 200);
 }

@@ -160,3 +160,78 @@ async fn a_second_calendar_belongs_to_its_owner_alone() {
     let primary = world.insert(event("first0")).await;
     assert_eq!(primary.status, 200, "an id is unique per calendar");
 }
+
+#[tokio::test]
+async fn reminders_make_another_version_and_leave_updated_alone() {
+    let world = world().await;
+    let first = world.insert(event("first0")).await.ok();
+    world.hands.advance_ms(5_000);
+    world.insert(event("second")).await.ok();
+    world.hands.advance_ms(5_000);
+    let overrides = json!({"useDefault": false, "overrides": [{"method": "popup", "minutes": 5}]});
+    let reminded = world.patch("first0", json!({"reminders": overrides})).await.ok();
+    assert_eq!(reminded["updated"], first["updated"]);
+    assert_ne!(reminded["etag"], first["etag"]);
+    let order = world.list("orderBy=updated").await.ok();
+    assert_eq!((&order["items"][0]["id"], &order["items"][1]["id"]), (&json!("first0"), &json!("second")));
+    let since = world.list("updatedMin=2026-11-20T12:00:01Z").await.ok();
+    assert_eq!(since["items"].as_array().unwrap().len(), 1);
+    let both = json!({"summary": "x", "reminders": {"useDefault": true, "overrides": null}});
+    let changed = world.patch("first0", both).await.ok();
+    assert_eq!(changed["updated"], "2026-11-20T12:00:10.001Z");
+}
+
+#[tokio::test]
+async fn what_all_copies_share_is_set_by_the_organizer_alone() {
+    let world = world().await;
+    let mut body = event("x");
+    body["iCalUID"] = json!("uid-8@elsewhere.example");
+    body["organizer"] = json!({"email": "boss@elsewhere.example"});
+    let id = world.send(world.call(Method::POST, "/import").json(&body)).await.ok()["id"].clone();
+    let id = id.as_str().unwrap();
+    let message = "Shared properties can only be changed by the organizer of the event.";
+    let setting = world.patch(id, json!({"guestsCanModify": false})).await;
+    setting.refused(403, "forbiddenForNonOrganizer", message);
+    // A PUT without them sets them to their defaults.
+    world.update(id, event("x")).await.refused(403, "forbiddenForNonOrganizer", message);
+    assert_eq!(world.patch(id, json!({"summary": "Mine"})).await.ok()["summary"], "Mine");
+    world.insert(event("first0")).await.ok();
+    assert_eq!(world.patch("first0", json!({"guestsCanModify": true})).await.status, 200);
+    assert_eq!(world.update("first0", event("x")).await.status, 200);
+}
+
+#[tokio::test]
+async fn labels_are_for_clients_that_know_them_and_supersede_colours() {
+    let world = world().await;
+    let put = async |method: Method, path: &str, body: &Value| {
+        world.send(world.call(method, path).json(body)).await.ok()
+    };
+    let mut body = event("first0");
+    body["colorId"] = json!("7");
+    body["eventLabelId"] = json!("label");
+    let old = put(Method::POST, "", &body).await;
+    assert_eq!((&old["colorId"], old.get("eventLabelId")), (&json!("7"), None));
+    body["id"] = json!("second");
+    let new = put(Method::POST, "?eventLabelVersion=1", &body).await;
+    assert_eq!((new.get("colorId"), &new["eventLabelId"]), (None, &json!("label")));
+    let kept = put(Method::PUT, "/second", &event("x")).await;
+    assert_eq!(kept["eventLabelId"], "label", "who does not know labels does not take them off");
+    let kept = put(Method::PATCH, "/second", &json!({"eventLabelId": "other"})).await;
+    assert_eq!(kept["eventLabelId"], "label");
+    let off = put(Method::PATCH, "/second?eventLabelVersion=1", &json!({"eventLabelId": ""})).await;
+    assert!(off.get("eventLabelId").is_none());
+    let bad = world.send(world.call(Method::POST, "?eventLabelVersion=2").json(&event("thirdd"))).await;
+    assert_eq!((bad.status, bad.reason()), (400, "invalid"));
+}
+
+#[tokio::test]
+async fn an_import_becomes_a_plain_event() {
+    let world = world().await;
+    let mut body = event("x");
+    body["iCalUID"] = json!("uid-9@elsewhere.example");
+    body["eventType"] = json!("focusTime");
+    body["focusTimeProperties"] = json!({"chatStatus": "doNotDisturb"});
+    let imported = world.send(world.call(Method::POST, "/import").json(&body)).await.ok();
+    assert_eq!(imported["eventType"], "default");
+    assert!(imported.get("focusTimeProperties").is_none());
+}
