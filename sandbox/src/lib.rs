@@ -35,11 +35,12 @@
 //! closes the TCP connection without one byte of reply.
 //!
 //! `usageLimited` refuses writes that carry guests (`quotaExceeded`), and so do more than `invitationsPerDay` guests from
-//! outside the user's domain; `roles` (`{"calendar": "reader"|"writer"|null}`) opens others' calendars; `scopes` are the scopes that the user's grants hold
-//! from now on; `revoked` ends every grant there is, and a new consent is a new grant; `expired` ends the access tokens
-//! alone; after `sessionEnded` a refresh wants a new login (`invalid_rapt`), which a new consent is; `adminBlocked` stops
-//! consent and refresh (`admin_policy_enforced`). A client in `testing` gives refresh tokens that live for seven days,
-//! unless they only sign in. The page for consent also offers access for a time, and says so in the token response.
+//! outside the user's domain; `roles` (`{"calendar": "reader"|"writer"|null}`) opens others' calendars; `scopes` are the
+//! scopes that the user's grants hold from now on; `revoked` ends every grant there is, and a new consent is a new grant;
+//! `expired` ends the access tokens alone; after `sessionEnded` a refresh wants a new login (`invalid_rapt`), which a new
+//! consent is; `adminBlocked` stops consent and refresh (`admin_policy_enforced`). A client in `testing` gives refresh
+//! tokens that live for seven days, unless they only sign in. The page for consent also offers access for a time, and the
+//! token response then says so.
 //!
 //! # What it is not
 //!

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{ADA, Answer, GRACE, World, world};
+use crate::harness::{ADA, Answer, GRACE, World, event, world};
 use crate::oauth::refresh;
 
 const BACK: &str = "http://localhost:3001/oauth2callback";
@@ -276,4 +276,31 @@ async fn an_administrators_policy_stops_the_person_and_tells_the_client_nothing(
     let page = flow.world.send(request).await;
     assert_eq!((page.status, page.header("location")), (400, ""));
     assert!(page.text.contains("Error 400: admin_policy_enforced"), "{}", page.text);
+}
+
+#[tokio::test]
+async fn a_scope_left_unticked_among_several_is_missing_everywhere() {
+    let flow = Flow::new().await;
+    let asked = [
+        ("scope", "openid email calendar.events calendar.readonly"),
+        // Google: without effect for clients made since 2019.
+        ("enable_granular_consent", "false"),
+    ];
+    let page = flow.page(&asked).await;
+    assert_eq!(page.text.matches(r#"type="checkbox" name="grant""#).count(), 2);
+    let readonly = "https://www.googleapis.com/auth/calendar.readonly";
+    let form = [("user", ADA), ("grant", readonly), ("decision", "allow")];
+    let back = flow.decide(&asked, &form).await;
+    assert!(!value(&back, "scope").contains("calendar.events"), "the redirect says it");
+    let tokens = flow.exchange(value(&back, "code"), &[]).await.ok();
+    assert!(!tokens["scope"].as_str().unwrap().contains("calendar.events"), "and so does the token");
+    let path = "/calendar/v3/calendars/primary/events";
+    let access = tokens["access_token"].as_str().unwrap();
+    let insert = flow.world.request(Method::POST, path).bearer_auth(access).json(&event("never0"));
+    assert_eq!(flow.world.send(insert).await.reason(), "insufficientPermissions");
+    let fresh = refresh(&flow.world, tokens["refresh_token"].as_str().unwrap()).await.ok();
+    assert_eq!(fresh["scope"], tokens["scope"], "nor does a refresh bring it");
+    // What was ticked before begins ticked.
+    let page = flow.page(&[asked[0], ("prompt", "consent"), ("login_hint", ADA)]).await;
+    assert!(page.text.contains(&format!(r#"value="{readonly}" checked"#)));
 }

@@ -86,6 +86,11 @@ async fn every_row_of_the_catalogue_can_be_injected_in_both_layouts() {
             assert_eq!(answer.json["error"]["errors"][0]["domain"], *domain, "{reason}");
             assert_eq!(answer.json["error"].get("status").is_some(), layout == "frontend");
             assert_eq!(answer.header("content-type"), "application/json; charset=UTF-8");
+            assert_eq!(
+                (answer.header("server"), answer.header("vary")),
+                ("ESF", "Origin, X-Origin, Referer")
+            );
+            assert!(answer.header("cache-control").starts_with("no-cache, no-store"));
         }
     }
     let events = world.look("events").await;
