@@ -183,6 +183,12 @@ impl<T> Sealed<T> {
         let id = self.bytes.first_chunk::<KEY_ID>().ok_or(OpenError::Damaged)?;
         Ok(KeyId(*id))
     }
+
+    /// How many bytes it takes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
 }
 
 impl Serialize for Key {
