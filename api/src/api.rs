@@ -1,12 +1,13 @@
 //! What every handler shares.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::account::AccountId;
 use common::accounts::Accounts;
 use common::job::{Job, JobId};
 use common::keys::ApiKeys;
-use common::port::{Clock, JobQueue, JobStore, Throttle, TokenEndpoint, Vault};
+use common::port::{Clock, JobQueue, JobStore, StoreError, Throttle, TokenEndpoint, Vault};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -14,6 +15,7 @@ use crate::auth::{Caller, Door};
 use crate::consent::UsedStates;
 use crate::hosts::Hosts;
 use crate::intake::Intake;
+use crate::ledger::{Absence, Ledger};
 use crate::problem::{Kind, Problem};
 use crate::settings::Settings;
 use crate::wait::Waiting;
@@ -45,6 +47,7 @@ pub type OnConnected = Arc<dyn Fn(AccountId) + Send + Sync>;
 /// What every handler shares.
 pub(crate) struct Api {
     pub(crate) intake: Arc<Intake>,
+    pub(crate) ledger: Arc<Ledger>,
     pub(crate) ports: Ports,
     pub(crate) door: Door,
     pub(crate) hosts: Hosts,
@@ -56,36 +59,73 @@ pub(crate) struct Api {
     pub(crate) closing: CancellationToken,
 }
 
-impl Api {
-    /// Waits for jobs.
-    pub(crate) fn waiting(&self) -> Waiting<'_> {
-        Waiting { store: &*self.ports.store, clock: &*self.ports.clock, closing: &self.closing }
+/// What can be said of a job's id.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Sight {
+    /// It is this job.
+    Known(Box<Job>),
+    /// Records were lost lately: there may be such a job.
+    Unknown(JobId),
+}
+
+impl Sight {
+    /// The job, if it is known.
+    pub(crate) fn job(&self) -> Option<&Job> {
+        match self {
+            Self::Known(job) => Some(job),
+            Self::Unknown(_) => None,
+        }
     }
 
-    /// The job with this id, if it exists for this caller.
-    pub(crate) async fn job(&self, caller: &Caller, id: &str) -> Result<Job, Problem> {
-        let Ok(id) = JobId::parse(id) else {
-            return Err(no_such_job());
-        };
-        self.seen_by(caller, self.ports.store.get(&id).await.map_err(store_trouble)?)
-    }
-
-    /// `job`, if it exists for this caller.
-    pub(crate) fn seen_by(&self, caller: &Caller, job: Option<Job>) -> Result<Job, Problem> {
-        job.filter(|job| caller.sees(job)).ok_or_else(no_such_job)
+    /// The id.
+    pub(crate) fn id(&self) -> &JobId {
+        match self {
+            Self::Known(job) => &job.id,
+            Self::Unknown(id) => id,
+        }
     }
 }
 
-pub(crate) fn no_such_job() -> Problem {
+impl Api {
+    /// Waits for jobs that exist for `caller`; for jobs known to be theirs it need not be told.
+    pub(crate) fn waiting<'a>(&'a self, caller: Option<&'a Caller>) -> Waiting<'a> {
+        Waiting { ledger: &self.ledger, clock: &*self.ports.clock, closing: &self.closing, caller }
+    }
+
+    /// What there is under this id for this caller. Others' jobs and jobs that never were look the
+    /// same, whatever was lost.
+    pub(crate) async fn sight(&self, caller: &Caller, id: &str) -> Result<Sight, Problem> {
+        let Ok(id) = JobId::parse(id) else {
+            return Err(no_such_job());
+        };
+        let job = self.ledger.get(&id).await.map_err(unreadable)?;
+        self.sight_of(job.filter(|job| caller.sees(job)), id).await
+    }
+
+    /// `job`; or what it means that there is none under `id`.
+    pub(crate) async fn sight_of(&self, job: Option<Job>, id: JobId) -> Result<Sight, Problem> {
+        match job {
+            Some(job) => Ok(Sight::Known(Box::new(job))),
+            None => match self.ledger.absence().await.map_err(unreadable)? {
+                Absence::Never => Err(no_such_job()),
+                Absence::Uncertain => Ok(Sight::Unknown(id)),
+            },
+        }
+    }
+}
+
+fn no_such_job() -> Problem {
     Problem::new(
         Kind::JobNotFound,
         "There is no job with this id, or it ended so long ago that it is forgotten.",
     )
 }
 
-/// What a caller is told when the store fails, after the log has been told.
-#[expect(clippy::needless_pass_by_value, reason = "it is used as a function of an error")]
-pub(crate) fn store_trouble(error: common::port::StoreError) -> Problem {
-    tracing::error!(%error, "The job store cannot be used: {error}");
-    Problem::storage_unavailable()
+/// What a caller is told while records cannot be read; the log has been told.
+pub(crate) fn unreadable(_: StoreError) -> Problem {
+    Problem::new(
+        Kind::StorageUnavailable,
+        "Jobs cannot be looked up now. What was accepted is done all the same; ask again shortly.",
+    )
+    .retry_after(Duration::from_secs(5))
 }

@@ -23,6 +23,7 @@ use crate::consent::UsedStates;
 use crate::front::front;
 use crate::hosts::Hosts;
 use crate::intake::Intake;
+use crate::ledger::Ledger;
 use crate::metrics;
 use crate::routes;
 use crate::settings::Settings;
@@ -50,6 +51,7 @@ pub struct Listening {
     stop_server: CancellationToken,
     ready: Arc<AtomicBool>,
     tasks: TaskTracker,
+    ledger: Arc<Ledger>,
     ports: Ports,
     linger: Duration,
     drain: Duration,
@@ -96,8 +98,14 @@ impl Ingress {
         let tasks = TaskTracker::new();
         let (closing, stop_server) = (CancellationToken::new(), CancellationToken::new());
         let (linger, drain, threads) = (settings.linger, settings.drain, settings.threads);
+        let ledger = Arc::new(Ledger::new(
+            Arc::clone(&ports.store),
+            Arc::clone(&ports.throttle),
+            Arc::clone(&ports.clock),
+            settings.retention,
+        ));
         let intake = Intake {
-            store: Arc::clone(&ports.store),
+            ledger: Arc::clone(&ledger),
             queue: Arc::clone(&ports.queue),
             vault: Arc::clone(&ports.vault),
             accounts: Arc::clone(&ports.accounts),
@@ -116,6 +124,7 @@ impl Ingress {
         );
         let api = web::Data::new(Api {
             intake: Arc::new(intake),
+            ledger: Arc::clone(&ledger),
             ports: ports.clone(),
             door,
             hosts: Hosts::new(loopback, public_url.clone(), settings.allowed_origins.clone()),
@@ -149,6 +158,7 @@ impl Ingress {
             stop_server,
             ready: Arc::new(AtomicBool::new(true)),
             tasks,
+            ledger,
             ports,
             linger,
             drain,
@@ -184,7 +194,9 @@ impl Listening {
         let clock = Arc::clone(&self.ports.clock);
         let age = export_oldest_age(Arc::clone(&self.ports.store), Arc::clone(&clock));
         let age = tokio::spawn(stop.clone().run_until_cancelled_owned(age));
-        let Self { server, closing, stop_server, ready, tasks, linger, drain, .. } = self;
+        let Self { server, closing, stop_server, ready, tasks, ledger, linger, drain, .. } = self;
+        let writing = Arc::clone(&ledger);
+        let writing = tokio::spawn(async move { writing.write_down().await });
         let ending = async {
             stop.cancelled().await;
             // Readiness turns first, so that nobody is sent here any more.
@@ -204,6 +216,8 @@ impl Listening {
         if tokio::time::timeout(drain, tasks.wait()).await.is_err() {
             warn!("Some jobs were still being recorded at the end; their messages are in the queue");
         }
+        writing.abort();
+        ledger.close().await;
         served
     }
 }

@@ -14,6 +14,7 @@ mod hosts;
 mod idempotency;
 mod ingress;
 mod intake;
+mod ledger;
 mod metrics;
 mod openapi;
 mod pages;
@@ -24,6 +25,8 @@ mod query;
 mod rate;
 mod record;
 mod routes;
+#[cfg(test)]
+mod sample;
 mod session;
 mod settings;
 mod wait;

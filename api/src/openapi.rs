@@ -148,7 +148,7 @@ impl IntoResponses for ReadProblems {
 
 impl IntoResponses for CancelProblems {
     fn responses() -> Responses {
-        described(KEYED.into_iter().chain([Kind::JobNotFound, Kind::JobFinished]))
+        described(KEYED.into_iter().chain([Kind::JobNotFound, Kind::JobFinished, Kind::JobUnknown]))
     }
 }
 

@@ -1,13 +1,14 @@
 //! A job as callers see it.
 
 use common::accounts::Accounts;
-use common::job::{Effect, EventResult, Failure, Job, JobState};
+use common::job::{Effect, EventResult, Failure, Job, JobId, JobState};
 use common::seal::Key;
 use jiff::Timestamp;
 use serde::Serialize;
 use tracing::warn;
 use utoipa::ToSchema;
 
+use crate::api::Sight;
 use crate::problem::type_uri;
 
 /// A job: what was accepted, where it stands, and what came of it.
@@ -51,6 +52,50 @@ pub(crate) struct JobRecord {
     result: Option<ResultRecord>,
     /// Why the job failed.
     error: Option<ErrorRecord>,
+}
+
+/// There may be such a job, but its record was lost.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LostRecord {
+    /// The id that was asked for.
+    #[schema(example = "7qk1v0j2m8d4h5s6t9a3b7c1e0")]
+    job_id: String,
+    /// Always unknown.
+    #[schema(example = "unknown")]
+    state: &'static str,
+    /// A sentence for a person.
+    detail: &'static str,
+}
+
+/// What is told of a job's id.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum Told {
+    /// The job.
+    Record(Box<JobRecord>),
+    /// That its record was lost, if there was one.
+    Lost(LostRecord),
+}
+
+impl Told {
+    /// What there is to tell of what was seen.
+    pub(crate) async fn of(sight: &Sight, accounts: &Accounts) -> Self {
+        match sight {
+            Sight::Known(job) => Self::Record(Box::new(JobRecord::of(job, accounts).await)),
+            Sight::Unknown(id) => Self::Lost(LostRecord::of(id)),
+        }
+    }
+}
+
+impl LostRecord {
+    fn of(id: &JobId) -> Self {
+        Self {
+            job_id: id.to_string(),
+            state: "unknown",
+            detail: "Records of jobs were lost lately, and there is none under this id. If the job was accepted it is done all the same, and its record comes back when a worker takes it up.",
+        }
+    }
 }
 
 /// The event that a job has created.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use common::port::Backlog;
 use common::quotas::Quotas;
+use common::time;
 use url::Url;
 
 use crate::auth::Access;
@@ -31,6 +32,8 @@ pub struct Settings {
     pub allowed_origins: Vec<String>,
     /// Server threads; `None` is one for each core.
     pub threads: Option<usize>,
+    /// How long the records of finished jobs are kept (`JOB_RETENTION_DAYS`).
+    pub retention: Duration,
     /// How long to go on listening once no longer ready, so that load balancers notice.
     pub linger: Duration,
     /// How long requests in flight may take to finish at the end (`DRAIN_SECONDS`).
@@ -61,6 +64,7 @@ impl Default for Settings {
             trusted_proxies: TrustedProxies::default(),
             allowed_origins: Vec::new(),
             threads: None,
+            retention: time::days(7),
             linger: Duration::ZERO,
             drain: Duration::from_secs(25),
         }

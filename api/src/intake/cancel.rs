@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use common::job::{self, Job, JobId, JobState, Step, Tally};
+use common::job::{self, Job, JobId, JobState, Tally};
 use common::message::{Message, Work};
 use common::port::{Change, Lane, Shelf, VaultError};
 use serde_json::json;
 use tracing::warn;
 
 use super::{Intake, log_trouble};
+use crate::ledger::Wish;
 
 /// What became of a wish to take a job back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,8 +27,10 @@ pub(crate) enum CancelRefusal {
     Unknown,
     /// It has ended.
     Finished(Box<Job>),
-    /// Store or vault.
+    /// The vault; nothing was changed.
     Unusable,
+    /// The store went away meanwhile.
+    Undecided,
 }
 
 impl Intake {
@@ -39,17 +42,31 @@ impl Intake {
         if job.is_finished() {
             return ended(job.clone());
         }
-        let now = self.clock.now();
-        let mark = json!({ "at": now, "until": job.not_after });
+        let mark = json!({ "at": self.clock.now(), "until": job.not_after });
         match self.vault.put(Shelf::Cancellations, job.id.as_str(), &mark, None).await {
             // Somebody asked for it before.
             Ok(_) | Err(VaultError::Changed) => {}
             Err(error @ (VaultError::Unusable(_) | VaultError::Unreadable(_))) => {
-                return Err(trouble("The vault", &error));
+                log_trouble("The vault", &error);
+                return Err(CancelRefusal::Unusable);
             }
         }
-        let change = self.store.take(&job.id, &Step::Cancel, now).await;
-        match change.map_err(|error| trouble("The job store", &error))? {
+        let change = match self.ledger.cancel(job).await {
+            Wish::Answered(change) => change,
+            Wish::Noted(job) => {
+                self.wake(&job).await;
+                return Ok(Cancellation::Cancelling);
+            }
+            Wish::Gone => {
+                // A repeat may make it anew, and then it must not be taken back for this wish.
+                self.unmark(&job.id).await;
+                return Err(CancelRefusal::Unknown);
+            }
+            // The mark stays: the store may have heard the wish after all, and then it must not be
+            // forgotten with the record.
+            Wish::Unheard => return Err(CancelRefusal::Undecided),
+        };
+        match change {
             Change::Taken(job) if job.state == JobState::Cancelled => {
                 self.leave_line(&job).await;
                 Ok(Cancellation::Cancelled)
@@ -58,11 +75,12 @@ impl Intake {
                 self.wake(&job).await;
                 Ok(Cancellation::Cancelling)
             }
+            // Somebody else took it back: their mark is ours, and must outlive the record.
+            Change::Refused(job::Refusal::Finished(job)) if job.state == JobState::Cancelled => ended(*job),
             Change::Refused(job::Refusal::Finished(job)) => {
                 self.unmark(&job.id).await;
                 ended(*job)
             }
-            // The record vanished under our hands. The mark stays: a message may still come.
             Change::Refused(
                 job::Refusal::Unknown
                 | job::Refusal::ClaimedUntil(_)
@@ -115,9 +133,4 @@ fn ended(job: Job) -> Result<Cancellation, CancelRefusal> {
         | JobState::Waiting { .. }
         | JobState::Blocked { .. } => Err(CancelRefusal::Finished(Box::new(job))),
     }
-}
-
-fn trouble(what: &str, error: &dyn std::error::Error) -> CancelRefusal {
-    log_trouble(what, error);
-    CancelRefusal::Unusable
 }

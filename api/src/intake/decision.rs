@@ -46,76 +46,20 @@ pub(super) fn decide(known: &Job, fingerprint: &Fingerprint, now: Timestamp) -> 
 
 #[cfg(test)]
 mod tests {
-    use common::account::AccountId;
     use common::fingerprint::HashKey;
-    use common::job::{
-        BlockReason, Claim, Conference, Effect, EventResult, Failure, FailureKind, JobId, Tally, WaitReason,
-        WorkerId,
-    };
-    use common::owner::Owner;
     use common::seal::Key;
 
     use super::*;
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_second(seconds).unwrap()
-    }
-
-    fn every_settled_state() -> Vec<JobState> {
-        let result = EventResult {
-            event_id: "e".to_owned(),
-            event_link: "l".to_owned(),
-            conference: Conference::NotAsked,
-            calendar_id: "primary".to_owned(),
-        };
-        let failures = FailureKind::ALL.map(|kind| {
-            JobState::Failed(Failure {
-                kind,
-                google_status: None,
-                google_reason: None,
-                effect: Effect::None,
-                detail: None,
-            })
-        });
-        let mut states = vec![
-            JobState::Queued,
-            JobState::Running(Claim { worker: WorkerId::random(), until: at(0) }),
-            JobState::Waiting { why: WaitReason::Retry, until: at(0) },
-            JobState::Blocked { why: BlockReason::Reauthorization, until: None },
-            JobState::Succeeded { result: Key::random().seal("e", &result) },
-            JobState::Cancelled,
-        ];
-        states.extend(failures);
-        states
-    }
-
-    fn job(state: JobState, fingerprint: &Fingerprint) -> Job {
-        Job {
-            id: JobId::random(),
-            owner: Owner::local(),
-            account: AccountId::default_account(),
-            state,
-            tally: Tally::default(),
-            effect: Effect::None,
-            hop: 0,
-            submitted_at: at(0),
-            updated_at: at(0),
-            finished_at: None,
-            not_before: None,
-            not_after: at(1000),
-            cancel_requested: false,
-            fingerprint: fingerprint.clone(),
-            payload: None,
-        }
-    }
+    use crate::sample::{at, every_settled_state};
 
     #[test]
     fn every_state_of_a_record_decides() {
         let hash = HashKey::new(Key::random());
         let (same, other) = (hash.fingerprint(b"same"), hash.fingerprint(b"other"));
+        let job = |state| Job { fingerprint: same.clone(), ..crate::sample::job(state) };
         let mut states = every_settled_state();
         for state in states.clone() {
-            assert_eq!(decide(&job(state, &same), &same, at(500)), Decision::Replay);
+            assert_eq!(decide(&job(state), &same, at(500)), Decision::Replay);
         }
         for (age, expected) in [
             (0, Decision::AwaitOutcome { until: at(10) }),
@@ -124,11 +68,11 @@ mod tests {
             (500, Decision::PublishAgain),
         ] {
             let state = JobState::Accepting { since: at(0) };
-            assert_eq!(decide(&job(state.clone(), &same), &same, at(age)), expected, "{age} s old");
+            assert_eq!(decide(&job(state.clone()), &same, at(age)), expected, "{age} s old");
             states.push(state);
         }
         for state in states {
-            assert_eq!(decide(&job(state, &same), &other, at(5)), Decision::Reused);
+            assert_eq!(decide(&job(state), &other, at(5)), Decision::Reused);
         }
     }
 }

@@ -20,6 +20,7 @@ pub(crate) enum Kind {
     Misdirected,
     NotFound,
     JobNotFound,
+    JobUnknown,
     MethodNotAllowed,
     AccountNotConnected,
     JobFinished,
@@ -38,7 +39,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// Every kind, for tables and metrics.
-    pub(crate) const ALL: [Self; 35] = [
+    pub(crate) const ALL: [Self; 36] = [
         Self::MalformedBody,
         Self::InvalidHeader,
         Self::InvalidQuery,
@@ -53,6 +54,7 @@ impl Kind {
         Self::Misdirected,
         Self::NotFound,
         Self::JobNotFound,
+        Self::JobUnknown,
         Self::MethodNotAllowed,
         Self::AccountNotConnected,
         Self::JobFinished,
@@ -116,6 +118,7 @@ impl Kind {
             Self::Misdirected => "misdirected",
             Self::NotFound => "not-found",
             Self::JobNotFound => "job-not-found",
+            Self::JobUnknown => "job-unknown",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::AccountNotConnected => "account-not-connected",
             Self::JobFinished => "job-finished",
@@ -148,9 +151,11 @@ impl Kind {
             Self::InvalidFields | Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited | Self::BacklogFull => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::QueueFull | Self::QueueUnavailable | Self::StorageUnavailable | Self::OutcomeUnknown => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::QueueFull
+            | Self::QueueUnavailable
+            | Self::StorageUnavailable
+            | Self::OutcomeUnknown
+            | Self::JobUnknown => StatusCode::SERVICE_UNAVAILABLE,
             Self::Job(kind) => match kind {
                 FailureKind::Refused | FailureKind::CalendarNotFound | FailureKind::IdempotencyKeyReused => {
                     StatusCode::UNPROCESSABLE_ENTITY
@@ -182,6 +187,7 @@ impl Kind {
             Self::Misdirected => "This server does not answer to that host name.",
             Self::NotFound => "There is nothing here.",
             Self::JobNotFound => "There is no such job.",
+            Self::JobUnknown => "It is not known now whether there is such a job.",
             Self::MethodNotAllowed => "That method is not supported here.",
             Self::AccountNotConnected => "Calendar integration not configured",
             Self::JobFinished => "The job has already ended.",
@@ -209,6 +215,7 @@ impl Kind {
             | Self::QueueUnavailable
             | Self::StorageUnavailable
             | Self::OutcomeUnknown
+            | Self::JobUnknown
             | Self::Internal => true,
             Self::MalformedBody
             | Self::InvalidHeader

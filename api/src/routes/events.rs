@@ -8,7 +8,7 @@ use common::job::Job;
 use common::keys::Scope;
 
 use super::reply::{self, AcceptedReply};
-use crate::api::{Api, store_trouble};
+use crate::api::Api;
 use crate::body::{self, BodyType};
 use crate::idempotency::IdempotencyKey;
 use crate::intake::{Ask, Entrance, Receipt};
@@ -47,7 +47,8 @@ pub(crate) async fn create(
     let receipt = submit(&api, &request, payload, Entrance::Events).await?;
     let ended = match preference.budget(Duration::ZERO) {
         Duration::ZERO => None,
-        patience => api.waiting().ended(&receipt.job.id, patience).await.map_err(store_trouble)?,
+        // The job is accepted, whether or not it can be looked at.
+        patience => api.waiting(None).ended(&receipt.job.id, patience).await.ok().flatten(),
     };
     let mut response = match ended.filter(Job::is_finished) {
         Some(job) => HttpResponse::Ok().json(JobRecord::of(&job, &api.ports.accounts).await),

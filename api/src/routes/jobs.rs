@@ -1,20 +1,25 @@
 //! `GET` and `DELETE /api/v1/jobs/{id}`: reads a job, takes it back.
 
+use std::time::Duration;
+
 use actix_web::http::header::ACCEPT;
 use actix_web::{HttpRequest, HttpResponse, web};
-use common::job::StateName;
+use common::job::{Job, StateName};
 use common::keys::Scope;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{job_path, reply, stream};
-use crate::api::{Api, no_such_job, store_trouble};
+use crate::api::{Api, Sight, unreadable};
 use crate::intake::{CancelRefusal, Cancellation};
 use crate::openapi::{CancelProblems, ReadProblems};
 use crate::prefer::Preference;
 use crate::problem::{Kind, Problem};
 use crate::query;
-use crate::record::JobRecord;
+use crate::record::Told;
+
+/// When it is worth asking again while records are away.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// What became of a wish to take a job back.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -39,8 +44,8 @@ pub(crate) struct CancelReply {
         ("Prefer" = Option<String>, Header, description = "wait=N does the same"),
     ),
     responses(
-        (status = 200, description = "The job; with Accept: text/event-stream an event `job` at once and after each change, until it ends",
-            content((JobRecord = "application/json"), (String = "text/event-stream"))),
+        (status = 200, description = "The job, or that it is not known whether there is one because records were lost lately; with Accept: text/event-stream an event `job` at once and after each change, until it ends",
+            content((Told = "application/json"), (String = "text/event-stream"))),
         ReadProblems,
     )
 )]
@@ -51,19 +56,19 @@ pub(crate) async fn read(
 ) -> Result<HttpResponse, Problem> {
     let caller = api.door.enter(&request, Scope::Read).await?;
     let asked = query::wait(request.query_string())?;
-    let job = api.job(&caller, &id).await?;
+    let sight = api.sight(&caller, &id).await?;
     if wants_stream(&request) {
-        return Ok(stream::follow(api, job));
+        return Ok(stream::follow(api, caller, sight));
     }
     let preference = Preference::from_headers(request.headers());
     let patience = asked.unwrap_or_else(|| preference.wait.unwrap_or_default());
-    let job = if job.is_finished() || patience.is_zero() {
-        job
+    let sight = if sight.job().is_some_and(Job::is_finished) || patience.is_zero() {
+        sight
     } else {
-        let job = api.waiting().ended(&job.id, patience).await.map_err(store_trouble)?;
-        api.seen_by(&caller, job)?
+        let job = api.waiting(Some(&caller)).ended(sight.id(), patience).await.map_err(unreadable)?;
+        api.sight_of(job, sight.id().clone()).await?
     };
-    let mut response = HttpResponse::Ok().json(JobRecord::of(&job, &api.ports.accounts).await);
+    let mut response = HttpResponse::Ok().json(Told::of(&sight, &api.ports.accounts).await);
     // What the query overrules was not honoured, and nothing here responds asynchronously.
     let wait = preference.wait.filter(|_| asked.is_none());
     reply::preferred(&mut response, Preference { wait, respond_async: false });
@@ -97,7 +102,10 @@ pub(crate) async fn cancel(
 ) -> Result<HttpResponse, Problem> {
     let caller = api.door.enter(&request, Scope::Submit).await?;
     query::none(request.query_string())?;
-    let job = api.job(&caller, &id).await?;
+    let job = match api.sight(&caller, &id).await? {
+        Sight::Known(job) => job,
+        Sight::Unknown(_) => return Err(whose()),
+    };
     let reply = |state| CancelReply {
         job_id: job.id.to_string(),
         event_id: job.id.to_string(),
@@ -107,8 +115,12 @@ pub(crate) async fn cancel(
     match api.intake.cancel(&job).await {
         Ok(Cancellation::Cancelled) => Ok(HttpResponse::Ok().json(reply(StateName::Cancelled.as_str()))),
         Ok(Cancellation::Cancelling) => Ok(HttpResponse::Accepted().json(reply("cancelling"))),
-        Err(CancelRefusal::Unknown) => Err(no_such_job()),
+        // It was never accepted, as far as can be told.
+        Err(CancelRefusal::Unknown) => match api.sight_of(None, job.id.clone()).await? {
+            Sight::Known(_) | Sight::Unknown(_) => Err(whose()),
+        },
         Err(CancelRefusal::Unusable) => Err(Problem::storage_unavailable()),
+        Err(CancelRefusal::Undecided) => Err(undecided()),
         Err(CancelRefusal::Finished(job)) => {
             let state = job.state.name().as_str();
             let detail = format!("The job has {state}: it can no longer be taken back.");
@@ -118,4 +130,15 @@ pub(crate) async fn cancel(
                 .with("statusUrl", job_path(&job.id)))
         }
     }
+}
+
+/// Nobody is told anything of a job that may be another's.
+fn whose() -> Problem {
+    let detail = "Records of jobs were lost lately, and without one it cannot be checked that the job is yours. Nothing was changed; send the request again when the job has a record.";
+    Problem::new(Kind::JobUnknown, detail).retry_after(AGAIN)
+}
+
+fn undecided() -> Problem {
+    let detail = "It is not known whether the job was taken back: its record cannot be reached. Send the request again.";
+    Problem::new(Kind::StorageUnavailable, detail).retry_after(AGAIN)
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{events, job_path, reply};
-use crate::api::{Api, store_trouble};
+use crate::api::Api;
 use crate::intake::{Entrance, Receipt};
 use crate::openapi::{EventRequest, OlderProblems};
 use crate::prefer::Preference;
@@ -77,7 +77,8 @@ async fn answer(api: &Api, request: &HttpRequest, payload: web::Payload) -> Resu
     // What waits for a person is not worth waiting for.
     let blocked = receipt.state == StateName::Blocked;
     let patience = if blocked { Duration::ZERO } else { preference.budget(PATIENCE) };
-    let job = api.waiting().settled(&receipt.job.id, patience).await.map_err(store_trouble)?;
+    // The job is accepted, whether or not it can be looked at.
+    let job = api.waiting(None).settled(&receipt.job.id, patience).await.ok().flatten();
     let why = job.as_ref().and_then(blocked_by);
     let mut response = match job.filter(Job::is_finished) {
         Some(job) => told(&job, &JobRecord::of(&job, &api.ports.accounts).await)?,

@@ -9,10 +9,10 @@ use common::job::Job;
 use common::time;
 use futures_util::stream::{self, Stream};
 use jiff::Timestamp;
-use tracing::warn;
 
-use crate::api::Api;
-use crate::record::JobRecord;
+use crate::api::{Api, Sight};
+use crate::auth::Caller;
+use crate::record::Told;
 
 /// Silence for longer looks like a dead connection to what is in between.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -21,54 +21,61 @@ const LONGEST: Duration = time::minutes(15);
 
 const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// Streams the job's record at once and after each change, until the job ends or the server does.
-pub(super) fn follow(api: web::Data<Api>, job: Job) -> HttpResponse {
+/// Streams what is known of a job at once and after each change, until the job ends or the server
+/// does. A record that is lost, or a store that is away, may come back: neither ends the stream.
+pub(super) fn follow(api: web::Data<Api>, caller: Caller, sight: Sight) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/event-stream; charset=utf-8")
         .insert_header((BUFFERING, "no"))
-        .streaming(events(api, job))
+        .streaming(events(api, caller, sight))
 }
 
 /// Where a stream stands between two pieces.
 enum Next {
-    Tell(Box<Job>),
-    Wait(Box<Job>),
+    Tell(Sight),
+    Wait(Sight),
     End,
 }
 
-fn events(api: web::Data<Api>, job: Job) -> impl Stream<Item = Result<Bytes, Error>> {
+fn events(api: web::Data<Api>, caller: Caller, sight: Sight) -> impl Stream<Item = Result<Bytes, Error>> {
     let until = time::after(api.ports.clock.now(), LONGEST);
-    stream::unfold(Next::Tell(Box::new(job)), move |next| {
-        let api = web::Data::clone(&api);
-        async move { piece(&api, next, until).await }
+    stream::unfold(Next::Tell(sight), move |next| {
+        let (api, caller) = (web::Data::clone(&api), caller.clone());
+        async move { piece(&api, &caller, next, until).await }
     })
 }
 
-async fn piece(api: &Api, next: Next, until: Timestamp) -> Option<(Result<Bytes, Error>, Next)> {
+async fn piece(
+    api: &Api,
+    caller: &Caller,
+    next: Next,
+    until: Timestamp,
+) -> Option<(Result<Bytes, Error>, Next)> {
     let seen = match next {
         Next::End => return None,
-        Next::Tell(job) => return Some(told(api, job).await),
+        Next::Tell(sight) => return Some(told(api, sight).await),
         Next::Wait(seen) => seen,
     };
     let now = api.ports.clock.now();
     if api.closing.is_cancelled() || now >= until {
         return None;
     }
-    match api.waiting().changed(&seen, until.min(time::after(now, HEARTBEAT))).await {
-        Ok(Some(job)) if job != *seen => Some(told(api, Box::new(job)).await),
-        Ok(Some(_)) if api.closing.is_cancelled() => None,
-        Ok(Some(_)) => Some((Ok(Bytes::from_static(b": still here\n\n")), Next::Wait(seen))),
-        Ok(None) => None,
-        Err(error) => {
-            warn!(job.id = %seen.id, %error, "Job {} can no longer be followed: {error}", seen.id);
-            None
+    let heartbeat = until.min(time::after(now, HEARTBEAT));
+    match api.waiting(Some(caller)).changed(seen.id(), seen.job(), heartbeat).await {
+        Ok(job) if job.as_ref() != seen.job() => {
+            // A job that has been forgotten, or was never accepted, is no longer followed.
+            let sight = api.sight_of(job, seen.id().clone()).await.ok()?;
+            Some(told(api, sight).await)
         }
+        Ok(_) | Err(_) if api.closing.is_cancelled() => None,
+        Ok(_) | Err(_) => Some((Ok(Bytes::from_static(b": still here\n\n")), Next::Wait(seen))),
     }
 }
 
-async fn told(api: &Api, job: Box<Job>) -> (Result<Bytes, Error>, Next) {
-    let record = JobRecord::of(&job, &api.ports.accounts).await;
-    let data = serde_json::to_string(&record).expect("a record is plain data");
-    let next = if job.is_finished() { Next::End } else { Next::Wait(job) };
+async fn told(api: &Api, sight: Sight) -> (Result<Bytes, Error>, Next) {
+    let told = Told::of(&sight, &api.ports.accounts).await;
+    let data = serde_json::to_string(&told).expect("a record is plain data");
+    let ended = sight.job().is_some_and(Job::is_finished);
+    let next = if ended { Next::End } else { Next::Wait(sight) };
     (Ok(Bytes::from(format!("event: job\ndata: {data}\n\n"))), next)
 }

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use common::account::{AccountId, ReauthorizationCause};
 use common::job::JobState;
-use common::port::{JobQueue as _, QueueError};
+use common::port::{JobQueue as _, QueueError, Throttle as _};
+use common::quotas::Quotas;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
@@ -110,20 +112,31 @@ async fn an_unconfirmed_publish_is_told_as_such_and_keeps_its_record() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_store_or_a_vault_nothing_is_accepted() {
+async fn without_the_vault_only_what_was_lately_read_of_it_can_be_used() {
     let rig = Rig::start().await;
     rig.accepted().await;
-    rig.store.away.store(true, Ordering::SeqCst);
-    rig.ask(post(EVENTS, &event())).await.problem(503, "storage-unavailable");
-    rig.store.away.store(false, Ordering::SeqCst);
-    assert_eq!(rig.queued().await, 1);
-    // What was read of the vault lately is good enough.
     rig.vault.away.store(true, Ordering::SeqCst);
     rig.accepted().await;
     let mut other = event();
     other["account"] = json!("other");
     rig.ask(post(EVENTS, &other)).await.problem(503, "storage-unavailable");
     assert_eq!(rig.queued().await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_queue_refuses_keeps_no_place_in_its_accounts_line() {
+    let rig = Rig::start().await;
+    for away in [false, true] {
+        rig.store.away.store(away, Ordering::SeqCst);
+        for _ in 0..100 {
+            rig.queue.plan(Publish::Refused(QueueError::Full));
+            rig.ask(post(EVENTS, &event())).await.problem(503, "queue-full");
+        }
+    }
+    let account = rig.accounts.get(&AccountId::default_account()).await.unwrap().unwrap();
+    let line = Quotas::default().line(&account, 1);
+    // Each would have moved it by a fifth of a second.
+    assert_eq!(rig.embedded.throttle().place(&line).await, Duration::ZERO);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,13 +2,13 @@
 
 use std::sync::atomic::Ordering;
 
-use common::job::{JobState, Step};
+use common::job::{Effect, JobState, Step};
 use common::keys::Scope;
 use common::port::{Shelf, Vault as _};
 use serde_json::json;
 
-use crate::client::{Reply, request};
-use crate::rig::Rig;
+use crate::client::{Reply, post, request};
+use crate::rig::{EVENTS, Rig, event};
 
 async fn cancel(rig: &Rig, id: &str) -> Reply {
     rig.ask(request("DELETE", &format!("/api/v1/jobs/{id}"))).await
@@ -80,4 +80,62 @@ async fn only_its_owner_takes_a_job_back_and_only_with_the_right_to_submit() {
     rig.send(&request("DELETE", &path).key(&reader)).await.problem(403, "insufficient-scope");
     assert!(!marked(&rig, &id).await);
     assert_eq!(rig.stored(&id).await.unwrap().state, JobState::Queued);
+}
+
+/// A job that has no record that its ingress knows of.
+async fn unrecorded(rig: &Rig) -> String {
+    let reply = rig.ask(post(EVENTS, &event())).await;
+    assert_eq!(reply.status, 202, "{}", reply.text());
+    reply.json()["jobId"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_remembered_job_can_be_taken_back() {
+    let rig = Rig::start().await;
+    rig.store.away.store(true, Ordering::SeqCst);
+    let id = unrecorded(&rig).await;
+    let reply = cancel(&rig, &id).await;
+    assert_eq!((reply.status, &reply.json()["state"]), (202, &json!("cancelling")), "{}", reply.text());
+    assert!(marked(&rig, &id).await);
+    assert_eq!(rig.queued().await, 2, "somebody must look at it now");
+    assert_eq!(rig.record(&id).await["cancelRequested"], true);
+    rig.store.away.store(false, Ordering::SeqCst);
+    let stored = rig.eventually(&id, |_| true).await;
+    assert!(stored.cancel_requested && stored.effect == Effect::Unknown, "{stored:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wish_reaches_a_record_that_is_there_after_all() {
+    let rig = Rig::start().await;
+    rig.store.mute.store(true, Ordering::SeqCst);
+    let id = unrecorded(&rig).await;
+    rig.store.away.store(true, Ordering::SeqCst);
+    assert_eq!(cancel(&rig, &id).await.status, 202);
+    rig.store.mute.store(false, Ordering::SeqCst);
+    rig.store.away.store(false, Ordering::SeqCst);
+    rig.eventually(&id, |job| job.cancel_requested || job.state == JobState::Cancelled).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_goes_away_under_a_cancellation_leaves_it_undecided() {
+    let rig = Rig::start().await;
+    let id = rig.accepted().await;
+    rig.store.stuck.store(true, Ordering::SeqCst);
+    let reply = cancel(&rig, &id).await;
+    let problem = reply.problem(503, "storage-unavailable");
+    assert!(problem["detail"].as_str().unwrap().contains("not known"), "{problem}");
+    assert!(reply.header("retry-after").is_some());
+    rig.store.stuck.store(false, Ordering::SeqCst);
+    assert_eq!(cancel(&rig, &id).await.json()["state"], "cancelled");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_who_take_a_job_back_at_once_leave_its_mark() {
+    let rig = Rig::start().await;
+    for _ in 0..10 {
+        let id = rig.accepted().await;
+        let replies = tokio::join!(cancel(&rig, &id), cancel(&rig, &id));
+        assert_eq!((replies.0.status, replies.1.status), (200, 200));
+        assert!(marked(&rig, &id).await, "a worker that has lost the record must still know");
+    }
 }

@@ -1,20 +1,21 @@
 //! Real adapters that fail when they are told to.
 
+mod store;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use common::job::{Job, JobId, Step};
 use common::message::Message;
 use common::port::{
-    Accepted, Backlog, Change, Delivery, DeliveryTag, Depth, Doc, JobQueue, JobStore, Lane, Limit,
-    ListFilter, Page, QueueError, Shelf, StoreError, Vault, VaultError, Version, Watch,
+    Delivery, DeliveryTag, Depth, Doc, JobQueue, Lane, QueueError, Shelf, Vault, VaultError, Version,
 };
-use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::Semaphore;
+
+pub use store::FaultyStore;
 
 /// What the next publish meets.
 pub enum Publish {
@@ -87,77 +88,6 @@ impl JobQueue for FaultyQueue {
 
     async fn depth(&self) -> Result<Depth, QueueError> {
         self.inner.depth().await
-    }
-}
-
-/// A store that can be away.
-pub struct FaultyStore {
-    inner: Arc<dyn JobStore>,
-    pub away: AtomicBool,
-    /// Requests that have been told whether their job is new.
-    pub answered: AtomicUsize,
-    /// Looks at jobs that wait for a change.
-    pub watched: AtomicUsize,
-}
-
-impl FaultyStore {
-    pub fn new(inner: Arc<dyn JobStore>) -> Self {
-        Self {
-            inner,
-            away: AtomicBool::new(false),
-            answered: AtomicUsize::new(0),
-            watched: AtomicUsize::new(0),
-        }
-    }
-
-    fn here(&self) -> Result<&dyn JobStore, StoreError> {
-        if self.away.load(Ordering::SeqCst) { Err(StoreError("away".to_owned())) } else { Ok(&*self.inner) }
-    }
-}
-
-#[async_trait]
-impl JobStore for FaultyStore {
-    async fn accept(&self, job: &Job, backlog: Backlog, line: &Limit) -> Result<Accepted, StoreError> {
-        let accepted = self.here()?.accept(job, backlog, line).await;
-        self.answered.fetch_add(1, Ordering::SeqCst);
-        accepted
-    }
-
-    async fn withdraw(&self, id: &JobId) -> Result<(), StoreError> {
-        self.here()?.withdraw(id).await
-    }
-
-    async fn take(&self, id: &JobId, step: &Step, now: Timestamp) -> Result<Change, StoreError> {
-        self.here()?.take(id, step, now).await
-    }
-
-    async fn restore(&self, job: &Job) -> Result<Job, StoreError> {
-        self.here()?.restore(job).await
-    }
-
-    async fn get(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
-        self.here()?.get(id).await
-    }
-
-    async fn list(&self, filter: &ListFilter, page: Page) -> Result<Vec<Job>, StoreError> {
-        self.here()?.list(filter, page).await
-    }
-
-    async fn whole_since(&self) -> Result<Timestamp, StoreError> {
-        self.here()?.whole_since().await
-    }
-
-    fn watch(&self, id: &JobId) -> Watch {
-        self.watched.fetch_add(1, Ordering::SeqCst);
-        self.inner.watch(id)
-    }
-
-    async fn oldest_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.here()?.oldest_due(now).await
-    }
-
-    async fn forget_finished(&self, before: Timestamp) -> Result<u64, StoreError> {
-        self.here()?.forget_finished(before).await
     }
 }
 

@@ -5,17 +5,15 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use api::{GoogleKind, Ingress, Ports, Settings};
-use async_trait::async_trait;
 use common::account::AccountId;
 use common::accounts::{Accounts, Connection};
 use common::embedded::{Embedded, Role};
 use common::job::{Claim, Conference, Effect, EventResult, Job, JobId, JobState, Step, Tally, WorkerId};
 use common::keys::{ApiKeys, Scope};
 use common::owner::Owner;
-use common::port::{Change, Clock, JobQueue as _, JobStore as _, RefreshToken, TokenEndpoint as _};
+use common::port::{Change, Clock, JobQueue as _, JobStore, RefreshToken, TokenEndpoint as _};
 use common::seal::{Key, Keyring};
 use common::{secrets, time};
-use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -23,34 +21,12 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::{Reply, Request, get, post};
+use crate::clock::FastClock;
 use crate::faults::{FaultyQueue, FaultyStore, FaultyVault};
 use crate::google::{FakeGoogle, user};
 
 pub const EVENTS: &str = "/api/v1/events";
 pub const OLDER: &str = "/api/create-calendar-event";
-
-/// A clock that runs faster than the machine's, so that seconds of patience are not seconds of test.
-pub struct FastClock {
-    began: (Timestamp, Instant),
-    speed: u32,
-}
-
-impl FastClock {
-    fn new(speed: u32) -> Self {
-        Self { began: (Timestamp::now(), Instant::now()), speed }
-    }
-}
-
-#[async_trait]
-impl Clock for FastClock {
-    fn now(&self) -> Timestamp {
-        time::after(self.began.0, self.began.1.elapsed() * self.speed)
-    }
-
-    async fn sleep(&self, span: Duration) {
-        tokio::time::sleep(span / self.speed).await;
-    }
-}
 
 /// A running ingress.
 pub struct Rig {
@@ -69,7 +45,8 @@ pub struct Rig {
     pub served: JoinHandle<std::io::Result<()>>,
     pub readiness: api::Readiness,
     pub embedded: Embedded,
-    _dir: TempDir,
+    ports: Ports,
+    dir: TempDir,
 }
 
 /// How a test's ingress differs from the usual one.
@@ -121,8 +98,11 @@ impl Rig {
             clock: Arc::clone(&clock),
         };
         let hook = Arc::clone(&connected);
-        let ingress =
-            Ingress::new(ports, plan.settings, Arc::new(move |account| hook.lock().unwrap().push(account)));
+        let ingress = Ingress::new(
+            ports.clone(),
+            plan.settings,
+            Arc::new(move |account| hook.lock().unwrap().push(account)),
+        );
         let listening = ingress.bind(&["127.0.0.1:0".parse().unwrap()]).unwrap();
         let address = listening.addresses()[0];
         let readiness = listening.readiness();
@@ -143,12 +123,35 @@ impl Rig {
             served,
             readiness,
             embedded,
-            _dir: dir,
+            ports,
+            dir,
         };
         if plan.connected {
             rig.connect("default", "ada").await;
         }
         rig
+    }
+
+    /// Another ingress over the same servers, for as long as the test runs.
+    pub fn neighbour(&self) -> SocketAddr {
+        let settings = Plan::default().settings;
+        let ingress = Ingress::new(self.ports.clone(), settings, Arc::new(|_| {}));
+        let listening = ingress.bind(&["127.0.0.1:0".parse().unwrap()]).unwrap();
+        let address = listening.addresses()[0];
+        tokio::spawn(listening.serve(self.stop.clone()));
+        address
+    }
+
+    /// A store that has nothing in it.
+    pub async fn empty_store(&self) -> Arc<dyn JobStore> {
+        let folder = self.dir.path().join(format!("{:016x}", rand::random::<u64>()));
+        let clock = Arc::clone(&self.clock);
+        Embedded::open(&folder, Role::Worker, clock, None).await.unwrap().store()
+    }
+
+    /// Loses every record.
+    pub async fn lose_records(&self) {
+        self.store.lose(self.empty_store().await, self.clock.now());
     }
 
     /// Connects an account without a browser.

@@ -1,0 +1,137 @@
+//! A job's way into the queue: recorded, published, confirmed; or found to have gone that way before.
+
+use std::time::Duration;
+
+use common::job::{Job, JobId, JobState, StateName};
+use common::message::{Message, Work};
+use common::port::{Limit, QueueError};
+use common::time;
+use futures_util::future::{Either, select};
+use jiff::Timestamp;
+use tracing::warn;
+
+use super::decision::{Decision, decide};
+use super::lane::lane;
+use super::{CONFIRM_DEADLINE, Intake, Receipt, Refusal};
+use crate::ledger::{Entry, Keeper};
+use crate::metrics;
+
+/// How often a repeat looks at a record that is being accepted.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+/// How often a repeat waits for another request's outcome before it gives up.
+const ROUNDS: u32 = 3;
+
+/// A job that the queue holds.
+pub(super) struct Placed {
+    pub(super) receipt: Receipt,
+    /// What this request has published of it, and who keeps its record.
+    pub(super) published: Option<(Message, Keeper)>,
+}
+
+/// Whether this request made the record of the job that it publishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Record<'a> {
+    /// It did; the job stands in this line.
+    New(&'a Limit),
+    Older,
+}
+
+impl Intake {
+    /// Records and publishes a job, or finds out what became of the one with its id.
+    pub(super) async fn place(&self, mut job: Job, line: &Limit) -> Result<Placed, Refusal> {
+        for _ in 0..ROUNDS {
+            let (known, keeper) = match self.ledger.accept(&job, self.backlog, line).await {
+                Entry::New { delay, keeper } => {
+                    return self.publish(job, delay, keeper, Record::New(line)).await;
+                }
+                Entry::AccountFull => return Err(Refusal::AccountFull),
+                Entry::OwnerFull => return Err(Refusal::OwnerFull),
+                Entry::Known { job, keeper } => (*job, keeper),
+            };
+            match decide(&known, &job.fingerprint, self.clock.now()) {
+                Decision::Reused => return Err(Refusal::KeyReused(known.id)),
+                Decision::Replay => return Ok(Placed::before(known)),
+                Decision::PublishAgain => {
+                    return self.publish(known, Duration::ZERO, keeper, Record::Older).await;
+                }
+                Decision::AwaitOutcome { until } => self.settled(&known.id, until).await,
+            }
+            let now = self.clock.now();
+            job =
+                Job { state: JobState::Accepting { since: now }, submitted_at: now, updated_at: now, ..job };
+        }
+        Err(Refusal::OutcomeUnknown(job.id))
+    }
+
+    /// Publishes a recorded job.
+    async fn publish(
+        &self,
+        job: Job,
+        delay: Duration,
+        keeper: Keeper,
+        record: Record<'_>,
+    ) -> Result<Placed, Refusal> {
+        let Some(message) = Message::next_for(&job, Work::Create) else {
+            return Ok(Placed::before(job));
+        };
+        let (lane, delay) = lane(delay, job.not_before, self.clock.now());
+        let began = std::time::Instant::now();
+        let publish = self.queue.publish(&message, lane, delay);
+        let confirmed = match select(publish, self.clock.sleep(CONFIRM_DEADLINE)).await {
+            Either::Left((confirmed, _)) => confirmed,
+            Either::Right(((), _)) => Err(QueueError::Unconfirmed),
+        };
+        metrics::publish_confirmed(began.elapsed());
+        match confirmed {
+            Ok(()) => {
+                // Before the answer: a repeat that comes right behind it is to find the job queued.
+                self.ledger.confirmed(&message, keeper);
+                let receipt = Receipt { state: StateName::Queued, job, replayed: record == Record::Older };
+                Ok(Placed { receipt, published: Some((message, keeper)) })
+            }
+            Err(QueueError::Unconfirmed) => {
+                warn!(job.id = %job.id, "The queue did not confirm job {} in time", job.id);
+                Err(Refusal::OutcomeUnknown(job.id))
+            }
+            Err(error @ (QueueError::Full | QueueError::Unreachable(_))) => {
+                warn!(job.id = %job.id, %error, "The queue did not take job {}: {error}", job.id);
+                match record {
+                    Record::New(line) => {
+                        self.ledger.withdraw(&job.id, keeper).await;
+                        // A queue that is full for long would otherwise make a line without end of nobody.
+                        self.throttle.leave(line).await;
+                    }
+                    // An earlier publish of it may have been stored after all.
+                    Record::Older => return Err(Refusal::OutcomeUnknown(job.id)),
+                }
+                Err(if error == QueueError::Full { Refusal::QueueFull } else { Refusal::QueueUnreachable })
+            }
+        }
+    }
+
+    /// Returns when the job is no longer being accepted, or at `until`.
+    async fn settled(&self, id: &JobId, until: Timestamp) {
+        loop {
+            let mut watch = self.ledger.watch(id);
+            // Without the store the outcome may still come to be known: by then, or when it is back.
+            let settled = match self.ledger.get(id).await {
+                Ok(Some(job)) => !matches!(job.state, JobState::Accepting { .. }),
+                Ok(None) => true,
+                Err(_) => false,
+            };
+            let left = time::until(self.clock.now(), until);
+            if settled || left.is_zero() {
+                return;
+            }
+            let pause = self.clock.sleep(left.min(LOOK_AGAIN));
+            select(Box::pin(watch.changed()), pause).await;
+        }
+    }
+}
+
+impl Placed {
+    /// By an earlier request.
+    fn before(job: Job) -> Self {
+        Self { receipt: Receipt::replayed(job), published: None }
+    }
+}

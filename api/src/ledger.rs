@@ -1,0 +1,234 @@
+//! Where jobs are recorded: in the store, and while it is away in this process's memory.
+//!
+//! Losing the store loses no job: identity is derived, the queue's message rebuilds the record, and
+//! what was accepted meanwhile is written down when the store is back ([`writer`]). Should this
+//! process end before that, a worker writes the record once it meets the message.
+
+mod absence;
+mod memory;
+mod reconcile;
+mod writer;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use common::job::{Job, JobId, JobState, Refusal, Step};
+use common::message::Message;
+use common::port::{Accepted, Backlog, Change, Clock, JobStore, Limit, StoreError, Throttle, Watch};
+use jiff::Timestamp;
+use tracing::{error, info, warn};
+
+pub(crate) use absence::Absence;
+use memory::Memory;
+use reconcile::newest;
+
+/// The records of jobs, as an ingress reads and writes them.
+pub(crate) struct Ledger {
+    store: Arc<dyn JobStore>,
+    throttle: Arc<dyn Throttle>,
+    clock: Arc<dyn Clock>,
+    /// How long the records of finished jobs are kept.
+    retention: Duration,
+    memory: Memory,
+    health: Mutex<Health>,
+}
+
+/// How the store has been to this process.
+#[derive(Debug, Clone, Copy, Default)]
+struct Health {
+    away: bool,
+    failed_at: Option<Timestamp>,
+}
+
+/// Who has the record of a job that is being accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keeper {
+    /// The store.
+    Store,
+    /// This process: the store is away.
+    Memory,
+}
+
+/// What came of asking for a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// There is one now; its job's turn comes after this delay.
+    New {
+        /// From the account's line.
+        delay: Duration,
+        /// Where it is.
+        keeper: Keeper,
+    },
+    /// The id is known.
+    Known {
+        /// How it stands.
+        job: Box<Job>,
+        /// Where that is known from.
+        keeper: Keeper,
+    },
+    /// This account of this owner has too many unfinished jobs.
+    AccountFull,
+    /// This owner has too many unfinished jobs.
+    OwnerFull,
+}
+
+/// What came of a caller's wish to take a job back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// The store's answer.
+    Answered(Change),
+    /// The job has no record now; the wish is written with it.
+    Noted(Box<Job>),
+    /// There is no such job any more: it was never accepted.
+    Gone,
+    /// The store is away, and what it would have answered is not known.
+    Unheard,
+}
+
+impl Ledger {
+    pub(crate) fn new(
+        store: Arc<dyn JobStore>,
+        throttle: Arc<dyn Throttle>,
+        clock: Arc<dyn Clock>,
+        retention: Duration,
+    ) -> Self {
+        let (memory, health) = (Memory::default(), Mutex::default());
+        Self { store, throttle, clock, retention, memory, health }
+    }
+
+    /// Records a job that is being accepted, unless it is known or the backlog is full. While the
+    /// store is away nobody counts the backlog.
+    pub(crate) async fn accept(&self, job: &Job, backlog: Backlog, line: &Limit) -> Entry {
+        if let Some(remembered) = self.memory.get(&job.id) {
+            let stored = self.heard(self.store.get(&job.id).await).ok().flatten();
+            let job = match stored {
+                Some(stored) => newest(remembered, stored),
+                None => remembered,
+            };
+            return Entry::Known { job: Box::new(job), keeper: Keeper::Memory };
+        }
+        match self.heard(self.store.accept(job, backlog, line).await) {
+            Ok(Accepted::New { delay }) => Entry::New { delay, keeper: Keeper::Store },
+            Ok(Accepted::Known(job)) => Entry::Known { job, keeper: Keeper::Store },
+            Ok(Accepted::AccountFull) => Entry::AccountFull,
+            Ok(Accepted::OwnerFull) => Entry::OwnerFull,
+            Err(_) => match self.memory.begin(job) {
+                Some(known) => Entry::Known { job: Box::new(known), keeper: Keeper::Memory },
+                None => Entry::New { delay: self.throttle.place(line).await, keeper: Keeper::Memory },
+            },
+        }
+    }
+
+    /// Removes the record of a job that the queue did not take.
+    pub(crate) async fn withdraw(&self, id: &JobId, keeper: Keeper) {
+        match keeper {
+            Keeper::Memory => self.memory.forget(id),
+            Keeper::Store => {
+                if let Err(error) = self.heard(self.store.withdraw(id).await) {
+                    // It stays `accepting`: a repeat publishes it again, and nobody was promised it.
+                    warn!(job.id = %id, %error, "The record of job {id} could not be removed: {error}");
+                }
+            }
+        }
+    }
+
+    /// Remembers that the queue holds this message, where memory has its job.
+    pub(crate) fn confirmed(&self, message: &Message, keeper: Keeper) {
+        match keeper {
+            Keeper::Memory => self.memory.remember(message.rebuild(self.clock.now())),
+            Keeper::Store => {}
+        }
+    }
+
+    /// Records that the queue holds this message.
+    pub(crate) async fn enqueued(&self, message: &Message, keeper: Keeper) {
+        match keeper {
+            // It is written down with everything else that is remembered.
+            Keeper::Memory => {}
+            Keeper::Store => {
+                let now = self.clock.now();
+                match self.heard(self.store.take(&message.job, &Step::Enqueued, now).await) {
+                    // The store has lost the record, or cannot be told.
+                    Ok(Change::Refused(Refusal::Unknown)) | Err(_) => {
+                        self.memory.remember(message.rebuild(now));
+                    }
+                    // A worker may have started it meanwhile: a refusal is no news.
+                    Ok(Change::Taken(_) | Change::Refused(_)) => {}
+                }
+            }
+        }
+    }
+
+    /// A job's record.
+    ///
+    /// # Errors
+    /// When the store is away and the job is not remembered.
+    pub(crate) async fn get(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
+        // Memory first: a job is forgotten only once it is stored.
+        let remembered = self.memory.get(id);
+        match (self.heard(self.store.get(id).await), remembered) {
+            (Ok(Some(stored)), Some(remembered)) => Ok(Some(newest(remembered, stored))),
+            (Ok(None) | Err(_), Some(remembered)) => Ok(Some(remembered)),
+            (stored, None) => stored,
+        }
+    }
+
+    /// Watches a job from now on: a hint, as the store's is.
+    pub(crate) fn watch(&self, id: &JobId) -> Watch {
+        self.store.watch(id)
+    }
+
+    /// What it means that a job has no record.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub(crate) async fn absence(&self) -> Result<Absence, StoreError> {
+        let whole_since = self.heard(self.store.whole_since().await)?;
+        let failed_at = self.health().failed_at;
+        Ok(absence::absence(whole_since, failed_at, self.retention, self.clock.now()))
+    }
+
+    /// Takes back a job that stood like this a moment ago.
+    pub(crate) async fn cancel(&self, seen: &Job) -> Wish {
+        // Even if the store has a record by now: what became of the message is not in it.
+        if let Some(job) = self.memory.cancel(&seen.id) {
+            return Wish::Noted(Box::new(job));
+        }
+        let change = self.store.take(&seen.id, &Step::Cancel, self.clock.now()).await;
+        match (self.heard(change), &seen.state) {
+            (Err(_), _) => Wish::Unheard,
+            // The queue refused it meanwhile, and with it went the record.
+            (Ok(Change::Refused(Refusal::Unknown)), JobState::Accepting { .. }) => Wish::Gone,
+            // The record was lost under our hands; the message is still on its way.
+            (Ok(Change::Refused(Refusal::Unknown)), _) => {
+                let job = Job { cancel_requested: true, ..reconcile::record(seen) };
+                self.memory.remember(job.clone());
+                Wish::Noted(Box::new(job))
+            }
+            (Ok(change), _) => Wish::Answered(change),
+        }
+    }
+
+    /// Takes note of whether the store answered, and tells the log when that changes.
+    fn heard<T>(&self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut health = self.health();
+        match &answer {
+            Ok(_) if health.away => {
+                health.away = false;
+                info!("The job store can be used again");
+            }
+            Ok(_) => {}
+            Err(error) => {
+                health.failed_at = Some(self.clock.now());
+                if !std::mem::replace(&mut health.away, true) {
+                    error!(%error, "Jobs are accepted without a record until the job store is back: {error}");
+                }
+            }
+        }
+        answer
+    }
+
+    fn health(&self) -> MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,119 @@
+//! What is true of a job that both memory and store may know: pure functions.
+
+use common::job::{Effect, Job, JobState, Step};
+use common::time;
+use jiff::Timestamp;
+
+use crate::intake::CONFIRM_DEADLINE;
+
+/// Who publishes a job has given up by then, whatever came of it.
+const GIVEN_UP: std::time::Duration = CONFIRM_DEADLINE.saturating_mul(2);
+
+/// The job as it stands, from what is remembered of it and what is stored.
+///
+/// The store hears from the workers, so it knows better; but a record that still says `accepting`
+/// was written by a request that never learned of it, and a wish may not be written yet.
+pub(super) fn newest(remembered: Job, stored: Job) -> Job {
+    if is_accepting(&stored) {
+        return remembered;
+    }
+    let cancel_requested = stored.cancel_requested || remembered.cancel_requested && !stored.is_finished();
+    Job { cancel_requested, ..stored }
+}
+
+/// Whether it can be written down: the request that is publishing it may still withdraw it.
+pub(super) fn is_settled(remembered: &Job, now: Timestamp) -> bool {
+    match &remembered.state {
+        JobState::Accepting { since } => time::after(*since, GIVEN_UP) <= now,
+        JobState::Queued
+        | JobState::Running(_)
+        | JobState::Waiting { .. }
+        | JobState::Blocked { .. }
+        | JobState::Succeeded { .. }
+        | JobState::Failed(_)
+        | JobState::Cancelled => true,
+    }
+}
+
+/// The record to write. One that is `accepting` stays so, for a repeat to publish the job again:
+/// nobody knows whether the queue has it, and therefore what became of it there.
+pub(super) fn record(remembered: &Job) -> Job {
+    Job { effect: remembered.effect.max(Effect::Unknown), ..remembered.clone() }
+}
+
+/// What the stored record lacks of what is remembered.
+pub(super) fn lacks(stored: &Job, remembered: &Job) -> Option<Step> {
+    if remembered.cancel_requested && !stored.cancel_requested && !stored.is_finished() {
+        return Some(Step::Cancel);
+    }
+    (is_accepting(stored) && !is_accepting(remembered)).then_some(Step::Enqueued)
+}
+
+fn is_accepting(job: &Job) -> bool {
+    matches!(job.state, JobState::Accepting { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::{at, every_state, job};
+
+    fn accepting() -> Job {
+        job(JobState::Accepting { since: at(0) })
+    }
+
+    #[test]
+    fn the_store_knows_better_unless_it_never_learned_of_the_confirmation() {
+        let remembered = job(JobState::Queued);
+        for state in every_state() {
+            let stored = Job { state, ..remembered.clone() };
+            let expected = if is_accepting(&stored) { remembered.clone() } else { stored.clone() };
+            assert_eq!(newest(remembered.clone(), stored), expected);
+        }
+    }
+
+    #[test]
+    fn a_wish_that_is_not_written_yet_is_told_until_the_job_has_ended() {
+        let remembered = Job { cancel_requested: true, ..job(JobState::Queued) };
+        for state in every_state() {
+            let stored = Job { state, cancel_requested: false, ..remembered.clone() };
+            let told = newest(remembered.clone(), stored.clone());
+            assert_eq!(told.cancel_requested, !stored.is_finished(), "{:?}", stored.state);
+            let step = lacks(&stored, &remembered);
+            assert_eq!(step, (!stored.is_finished()).then_some(Step::Cancel), "{:?}", stored.state);
+            let noted = Job { cancel_requested: true, ..stored };
+            assert_ne!(lacks(&noted, &remembered), Some(Step::Cancel));
+        }
+    }
+
+    #[test]
+    fn only_a_record_that_is_accepting_lacks_the_confirmation() {
+        let remembered = job(JobState::Queued);
+        for state in every_state() {
+            let stored = Job { state, ..remembered.clone() };
+            let expected = is_accepting(&stored).then_some(Step::Enqueued);
+            assert_eq!(lacks(&stored, &remembered), expected);
+            assert_eq!(lacks(&stored, &accepting()), None, "nothing is known of its publish");
+        }
+    }
+
+    #[test]
+    fn nothing_is_written_down_while_it_may_be_withdrawn() {
+        for (now, expected) in [(0, false), (10, false), (19, false), (20, true), (500, true)] {
+            assert_eq!(is_settled(&accepting(), at(now)), expected, "{now} s old");
+        }
+        for state in every_state() {
+            let job = job(state);
+            assert!(is_accepting(&job) || is_settled(&job, at(0)), "{:?}", job.state);
+        }
+    }
+
+    #[test]
+    fn what_a_worker_may_have_done_unseen_is_unknown() {
+        let remembered = accepting();
+        let written = Job { effect: Effect::Unknown, ..remembered.clone() };
+        assert_eq!(record(&remembered), written, "still accepting: a repeat publishes it again");
+        let done = Job { effect: Effect::Done, ..job(JobState::Queued) };
+        assert_eq!(record(&done).effect, Effect::Done);
+    }
+}

@@ -1,0 +1,93 @@
+//! Writes what is remembered into the store, once it is back.
+
+use std::time::Duration;
+
+use common::backoff::Schedule;
+use common::job::Job;
+use common::port::StoreError;
+use futures_util::future::join_all;
+use tracing::{info, warn};
+
+use super::Ledger;
+use super::reconcile::{is_settled, lacks, record};
+
+/// How often it is tried: soon, because callers ask for their jobs, and never all ingresses at once.
+const TRIES: Schedule = Schedule { first: Duration::from_millis(500), longest: Duration::from_secs(2) };
+/// Never more often than this.
+const BREATH: Duration = Duration::from_millis(50);
+/// So many records are written at once.
+const BATCH: usize = 64;
+/// The last try, at the end of the process, takes no longer.
+const LAST_TRY: Duration = Duration::from_secs(2);
+
+impl Ledger {
+    /// Writes down whatever is remembered, as soon as the store takes it; never ends. Cancel safe:
+    /// a job is forgotten only once it is written.
+    pub(crate) async fn write_down(&self) {
+        let mut failures: u32 = 0;
+        loop {
+            self.memory.filled().await;
+            match self.write_batch().await {
+                Ok(0) => failures = 1,
+                Ok(_) => {
+                    failures = 0;
+                    self.tell_when_done();
+                    continue;
+                }
+                Err(_) => failures = failures.saturating_add(1),
+            }
+            let fraction = f64::from(rand::random::<u16>()) / f64::from(u16::MAX);
+            self.clock.sleep(BREATH + TRIES.jittered(failures, fraction)).await;
+        }
+    }
+
+    /// Tries once more, at the end of the process, and tells what remains.
+    pub(crate) async fn close(&self) {
+        let writing = async { while let Ok(1..) = self.write_batch().await {} };
+        // What the store took before the time was over is written; the rest is counted below.
+        let _ = tokio::time::timeout(LAST_TRY, writing).await;
+        let left = self.memory.count();
+        if left > 0 {
+            warn!(
+                jobs = left,
+                "{left} jobs were accepted while the job store was away and have no record yet; their messages are in the queue, and workers rebuild the records from them"
+            );
+        }
+    }
+
+    /// Writes some of the oldest jobs; answers how many.
+    async fn write_batch(&self) -> Result<usize, StoreError> {
+        let now = self.clock.now();
+        let jobs = self.memory.oldest(BATCH, |job| is_settled(job, now));
+        let written: Result<Vec<()>, StoreError> =
+            join_all(jobs.iter().map(|job| self.write(job))).await.into_iter().collect();
+        written.map(|written| written.len())
+    }
+
+    async fn write(&self, job: &Job) -> Result<(), StoreError> {
+        let stored = self.heard(self.store.restore(&record(job)).await)?;
+        if stored.fingerprint != job.fingerprint {
+            warn!(job.id = %job.id, "Job {} was accepted twice, with different bodies under one key", job.id);
+        }
+        if let Some(step) = lacks(&stored, job) {
+            // Refused when it is no longer needed.
+            self.heard(self.store.take(&job.id, &step, self.clock.now()).await)?;
+        }
+        self.memory.written(job);
+        Ok(())
+    }
+
+    fn tell_when_done(&self) {
+        if self.memory.count() > 0 {
+            return;
+        }
+        info!("Every job that is remembered has its record now");
+        let crowded_out = self.memory.crowded_out();
+        if crowded_out > 0 {
+            warn!(
+                jobs = crowded_out,
+                "{crowded_out} jobs more were accepted without a record; workers write theirs when they meet the messages"
+            );
+        }
+    }
+}
