@@ -35,6 +35,7 @@ pub fn bind(
         quotas: config.quotas,
         rate_limit: config.rate_limit,
         trusted_proxies: config.trusted_proxies.clone(),
+        retention: config.retention,
         linger,
         drain: config.drain.saturating_sub(linger),
         ..api::Settings::default()
