@@ -22,7 +22,8 @@ pub async fn run() -> anyhow::Result<()> {
     let installation = process.wait_for(installation).await?;
     let public_url = ingress::public_url(&config)?;
     let redirect_uri = ingress::redirect_uri(&config, &public_url);
-    let link = process.wait_for(google_link::open(&config.google, &redirect_uri, &config.data_dir)).await?;
+    let link =
+        process.wait_for(google_link::open(&config.google, Some(&redirect_uri), &config.data_dir)).await?;
     link.guard(&installation.accounts).await?;
 
     let stop = Stop::default();

@@ -19,6 +19,9 @@ use crate::patience::{Outlook, Patience};
 /// Answers of a sandbox are quick or not at all.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Where nobody comes back to.
+const UNVISITED: &str = "http://localhost/oauth2callback";
+
 /// The Google that was chosen.
 pub struct GoogleLink {
     /// Its calendar.
@@ -31,11 +34,15 @@ pub struct GoogleLink {
     pub own: Option<sandbox::Running>,
 }
 
-/// Opens the link.
+/// Opens the link; `redirect_uri` is where Google sends browsers back to, in a process that they visit.
 ///
 /// # Errors
 /// A sentence that says what to do.
-pub async fn open(source: &GoogleSource, redirect_uri: &str, data_dir: &Path) -> anyhow::Result<GoogleLink> {
+pub async fn open(
+    source: &GoogleSource,
+    redirect_uri: Option<&str>,
+    data_dir: &Path,
+) -> anyhow::Result<GoogleLink> {
     let (credentials, api_url, sandbox_url, own) = match source {
         GoogleSource::Credentials { file, api_url } => {
             let credentials = Credentials::from_file(file)
@@ -52,7 +59,7 @@ pub async fn open(source: &GoogleSource, redirect_uri: &str, data_dir: &Path) ->
             let config = sandbox::Config {
                 listen: SocketAddr::from(([127, 0, 0, 1], *port)),
                 state_file: Some(data_dir.join("sandbox.jsonl")),
-                redirect_uris: vec![redirect_uri.to_owned()],
+                redirect_uris: redirect_uri.into_iter().map(str::to_owned).collect(),
                 ..sandbox::Config::default()
             };
             let running = sandbox::start(config)
@@ -62,7 +69,10 @@ pub async fn open(source: &GoogleSource, redirect_uri: &str, data_dir: &Path) ->
             (sandbox_credentials(&url).await?, None, Some(url), Some(running))
         }
     };
-    let (calendar, oauth) = google::connect(credentials, redirect_uri.to_owned(), api_url)?;
+    // A client has to have one, even where nobody will ever be sent back to it.
+    let listed = || credentials.redirect_uris.first().map_or(UNVISITED, String::as_str);
+    let redirect_uri = redirect_uri.unwrap_or_else(listed).to_owned();
+    let (calendar, oauth) = google::connect(credentials, redirect_uri, api_url)?;
     Ok(GoogleLink { calendar, oauth, sandbox_url, own })
 }
 

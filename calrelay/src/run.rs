@@ -31,7 +31,7 @@ pub async fn run() -> anyhow::Result<()> {
             .await?;
     let public_url = ingress::public_url(&config)?;
     let redirect_uri = ingress::redirect_uri(&config, &public_url);
-    let link = google_link::open(&config.google, &redirect_uri, &config.data_dir).await?;
+    let link = google_link::open(&config.google, Some(&redirect_uri), &config.data_dir).await?;
     link.guard(&installation.accounts).await?;
     link.connect_default(&installation.accounts).await?;
 

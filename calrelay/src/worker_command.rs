@@ -6,9 +6,9 @@ use common::rabbitmq::Part;
 use worker::{Stop, Worker};
 
 use crate::config::{Config, Role};
+use crate::google_link;
 use crate::installation::Installation;
 use crate::process::Process;
-use crate::{google_link, ingress};
 
 /// Runs until a signal, then drains.
 ///
@@ -21,9 +21,7 @@ pub async fn run() -> anyhow::Result<()> {
     let keys = config.encryption_keys.as_ref();
     let installation = Installation::on_servers(config.servers()?, part, keys, config.retention);
     let installation = process.wait_for(installation).await?;
-    let public_url = ingress::public_url(&config)?;
-    let redirect_uri = ingress::redirect_uri(&config, &public_url);
-    let link = process.wait_for(google_link::open(&config.google, &redirect_uri, &config.data_dir)).await?;
+    let link = process.wait_for(google_link::open(&config.google, None, &config.data_dir)).await?;
     link.guard(&installation.accounts).await?;
 
     let stop = Stop::default();

@@ -157,6 +157,18 @@ impl Launch {
         self.env.iter().any(|(name, value)| name == "DEV_NO_AUTH" && value == "1")
     }
 
+    /// Runs a command that must be refused, and answers what was said.
+    ///
+    /// # Panics
+    /// When it succeeds.
+    #[must_use]
+    pub fn refused(&self, args: &[&str]) -> String {
+        let output = self.command().args(args).output().expect("the program runs");
+        let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {text}");
+        text
+    }
+
     /// Runs the program as it is and answers how it ended and what it said; for starts that must fail.
     ///
     /// # Panics

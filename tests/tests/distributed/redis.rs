@@ -3,7 +3,6 @@
 mod cost;
 mod lost;
 mod shared;
-mod tls;
 mod trouble;
 
 use std::fmt::Debug;

@@ -8,6 +8,7 @@ mod chaos;
 mod drain;
 mod first_curl;
 mod idempotency;
+mod jobs;
 mod operators;
 mod outage;
 mod pacing;
