@@ -3,6 +3,7 @@
 mod cost;
 mod lost;
 mod shared;
+mod tls;
 mod trouble;
 
 use std::fmt::Debug;

@@ -1,7 +1,8 @@
 //! One connection from the moment it answers until it is lost.
 
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{
@@ -30,6 +31,9 @@ pub(in crate::redis) struct Live {
     pool: Pool,
     client: Client,
     run_id: String,
+    made: Instant,
+    /// When it answered last, in milliseconds since it was made.
+    answered: AtomicU64,
     lost: OnceLock<String>,
     ended: CancellationToken,
 }
@@ -72,7 +76,7 @@ impl Live {
         call: &ScriptInvocation<'_>,
     ) -> Result<T, Trouble> {
         let mut apart = self.apart().await?;
-        self.judged(call.invoke_async(&mut apart).await)
+        call.invoke_async(&mut apart).await.map_err(trouble)
     }
 
     /// Sends commands together, on a connection of their own. Not for transactions: where `MULTI` is
@@ -82,7 +86,7 @@ impl Live {
         pipe: &Pipeline,
     ) -> Result<T, Trouble> {
         let mut apart = self.apart().await?;
-        self.judged(pipe.query_async(&mut apart).await)
+        pipe.query_async(&mut apart).await.map_err(trouble)
     }
 
     /// Whether the server is well is for the shared connection to find out, which is asked all the time.
@@ -91,14 +95,14 @@ impl Live {
     }
 
     fn judged<T>(&self, answer: RedisResult<T>) -> Result<T, Trouble> {
-        answer.map_err(|error| {
-            if ends_connection(&error) {
-                self.lose(&error);
-                Trouble::Unreachable(error.to_string())
-            } else {
-                Trouble::Refused(error.to_string())
-            }
-        })
+        let now = u64::try_from(self.made.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let silent = Duration::from_millis(now.saturating_sub(self.answered.load(Ordering::Relaxed)));
+        match &answer {
+            Err(error) if is_lost(error, silent) => self.lose(error),
+            Err(error) if error.is_timeout() => {}
+            Ok(_) | Err(_) => self.answered.store(now, Ordering::Relaxed),
+        }
+        answer.map_err(trouble)
     }
 
     fn lose(&self, error: &RedisError) {
@@ -150,9 +154,25 @@ pub(super) async fn connect(address: &mut Address) -> Result<Live, String> {
         pool,
         client,
         run_id: about.value("run_id").to_owned(),
+        made: Instant::now(),
+        answered: AtomicU64::new(0),
         lost: OnceLock::new(),
         ended: CancellationToken::new(),
     })
+}
+
+/// Whether a call that ended so, after nothing was answered for `silent`, is the connection's end. A server
+/// that answers others in time is busy, not gone: then the call alone has failed.
+fn is_lost(error: &RedisError, silent: Duration) -> bool {
+    if error.is_timeout() { silent >= PATIENCE } else { ends_connection(error) }
+}
+
+fn trouble(error: RedisError) -> Trouble {
+    if ends_connection(&error) {
+        Trouble::Unreachable(error.to_string())
+    } else {
+        Trouble::Refused(error.to_string())
+    }
 }
 
 /// What the server says of itself.
@@ -218,6 +238,15 @@ mod tests {
         assert_eq!(about("").check(), Ok(()), "a server that does not tell is taken as it is");
         about("redis_version:7.0.15\nrole:slave\n").check().unwrap_err();
         about("redis_version:6.0.16\nrole:master\n").check().unwrap_err();
+    }
+
+    #[test]
+    fn a_late_answer_is_the_end_only_where_nothing_else_was_answered() {
+        let error = |kind: std::io::ErrorKind| RedisError::from(std::io::Error::from(kind));
+        let late = error(std::io::ErrorKind::TimedOut);
+        assert!(is_lost(&late, PATIENCE));
+        assert!(!is_lost(&late, PATIENCE / 2), "it is busy with others");
+        assert!(is_lost(&error(std::io::ErrorKind::BrokenPipe), Duration::ZERO));
     }
 
     #[test]

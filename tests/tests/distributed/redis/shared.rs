@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::conformance::sample;
-use common::job::{Effect, Job, JobId, JobState, Refusal, StateName, Step, Tally};
+use common::job::{
+    BlockReason, Claim, Effect, Job, JobId, JobState, Pause, Refusal, StateName, Step, Tally, WaitReason,
+};
 use common::port::{Accepted, Backlog, Change, JobStore, ListFilter, Page};
 use common::time;
 use tokio::task::JoinSet;
@@ -175,4 +177,104 @@ async fn a_rare_job_is_found_among_thousands() {
             assert_eq!(listed(&store, &filter, 333).await, expected, "{filter:?}");
         }
     }
+}
+
+/// A sequence of numbers that look random, the same every time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % end
+    }
+}
+
+/// Does something to one of the jobs, whatever comes of it.
+async fn meddle(store: &Arc<dyn JobStore>, job: &Job, claim: &Claim, dice: &mut Dice) {
+    let (tally, effect) = (Tally::default(), Effect::None);
+    let paused = || Pause::Blocked { why: BlockReason::Paused, until: None };
+    let waiting = || Pause::Waiting { why: WaitReason::Retry, until: sample::at(300) };
+    let postpone = |pause| Step::Postpone { claim: claim.clone(), pause, tally, effect, hop: 1 };
+    let step = match dice.below(13) {
+        0 => return drop(store.accept(job, Backlog::default(), &sample::line("a")).await.unwrap()),
+        1 => return drop(store.restore(job).await.unwrap()),
+        2 => return store.withdraw(&job.id).await.unwrap(),
+        3 => {
+            store.forget_finished(sample::at(1)).await.unwrap();
+            return;
+        }
+        4 => Step::Enqueued,
+        5 | 6 => Step::Start { claim: claim.clone(), hop: 1, tally, effect },
+        7 => postpone(paused()),
+        8 => postpone(waiting()),
+        9 => Step::Fail(claim.clone(), sample::failure()),
+        10 => Step::Cancel,
+        11 => Step::Replay { hop: 1, not_after: sample::at(dice.below(9_000) as u64) },
+        _ => Step::Succeed(sample::sealed()),
+    };
+    let now = sample::at(dice.below(3) as u64);
+    store.take(&job.id, &step, now).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_and_the_sets_they_are_found_by_agree_whatever_happened() {
+    let server = server().await;
+    let jobs: Vec<(Job, Claim)> = (0..60)
+        .map(|number| {
+            let owner = ["o", "p"][number % 2];
+            let job = Job { submitted_at: sample::at(number as u64 / 5), ..sample::job(owner, "a") };
+            (job, sample::claim(sample::at(60)))
+        })
+        .collect();
+    let jobs = Arc::new(jobs);
+    let mut meddling = JoinSet::new();
+    for process in 0..8 {
+        let (store, jobs) = (store(&server), jobs.clone());
+        meddling.spawn(async move {
+            let mut dice = Dice(process);
+            for _ in 0..600 {
+                let (job, claim) = &jobs[dice.below(jobs.len())];
+                meddle(&store, job, claim, &mut dice).await;
+            }
+        });
+    }
+    meddling.join_all().await;
+    let mut known = Vec::new();
+    let store = store(&server);
+    for (job, _) in jobs.iter() {
+        known.extend(store.get(&job.id).await.unwrap());
+    }
+    let members = |set: &str| -> Vec<String> {
+        let text = server.command(&["ZRANGE", &format!("calrelay:{set}"), "0", "-1"]);
+        let ids = text.lines().filter_map(|entry| entry.get(16..42));
+        let mut ids: Vec<String> = ids.map(str::to_owned).collect();
+        ids.sort();
+        ids
+    };
+    let records = |wanted: &dyn Fn(&Job) -> bool| -> Vec<String> {
+        let mut ids: Vec<_> = known.iter().filter(|job| wanted(job)).map(|job| job.id.to_string()).collect();
+        ids.sort();
+        ids
+    };
+    for (set, states) in [
+        ("open", [StateName::Queued, StateName::Running, StateName::Waiting].as_slice()),
+        ("blocked", &[StateName::Blocked]),
+        ("succeeded", &[StateName::Succeeded]),
+        ("failed", &[StateName::Failed]),
+        ("cancelled", &[StateName::Cancelled]),
+    ] {
+        let expected = records(&|job| states.contains(&job.state.name()));
+        assert_eq!(members(&format!("jobs:{set}")), expected, "{set}");
+    }
+    for owner in ["o", "p"] {
+        assert_eq!(members(&format!("owner:{owner}")), records(&|job| job.owner.as_str() == owner));
+        let open = records(&|job| job.owner.as_str() == owner && !job.is_finished());
+        assert_eq!(members(&format!("backlog:{owner}")), open);
+        assert_eq!(members(&format!("backlog:{owner}:a")), open);
+    }
+    assert_eq!(members("ended"), records(&Job::is_finished));
+    let waits_for_somebody = |job: &Job| matches!(job.state, JobState::Blocked { until: None, .. });
+    let due = records(&|job| !job.is_finished() && !waits_for_somebody(job));
+    assert_eq!(members("due"), due);
+    assert!(known.len() > 20, "{} are left", known.len());
 }
