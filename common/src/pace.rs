@@ -36,6 +36,18 @@ pub(crate) fn slack(window: Window) -> Duration {
 }
 
 /// How many units a day gives: at least one, or nothing would ever be let through.
-pub(crate) fn share_of_day(allowed: u32) -> u64 {
+fn share_of_day(allowed: u32) -> u64 {
     (u64::from(allowed) * u64::from(SHARE) / 100).max(1)
+}
+
+/// How many units of a day may have been taken already when `limit`'s cost is let through. A cost above the
+/// whole share passes when nothing else was taken: Google has the last word.
+pub(crate) fn room_of_day(limit: &Limit) -> u64 {
+    share_of_day(limit.allowed).saturating_sub(u64::from(limit.cost))
+}
+
+/// How far ahead of an instant a line is that is as full as it can be: the next unit is let through when it
+/// would be had one been at that instant, and the slack used up.
+pub(crate) fn full(limit: &Limit) -> Duration {
+    slack(limit.window).saturating_add(charge_of_one(limit))
 }

@@ -8,6 +8,7 @@ mod changes;
 mod link;
 mod name;
 mod store;
+mod throttle;
 mod vault;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ pub use address::InvalidUrl;
 use link::Link;
 pub use link::Trouble;
 pub use store::RedisStore;
+pub use throttle::{CountedWorker, RedisThrottle};
 pub use vault::RedisVault;
 
 use crate::port::Clock;
@@ -25,6 +27,7 @@ use crate::port::Clock;
 /// One process's connections to Redis. Whoever loses them finds them again by itself.
 pub struct Redis {
     link: Link,
+    clock: Arc<dyn Clock>,
 }
 
 impl Redis {
@@ -39,7 +42,7 @@ impl Redis {
     /// [`InvalidUrl`] says what the URL has to look like, and never repeats it.
     pub fn start(url: &str, clock: Arc<dyn Clock>) -> Result<Arc<Self>, InvalidUrl> {
         let address = Address::parse(url)?;
-        Ok(Arc::new(Self { link: Link::start(address, clock) }))
+        Ok(Arc::new(Self { link: Link::start(address, clock.clone()), clock }))
     }
 
     /// The records, kept for `retention` after a job's end.

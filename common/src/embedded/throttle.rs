@@ -29,6 +29,8 @@ type Line = (ThrottleKey, Window);
 #[derive(Default)]
 struct Lines {
     flow: Flow,
+    /// Every line was as full as it can be then.
+    full_at: Instant,
     /// What was taken.
     meters: Swept<Line, Meter>,
     /// When the next one to join a line has its turn.
@@ -42,6 +44,30 @@ impl MemoryThrottle {
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, lines: Mutex::default() }
+    }
+
+    /// A throttle whose lines are as full as they can be: others may just have taken from them.
+    pub(crate) fn full(clock: Arc<dyn Clock>) -> Self {
+        let throttle = Self::new(clock);
+        {
+            let (mut lines, now) = throttle.lines();
+            lines.full_at = now;
+        }
+        throttle
+    }
+
+    /// Counts what somebody else has taken.
+    pub(crate) fn count(&self, limit: &Limit) {
+        let (mut lines, now) = self.lines();
+        let meter = lines.meter(limit);
+        lines.set(limit, meter.taken(limit, now), now);
+    }
+
+    /// The keys that are held back, and for how long yet.
+    pub(crate) fn pauses(&self) -> Vec<(ThrottleKey, Duration)> {
+        let (lines, now) = self.lines();
+        let pushed = lines.pushed.entries.iter().map(|(key, until)| (key.clone(), until.since(now)));
+        pushed.filter(|(_, left)| !left.is_zero()).collect()
     }
 
     /// The lines, and now.
@@ -79,14 +105,23 @@ impl Lines {
     fn take(&mut self, limit: &Limit, now: Instant) -> Result<Option<Meter>, Duration> {
         let pushed = self.pushed.entries.get(&limit.key).map_or(Duration::ZERO, |until| until.since(now));
         let before = self.meters.entries.get(&line(limit)).copied();
-        let meter = before.unwrap_or_default();
+        let meter = self.meter(limit);
         let wait = meter.wait(limit, now).max(pushed);
         if !wait.is_zero() {
             return Err(wait);
         }
-        self.meters.make_room(|meter| !meter.is_idle(now));
-        self.meters.entries.insert(line(limit), meter.taken(limit, now));
+        self.set(limit, meter.taken(limit, now), now);
         Ok(before)
+    }
+
+    fn meter(&self, limit: &Limit) -> Meter {
+        let known = self.meters.entries.get(&line(limit)).copied();
+        known.unwrap_or_else(|| Meter::full_at(limit, self.full_at))
+    }
+
+    fn set(&mut self, limit: &Limit, meter: Meter, now: Instant) {
+        self.meters.make_room(|meter| !meter.is_idle(now));
+        self.meters.entries.insert(line(limit), meter);
     }
 
     fn put_back(&mut self, limit: &Limit, before: Option<Meter>) {

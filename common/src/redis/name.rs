@@ -1,7 +1,7 @@
 //! What the keys are called. Nothing personal: accounts and owners are names of ours, users and calendars
 //! are keyed hashes.
 
-use crate::port::{Limit, ThrottleKey};
+use crate::port::{Limit, ThrottleKey, Window};
 
 /// The line of `limit`'s key: when the next one to join has its turn, in microseconds since 1970 by Redis'
 /// own clock, as a decimal string. `accept` and the throttle's `place` join it by the same script.
@@ -17,4 +17,14 @@ pub(super) fn throttled(key: &ThrottleKey) -> String {
         ThrottleKey::Calendar(hash) => format!("calendar:{hash}"),
         ThrottleKey::Guests(hash) => format!("guests:{hash}"),
     }
+}
+
+/// What was taken from a limit: see `lua/meter.lua`.
+pub(super) fn meter(key: &ThrottleKey, window: Window) -> String {
+    format!("calrelay:meter:{}:{}", window.as_str(), throttled(key))
+}
+
+/// Until when nothing more is taken for this key, in microseconds since 1970.
+pub(super) fn pause(key: &ThrottleKey) -> String {
+    format!("calrelay:pause:{}", throttled(key))
 }

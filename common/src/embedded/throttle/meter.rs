@@ -19,6 +19,11 @@ pub(super) struct Meter {
 }
 
 impl Meter {
+    /// Of a line that was as full as it can be at `then`; its days had seen nothing.
+    pub(super) fn full_at(limit: &Limit, then: Instant) -> Self {
+        Self { free: then.after(pace::full(limit)), ..Self::default() }
+    }
+
     /// How long until `limit` lets its cost through; zero when it does.
     pub(super) fn wait(&self, limit: &Limit, now: Instant) -> Duration {
         match limit.window {
@@ -45,9 +50,7 @@ impl Meter {
         if limit.allowed == 0 {
             return limit.window.span();
         }
-        // A cost above the whole share passes when nothing else was taken: Google has the last word.
-        let room = pace::share_of_day(limit.allowed).saturating_sub(u64::from(limit.cost));
-        self.slots.wait_for(limit.window, now, room)
+        self.slots.wait_for(limit.window, now, pace::room_of_day(limit))
     }
 
     /// The meter once `limit` has let its cost through.

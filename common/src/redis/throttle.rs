@@ -1,0 +1,271 @@
+//! The port `Throttle` on Redis: what all processes take is counted in one place, by Redis' own clock.
+//!
+//! With Redis away a worker goes on at once with its share of every limit. No window sees more than its
+//! limit on the way there or back: lines begin as full as they can be, days are told from memory, and for a
+//! moment after Redis has come back a call needs the permission of both.
+
+mod alone;
+mod scripts;
+mod totals;
+mod workers;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tracing::{info, warn};
+
+use super::Redis;
+use super::link::{Live, Trouble};
+use crate::embedded::MemoryThrottle;
+use crate::port::{Clock, Limit, Take, Throttle, ThrottleKey, Window};
+use crate::time;
+use alone::Alone;
+use scripts::{Answer, Scripts};
+use totals::{Spent, Totals};
+pub use workers::CountedWorker;
+use workers::Workers;
+
+/// All workers have found out that Redis is back after this; longer than the shortest window.
+const BOTH: Duration = Duration::from_secs(2);
+/// A call finds a new mark so often before it goes on without Redis.
+const TRIES: u32 = 5;
+/// So many keys are looked at to tell the busiest.
+const BUSIEST: usize = 8;
+
+/// The throttle that many processes share.
+pub struct RedisThrottle {
+    redis: Arc<Redis>,
+    clock: Arc<dyn Clock>,
+    scripts: Scripts,
+    workers: Workers,
+    state: Mutex<State>,
+    /// Whoever holds this tells Redis what it missed.
+    resuming: tokio::sync::Mutex<()>,
+    /// Lines to join while Redis is away.
+    lines: MemoryThrottle,
+}
+
+#[derive(Default)]
+struct State {
+    standing: Standing,
+    known: Option<Known>,
+    totals: Totals,
+}
+
+/// The state of Redis that was last taken from.
+#[derive(Clone, PartialEq, Eq)]
+struct Known {
+    /// How the server named its run.
+    run: String,
+    /// What its meters went by.
+    mark: String,
+}
+
+/// How this process stands with Redis.
+#[derive(Default, Clone)]
+enum Standing {
+    /// Redis decides.
+    #[default]
+    Together,
+    /// Redis is away.
+    Alone(Arc<Alone>),
+    /// Redis is back; until then both decide.
+    Both(Arc<Alone>, Timestamp),
+}
+
+impl Redis {
+    /// The throttle that all processes on this Redis share.
+    #[must_use]
+    pub fn throttle(self: &Arc<Self>) -> Arc<RedisThrottle> {
+        let clock = self.clock.clone();
+        Arc::new(RedisThrottle {
+            redis: self.clone(),
+            scripts: Scripts::new(),
+            workers: Workers::default(),
+            state: Mutex::default(),
+            resuming: tokio::sync::Mutex::default(),
+            lines: MemoryThrottle::new(clock.clone()),
+            clock,
+        })
+    }
+}
+
+impl RedisThrottle {
+    /// Whether this process goes on without Redis, with its share of the limits.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        matches!(self.state().standing, Standing::Alone(_))
+    }
+
+    /// How many workers there are, as last counted.
+    #[must_use]
+    pub fn workers(&self) -> u32 {
+        self.workers.count()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As all together may.
+    async fn take_together(&self, limits: &[Limit]) -> Result<Take, Trouble> {
+        for _ in 0..TRIES {
+            let live = self.redis.link.live().await?;
+            let (standing, known) = self.standing();
+            match standing {
+                Standing::Together => {}
+                Standing::Alone(_) => {
+                    self.resume(&live, known).await?;
+                    continue;
+                }
+                // What Redis then refuses was taken from this share for nothing: a little less, for a moment.
+                Standing::Both(alone, _) => match alone.permit(limits).await {
+                    Take::Granted => {}
+                    refused @ Take::Refused { .. } => return Ok(refused),
+                },
+            }
+            if known.as_ref().is_some_and(|known| known.run != live.run_id()) {
+                // A server that was started again may lack what was written last.
+                self.resume(&live, known).await?;
+                continue;
+            }
+            let mark = known.as_ref().map(|known| known.mark.as_str());
+            match self.scripts.take(&live, mark, limits).await? {
+                Answer::Granted { mark, within } => {
+                    self.note(&live, mark, limits, &within);
+                    return Ok(Take::Granted);
+                }
+                Answer::Refused { retry_in } => return Ok(Take::Refused { retry_in }),
+                Answer::Lost => self.resume(&live, known).await?,
+            }
+        }
+        Err(Trouble::Refused("the throttle's mark keeps changing".to_owned()))
+    }
+
+    fn standing(&self) -> (Standing, Option<Known>) {
+        let now = self.clock.now();
+        let mut state = self.state();
+        if matches!(&state.standing, Standing::Both(_, until) if *until <= now) {
+            state.standing = Standing::Together;
+        }
+        (state.standing.clone(), state.known.clone())
+    }
+
+    fn note(&self, live: &Live, mark: String, limits: &[Limit], within: &[u64]) {
+        let now = self.clock.now();
+        let mut state = self.state();
+        state.known.get_or_insert_with(|| Known { run: live.run_id().to_owned(), mark });
+        for (limit, units) in limits.iter().zip(within) {
+            state.totals.note(limit, *units, now);
+        }
+    }
+
+    /// Tells Redis what it missed while it was away, or what it has lost, and goes on by the mark that it
+    /// then has; `seen` is the one that proved void.
+    async fn resume(&self, live: &Live, seen: Option<Known>) -> Result<(), Trouble> {
+        let _one_at_a_time = self.resuming.lock().await;
+        let (standing, known) = self.standing();
+        if known != seen {
+            return Ok(());
+        }
+        let alone = match standing {
+            Standing::Alone(alone) => Some(alone),
+            Standing::Together | Standing::Both(..) => None,
+        };
+        let days = match &alone {
+            Some(alone) => alone.days(),
+            None => self.state().totals.days(self.clock.now()).into_iter().map(Spent::of_all).collect(),
+        };
+        let mark = self.scripts.resume(live, known.as_ref().map(|known| known.mark.as_str()), &days).await?;
+        if let Some(alone) = alone {
+            alone.told(&days);
+            for (key, left) in alone.throttle.pauses() {
+                self.scripts.pause(live, &key, left).await?;
+            }
+            info!("The throttle counts together with the other workers again");
+            self.state().standing = Standing::Both(alone, time::after(self.clock.now(), BOTH));
+        }
+        self.state().known = Some(Known { run: live.run_id().to_owned(), mark });
+        Ok(())
+    }
+
+    /// As this process may without Redis.
+    fn go_alone(&self, trouble: &Trouble) -> Arc<Alone> {
+        let now = self.clock.now();
+        let mut state = self.state();
+        let alone = match &state.standing {
+            Standing::Alone(alone) => return alone.clone(),
+            Standing::Both(alone, _) => alone.clone(),
+            Standing::Together => {
+                let workers = self.workers.count();
+                warn!(
+                    error = %trouble,
+                    workers,
+                    "The throttle goes on alone, with a share of the limits that is one of {workers}: {trouble}"
+                );
+                Arc::new(Alone::new(self.clock.clone(), workers, state.totals.days(now)))
+            }
+        };
+        state.standing = Standing::Alone(alone.clone());
+        alone
+    }
+
+    async fn used_together(&self, window: Window) -> Result<f64, Trouble> {
+        let busiest = self.state().totals.busiest(window, self.clock.now(), BUSIEST);
+        if busiest.is_empty() {
+            return Ok(0.0);
+        }
+        let live = self.redis.link.live().await?;
+        let (lines, allowed): (Vec<_>, Vec<_>) = busiest.into_iter().unzip();
+        let within = self.scripts.used(&live, window, &lines).await?;
+        let shares =
+            within.iter().zip(allowed).map(|(units, allowed)| *units as f64 / f64::from(allowed.max(1)));
+        Ok(shares.fold(0.0, f64::max).min(1.0))
+    }
+}
+
+#[async_trait]
+impl Throttle for RedisThrottle {
+    async fn place(&self, limit: &Limit) -> Duration {
+        let placed = async { self.scripts.place(self.redis.link.live().await?.as_ref(), limit).await };
+        match placed.await {
+            Ok(delay) => delay,
+            Err(_) => self.lines.place(limit).await,
+        }
+    }
+
+    async fn leave(&self, limit: &Limit) {
+        let left = async { self.scripts.leave(self.redis.link.live().await?.as_ref(), limit).await };
+        if left.await.is_err() {
+            self.lines.leave(limit).await;
+        }
+    }
+
+    async fn try_take(&self, limits: &[Limit]) -> Take {
+        match self.take_together(limits).await {
+            Ok(take) => take,
+            Err(trouble) => self.go_alone(&trouble).take(limits).await,
+        }
+    }
+
+    async fn push_back(&self, key: &ThrottleKey, pause: Duration) {
+        let told = async { self.scripts.pause(self.redis.link.live().await?.as_ref(), key, pause).await };
+        let alone = match told.await {
+            Err(trouble) => self.go_alone(&trouble),
+            Ok(()) => match self.standing().0 {
+                Standing::Together => return,
+                Standing::Alone(alone) | Standing::Both(alone, _) => alone,
+            },
+        };
+        alone.throttle.push_back(key, pause).await;
+    }
+
+    async fn used(&self, window: Window) -> f64 {
+        match self.used_together(window).await {
+            Ok(used) => used,
+            Err(trouble) => self.go_alone(&trouble).throttle.used(window).await,
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! While Redis is away: one worker's share of every limit.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::totals::{Line, Spent};
+use crate::embedded::MemoryThrottle;
+use crate::port::{Clock, Limit, Take, Throttle as _, Window};
+
+/// Takes its share, and remembers what it took from days.
+pub(super) struct Alone {
+    pub(super) throttle: MemoryThrottle,
+    workers: u32,
+    days: Mutex<HashMap<Line, Spent>>,
+}
+
+impl Alone {
+    /// The share of one of `workers`, from now on. Nobody knows what was taken just before, so that every
+    /// line is as full as it can be; of `days` it is known what had been taken.
+    pub(super) fn new(clock: Arc<dyn Clock>, workers: u32, days: Vec<(Limit, u64)>) -> Self {
+        let throttle = MemoryThrottle::full(clock);
+        let mut known = HashMap::new();
+        for (day, seen) in days {
+            let mine = u32::try_from(seen.div_ceil(u64::from(workers))).unwrap_or(u32::MAX);
+            throttle.count(&Limit { cost: mine, ..share(&day, workers) });
+            known.insert((day.key, day.window), Spent { seen, alone: 0 });
+        }
+        Self { throttle, workers, days: Mutex::new(known) }
+    }
+
+    /// Takes from this share, to be told later.
+    pub(super) async fn take(&self, limits: &[Limit]) -> Take {
+        let take = self.permit(limits).await;
+        if take == Take::Granted {
+            let mut days = self.days.lock().unwrap_or_else(PoisonError::into_inner);
+            for day in limits.iter().filter(|limit| limit.window == Window::Day && limit.cost > 0) {
+                days.entry((day.key.clone(), day.window)).or_default().alone += u64::from(day.cost);
+            }
+        }
+        take
+    }
+
+    /// Takes from this share what Redis counts too.
+    pub(super) async fn permit(&self, limits: &[Limit]) -> Take {
+        let mine: Vec<_> = limits.iter().map(|limit| share(limit, self.workers)).collect();
+        self.throttle.try_take(&mine).await
+    }
+
+    /// What is known of days.
+    pub(super) fn days(&self) -> Vec<(Line, Spent)> {
+        let days = self.days.lock().unwrap_or_else(PoisonError::into_inner);
+        days.iter().map(|(line, spent)| (line.clone(), *spent)).collect()
+    }
+
+    /// Redis knows these now: they are not told again.
+    pub(super) fn told(&self, days: &[(Line, Spent)]) {
+        let mut known = self.days.lock().unwrap_or_else(PoisonError::into_inner);
+        for (line, told) in days {
+            if let Some(spent) = known.get_mut(line) {
+                spent.seen += told.alone;
+                spent.alone -= told.alone;
+            }
+        }
+    }
+}
+
+/// What one of `workers` may take. So many together never take more than the limit, except from a limit
+/// that is smaller than their number: they then take turns, on average.
+fn share(limit: &Limit, workers: u32) -> Limit {
+    let workers = workers.max(1);
+    let (allowed, turns) = if limit.allowed == 0 || limit.allowed >= workers {
+        (limit.allowed / workers, 1)
+    } else {
+        (1, workers.div_ceil(limit.allowed))
+    };
+    Limit { allowed, cost: limit.cost.saturating_mul(turns), ..limit.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::port::ThrottleKey;
+
+    #[test]
+    fn shares_add_up_to_the_limit_at_most() {
+        for allowed in [0, 1, 2, 3, 10, 600, 10_000] {
+            for workers in [1, 2, 3, 7, 20] {
+                let limit = Limit { key: ThrottleKey::Project, window: Window::Minute, allowed, cost: 2 };
+                let mine = share(&limit, workers);
+                let together = f64::from(workers) * f64::from(mine.allowed) * 2.0 / f64::from(mine.cost);
+                assert!(together <= f64::from(allowed), "{workers} of {allowed}: {mine:?}");
+                assert_eq!(mine.allowed == 0, allowed == 0, "{mine:?}");
+            }
+        }
+    }
+}
