@@ -2,4 +2,5 @@
 
 mod queue;
 mod store;
+mod throttle;
 mod vault;

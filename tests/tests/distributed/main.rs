@@ -5,4 +5,5 @@ mod conformance;
 mod operators;
 mod redis;
 mod servers;
+mod throttle;
 mod vaults;

@@ -1,0 +1,86 @@
+//! The suite of the port `Throttle`, on Redis.
+
+use std::sync::Arc;
+
+use common::conformance::throttle;
+use common::port::SystemClock;
+use common::redis::{Redis, RedisThrottle};
+use tests::{Durability, RedisServer};
+
+/// One on a server of its own.
+struct OfItsOwn {
+    server: RedisServer,
+    throttle: Arc<RedisThrottle>,
+}
+
+impl OfItsOwn {
+    async fn new() -> Self {
+        let server = RedisServer::start(Durability::Nothing).await;
+        let redis = Redis::start(&server.url(), Arc::new(SystemClock)).unwrap();
+        Self { server, throttle: redis.throttle() }
+    }
+}
+
+impl Drop for OfItsOwn {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // Alone, it would pass the suite as well.
+            assert!(!self.throttle.is_alone());
+            assert_ne!(self.server.command(&["DBSIZE"]), "0");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hammering_gets_what_is_allowed_and_no_more() {
+    let own = OfItsOwn::new().await;
+    throttle::hammering_gets_what_is_allowed_and_no_more(own.throttle.clone()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_or_nothing() {
+    let own = OfItsOwn::new().await;
+    throttle::all_or_nothing(own.throttle.clone()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_says_when_to_come_back() {
+    let own = OfItsOwn::new().await;
+    throttle::a_refusal_says_when_to_come_back(own.throttle.clone()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_apart() {
+    let own = OfItsOwn::new().await;
+    throttle::keys_are_apart(own.throttle.clone()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_is_used_up() {
+    let own = OfItsOwn::new().await;
+    throttle::a_day_is_used_up(own.throttle.clone()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_cost_passes_when_the_key_is_idle() {
+    let own = OfItsOwn::new().await;
+    throttle::a_large_cost_passes_when_the_key_is_idle(own.throttle.clone()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_back_holds_its_key() {
+    let own = OfItsOwn::new().await;
+    throttle::a_push_back_holds_its_key(own.throttle.clone()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn places_follow_at_the_rate() {
+    let own = OfItsOwn::new().await;
+    throttle::places_follow_at_the_rate(own.throttle.clone()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_share_in_use_is_that_of_the_busiest_key() {
+    let own = OfItsOwn::new().await;
+    throttle::the_share_in_use_is_that_of_the_busiest_key(own.throttle.clone()).await;
+}
