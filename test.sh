@@ -30,6 +30,8 @@ missing() {
     [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || echo rabbitmq-server
     command -v redis-server >/dev/null || echo redis-server
     command -v redis-sentinel >/dev/null || echo redis-sentinel
+    # Makes the certificate of a Redis behind TLS.
+    command -v openssl >/dev/null || echo openssl
     compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || echo postgresql
 }
 
