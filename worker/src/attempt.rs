@@ -4,53 +4,55 @@
 //! delivery go. A crash between any two of these is safe: the delivery comes again, finds how far
 //! the record came, and where a write may have happened it asks Google before it writes.
 
+mod claim;
 mod create;
 mod judge;
+mod publishing;
 mod record;
 mod settle;
+mod success;
+mod under_way;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::account::Account;
-use common::job::{
-    BlockReason, Claim, Effect, EventResult, FailureKind, Job, Refusal, Step, WaitReason, WorkerId,
-};
+use common::job::{BlockReason, Effect, FailureKind, Job, WaitReason, WorkerId};
 use common::message::{Message, Work};
 use common::payload::Payload;
-use common::port::{Change, Delivery, Lane, Shelf, StoreError};
+use common::port::Delivery;
 use common::seal::Key;
-use common::time::{after, until};
+use common::time::until;
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 
 use crate::gateway::Gateway;
-use crate::mark::Mark;
+use crate::hold::Hold;
 use crate::plan::{Ending, Plan, SUSPECT, plan};
+use crate::records::Records;
 use crate::trouble::Trouble;
 use crate::{Ports, Settings, metrics};
-use record::Recorded;
+use claim::Arrival;
+use success::Success;
+use under_way::UnderWay;
 
 pub(crate) use create::event_result;
 
-/// A claim is good for so long.
-const CLAIM: Duration = Duration::from_secs(60);
-/// The calls of an attempt take no longer, which leaves time to record before the claim ends.
+/// The calls of an attempt take no longer, which leaves time to record before its claim ends.
 const CALLS: Duration = Duration::from_secs(50);
-/// A delivery whose job another attempt may still be at is looked at again after so long.
-const PARKED: Duration = Duration::from_secs(30);
-/// A moment before a delivery is handed back because our own storage failed.
-const STORAGE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Runs deliveries.
 pub(crate) struct Attempts {
     ports: Ports,
     settings: Settings,
     pub(crate) gateway: Gateway,
+    records: Arc<Records>,
     worker: WorkerId,
+    /// What this worker is at.
+    under_way: UnderWay,
     /// Shared by ordinary jobs; held alone by one that has killed workers before.
     company: RwLock<()>,
     /// Cancelled when running attempts must end at once.
@@ -70,7 +72,7 @@ pub(crate) enum Verdict {
 #[derive(Debug)]
 enum Conclusion {
     /// The event is in the calendar.
-    Succeeded(EventResult),
+    Succeeded(Success),
     /// The job cannot be done.
     Failed { kind: FailureKind, effect: Effect },
     /// The job was taken back and has left no event.
@@ -84,8 +86,8 @@ enum Conclusion {
 /// A job that this worker holds, with everything that is known about it.
 struct Held<'a> {
     message: &'a Message,
-    job: Job,
-    mark: Mark,
+    job: Arc<Job>,
+    hold: Hold,
 }
 
 /// Whose calendar, what to write, and the key that seals both.
@@ -103,28 +105,34 @@ impl Attempts {
         abandon: CancellationToken,
     ) -> Self {
         let gateway = Gateway::new(ports.clone(), settings.quotas, stopping);
-        Self { ports, settings, gateway, worker: WorkerId::random(), company: RwLock::default(), abandon }
+        let (store, vault, clock) = (&ports.store, &ports.vault, &ports.clock);
+        let records = Arc::new(Records::new(Arc::clone(store), Arc::clone(vault), Arc::clone(clock)));
+        let (under_way, company) = (UnderWay::default(), RwLock::default());
+        Self { ports, settings, gateway, records, worker: WorkerId::random(), under_way, company, abandon }
     }
 
     pub(crate) fn ports(&self) -> &Ports {
         &self.ports
     }
 
+    pub(crate) fn records(&self) -> &Records {
+        &self.records
+    }
+
     /// Deals with one delivery, whatever happens.
     pub(crate) async fn handle(&self, delivery: Delivery) {
         let tag = delivery.tag;
+        let arrival = if delivery.redelivered { Arrival::Again } else { Arrival::First };
         let verdict = match &delivery.message {
             Err(unreadable) => {
                 tracing::error!("Kept a message that this build cannot read as a dead letter: {unreadable}");
-                if let Err(error) = self.ports.queue.bury(tag).await {
-                    tracing::warn!("A dead letter could not be kept, it will come again: {error}");
-                }
+                self.bury(tag).await;
                 return;
             }
             // Calls that panic are caught where they are made. Should anything else do so, the delivery
             // comes again, meets its own claim, and counts as a crash once that is past.
             Ok(message) => {
-                let work = AssertUnwindSafe(self.work_on(message)).catch_unwind();
+                let work = AssertUnwindSafe(self.work_on(message, arrival)).catch_unwind();
                 work.await.unwrap_or(Verdict::PutBack)
             }
         };
@@ -137,9 +145,12 @@ impl Attempts {
         }
     }
 
-    async fn work_on(&self, message: &Message) -> Verdict {
+    async fn work_on(&self, message: &Message, arrival: Arrival) -> Verdict {
         match message.work {
-            Work::Create => self.deal_with(message).await,
+            Work::Create => {
+                let entry = self.under_way.enter(&message.job);
+                self.deal_with(message, entry.arrival(arrival)).await
+            }
             Work::Conference { looks } => {
                 let _in_company = self.company.read().await;
                 self.look_at_conference(message, looks).await
@@ -147,21 +158,19 @@ impl Attempts {
         }
     }
 
-    /// A message that carries an outcome only has to be recorded.
-    async fn deal_with(&self, message: &Message) -> Verdict {
-        match &message.outcome {
-            None => self.take(message).await,
-            Some(result) => match self.record_success(message, result.clone()).await {
-                Recorded::Ended(verdict) => verdict,
-                Recorded::TakenBack => self.take(&Message { outcome: None, ..message.clone() }).await,
-            },
+    /// A message that carries the job's end only has to be recorded.
+    async fn deal_with(&self, message: &Message, arrival: Arrival) -> Verdict {
+        match (&message.outcome, &message.failure) {
+            (Some(result), _) => self.record_carried_success(message, result, arrival).await,
+            (None, Some(failure)) => self.record_carried_failure(message, failure).await,
+            (None, None) => self.take(message, arrival).await,
         }
     }
 
     /// Claims the job and runs the attempt, alone if the job has killed workers before.
-    async fn take(&self, message: &Message) -> Verdict {
+    async fn take(&self, message: &Message, arrival: Arrival) -> Verdict {
         let in_company = self.company.read().await;
-        let held = match self.claim(message).await {
+        let held = match self.claim(message, arrival).await {
             Ok(held) => held,
             Err(verdict) => return verdict,
         };
@@ -171,73 +180,17 @@ impl Attempts {
         self.release(&held).await;
         drop(in_company);
         let _alone = self.company.write().await;
-        match self.claim(message).await {
+        match self.claim(message, arrival).await {
             Ok(held) => self.run(held).await,
             Err(verdict) => verdict,
         }
     }
 
-    async fn claim<'a>(&self, message: &'a Message) -> Result<Held<'a>, Verdict> {
-        match self.start(message).await {
-            Ok((job, claim)) => {
-                if job.tally.attempts + job.tally.deferrals == 0 {
-                    metrics::queue_wait(until(job.submitted_at, job.updated_at).as_secs_f64());
-                }
-                let mark = Mark::new(
-                    Arc::clone(&self.ports.store),
-                    Arc::clone(&self.ports.clock),
-                    job.id.clone(),
-                    claim,
-                );
-                Ok(Held { message, job, mark })
-            }
-            Err(Trouble::Lost(Refusal::ClaimedUntil(_))) => {
-                // The same hop: should the running attempt publish, this copy dies out.
-                match self.ports.queue.publish(message, Lane::Due, PARKED).await {
-                    Ok(()) => Err(Verdict::Done),
-                    Err(error) => Err(self.queue_failed(&error).await),
-                }
-            }
-            // It has ended, or a newer message of it is on its way.
-            Err(Trouble::Lost(_)) => Err(Verdict::Done),
-            Err(trouble) => {
-                tracing::error!("A delivery is handed back: {}", trouble.summary());
-                self.ports.clock.sleep(STORAGE_PAUSE).await;
-                Err(Verdict::PutBack)
-            }
-        }
-    }
-
-    async fn start(&self, message: &Message) -> Result<(Job, Claim), Trouble> {
-        let store = &self.ports.store;
-        for _ in 0..2 {
-            let now = self.ports.clock.now();
-            let claim = Claim { worker: self.worker.clone(), until: after(now, CLAIM) };
-            let step = Step::Start {
-                claim: claim.clone(),
-                hop: message.hop,
-                tally: message.tally,
-                effect: message.effect,
-            };
-            match store.take(&message.job, &step, now).await.map_err(Trouble::Store)? {
-                Change::Taken(job) => return Ok((*job, claim)),
-                Change::Refused(Refusal::Unknown) => {
-                    store.restore(&self.rebuilt(message, now).await?).await.map_err(Trouble::Store)?;
-                }
-                Change::Refused(refusal) => return Err(Trouble::Lost(refusal)),
-            }
-        }
-        Err(Trouble::Store(StoreError("a restored record vanished again".to_owned())))
-    }
-
-    /// The record that a message can rebuild; that its caller took the job back is known to the vault.
-    async fn rebuilt(&self, message: &Message, now: Timestamp) -> Result<Job, Trouble> {
-        let mark = self.ports.vault.get(Shelf::Cancellations, message.job.as_str()).await;
-        let cancel_requested = mark.map_err(Trouble::Vault)?.is_some();
-        Ok(Job { cancel_requested, ..message.rebuild(now) })
-    }
-
     async fn run(&self, held: Held<'_>) -> Verdict {
+        let job = &held.job;
+        if job.tally.attempts + job.tally.deferrals == 0 {
+            metrics::queue_wait(until(job.submitted_at, job.updated_at).as_secs_f64());
+        }
         match self.bounded(self.attempt(&held)).await {
             Ok(conclusion) => self.conclude(&held, conclusion).await,
             Err(trouble) => self.judge(&held, &trouble).await,
@@ -250,7 +203,7 @@ impl Attempts {
         calls: impl Future<Output = Result<T, Trouble>>,
     ) -> Result<T, Trouble> {
         let calls = AssertUnwindSafe(calls).catch_unwind();
-        // All three are cancel safe for us: whichever ends first, the mark tells how far a write came.
+        // All three are cancel safe for us: whichever ends first, the hold tells how far a write came.
         tokio::select! {
             ended = calls => ended.unwrap_or(Err(Trouble::Panicked)),
             () = self.ports.clock.sleep(CALLS) => Err(Trouble::Deadline),
@@ -288,7 +241,18 @@ impl Attempts {
 impl Held<'_> {
     /// What is known of the write by now.
     fn effect(&self) -> Effect {
-        self.mark.effect(self.job.effect)
+        self.hold.effect()
+    }
+
+    /// The message that comes after the present one.
+    fn next_message(&self) -> Message {
+        Message {
+            hop: self.message.hop.max(self.job.hop).saturating_add(1),
+            effect: self.effect(),
+            tally: self.job.tally,
+            failure: None,
+            ..self.message.clone()
+        }
     }
 
     /// How the plan wants this job to end, if it does.

@@ -43,9 +43,9 @@ impl Attempts {
         };
         let work = Work::Conference { looks: looks + 1 };
         let next = Message { work, hop: message.hop.saturating_add(1), ..message.clone() };
-        match self.ports().queue.publish(&next, Lane::Due, delay).await {
+        match self.publish(&next, Lane::Due, delay).await {
             Ok(()) => Verdict::Done,
-            Err(error) => self.queue_failed(&error).await,
+            Err(_abandoned) => Verdict::PutBack,
         }
     }
 
@@ -69,9 +69,9 @@ impl Attempts {
             return Ok(false);
         }
         let step = Step::Amend(key.seal(message.job.as_str(), &result));
-        match ports.store.take(&message.job, &step, ports.clock.now()).await.map_err(Trouble::Store)? {
+        match self.records().take(&message.job, &step).await.map_err(Trouble::Store)? {
             // Its success may not have been recorded yet.
-            Change::Refused(Refusal::OutOfPlace) => Ok(false),
+            Change::Refused(Refusal::OutOfPlace | Refusal::Unknown) => Ok(false),
             Change::Taken(_) | Change::Refused(_) => Ok(true),
         }
     }

@@ -10,7 +10,7 @@ use common::quotas::{Quotas, Use};
 use tokio_util::sync::CancellationToken;
 
 use crate::breaker::{Breaker, Outcome, Permit};
-use crate::mark::Mark;
+use crate::hold::Hold;
 use crate::quota::Turnstile;
 use crate::trouble::Trouble;
 use crate::{Ports, metrics, token};
@@ -45,7 +45,7 @@ impl Gateway {
         Self { calendar: breaker(), tokens: breaker(), ports, quotas, turnstile }
     }
 
-    /// Makes one request. `mark` is left just before a write goes out.
+    /// Makes one request. Just before a write goes out, `hold` records that it begins.
     ///
     /// # Errors
     /// Every kind of trouble, undecided.
@@ -53,12 +53,12 @@ impl Gateway {
         &self,
         account: &Account,
         request: Request<'_>,
-        mark: Option<&Mark>,
+        hold: Option<&Hold>,
     ) -> Result<Reply, Trouble> {
-        match self.try_once(account, request, mark).await {
+        match self.try_once(account, request, hold).await {
             Err((Trouble::Calendar { error: CalendarError::TokenRefused, .. }, Some(refused))) => {
                 self.ports.tokens.forget(&account.id, &refused).await;
-                match self.try_once(account, request, mark).await {
+                match self.try_once(account, request, hold).await {
                     Err((Trouble::Calendar { error: CalendarError::TokenRefused, .. }, Some(refused))) => {
                         self.ports.tokens.forget(&account.id, &refused).await;
                         Err(Trouble::TokenRefusedTwice(refused.generation))
@@ -74,7 +74,7 @@ impl Gateway {
         &self,
         account: &Account,
         request: Request<'_>,
-        mark: Option<&Mark>,
+        hold: Option<&Hold>,
     ) -> Result<Reply, (Trouble, Option<AccessToken>)> {
         let before = |trouble| (trouble, None);
         let permit = self.calendar.admit().map_err(|retry_in| before(Trouble::CircuitOpen { retry_in }))?;
@@ -92,17 +92,17 @@ impl Gateway {
             }
         };
         self.turnstile.pass(&self.quotas.of(account, what)).await.map_err(before)?;
-        if let Some(mark) = mark {
-            mark.begin().await.map_err(before)?;
+        if let Some(hold) = hold {
+            hold.begin_write().await.map_err(before)?;
         }
         let circuit = permit.circuit();
         let answer = self.send(account, request, &token, permit).await;
-        if let (Some(mark), Err(error)) = (mark, &answer)
+        if let (Some(hold), Err(error)) = (hold, &answer)
             && error.reach() == Reach::NoEffect
             // An id that is taken may be taken by an earlier write of ours.
             && *error != CalendarError::Duplicate
         {
-            mark.refused();
+            hold.refused();
         }
         let generation = token.generation;
         answer.map_err(|error| (Trouble::Calendar { error, circuit, generation }, Some(token)))

@@ -37,6 +37,7 @@ pub(crate) async fn keep_house(
             sweep(&ports, &settings),
             forget(&ports, settings.retention),
             unmark(&ports, settings.retention),
+            attempts.records().watch(),
             gauges(&attempts)
         );
     };

@@ -14,6 +14,7 @@ use common::port::{
 use common::quotas::Quotas;
 use common::time::until;
 use jiff::Timestamp;
+use serde_json::json;
 
 use crate::Ports;
 
@@ -90,7 +91,9 @@ pub async fn replay(
         return Ok(left_alone(&job.state));
     };
     let (message, delay) = refreshed(ports, quotas, message, now).await;
-    if !still_cancelled(&job.state) {
+    if still_cancelled(&job.state) {
+        mark_cancelled(ports, &message, now).await?;
+    } else {
         ports.vault.remove(Shelf::Cancellations, job.id.as_str()).await?;
     }
     // Published first: should we die before the record says so, the message finds the job ended and
@@ -110,6 +113,14 @@ pub async fn replay(
         // messages one dies out.
         Change::Refused(_) => Ok(Replayed::Again { not_after: message.not_after }),
     }
+}
+
+/// The caller's wish has to outlive the new deadline too.
+async fn mark_cancelled(ports: &OperatorPorts, message: &Message, now: Timestamp) -> Result<(), VaultError> {
+    let (shelf, name) = (Shelf::Cancellations, message.job.as_str());
+    let seen = ports.vault.get(shelf, name).await?.map(|doc| doc.version);
+    let mark = json!({ "at": now, "until": message.not_after });
+    ports.vault.put(shelf, name, &mark, seen).await.map(drop)
 }
 
 /// The message with nothing counted and a new deadline, and how long its account's line is.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use common::backoff::Schedule;
 use common::port::{Delivery, QueueError};
+use rand::RngExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -13,7 +15,9 @@ use crate::attempt::Attempts;
 use crate::{Ports, Settings, housekeeping, metrics};
 
 /// Between two tries to reach a queue that is away.
-const RECONNECT: Duration = Duration::from_secs(1);
+const RECONNECT: Schedule = Schedule { first: Duration::from_secs(1), longest: Duration::from_secs(15) };
+/// Never less than this, whatever the dice say.
+const SHORTEST: Duration = Duration::from_millis(250);
 /// Attempts that were told to end get this long to hand their jobs back.
 const HAND_BACK: Duration = Duration::from_secs(5);
 
@@ -81,6 +85,7 @@ impl Worker {
 
     /// The next delivery, with the right to work on it; `None` when it is time to stop.
     async fn next(&self, room: &Arc<Semaphore>) -> Option<(Delivery, OwnedSemaphorePermit)> {
+        let mut failures = 0;
         loop {
             if self.stop.taking.is_cancelled() {
                 return None;
@@ -103,8 +108,10 @@ impl Worker {
                 Ok(delivery) => return Some((delivery, permit)),
                 Err(error @ (QueueError::Full | QueueError::Unreachable(_) | QueueError::Unconfirmed)) => {
                     self.consuming.store(false, Ordering::Relaxed);
+                    failures += 1;
                     tracing::warn!("Nothing can be taken from the queue, again in a moment: {error}");
-                    self.pause(RECONNECT).await;
+                    let pause = RECONNECT.jittered(failures, rand::rng().random());
+                    self.pause(pause.max(SHORTEST)).await;
                     self.consuming.store(true, Ordering::Relaxed);
                 }
             }

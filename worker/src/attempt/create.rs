@@ -31,7 +31,7 @@ impl Attempts {
             if let Some(conclusion) = self.recognised(held, writing, found).await {
                 return Ok(conclusion);
             }
-            held.mark.found_nothing();
+            held.hold.found_nothing();
         }
         let payload = &writing.payload;
         let event = NewEvent {
@@ -44,8 +44,11 @@ impl Attempts {
             attachments: payload.event.has_attachments(),
         };
         let guests = u32::try_from(payload.event.guests()).unwrap_or(u32::MAX);
-        match self.gateway.ask(&writing.account, Request::Insert { event, guests }, Some(&held.mark)).await {
-            Ok(Reply::Event(event)) => Ok(Conclusion::Succeeded(self.result(held, writing, event).await)),
+        match self.gateway.ask(&writing.account, Request::Insert { event, guests }, Some(&held.hold)).await {
+            Ok(Reply::Event(event)) => {
+                let result = self.result(held, writing, event).await;
+                Ok(self.success(held, writing, result).await)
+            }
             Ok(Reply::Deleted) => unreachable!("an insert is answered with an event"),
             Err(taken @ Trouble::Calendar { error: CalendarError::Duplicate, .. }) => {
                 let found = self.look(held, writing).await?;
@@ -71,7 +74,10 @@ impl Attempts {
     async fn recognised(&self, held: &Held<'_>, writing: &Writing, found: Found) -> Option<Conclusion> {
         let failed = |kind| Some(Conclusion::Failed { kind, effect: Effect::None });
         match found {
-            Found::Ours(event) => Some(Conclusion::Succeeded(self.result(held, writing, event).await)),
+            Found::Ours(event) => {
+                let result = self.result(held, writing, event).await;
+                Some(self.success(held, writing, result).await)
+            }
             Found::Deleted => failed(FailureKind::DeletedByUser),
             Found::Other => failed(FailureKind::IdempotencyKeyReused),
             Found::Nothing => None,

@@ -1,13 +1,14 @@
 //! After a failure: gather what is known, let [`retry::decide`](crate::retry::decide) decide, carry it out.
 
 use common::account::{Account, AccountState, GuestLimit, ReauthorizationCause};
-use common::job::{BlockReason, Failure, Pause, Step, Tally, WaitReason};
-use common::port::ThrottleKey;
-use common::port::ThrottledKey;
+use common::job::{BlockReason, Failure, Pause, Refusal, Tally, WaitReason};
+use common::message::Message;
+use common::port::{ThrottleKey, ThrottledKey};
 use common::time::{after, hours};
 use jiff::Timestamp;
 use rand::RngExt as _;
 
+use super::claim::may_have_left_its_event;
 use super::record::Return;
 use super::{Attempts, Held, Verdict};
 use crate::retry::{Deferral, Disposition, Standing, decide, spread_by};
@@ -107,25 +108,8 @@ impl Attempts {
                 };
                 self.record_failure(held, failure).await
             }
-            Disposition::LetGo => Verdict::Done,
-            Disposition::HandBack => {
-                self.release(held).await;
-                Verdict::PutBack
-            }
-        }
-    }
-
-    /// Gives the job back unfinished, without counting anything.
-    pub(super) async fn release(&self, held: &Held<'_>) {
-        let step = Step::Postpone {
-            claim: held.mark.claim().clone(),
-            pause: Pause::Queued,
-            tally: held.job.tally,
-            effect: held.effect(),
-            hop: held.job.hop,
-        };
-        if let Err(error) = self.ports.store.take(&held.job.id, &step, self.ports.clock.now()).await {
-            tracing::warn!("A claim could not be released, it ends by itself: {error}");
+            Disposition::LetGo => let_go(held.message, trouble),
+            Disposition::HandBack => self.hand_back(held).await,
         }
     }
 
@@ -216,6 +200,16 @@ impl Attempts {
         metrics::deferred(why);
         tally.deferred()
     }
+}
+
+/// The job is somebody else's, or has ended: its message is of no more use, unless it knows better.
+fn let_go(message: &Message, trouble: &Trouble) -> Verdict {
+    if let Trouble::Lost(Refusal::Finished(job)) = trouble
+        && may_have_left_its_event(job, message)
+    {
+        return Verdict::PutBack;
+    }
+    Verdict::Done
 }
 
 /// Strikes before this one. Calls that were under way when Google said so are told the same again.

@@ -2,21 +2,19 @@
 
 use std::time::Duration;
 
-use common::account::GuestLimit;
-use common::job::{Conference, Effect, EventResult, Failure, Pause, Refusal, Step, Tally};
-use common::message::{Message, Work};
-use common::port::{Change, Lane, QueueError, StoreError};
-use common::seal::Sealed;
+use common::job::{Effect, Failure, Pause, Step, Tally};
+use common::message::Message;
+use common::port::{Change, Lane};
 use common::time::{minutes, until};
 
+use super::claim::Arrival;
 use super::judge::BLOCKED_RECHECK;
-use super::{Attempts, Conclusion, Held, STORAGE_PAUSE, Verdict};
-use crate::conference;
+use super::{Attempts, Conclusion, Held, Verdict};
 use crate::metrics;
 use crate::retry::Deferral;
 
-/// An outcome that could not be recorded is tried again after so long.
-const UNRECORDED: Duration = minutes(2);
+/// What could not be recorded is tried again after so long.
+pub(super) const UNRECORDED: Duration = minutes(2);
 
 /// How a job comes back.
 pub(super) struct Return {
@@ -25,28 +23,21 @@ pub(super) struct Return {
     pub(super) tally: Tally,
 }
 
-/// What came of recording a success.
-pub(super) enum Recorded {
-    /// The attempt is over.
-    Ended(Verdict),
-    /// The caller has taken the job back: the event must go.
-    TakenBack,
-}
-
 impl Attempts {
     pub(super) async fn conclude(&self, held: &Held<'_>, conclusion: Conclusion) -> Verdict {
         let now = self.ports.clock.now();
         let tally = held.job.tally;
         match conclusion {
-            Conclusion::Succeeded(result) => self.succeed(held, result).await,
+            Conclusion::Succeeded(success) => self.succeed(held, success).await,
             Conclusion::Failed { kind, effect } => {
                 let failure =
                     Failure { kind, google_status: None, google_reason: None, effect, detail: None };
                 self.record_failure(held, failure).await
             }
             Conclusion::Cancelled => {
-                let step = Step::ConfirmCancelled(held.mark.claim().clone());
-                self.record_end(held, step).await
+                // Where that cannot be recorded the job comes back, and Google is asked once more.
+                let carrying = Message { effect: Effect::Unknown, ..held.next_message() };
+                self.record_end(held, Step::ConfirmCancelled(held.hold.claim().clone()), carrying).await
             }
             Conclusion::Wait { why, until: then } => {
                 let tally = Self::waited(tally, Deferral::NotDue);
@@ -62,137 +53,119 @@ impl Attempts {
         }
     }
 
-    async fn succeed(&self, held: &Held<'_>, result: EventResult) -> Verdict {
-        let pending = result.conference == Conference::Pending;
-        let sealed = match self.open(&held.job).await {
-            Ok(Some(writing)) => {
-                let over = |limit: GuestLimit| limit.until <= self.ports.clock.now();
-                if writing.account.guest_limit.is_some_and(over) && writing.payload.event.guests() > 0 {
-                    // Google invites for this user again. A success from before the limit says nothing.
-                    if let Err(error) = self.ports.accounts.limit_guests(&held.job.account, None).await {
-                        tracing::warn!("A guest limit that is over could not be lifted: {error}");
-                    }
-                }
-                writing.key.seal(held.job.id.as_str(), &result)
-            }
-            // The event stands; the next delivery finds it and can say so.
-            Ok(None) | Err(_) => return self.hand_back_unrecorded(held).await,
-        };
-        if pending {
-            let follow_up = Message { work: Work::Conference { looks: 0 }, ..held.message.clone() };
-            if let Err(error) = self.ports.queue.publish(&follow_up, Lane::Due, conference::FIRST_LOOK).await
-            {
-                tracing::warn!("A later look at a conference could not be planned: {error}");
-            }
-        }
-        match self.record_success(held.message, sealed).await {
-            Recorded::Ended(verdict) => verdict,
-            Recorded::TakenBack => {
-                // A cancellation came while the event was being created: the next delivery takes the
-                // event back, as an attempt of its own.
-                self.release(held).await;
-                Verdict::PutBack
-            }
-        }
-    }
-
-    /// Records a success, unless the job was taken back meanwhile.
-    pub(super) async fn record_success(&self, message: &Message, result: Sealed<EventResult>) -> Recorded {
-        let now = self.ports.clock.now();
-        let step = Step::Succeed(result.clone());
-        let mut change = self.ports.store.take(&message.job, &step, now).await;
-        if let Ok(Change::Refused(Refusal::Unknown)) = change {
-            change = match self.ports.store.restore(&message.rebuild(now)).await {
-                Ok(_) => self.ports.store.take(&message.job, &step, now).await,
-                Err(error) => Err(error),
-            };
-        }
-        match change {
-            Ok(Change::Taken(job)) => {
-                metrics::succeeded();
-                metrics::finished(&job);
-                Recorded::Ended(Verdict::Done)
-            }
-            Ok(Change::Refused(Refusal::CancelRequested)) => Recorded::TakenBack,
-            Ok(Change::Refused(_)) => Recorded::Ended(Verdict::Done),
-            Err(error) => {
-                tracing::error!("A success could not be recorded, it travels with its message: {error}");
-                let carrying =
-                    Message { outcome: Some(result), hop: message.hop.saturating_add(1), ..message.clone() };
-                match self.ports.queue.publish(&carrying, Lane::Due, UNRECORDED).await {
-                    Ok(()) => Recorded::Ended(Verdict::Done),
-                    Err(error) => Recorded::Ended(self.queue_failed(&error).await),
-                }
-            }
-        }
-    }
-
+    /// Copies the job to the dead letters and records its failure.
     pub(super) async fn record_failure(&self, held: &Held<'_>, failure: Failure) -> Verdict {
-        self.record_end(held, Step::Fail(held.mark.claim().clone(), failure)).await
+        let letter = Message {
+            failure: Some(failure.clone()),
+            effect: failure.effect,
+            tally: held.job.tally,
+            ..held.message.clone()
+        };
+        if self.publish(&letter, Lane::Dead, Duration::ZERO).await.is_err() {
+            return self.hand_back(held).await;
+        }
+        self.record_failed(held, failure).await
     }
 
-    async fn record_end(&self, held: &Held<'_>, step: Step) -> Verdict {
-        match self.ports.store.take(&held.job.id, &step, self.ports.clock.now()).await {
-            Ok(Change::Taken(job)) => {
-                metrics::finished(&job);
-                Verdict::Done
+    /// Records a failure that its message has carried here; its dead letter has been kept.
+    pub(super) async fn record_carried_failure(&self, message: &Message, failure: &Failure) -> Verdict {
+        // Nothing is run, so nobody else's attempt stands in the way.
+        match self.claim(message, Arrival::First).await {
+            Ok(held) => self.record_failed(&held, failure.clone()).await,
+            Err(verdict) => verdict,
+        }
+    }
+
+    async fn record_failed(&self, held: &Held<'_>, failure: Failure) -> Verdict {
+        let carrying =
+            Message { failure: Some(failure.clone()), effect: failure.effect, ..held.next_message() };
+        self.record_end(held, Step::Fail(held.hold.claim().clone(), failure), carrying).await
+    }
+
+    /// Records an end. Where that cannot be done now the message `carrying` it comes back.
+    async fn record_end(&self, held: &Held<'_>, step: Step, carrying: Message) -> Verdict {
+        let mut failures = 0;
+        loop {
+            match held.hold.take(&step).await {
+                Ok(Change::Taken(job)) => {
+                    metrics::finished(&job);
+                    return Verdict::Done;
+                }
+                Ok(Change::Refused(_)) => return Verdict::Done,
+                Err(trouble) => tracing::debug!(
+                    job.id = %held.job.id,
+                    "The end of job {} travels with its message: {}", held.job.id, trouble.summary()
+                ),
             }
-            Ok(Change::Refused(_)) => Verdict::Done,
-            Err(error) => self.store_failed(&error).await,
+            let Err(error) = self.publish_once(&carrying, Lane::Due, UNRECORDED).await else {
+                return Verdict::Done;
+            };
+            failures += 1;
+            if self.keep_trying(failures, &error).await.is_err() {
+                return self.hand_back(held).await;
+            }
         }
     }
 
     /// Publishes the message that brings the job back, then records where the job stands until then.
     pub(super) async fn come_back(&self, held: &Held<'_>, back: Return) -> Verdict {
         let now = self.ports.clock.now();
-        let hop = held.message.hop.max(held.job.hop).saturating_add(1);
-        let effect: Effect = held.effect();
-        let message = Message { hop, effect, tally: back.tally, ..held.message.clone() };
-        // A job that waits is back in time to expire.
-        let delay = if held.job.not_after > now {
-            back.delay.min(until(now, held.job.not_after))
-        } else {
-            back.delay
-        };
-        if let Err(error) = self.ports.queue.publish(&message, Lane::Due, delay).await {
-            self.release(held).await;
-            return self.queue_failed(&error).await;
+        let message = Message { tally: back.tally, ..held.next_message() };
+        let delay = self.delay(held, &back, now);
+        if self.publish(&message, Lane::Due, delay).await.is_err() {
+            return self.hand_back(held).await;
         }
         let step = Step::Postpone {
-            claim: held.mark.claim().clone(),
+            claim: held.hold.claim().clone(),
             pause: back.pause,
             tally: back.tally,
-            effect,
-            hop,
+            effect: message.effect,
+            hop: message.hop,
         };
-        match self.ports.store.take(&held.job.id, &step, now).await {
+        match held.hold.take(&step).await {
             // Taken back during a write that was then refused: there is nothing to undo.
             Ok(Change::Taken(job)) if job.cancel_requested && job.effect == Effect::None => {
-                self.record_end(held, Step::Cancel).await
+                if let Ok(Change::Taken(job)) = self.records.take(&job.id, &Step::Cancel).await {
+                    metrics::finished(&job);
+                }
             }
-            Ok(Change::Taken(_) | Change::Refused(_)) => Verdict::Done,
-            Err(error) => {
-                tracing::warn!("Where a job waits could not be recorded, its message knows: {error}");
-                Verdict::Done
-            }
+            Ok(Change::Taken(_) | Change::Refused(_)) => {}
+            Err(trouble) => tracing::debug!(
+                job.id = %held.job.id,
+                "Where job {} waits is known to its message alone: {}", held.job.id, trouble.summary()
+            ),
         }
+        Verdict::Done
     }
 
-    async fn hand_back_unrecorded(&self, held: &Held<'_>) -> Verdict {
+    fn delay(&self, held: &Held<'_>, back: &Return, now: jiff::Timestamp) -> Duration {
+        let until_woken = match &back.pause {
+            Pause::Blocked { until: None, .. } => self.records.were_away_lately(),
+            Pause::Blocked { until: Some(_), .. } | Pause::Waiting { .. } | Pause::Queued => false,
+        };
+        // Nobody wakes a job that no record tells of.
+        let delay = if until_woken { back.delay.min(UNRECORDED) } else { back.delay };
+        // A job that waits is back in time to expire.
+        if held.job.not_after > now { delay.min(until(now, held.job.not_after)) } else { delay }
+    }
+
+    /// Gives the job back unfinished, without counting anything.
+    pub(super) async fn hand_back(&self, held: &Held<'_>) -> Verdict {
         self.release(held).await;
-        self.ports.clock.sleep(STORAGE_PAUSE).await;
         Verdict::PutBack
     }
 
-    async fn store_failed(&self, error: &StoreError) -> Verdict {
-        tracing::error!("A delivery is handed back: {error}");
-        self.ports.clock.sleep(STORAGE_PAUSE).await;
-        Verdict::PutBack
-    }
-
-    pub(crate) async fn queue_failed(&self, error: &QueueError) -> Verdict {
-        tracing::error!("A delivery is handed back: {error}");
-        self.ports.clock.sleep(STORAGE_PAUSE).await;
-        Verdict::PutBack
+    /// Lets go of the job; its message is still to come.
+    pub(super) async fn release(&self, held: &Held<'_>) {
+        let step = Step::Postpone {
+            claim: held.hold.claim().clone(),
+            pause: Pause::Queued,
+            tally: held.job.tally,
+            effect: held.effect(),
+            hop: held.job.hop,
+        };
+        if let Err(trouble) = held.hold.take(&step).await {
+            tracing::debug!("A claim could not be released, it ends by itself: {}", trouble.summary());
+        }
     }
 }

@@ -28,7 +28,7 @@ impl Attempts {
             (Found::Ours(event), Ending::Fail(_)) => {
                 let payload = &writing.payload;
                 let result = event_result(event, payload.conference, payload.calendar.as_str());
-                Ok(Conclusion::Succeeded(result))
+                Ok(self.success(held, writing, result).await)
             }
             (Found::Ours(_), Ending::Cancel) => {
                 let payload = &writing.payload;

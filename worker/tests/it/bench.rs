@@ -10,7 +10,7 @@ use std::time::Duration;
 use common::account::{Account, AccountId};
 use common::accounts::{Accounts, Connection};
 use common::embedded::{Embedded, Role};
-use common::port::{ClientRef, Clock, GoogleUser, JobQueue, RefreshToken};
+use common::port::{ClientRef, Clock, GoogleUser, RefreshToken};
 use common::quotas::Quotas;
 use common::seal::{Key, Keyring};
 use secrecy::SecretString;
@@ -20,7 +20,7 @@ use worker::{Ports, Settings, Stop, Worker};
 
 use crate::clock::Hands;
 use crate::google::{Google, client, refresh_token};
-use crate::moody::MoodyStore;
+use crate::moody::{MoodyQueue, MoodyStore};
 use crate::wait::{eventually, soon};
 
 pub use intake::message;
@@ -32,10 +32,14 @@ pub struct Bench {
     pub settings: Settings,
     pub store: Arc<MoodyStore>,
     pub accounts: Arc<Accounts>,
-    pub queue: Arc<dyn JobQueue>,
+    pub queue: Arc<MoodyQueue>,
     embedded: Embedded,
     ring: Keyring,
     running: Option<Running>,
+    /// Beside the one that is spoken to.
+    second: Option<Running>,
+    /// Records since the last time they were lost.
+    new_records: Option<(Embedded, TempDir)>,
 }
 
 struct Running {
@@ -69,8 +73,22 @@ impl Bench {
         let hash_key = common::secrets::open(embedded.vault().as_ref(), &ring).await.unwrap();
         let accounts = Arc::new(Accounts::new(embedded.vault(), ring.clone(), hash_key, clock.clone()));
         let store = Arc::new(MoodyStore::new(embedded.store()));
-        let queue = embedded.queue();
-        Self { folder, clock, google, settings, store, accounts, queue, embedded, ring, running: None }
+        let queue = Arc::new(MoodyQueue::new(embedded.queue()));
+        let (running, second, new_records) = (None, None, None);
+        Self {
+            folder,
+            clock,
+            google,
+            settings,
+            store,
+            accounts,
+            queue,
+            embedded,
+            ring,
+            running,
+            second,
+            new_records,
+        }
     }
 
     /// The same folder in the hands of a new process.
@@ -97,11 +115,29 @@ impl Bench {
 
     /// Sets a worker to work.
     pub fn start(&mut self) {
+        self.running = Some(self.started());
+    }
+
+    /// Sets another worker to work beside it.
+    pub fn start_second(&mut self) {
+        let second = self.started();
+        self.second.replace(second);
+    }
+
+    fn started(&self) -> Running {
         let stop = Stop::default();
         let worker = Worker::new(self.ports(), self.settings.clone(), stop.clone());
         let (ready, google_answers) = (worker.readiness(), worker.google_answers());
         let task = tokio::spawn(worker.run());
-        self.running = Some(Running { stop, task, ready, google_answers });
+        Running { stop, task, ready, google_answers }
+    }
+
+    /// All records are lost.
+    pub async fn wipe(&mut self) {
+        let folder = tempfile::tempdir().unwrap();
+        let embedded = Embedded::open(folder.path(), Role::Worker, self.clock.clone(), None).await.unwrap();
+        self.store.wipe(embedded.store());
+        self.new_records.replace((embedded, folder));
     }
 
     fn running(&self) -> &Running {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::job::{Job, JobState};
-use common::port::{JobStore as _, Lane};
+use common::port::{JobQueue as _, JobStore as _, Lane};
 use common::time::minutes;
 
 use crate::bench::Bench;
@@ -74,7 +74,7 @@ async fn two_workers_never_run_the_same_job_at_once() {
     assert_eq!(bench.google.in_progress(), 1);
     gate.open();
     bench.succeeded(&job.id).await;
-    bench.turn(Duration::from_secs(31));
+    bench.turn(Duration::from_secs(60));
     assert_eq!(bench.quiet().await.delayed, 0);
     assert_eq!(bench.google.methods(&job.id), [Insert]);
 }

@@ -1,7 +1,7 @@
 //! Attempts that panic, hang, or take their worker with them.
 
 use common::job::{Claim, Effect, FailureKind, Job, JobId, Step, Tally, WorkerId};
-use common::port::{Change, JobStore as _};
+use common::port::{Change, JobQueue as _, JobStore as _};
 
 use crate::bench::{Bench, message};
 use crate::google::Behaviour::{Hang, HangAfterEffect, Hold, Panic};

@@ -98,6 +98,10 @@ impl Gate {
         self.0.close();
     }
 
+    pub fn is_open(&self) -> bool {
+        self.0.is_closed()
+    }
+
     async fn pass(&self) {
         let closed = self.0.acquire().await;
         assert!(closed.is_err(), "no permits are ever given out");

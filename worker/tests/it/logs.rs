@@ -1,11 +1,11 @@
 //! What a thread logs while a test listens.
 
 use std::fmt::{self, Write as _};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use tracing::field::{Field, Visit};
 use tracing::subscriber::{DefaultGuard, set_default};
-use tracing::{Event, Level, Metadata, Subscriber, span};
+use tracing::{Dispatch, Event, Level, Metadata, Subscriber, span};
 
 /// Listens until dropped. The worker of a test runs on the test's own thread, so it is heard.
 pub struct Logs {
@@ -13,10 +13,14 @@ pub struct Logs {
     _guard: DefaultGuard,
 }
 
+static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Ear(Arc::default())));
+
 struct Ear(Arc<Mutex<Vec<(Level, String)>>>);
 
 impl Logs {
     pub fn listen() -> Self {
+        // Of a single listener other threads' lines would be taken to be of no interest to anybody.
+        LazyLock::force(&ANOTHER);
         let lines = Arc::default();
         let _guard = set_default(Ear(Arc::clone(&lines)));
         Self { lines, _guard }

@@ -1,7 +1,7 @@
 //! Our own records fail or are gone: no event is lost, and none is made twice.
 
 use common::job::{JobState, Step, Tally};
-use common::port::{JobStore as _, Shelf};
+use common::port::{JobQueue as _, Shelf};
 use common::time::minutes;
 use serde_json::json;
 
@@ -79,41 +79,4 @@ async fn an_unrecorded_success_that_is_taken_back_is_undone() {
     bench.turn(minutes(2));
     bench.cancelled(&id).await;
     assert!(bench.google.event(&id).unwrap().cancelled);
-}
-
-#[tokio::test]
-async fn while_records_cannot_be_written_nothing_is_lost_and_nothing_counted() {
-    let mut bench = Bench::new().await;
-    bench.store.refuse(|_| true);
-    bench.start();
-    let job = bench.job_for(&order()).await;
-    bench.store.restore(&job).await.unwrap();
-    bench.publish_only(&job).await;
-    for _ in 0..3 {
-        eventually("the delivery in hand", async || {
-            (bench.queue.depth().await.unwrap().taken == 1).then_some(())
-        })
-        .await;
-        bench.turn(std::time::Duration::from_secs(1));
-    }
-    assert_eq!(bench.google.calls().len(), 0, "nothing is written that could not be marked");
-    bench.store.recover();
-    bench.pass_until_ended(std::time::Duration::from_secs(1), std::slice::from_ref(&job.id)).await;
-    bench.succeeded(&job.id).await;
-    assert_eq!(bench.job(&job.id).await.tally, Tally::default());
-    assert_eq!(bench.google.methods(&job.id), [Insert]);
-}
-
-#[tokio::test]
-async fn a_write_that_cannot_be_marked_is_not_made() {
-    let mut bench = Bench::new().await;
-    bench.store.refuse(|step| matches!(step, Step::BeginWrite(_)));
-    bench.start();
-    let id = bench.submit(order()).await;
-    let job = bench.waiting(&id).await;
-    assert_eq!(job.tally, Tally { deferrals: 1, ..Tally::default() });
-    assert_eq!(bench.google.methods(&id), []);
-    bench.store.recover();
-    bench.come_due(&id).await;
-    bench.succeeded(&id).await;
 }

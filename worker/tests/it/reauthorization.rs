@@ -2,7 +2,7 @@
 
 use common::account::{AccountId, AccountState, Generation, ReauthorizationCause};
 use common::job::{BlockReason, Claim, Effect, JobState, Pause, Step, Tally, WorkerId};
-use common::port::{CalendarError, Change, ClientRef, JobStore as _, TokenError};
+use common::port::{CalendarError, Change, ClientRef, JobQueue as _, JobStore as _, TokenError};
 use common::time::minutes;
 
 use crate::bench::{Bench, message};

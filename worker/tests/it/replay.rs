@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use common::job::{Effect, Failure, FailureKind, Job, JobId, JobState, StateName, Tally};
 use common::message::Message;
-use common::port::{CalendarError, JobStore as _, Lane, Shelf};
+use common::port::{CalendarError, JobQueue as _, JobStore as _, Lane, Shelf};
 use common::time::{after, days};
 use worker::{OperatorPorts, Replayed, replay, revive};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use common::job::{Effect, Job, JobId, JobState, Step, Tally};
 use common::message::{Message, Work};
-use common::port::{Accepted, Backlog, Change, JobStore as _, Lane, Shelf, Vault as _};
+use common::port::{Accepted, Backlog, Change, JobQueue as _, JobStore as _, Lane, Shelf, Vault as _};
 use common::time::{after, until};
 use serde_json::json;
 
@@ -73,10 +73,15 @@ impl Bench {
         queue.publish_bytes(None, bytes.to_vec(), Lane::Fresh, Duration::ZERO).await.unwrap();
     }
 
-    /// Takes a job back; answers how it stands then.
-    pub async fn cancel(&self, id: &JobId) -> Job {
+    /// Takes a job back while its record is away: the vault alone knows.
+    pub async fn cancel_in_the_vault(&self, id: &JobId) {
         let vault = self.embedded.vault();
         vault.put(Shelf::Cancellations, id.as_str(), &json!({}), None).await.unwrap();
+    }
+
+    /// Takes a job back; answers how it stands then.
+    pub async fn cancel(&self, id: &JobId) -> Job {
+        self.cancel_in_the_vault(id).await;
         let change = self.store.take(id, &Step::Cancel, self.now()).await.unwrap();
         let Change::Taken(job) = change else { panic!("{change:?}") };
         if !job.is_finished() {

@@ -3,19 +3,19 @@
 use std::time::Duration;
 
 use common::job::{EventResult, Failure, Job, JobId, JobState};
-use common::port::{Depth, JobStore as _};
+use common::port::{Depth, JobQueue as _};
 
 use super::Bench;
 use crate::wait::eventually;
 
 impl Bench {
     pub async fn job(&self, id: &JobId) -> Job {
-        self.store.get(id).await.unwrap().expect("a job that was accepted")
+        self.store.behind().get(id).await.unwrap().expect("a job that was accepted")
     }
 
     /// Waits until the job is as `like` says.
     pub async fn until(&self, what: &str, id: &JobId, like: impl Fn(&Job) -> bool) -> Job {
-        eventually(what, async || self.store.get(id).await.unwrap().filter(|job| like(job))).await
+        eventually(what, async || self.store.behind().get(id).await.unwrap().filter(|job| like(job))).await
     }
 
     /// Waits until the job waits.
@@ -72,6 +72,15 @@ impl Bench {
             (depth.fresh + depth.due + depth.taken == 0).then_some(depth)
         })
         .await
+    }
+
+    /// Waits until nobody is at anything and so many messages are left for later.
+    pub async fn put_off(&self, messages: u64) {
+        eventually("messages for later", async || {
+            let depth = self.queue.depth().await.unwrap();
+            (depth.delayed == messages && depth.fresh + depth.due + depth.taken == 0).then_some(())
+        })
+        .await;
     }
 
     /// Waits for a call that hangs, and turns the clock to where its attempt is cut off.

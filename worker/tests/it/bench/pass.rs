@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::job::{JobId, StateName};
-use common::port::{JobStore as _, ListFilter, Page};
+use common::port::{ListFilter, Page};
 
 use super::Bench;
 use crate::wait::eventually;
@@ -28,7 +28,7 @@ impl Bench {
         let mut next = left.next();
         eventually("the end of every job", async || {
             while let Some(id) = next {
-                let ended = self.store.get(id).await.unwrap().is_some_and(|job| job.is_finished());
+                let ended = self.store.behind().get(id).await.unwrap().is_some_and(|job| job.is_finished());
                 if !ended {
                     self.step(step).await;
                     return None;
@@ -48,6 +48,6 @@ impl Bench {
 
     async fn running_jobs(&self) -> usize {
         let filter = ListFilter { state: Some(StateName::Running), ..ListFilter::default() };
-        self.store.list(&filter, Page { after: None, limit: 1 }).await.unwrap().len()
+        self.store.behind().list(&filter, Page { after: None, limit: 1 }).await.unwrap().len()
     }
 }

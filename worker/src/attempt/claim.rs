@@ -1,0 +1,261 @@
+//! Taking hold of a job: with its record, with one rebuilt from the message, or without any.
+//!
+//! A job without a record may be running elsewhere and nobody could tell. It is run from its message
+//! when that comes for the first time; a message that may have been delivered before is put aside for
+//! as long as an attempt can last.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::job::{Claim, Effect, Job, JobState, Refusal, Step};
+use common::message::Message;
+use common::port::{Change, Lane, StoreError};
+use common::time::{after, until};
+use rand::RngExt as _;
+
+use super::{Attempts, Held, Verdict};
+use crate::hold::Hold;
+use crate::metrics;
+use crate::records::CLAIM;
+use crate::retry::spread_by;
+use crate::trouble::Trouble;
+
+/// A job that cannot even be looked at comes back after so long, or a little longer.
+const NOTHING_KNOWN: Duration = Duration::from_secs(15);
+/// A claim that is all but over is waited for so long.
+const SHORTEST: Duration = Duration::from_secs(1);
+/// What an attempt takes from publishing a job's next message to recording it.
+const MOMENT: Duration = Duration::from_millis(100);
+/// Tries to take hold: as asked, a moment later, with the record rebuilt, and should it vanish again.
+const TRIES: usize = 4;
+
+/// Whether a message was delivered before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// Never.
+    First,
+    /// It may have been, and its attempt may still be running.
+    Again,
+}
+
+/// What is to be found of a job's record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Record {
+    /// All that was done is in it.
+    Sound,
+    /// Records were away lately: attempts may be missing.
+    Doubtful,
+    /// There is none.
+    Gone,
+    /// Nobody knows.
+    Away,
+}
+
+/// How to begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beginning {
+    /// By the record.
+    Recorded,
+    /// By the record, rebuilt first.
+    Rebuilt,
+    /// From the message alone.
+    Unrecorded,
+    /// Not before whatever may be running is over.
+    PutAside,
+}
+
+fn beginning(arrival: Arrival, record: Record) -> Beginning {
+    match (arrival, record) {
+        (Arrival::First | Arrival::Again, Record::Sound) | (Arrival::First, Record::Doubtful) => {
+            Beginning::Recorded
+        }
+        (Arrival::First, Record::Gone) => Beginning::Rebuilt,
+        (Arrival::First, Record::Away) => Beginning::Unrecorded,
+        (Arrival::Again, Record::Doubtful | Record::Gone | Record::Away) => Beginning::PutAside,
+    }
+}
+
+impl Arrival {
+    /// What is known of the write, given what the message says: whoever had the message before may
+    /// have written, whatever is recorded.
+    fn effect(self, said: Effect) -> Effect {
+        match self {
+            Self::First => said,
+            Self::Again => said.max(Effect::Unknown),
+        }
+    }
+}
+
+/// A message that may have written tells of a job that was cancelled as one that had not.
+pub(super) fn may_have_left_its_event(cancelled: &Job, message: &Message) -> bool {
+    // One whose cancellation had to be asked for was looked for at Google before it ended.
+    cancelled.state == JobState::Cancelled
+        && !cancelled.cancel_requested
+        && message.effect != Effect::None
+        && message.hop >= cancelled.hop
+}
+
+/// What came of trying to take hold.
+enum Taken {
+    /// The record says so.
+    Recorded(Box<Job>, Claim),
+    /// Nothing does.
+    Unrecorded(Box<Job>, Claim),
+    /// Not now.
+    PutAside,
+}
+
+impl Attempts {
+    /// Takes hold of the job, or says what to do with the delivery.
+    pub(super) async fn claim<'a>(
+        &self,
+        message: &'a Message,
+        arrival: Arrival,
+    ) -> Result<Held<'a>, Verdict> {
+        match self.start(message, arrival).await {
+            Ok(Taken::Recorded(job, claim)) => {
+                self.with_cancellation(self.held(message, Arc::new(*job), claim)).await
+            }
+            Ok(Taken::Unrecorded(job, claim)) => Ok(self.held(message, Arc::new(*job), claim)),
+            Ok(Taken::PutAside) => {
+                let effect = Arrival::Again.effect(message.effect);
+                Err(self.put_aside(&Message { effect, ..message.clone() }, CLAIM).await)
+            }
+            Err(Trouble::Lost(Refusal::ClaimedUntil(then))) => {
+                let left = until(self.ports.clock.now(), then).clamp(SHORTEST, CLAIM);
+                Err(self.put_aside(message, left).await)
+            }
+            // It has ended, or a newer message of it is on its way.
+            Err(Trouble::Lost(_)) => Err(Verdict::Done),
+            Err(trouble) => {
+                tracing::warn!("A job cannot be looked at, again in a moment: {}", trouble.summary());
+                let pause = spread_by(NOTHING_KNOWN, rand::rng().random());
+                Err(self.put_aside(message, pause).await)
+            }
+        }
+    }
+
+    fn held<'a>(&self, message: &'a Message, job: Arc<Job>, claim: Claim) -> Held<'a> {
+        let hold = Hold::new(Arc::clone(&self.records), Arc::clone(&job), claim);
+        Held { message, job, hold }
+    }
+
+    /// The same hop: should the running attempt publish, this copy dies out.
+    pub(super) async fn put_aside(&self, message: &Message, pause: Duration) -> Verdict {
+        match self.publish(message, Lane::Due, pause).await {
+            Ok(()) => Verdict::Done,
+            Err(_abandoned) => Verdict::PutBack,
+        }
+    }
+
+    async fn start(&self, message: &Message, arrival: Arrival) -> Result<Taken, Trouble> {
+        let lately = if self.records.were_away_lately() { Record::Doubtful } else { Record::Sound };
+        if beginning(arrival, lately) == Beginning::PutAside {
+            return Ok(Taken::PutAside);
+        }
+        let mut patient = arrival == Arrival::First;
+        for _ in 0..TRIES {
+            let now = self.ports.clock.now();
+            let claim = Claim { worker: self.worker.clone(), until: after(now, CLAIM) };
+            let step = Step::Start {
+                claim: claim.clone(),
+                hop: message.hop,
+                tally: message.tally,
+                effect: arrival.effect(message.effect),
+            };
+            let record = match self.records.take(&message.job, &step).await {
+                Ok(Change::Taken(job)) => return Ok(Taken::Recorded(job, claim)),
+                Ok(Change::Refused(Refusal::Unknown)) => Record::Gone,
+                Ok(Change::Refused(Refusal::Finished(job))) if may_have_left_its_event(&job, message) => {
+                    match self.records.take(&message.job, &Step::TakeBack { hop: message.hop }).await {
+                        Ok(_) => continue,
+                        Err(_) => Record::Away,
+                    }
+                }
+                Ok(Change::Refused(Refusal::ClaimedUntil(_))) if patient => {
+                    // Its holder may have published it a moment ago, and be about to record that.
+                    patient = false;
+                    tokio::time::sleep(MOMENT).await;
+                    continue;
+                }
+                Ok(Change::Refused(refusal)) => return Err(Trouble::Lost(refusal)),
+                Err(_) => Record::Away,
+            };
+            match beginning(arrival, record) {
+                Beginning::PutAside => return Ok(Taken::PutAside),
+                Beginning::Recorded => {}
+                Beginning::Rebuilt => {
+                    let rebuilt = self.records.rebuilt(message).await.map_err(Trouble::Vault)?;
+                    // Should that fail, the next try to start does so too.
+                    let _ = self.records.restore(&rebuilt).await;
+                }
+                Beginning::Unrecorded => {
+                    let rebuilt = self.records.rebuilt(message).await.map_err(Trouble::Vault)?;
+                    let job = rebuilt.take(&step, now).map_err(Trouble::Lost)?;
+                    return Ok(Taken::Unrecorded(Box::new(job), claim));
+                }
+            }
+        }
+        Err(Trouble::Store(StoreError("the record does not stay".to_owned())))
+    }
+
+    /// A caller who took the job back while its record was away is known to the vault alone.
+    async fn with_cancellation<'a>(&self, held: Held<'a>) -> Result<Held<'a>, Verdict> {
+        let certain = held.job.effect == Effect::None && !self.records.were_away_lately();
+        if held.job.cancel_requested || certain {
+            return Ok(held);
+        }
+        match self.records.is_taken_back(&held.job.id).await {
+            Ok(false) => Ok(held),
+            Ok(true) => self.cancel_held(held).await,
+            Err(error) => {
+                tracing::warn!("A job is not run while it may have been cancelled: {error}");
+                self.release(&held).await;
+                let pause = spread_by(NOTHING_KNOWN, rand::rng().random());
+                Err(self.put_aside(held.message, pause).await)
+            }
+        }
+    }
+
+    async fn cancel_held<'a>(&self, held: Held<'a>) -> Result<Held<'a>, Verdict> {
+        match held.hold.take(&Step::Cancel).await {
+            // Nothing was written: that was all.
+            Ok(Change::Taken(job)) if job.is_finished() => {
+                metrics::finished(&job);
+                Err(Verdict::Done)
+            }
+            Ok(Change::Refused(Refusal::Finished(_))) => Err(Verdict::Done),
+            Ok(Change::Taken(_) | Change::Refused(_)) | Err(_) => {
+                let job = Job { cancel_requested: true, ..held.job.as_ref().clone() };
+                Ok(self.held(held.message, Arc::new(job), held.hold.claim().clone()))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_delivery_runs_by_a_sound_record_and_by_nothing_else() {
+        use Arrival::{Again, First};
+        use Beginning::{PutAside, Rebuilt, Recorded, Unrecorded};
+        for (record, first, again) in [
+            (Record::Sound, Recorded, Recorded),
+            (Record::Doubtful, Recorded, PutAside),
+            (Record::Gone, Rebuilt, PutAside),
+            (Record::Away, Unrecorded, PutAside),
+        ] {
+            assert_eq!((beginning(First, record), beginning(Again, record)), (first, again), "{record:?}");
+        }
+    }
+
+    #[test]
+    fn a_second_delivery_may_have_written() {
+        for effect in [Effect::None, Effect::Unknown, Effect::Done] {
+            assert_eq!(Arrival::First.effect(effect), effect);
+            assert_eq!(Arrival::Again.effect(effect), effect.max(Effect::Unknown));
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Publishing what must not be lost, however long that takes.
+//!
+//! While the queue takes nothing the delivery is kept, not handed back: it would only come again, to
+//! the same end. What Google has answered is kept with it, so Google is not asked again.
+
+use std::time::Duration;
+
+use common::backoff::Schedule;
+use common::message::Message;
+use common::port::{DeliveryTag, Lane, QueueError};
+use rand::RngExt as _;
+
+use super::Attempts;
+
+/// Between two tries.
+const AGAIN: Schedule = Schedule { first: Duration::from_secs(1), longest: Duration::from_secs(5) };
+/// Tries to keep a dead letter before the message goes back: its delivery may be gone.
+const BURIALS: u32 = 5;
+/// A worker that must end waits so long for the queue.
+const LAST_MOMENT: Duration = Duration::from_secs(2);
+
+/// The worker must end, and the queue did not take the message before.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Abandoned;
+
+impl Attempts {
+    /// Publishes, and tries again until the queue has taken it.
+    pub(crate) async fn publish(
+        &self,
+        message: &Message,
+        lane: Lane,
+        delay: Duration,
+    ) -> Result<(), Abandoned> {
+        let mut failures = 0;
+        while let Err(error) = self.publish_once(message, lane, delay).await {
+            failures += 1;
+            self.keep_trying(failures, &error).await?;
+        }
+        Ok(())
+    }
+
+    /// Publishes, or says why not.
+    pub(super) async fn publish_once(
+        &self,
+        message: &Message,
+        lane: Lane,
+        delay: Duration,
+    ) -> Result<(), QueueError> {
+        // Dropped half-way the message may be there all the same, which the job's hops make harmless.
+        tokio::select! {
+            published = self.ports.queue.publish(message, lane, delay) => published,
+            () = self.last_moment() => Err(QueueError::Unconfirmed),
+        }
+    }
+
+    /// Waits for the next try, the `failures` before having failed.
+    pub(super) async fn keep_trying(&self, failures: u32, error: &QueueError) -> Result<(), Abandoned> {
+        if failures == 1 {
+            tracing::warn!("The queue takes nothing; a job is kept in hand until it does: {error}");
+        }
+        let pause = AGAIN.jittered(failures, rand::rng().random());
+        // Both only wait.
+        tokio::select! {
+            () = self.ports.clock.sleep(pause) => Ok(()),
+            () = self.abandon.cancelled() => Err(Abandoned),
+        }
+    }
+
+    /// Keeps what cannot be read as a dead letter.
+    pub(super) async fn bury(&self, tag: DeliveryTag) {
+        for failures in 1..=BURIALS {
+            let Err(error) = self.ports.queue.bury(tag).await else {
+                return;
+            };
+            if self.keep_trying(failures, &error).await.is_err() {
+                break;
+            }
+        }
+        // Should even that fail, it comes back once the connection is gone, if it is not gone already.
+        let _ = self.ports.queue.put_back(tag).await;
+    }
+
+    async fn last_moment(&self) {
+        self.abandon.cancelled().await;
+        tokio::time::sleep(LAST_MOMENT).await;
+    }
+}

@@ -1,0 +1,158 @@
+//! Recording a success: the event is there, and whoever asks must come to know.
+
+use common::account::GuestLimit;
+use common::job::{Conference, Effect, EventResult, JobState, Refusal, Step};
+use common::message::{Message, Work};
+use common::port::{Change, Lane};
+use common::seal::Sealed;
+
+use super::claim::Arrival;
+use super::record::UNRECORDED;
+use super::{Attempts, Conclusion, Held, Verdict, Writing};
+use crate::conference;
+use crate::metrics;
+use crate::trouble::Trouble;
+
+/// Tries to record: as asked, and with the record rebuilt.
+const TRIES: usize = 2;
+
+/// What is told of an event that is there.
+#[derive(Debug)]
+pub(super) struct Success {
+    result: Sealed<EventResult>,
+    /// Google is still making its conference.
+    pending: bool,
+}
+
+/// What came of recording a success.
+enum Recorded {
+    /// It has been, or somebody else has.
+    Done,
+    /// The caller has taken the job back: the event must go.
+    TakenBack,
+}
+
+impl Attempts {
+    /// The event is there: seals what is told of it while the key is at hand.
+    pub(super) async fn success(
+        &self,
+        held: &Held<'_>,
+        writing: &Writing,
+        result: EventResult,
+    ) -> Conclusion {
+        let over = |limit: GuestLimit| limit.until <= self.ports.clock.now();
+        if writing.account.guest_limit.is_some_and(over) && writing.payload.event.guests() > 0 {
+            // Google invites for this user again. A success from before the limit says nothing.
+            if let Err(error) = self.ports.accounts.limit_guests(&held.job.account, None).await {
+                tracing::warn!("A guest limit that is over could not be lifted: {error}");
+            }
+        }
+        Conclusion::Succeeded(Success {
+            pending: result.conference == Conference::Pending,
+            result: writing.key.seal(held.job.id.as_str(), &result),
+        })
+    }
+
+    /// Records the end of an attempt that has succeeded.
+    pub(super) async fn succeed(&self, held: &Held<'_>, success: Success) -> Verdict {
+        if success.pending {
+            let follow_up = Message { work: Work::Conference { looks: 0 }, ..held.message.clone() };
+            if let Err(error) = self.publish_once(&follow_up, Lane::Due, conference::FIRST_LOOK).await {
+                tracing::warn!("A later look at a conference could not be planned: {error}");
+            }
+        }
+        match self.record_success(held.message, &success.result).await {
+            Ok(Recorded::Done) => Verdict::Done,
+            Ok(Recorded::TakenBack) => {
+                // A cancellation came while the event was being created: the next delivery takes the
+                // event back, as an attempt of its own.
+                self.release(held).await;
+                Verdict::PutBack
+            }
+            Err(verdict) => verdict,
+        }
+    }
+
+    /// Records a success that its message has carried here.
+    pub(super) async fn record_carried_success(
+        &self,
+        message: &Message,
+        result: &Sealed<EventResult>,
+        arrival: Arrival,
+    ) -> Verdict {
+        // A caller who took the job back while its record was away is known to the vault alone.
+        if let Ok(true) = self.records.is_taken_back(&message.job).await {
+            let _ = self.records.take(&message.job, &Step::Cancel).await;
+        }
+        match self.record_success(message, result).await {
+            Ok(Recorded::Done) => Verdict::Done,
+            Ok(Recorded::TakenBack) => {
+                self.take(&Message { outcome: None, ..message.clone() }, arrival).await
+            }
+            Err(verdict) => verdict,
+        }
+    }
+
+    /// Records a success, unless the job was taken back meanwhile. Where it cannot be recorded it
+    /// travels on with its message, and where not even that is possible it is kept in hand; `Err` says
+    /// what to do with the delivery then.
+    async fn record_success(
+        &self,
+        message: &Message,
+        result: &Sealed<EventResult>,
+    ) -> Result<Recorded, Verdict> {
+        let carrying = Message {
+            outcome: Some(result.clone()),
+            effect: Effect::Done,
+            hop: message.hop.saturating_add(1),
+            ..message.clone()
+        };
+        let mut failures = 0;
+        loop {
+            match self.try_to_record(message, result).await {
+                Ok(recorded) => return Ok(recorded),
+                Err(trouble) => tracing::debug!(
+                    job.id = %message.job,
+                    "The success of job {} travels with its message: {}", message.job, trouble.summary()
+                ),
+            }
+            let Err(error) = self.publish_once(&carrying, Lane::Due, UNRECORDED).await else {
+                return Err(Verdict::Done);
+            };
+            failures += 1;
+            if self.keep_trying(failures, &error).await.is_err() {
+                return Err(Verdict::PutBack);
+            }
+        }
+    }
+
+    async fn try_to_record(
+        &self,
+        message: &Message,
+        result: &Sealed<EventResult>,
+    ) -> Result<Recorded, Trouble> {
+        let step = Step::Succeed(result.clone());
+        for _ in 0..TRIES {
+            match self.records.take(&message.job, &step).await.map_err(Trouble::Store)? {
+                Change::Taken(job) => {
+                    metrics::succeeded();
+                    metrics::finished(&job);
+                    return Ok(Recorded::Done);
+                }
+                Change::Refused(Refusal::CancelRequested) => return Ok(Recorded::TakenBack),
+                // Cancelled by somebody who could not know of the event.
+                Change::Refused(Refusal::Finished(job)) if job.state == JobState::Cancelled => {
+                    let step = Step::TakeBack { hop: message.hop };
+                    self.records.take(&message.job, &step).await.map_err(Trouble::Store)?;
+                    return Ok(Recorded::TakenBack);
+                }
+                Change::Refused(Refusal::Unknown) => {
+                    let rebuilt = self.records.rebuilt(message).await.map_err(Trouble::Vault)?;
+                    self.records.restore(&rebuilt).await.map_err(Trouble::Store)?;
+                }
+                Change::Refused(_) => return Ok(Recorded::Done),
+            }
+        }
+        Err(Trouble::Store(common::port::StoreError("the record does not stay".to_owned())))
+    }
+}

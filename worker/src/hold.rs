@@ -1,0 +1,152 @@
+//! One attempt's hold on its job: every step that only the holder may take, and how far a write came.
+//!
+//! A hold outlives its record. Where records are away the attempt goes on without them, and where the
+//! record has vanished, or never knew of the attempt, it is put right before the next step.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use common::job::{Claim, Effect, Job, Refusal, Step};
+use common::port::{Change, StoreError};
+
+use crate::records::Records;
+use crate::trouble::Trouble;
+
+/// Tries of a step: as asked, with the record put back, and with the job claimed anew.
+const TRIES: usize = 3;
+
+/// One attempt's hold on its job.
+pub(crate) struct Hold {
+    records: Arc<Records>,
+    /// As it was when it was taken.
+    job: Arc<Job>,
+    claim: Claim,
+    writing: AtomicBool,
+    absent: AtomicBool,
+}
+
+/// What has to be done before a step can be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mending {
+    /// Nothing: this is the answer.
+    Nothing,
+    /// The record has vanished.
+    PutBack,
+    /// The record knows nothing of this hold: it was rebuilt by somebody else, or away at the start.
+    Claim,
+}
+
+impl Hold {
+    /// The hold that `claim` has taken on `job`.
+    pub(crate) fn new(records: Arc<Records>, job: Arc<Job>, claim: Claim) -> Self {
+        Self { records, job, claim, writing: AtomicBool::new(false), absent: AtomicBool::new(false) }
+    }
+
+    /// Takes a step, having put the record right where that is needed.
+    ///
+    /// # Errors
+    /// When the step could not be recorded now: the store, or the vault, is away.
+    pub(crate) async fn take(&self, step: &Step) -> Result<Change, Trouble> {
+        for _ in 0..TRIES {
+            let change = self.records.take(&self.job.id, step).await.map_err(Trouble::Store)?;
+            match mending(&change) {
+                Mending::Nothing => return Ok(change),
+                Mending::PutBack => self.put_back().await?,
+                Mending::Claim => {
+                    if let Change::Refused(refusal) = self.claim_again().await? {
+                        return Ok(Change::Refused(refusal));
+                    }
+                }
+            }
+        }
+        Err(Trouble::Store(StoreError("the record does not stay".to_owned())))
+    }
+
+    /// Records that a write begins. After this a crash leaves `unknown` behind: in the record, and where
+    /// that is away in the doubt that every second delivery meets.
+    ///
+    /// # Errors
+    /// [`Trouble::Lost`] when the job is no longer this attempt's to write: cancelled, ended, taken.
+    pub(crate) async fn begin_write(&self) -> Result<(), Trouble> {
+        match self.take(&Step::BeginWrite(self.claim.clone())).await {
+            Ok(Change::Taken(_)) | Err(Trouble::Store(_)) => {
+                self.writing.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            Ok(Change::Refused(refusal)) => Err(Trouble::Lost(refusal)),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// Google refused the write: it had no effect after all.
+    pub(crate) fn refused(&self) {
+        self.writing.store(false, Ordering::Relaxed);
+    }
+
+    /// Google was asked and does not have the event.
+    pub(crate) fn found_nothing(&self) {
+        self.absent.store(true, Ordering::Relaxed);
+    }
+
+    /// What is known of the write by now.
+    pub(crate) fn effect(&self) -> Effect {
+        if self.writing.load(Ordering::Relaxed) {
+            Effect::Unknown
+        } else if self.absent.load(Ordering::Relaxed) {
+            Effect::None
+        } else {
+            self.job.effect
+        }
+    }
+
+    /// What names this hold.
+    pub(crate) fn claim(&self) -> &Claim {
+        &self.claim
+    }
+
+    /// Writes the record anew, as this hold knows the job. Should somebody else have done so meanwhile,
+    /// theirs stays.
+    async fn put_back(&self) -> Result<(), Trouble> {
+        let taken_back = self.records.is_taken_back(&self.job.id).await.map_err(Trouble::Vault)?;
+        let job = Job {
+            effect: self.effect(),
+            cancel_requested: self.job.cancel_requested || taken_back,
+            ..self.job.as_ref().clone()
+        };
+        self.records.restore(&job).await.map_err(Trouble::Store)?;
+        Ok(())
+    }
+
+    /// Takes hold of a job that nobody holds; refused when somebody does, or it has gone on without us.
+    async fn claim_again(&self) -> Result<Change, Trouble> {
+        let step = Step::Start {
+            claim: self.claim.clone(),
+            hop: self.job.hop,
+            tally: self.job.tally,
+            effect: self.effect(),
+        };
+        let change = self.records.take(&self.job.id, &step).await.map_err(Trouble::Store)?;
+        if let Change::Taken(job) = &change
+            && !job.cancel_requested
+            && self.records.is_taken_back(&job.id).await.map_err(Trouble::Vault)?
+        {
+            self.records.take(&job.id, &Step::Cancel).await.map_err(Trouble::Store)?;
+        }
+        Ok(change)
+    }
+}
+
+fn mending(change: &Change) -> Mending {
+    match change {
+        Change::Refused(Refusal::Unknown) => Mending::PutBack,
+        Change::Refused(Refusal::NotYours) => Mending::Claim,
+        Change::Taken(_)
+        | Change::Refused(
+            Refusal::Finished(_)
+            | Refusal::ClaimedUntil(_)
+            | Refusal::StaleHop
+            | Refusal::CancelRequested
+            | Refusal::OutOfPlace,
+        ) => Mending::Nothing,
+    }
+}

@@ -1,0 +1,100 @@
+//! The records of jobs, as far as this worker reaches them.
+//!
+//! They can be rebuilt from messages, so work goes on without them. What is remembered here is when
+//! they were last away: attempts from then may be running that no record tells of.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use common::job::{Job, JobId, Step};
+use common::message::Message;
+use common::port::{Change, Clock, JobStore, Shelf, StoreError, Vault, VaultError};
+use common::time::until;
+use jiff::Timestamp;
+
+/// An attempt is over for good so long after it began.
+pub(crate) const CLAIM: Duration = Duration::from_secs(60);
+/// Between two looks at the records by a worker that has nothing else to do with them.
+const LOOK: Duration = Duration::from_secs(5);
+/// So long after the records were away, attempts without a record may still be running. Other workers
+/// may have missed them a little longer than this one noticed.
+const DOUBT: Duration = CLAIM.saturating_add(LOOK).saturating_add(LOOK);
+
+/// Reads and changes records.
+pub(crate) struct Records {
+    store: Arc<dyn JobStore>,
+    vault: Arc<dyn Vault>,
+    clock: Arc<dyn Clock>,
+    away: Mutex<Away>,
+}
+
+/// When the records could not be reached.
+#[derive(Debug, Clone, Copy, Default)]
+struct Away {
+    /// The last time.
+    last: Option<Timestamp>,
+    /// The last try was that time.
+    now: bool,
+}
+
+impl Records {
+    pub(crate) fn new(store: Arc<dyn JobStore>, vault: Arc<dyn Vault>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, vault, clock, away: Mutex::default() }
+    }
+
+    /// Takes a step, now.
+    pub(crate) async fn take(&self, id: &JobId, step: &Step) -> Result<Change, StoreError> {
+        self.noted(self.store.take(id, step, self.clock.now()).await)
+    }
+
+    /// Writes a record that is gone, unless one is there again.
+    pub(crate) async fn restore(&self, job: &Job) -> Result<Job, StoreError> {
+        self.noted(self.store.restore(job).await)
+    }
+
+    /// The record that `message` can rebuild; that its caller took the job back is known to the vault.
+    pub(crate) async fn rebuilt(&self, message: &Message) -> Result<Job, VaultError> {
+        let cancel_requested = self.is_taken_back(&message.job).await?;
+        Ok(Job { cancel_requested, ..message.rebuild(self.clock.now()) })
+    }
+
+    /// Whether the job's caller has taken it back, whatever its record says.
+    pub(crate) async fn is_taken_back(&self, id: &JobId) -> Result<bool, VaultError> {
+        Ok(self.vault.get(Shelf::Cancellations, id.as_str()).await?.is_some())
+    }
+
+    /// Whether attempts may be running that no record tells of.
+    pub(crate) fn were_away_lately(&self) -> bool {
+        let last = self.away().last;
+        last.is_some_and(|last| until(last, self.clock.now()) < DOUBT)
+    }
+
+    /// Notices that the records are away even where there is nothing to do.
+    pub(crate) async fn watch(&self) {
+        loop {
+            let _ = self.noted(self.store.whole_since().await);
+            self.clock.sleep(LOOK).await;
+        }
+    }
+
+    fn noted<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+        let now = self.clock.now();
+        let mut away = self.away();
+        match &outcome {
+            Ok(_) if away.now => tracing::info!("Records of jobs can be reached again"),
+            Ok(_) => {}
+            Err(error) => {
+                if !away.now {
+                    tracing::warn!("Records of jobs are away, jobs are run without them: {error}");
+                }
+                away.last = Some(now);
+            }
+        }
+        away.now = outcome.is_err();
+        outcome
+    }
+
+    fn away(&self) -> std::sync::MutexGuard<'_, Away> {
+        self.away.lock().expect("nothing panics holding it")
+    }
+}

@@ -1,0 +1,102 @@
+//! A store that fails when told.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use common::job::{Job, JobId, Step};
+use common::port::{Accepted, Backlog, Change, JobStore, Limit, ListFilter, Page, StoreError, Watch};
+use jiff::Timestamp;
+
+pub struct MoodyStore {
+    inner: Mutex<Arc<dyn JobStore>>,
+    refuses: Mutex<Option<Refuses>>,
+    away: AtomicBool,
+}
+
+/// Which steps cannot be taken.
+type Refuses = Box<dyn Fn(&Step) -> bool + Send>;
+
+impl MoodyStore {
+    pub fn new(inner: Arc<dyn JobStore>) -> Self {
+        Self { inner: Mutex::new(inner), refuses: Mutex::default(), away: AtomicBool::new(false) }
+    }
+
+    /// From now on these steps fail.
+    pub fn refuse(&self, refuses: impl Fn(&Step) -> bool + Send + 'static) {
+        *self.refuses.lock().unwrap() = Some(Box::new(refuses));
+    }
+
+    /// From now on everything fails.
+    pub fn go_away(&self) {
+        self.away.store(true, Ordering::Relaxed);
+    }
+
+    pub fn recover(&self) {
+        *self.refuses.lock().unwrap() = None;
+        self.away.store(false, Ordering::Relaxed);
+    }
+
+    /// What was kept so far is gone, and `empty` keeps what comes.
+    pub fn wipe(&self, empty: Arc<dyn JobStore>) {
+        *self.inner.lock().unwrap() = empty;
+    }
+
+    /// What a bench itself reads and writes by, however the store fares.
+    pub fn behind(&self) -> Arc<dyn JobStore> {
+        self.inner.lock().unwrap().clone()
+    }
+
+    fn there(&self) -> Result<Arc<dyn JobStore>, StoreError> {
+        if self.away.load(Ordering::Relaxed) {
+            return Err(StoreError("as told".to_owned()));
+        }
+        Ok(self.behind())
+    }
+}
+
+#[async_trait]
+impl JobStore for MoodyStore {
+    async fn accept(&self, job: &Job, backlog: Backlog, line: &Limit) -> Result<Accepted, StoreError> {
+        self.there()?.accept(job, backlog, line).await
+    }
+
+    async fn withdraw(&self, id: &JobId) -> Result<(), StoreError> {
+        self.there()?.withdraw(id).await
+    }
+
+    async fn take(&self, id: &JobId, step: &Step, now: Timestamp) -> Result<Change, StoreError> {
+        if self.refuses.lock().unwrap().as_ref().is_some_and(|refuses| refuses(step)) {
+            return Err(StoreError("as told".to_owned()));
+        }
+        self.there()?.take(id, step, now).await
+    }
+
+    async fn restore(&self, job: &Job) -> Result<Job, StoreError> {
+        self.there()?.restore(job).await
+    }
+
+    async fn get(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
+        self.there()?.get(id).await
+    }
+
+    async fn list(&self, filter: &ListFilter, page: Page) -> Result<Vec<Job>, StoreError> {
+        self.there()?.list(filter, page).await
+    }
+
+    async fn whole_since(&self) -> Result<Timestamp, StoreError> {
+        self.there()?.whole_since().await
+    }
+
+    fn watch(&self, id: &JobId) -> Watch {
+        self.behind().watch(id)
+    }
+
+    async fn oldest_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.there()?.oldest_due(now).await
+    }
+
+    async fn forget_finished(&self, before: Timestamp) -> Result<u64, StoreError> {
+        self.there()?.forget_finished(before).await
+    }
+}
