@@ -86,7 +86,7 @@ impl Installation {
             google,
             link: match &self.behind {
                 Behind::Folder(_) => None,
-                Behind::Servers(Connections { rabbit }) => Some(rabbit.link()),
+                Behind::Servers(Connections { rabbit, .. }) => Some(rabbit.link()),
             },
         }
     }
@@ -96,7 +96,7 @@ impl Installation {
     pub fn is_consuming(&self) -> Arc<dyn Fn() -> bool + Send + Sync> {
         match &self.behind {
             Behind::Folder(_) => Arc::new(|| true),
-            Behind::Servers(Connections { rabbit }) => {
+            Behind::Servers(Connections { rabbit, .. }) => {
                 let rabbit = Arc::clone(rabbit);
                 Arc::new(move || rabbit.is_consuming())
             }
@@ -108,7 +108,7 @@ impl Installation {
         match &self.behind {
             // What nobody has begun with lies in the file.
             Behind::Folder(_) => {}
-            Behind::Servers(Connections { rabbit }) => rabbit.stop_receiving().await,
+            Behind::Servers(Connections { rabbit, .. }) => rabbit.stop_receiving().await,
         }
     }
 

@@ -8,7 +8,7 @@ use common::accounts::Accounts;
 use common::keys::ApiKeys;
 use common::port::Vault;
 use common::rabbitmq::{Link, Part, RabbitQueue};
-use common::redis::Redis;
+use common::redis::{CountedWorker, Redis};
 use common::seal::Keyring;
 use common::vault::VaultOpenError;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -33,6 +33,8 @@ pub enum Expect {
 /// What is to be closed.
 pub(super) struct Connections {
     pub(super) rabbit: Arc<RabbitQueue>,
+    /// While Redis is away each worker keeps to its share of the limits, so they are counted.
+    _counted: Option<CountedWorker>,
 }
 
 /// A vault that is open and can be read.
@@ -93,7 +95,7 @@ impl Installation {
         retention: Duration,
     ) -> anyhow::Result<Self> {
         let all = Self::connected(servers, Part::Operator, keys, retention, Patience::None).await?;
-        if let Behind::Servers(Connections { rabbit }) = &all.behind {
+        if let Behind::Servers(Connections { rabbit, .. }) = &all.behind {
             until_up(rabbit).await?;
         }
         Ok(all)
@@ -112,6 +114,11 @@ impl Installation {
             Unlocked::open(servers, &redis, Expect::Prepared, keys, patience).await?;
         // Last: a worker is given messages from the moment on that it is connected.
         let rabbit = RabbitQueue::start(servers.amqp.expose_secret(), part, retention).context("AMQP_URL")?;
+        let throttle = redis.throttle();
+        let counted = match part {
+            Part::Worker { .. } => Some(throttle.join_as_worker()),
+            Part::Ingress | Part::Operator => None,
+        };
         Ok(Self {
             queue: Arc::clone(&rabbit) as _,
             store: redis.store(retention),
@@ -122,9 +129,9 @@ impl Installation {
                 let _ = ring;
                 Arc::new(common::embedded::MemoryTokens::new())
             },
-            throttle: Arc::new(common::embedded::MemoryThrottle::new(super::clock())),
+            throttle,
             clock,
-            behind: Behind::Servers(Connections { rabbit }),
+            behind: Behind::Servers(Connections { rabbit, _counted: counted }),
         })
     }
 }
