@@ -40,6 +40,7 @@ pub async fn look(watched: Watched, seen: Seen) {
     describe_gauge!("calrelay_dead_letters", "Messages kept that nobody could read or that failed for good");
     describe_gauge!("calrelay_accounts", "Accounts, by state");
     describe_gauge!("calrelay_broker_blocked", "1 while the broker has raised an alarm and takes nothing");
+    let mut vault_up = true;
     loop {
         let blocked =
             watched.link.as_ref().is_some_and(|link| matches!(&*link.borrow(), Link::Blocked { .. }));
@@ -47,6 +48,17 @@ pub async fn look(watched: Watched, seen: Seen) {
         let depth = watched.queue.depth().await;
         let accounts = watched.accounts.list().await;
         let store = watched.store.oldest_due(watched.clock.now()).await;
+        // The queue and the records tell of their connections themselves.
+        match (&accounts, vault_up) {
+            (Err(error), true) => {
+                tracing::warn!(
+                    "{error}; what was read from it is used for another hour, and nothing can be changed"
+                );
+            }
+            (Ok(_), false) => tracing::info!("The vault can be used again"),
+            (Ok(_), true) | (Err(_), false) => {}
+        }
+        vault_up = accounts.is_ok();
         let mut now = vec![("queue", depth.is_ok()), ("store", store.is_ok()), ("vault", accounts.is_ok())];
         now.extend(watched.google.as_ref().map(|answers| ("google", answers())));
         for (name, up) in &now {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tests::{
-    Durability, Launch, PostgresServer, RabbitServer, RedisServer, SandboxProcess, Vhost, eventually,
+    Durability, Launch, Plan, PostgresServer, RabbitServer, RedisServer, SandboxProcess, Vhost, eventually,
     shared_rabbit,
 };
 
@@ -155,4 +155,27 @@ async fn processes_that_were_started_before_the_servers_work_once_these_are_ther
     })
     .await;
     drop((api, worker));
+}
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_job_whose_record_is_lost_comes_back_from_the_dead_letters() {
+    let all = Plan::new(1, 1).unlimited().start().await;
+    let (caller, operator) = (all.caller(), all.apis()[0].launch());
+    let fault = json!({"method": "events.insert", "status": 400, "reason": "invalid", "count": 1});
+    all.sandbox().view().fault(fault).await;
+    let id = caller.submit(&event("Refused once"), "refused", Duration::from_secs(10)).await.id;
+    eventually("the job's failure", Duration::from_secs(20), || async {
+        (caller.job(&id).await.ok()?.body["state"] == "failed").then_some(())
+    })
+    .await;
+    all.redis().wipe();
+
+    let dry = operator.run(&["jobs", "restore", "--dry-run"]);
+    assert!(dry.contains(&id) && dry.contains("refused") && dry.contains("1 dead letters"), "{dry}");
+    assert!(operator.run(&["jobs", "restore", &id]).contains("1 brought back"));
+    eventually("the job's success", Duration::from_secs(30), || async {
+        (caller.job(&id).await.ok()?.body["state"] == "succeeded").then_some(())
+    })
+    .await;
+    assert!(operator.run(&["jobs", "restore", "--dry-run"]).contains("0 dead letters"));
+    assert_eq!(all.sandbox().view().events().await[&id].inserts, 1);
 }
