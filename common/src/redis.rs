@@ -9,6 +9,7 @@ mod link;
 mod name;
 mod store;
 mod throttle;
+mod tokens;
 mod vault;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use link::Link;
 pub use link::Trouble;
 pub use store::RedisStore;
 pub use throttle::{CountedWorker, RedisThrottle};
+pub use tokens::RedisTokens;
 pub use vault::RedisVault;
 
 use crate::port::Clock;

@@ -1,7 +1,6 @@
 //! The port `TokenCache` in memory.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -10,12 +9,6 @@ use secrecy::ExposeSecret as _;
 use crate::account::{AccountId, Generation};
 use crate::port::{AccessToken, RefreshTurn, TokenCache};
 use crate::swept::Swept;
-use crate::time;
-
-/// A token is refreshed this long before Google stops taking it, as Google's own libraries do.
-const SKEW: Duration = Duration::from_secs(225);
-/// No token is kept longer, whatever it says of itself.
-const LONGEST: Duration = time::hours(1);
 
 /// The access tokens of this process.
 #[derive(Default)]
@@ -27,13 +20,6 @@ pub struct MemoryTokens {
 struct Kept {
     token: AccessToken,
     good_until: Timestamp,
-}
-
-/// Until when a token is used: less the skew, or half its life when it lives shorter than two skews.
-fn good_until(now: Timestamp, expires_at: Timestamp) -> Timestamp {
-    let life = time::until(now, expires_at);
-    let used = if life < SKEW * 2 { life / 2 } else { life - SKEW };
-    time::after(now, used.min(LONGEST))
 }
 
 impl MemoryTokens {
@@ -70,7 +56,7 @@ impl TokenCache for MemoryTokens {
             return;
         }
         tokens.make_room(|kept| now < kept.good_until);
-        let good_until = good_until(now, token.expires_at);
+        let good_until = token.good_until(now);
         tokens.entries.insert(account.clone(), Kept { token: token.clone(), good_until });
     }
 
@@ -90,19 +76,6 @@ impl TokenCache for MemoryTokens {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_token_is_used_less_the_skew_half_its_life_and_never_beyond_an_hour() {
-        let now = Timestamp::UNIX_EPOCH;
-        for (life, used) in
-            [(3_600, 3_375), (86_400, 3_600), (3_826, 3_600), (450, 225), (449, 224), (10, 5), (0, 0)]
-        {
-            let until = good_until(now, time::after(now, Duration::from_secs(life)));
-            assert_eq!(time::until(now, until).as_secs(), used, "a life of {life} s");
-        }
-        let past = time::after(now, time::hours(1));
-        assert_eq!(good_until(past, now), past, "a token that is dead on arrival");
-    }
 
     #[tokio::test]
     async fn turns_that_ended_leave_nothing_behind() {

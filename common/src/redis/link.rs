@@ -9,7 +9,7 @@ mod live;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_redis::redis::{Cmd, FromRedisValue, RedisError, ServerErrorKind};
+use deadpool_redis::redis::{Cmd, FromRedisValue, RedisError, ScriptInvocation, ServerErrorKind};
 use rand::RngExt as _;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
@@ -90,6 +90,10 @@ impl Link {
     /// Sends one command.
     pub(super) async fn ask<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, Trouble> {
         self.live().await?.ask(cmd).await
+    }
+
+    pub(super) async fn invoke<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, Trouble> {
+        self.live().await?.invoke(call).await
     }
 }
 

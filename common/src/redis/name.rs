@@ -1,6 +1,7 @@
 //! What the keys are called. Nothing personal: accounts and owners are names of ours, users and calendars
 //! are keyed hashes.
 
+use crate::account::AccountId;
 use crate::port::{Limit, ThrottleKey, Window};
 
 /// The line of `limit`'s key: when the next one to join has its turn, in microseconds since 1970 by Redis'
@@ -27,4 +28,14 @@ pub(super) fn meter(key: &ThrottleKey, window: Window) -> String {
 /// Until when nothing more is taken for this key, in microseconds since 1970.
 pub(super) fn pause(key: &ThrottleKey) -> String {
     format!("calrelay:pause:{}", throttled(key))
+}
+
+/// An account's access token, sealed.
+pub(super) fn token(account: &AccountId) -> String {
+    format!("calrelay:token:{account}")
+}
+
+/// Who refreshes an account's token.
+pub(super) fn turn(account: &AccountId) -> String {
+    format!("calrelay:turn:{account}")
 }
