@@ -3,4 +3,5 @@
 mod queue;
 mod store;
 mod throttle;
+mod tokens;
 mod vault;

@@ -6,4 +6,5 @@ mod operators;
 mod redis;
 mod servers;
 mod throttle;
+mod tokens;
 mod vaults;
