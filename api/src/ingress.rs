@@ -113,6 +113,7 @@ impl Ingress {
             clock: Arc::clone(&ports.clock),
             backlog: settings.backlog,
             quotas: settings.quotas,
+            queue_refuses: AtomicBool::new(false),
             tasks: tasks.clone(),
         };
         let door = Door::new(

@@ -13,6 +13,7 @@ mod publication;
 mod refusal;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use common::account::AccountState;
@@ -48,6 +49,8 @@ pub(crate) struct Intake {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) backlog: Backlog,
     pub(crate) quotas: Quotas,
+    /// Whether the queue refused the last job.
+    pub(crate) queue_refuses: AtomicBool,
     /// What outlives the request that began it.
     pub(crate) tasks: TaskTracker,
 }

@@ -1,5 +1,6 @@
 //! A job's way into the queue: recorded, published, confirmed; or found to have gone that way before.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::job::{Job, JobId, JobState, StateName};
@@ -8,7 +9,7 @@ use common::port::{Limit, QueueError};
 use common::time;
 use futures_util::future::{Either, select};
 use jiff::Timestamp;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::decision::{Decision, decide};
 use super::lane::lane;
@@ -82,6 +83,7 @@ impl Intake {
             Either::Right(((), _)) => Err(QueueError::Unconfirmed),
         };
         metrics::publish_confirmed(began.elapsed());
+        self.tell(&confirmed);
         match confirmed {
             Ok(()) => {
                 // Before the answer: a repeat that comes right behind it is to find the job queued.
@@ -94,7 +96,6 @@ impl Intake {
                 Err(Refusal::OutcomeUnknown(job.id))
             }
             Err(error @ (QueueError::Full | QueueError::Unreachable(_))) => {
-                warn!(job.id = %job.id, %error, "The queue did not take job {}: {error}", job.id);
                 match record {
                     Record::New(line) => {
                         self.ledger.withdraw(&job.id, keeper).await;
@@ -106,6 +107,23 @@ impl Intake {
                 }
                 Err(if error == QueueError::Full { Refusal::QueueFull } else { Refusal::QueueUnreachable })
             }
+        }
+    }
+
+    /// Tells the log when the queue begins to refuse jobs and when it takes them again: callers and
+    /// metrics are told of each.
+    fn tell(&self, confirmed: &Result<(), QueueError>) {
+        let refuses = match confirmed {
+            Ok(()) => false,
+            Err(QueueError::Full | QueueError::Unreachable(_)) => true,
+            Err(QueueError::Unconfirmed) => return,
+        };
+        if self.queue_refuses.swap(refuses, Ordering::Relaxed) == refuses {
+            return;
+        }
+        match confirmed {
+            Ok(()) => info!("The queue takes jobs again"),
+            Err(error) => warn!(%error, "Jobs are refused: {error}"),
         }
     }
 
