@@ -125,10 +125,7 @@ impl Installation {
             vault,
             accounts,
             keys,
-            tokens: {
-                let _ = ring;
-                Arc::new(common::embedded::MemoryTokens::new())
-            },
+            tokens: redis.tokens(ring),
             throttle,
             clock,
             behind: Behind::Servers(Connections { rabbit, _counted: counted }),
