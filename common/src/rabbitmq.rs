@@ -17,6 +17,7 @@ mod publisher;
 mod tier;
 mod topology;
 mod trouble;
+mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;

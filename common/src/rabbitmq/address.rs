@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use lapin::ConnectionProperties;
 use lapin::uri::AMQPUri;
-use lapin::{Connection, ConnectionProperties};
 use tokio::time::timeout;
 use url::Url;
 
 use super::trouble;
+use super::wire::Wire;
 
 /// A connection stands after this or not at all.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -44,11 +45,11 @@ impl Address {
     }
 
     /// A new connection, named for whoever looks at the broker's list. The error is a sentence.
-    pub(super) async fn connect(&self, purpose: &str) -> Result<Connection, String> {
+    pub(super) async fn connect(&self, purpose: &str) -> Result<Wire, String> {
         let properties =
             ConnectionProperties::default().with_connection_name(format!("calrelay {purpose}").into());
-        match timeout(CONNECT, Connection::connect_uri(self.0.clone(), properties)).await {
-            Ok(Ok(connection)) => Ok(connection),
+        match timeout(CONNECT, Wire::connect(self.0.clone(), properties)).await {
+            Ok(Ok(wire)) => Ok(wire),
             Ok(Err(error)) => Err(trouble::connecting(&error)),
             Err(_) => Err(format!("RabbitMQ did not answer within {} s", CONNECT.as_secs())),
         }

@@ -79,7 +79,8 @@ impl Consumers {
             }
             let began = Instant::now();
             let ended = self.session().await;
-            self.hand.forget_lost();
+            self.hand.forget(Lane::Due);
+            self.hand.forget(Lane::Fresh);
             let Err(why) = ended else { return };
             warn!("Cannot take jobs from RabbitMQ: {why}");
             tokio::select! {
@@ -97,10 +98,10 @@ impl Consumers {
         let due = self.prefetch.saturating_add(EARLY).min(MOST);
         let lane = |lane, prefetch| LaneConsumer { all: self, connection: &connection, lane, prefetch };
         let (due, fresh) = (lane(Lane::Due, due), lane(Lane::Fresh, self.prefetch.min(MOST)));
-        tokio::try_join!(due.run(), fresh.run())?;
+        // What was received is acknowledged on these channels: dropping them would return it.
+        let _channels = tokio::try_join!(due.run(), fresh.run())?;
         self.stopped.cancel();
         info!("Takes no more jobs from RabbitMQ");
-        // What was received is acknowledged over this connection.
         self.closing.cancelled().await;
         let _ = within(connection.close(200, "done".into())).await;
         Ok(())

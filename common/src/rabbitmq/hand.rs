@@ -164,12 +164,16 @@ impl Hand {
         ackers
     }
 
-    /// Drops what came over connections that are gone: the broker gives it to somebody again.
-    pub(super) fn forget_lost(&self) {
+    /// Drops what nobody received of a lane whose channel is gone: the broker gives it to somebody
+    /// again. lapin may not know yet that these cannot be acknowledged.
+    pub(super) fn forget(&self, lane: Lane) {
         let mut cards = self.cards();
-        cards.due.retain(|arrived| arrived.acker.usable());
-        cards.fresh.retain(|arrived| arrived.acker.usable());
-        cards.early.retain(|_, early| early.leaving || early.arrived.acker.usable());
+        match lane {
+            Lane::Fresh => cards.fresh.clear(),
+            Lane::Due => cards.due.clear(),
+            Lane::Dead => {}
+        }
+        cards.early.retain(|_, early| early.leaving || early.arrived.lane != lane);
         cards.seen.retain(Acker::usable);
     }
 

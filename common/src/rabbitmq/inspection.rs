@@ -3,9 +3,9 @@
 //! Over a connection of its own, made when somebody asks: one that publishes is not read while the
 //! broker has an alarm, and a question about a queue that is missing ends its channel.
 
+use lapin::Channel;
 use lapin::options::{BasicGetOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
-use lapin::{Channel, Connection};
 use tokio::sync::Mutex;
 
 use super::address::Address;
@@ -14,6 +14,7 @@ use super::hand::Arrived;
 use super::outgoing::Headers;
 use super::tier::TIERS;
 use super::topology::{delay_queue, queue};
+use super::wire::Wire;
 use crate::port::Lane;
 
 /// Messages in the broker that no process has.
@@ -26,7 +27,7 @@ pub(super) struct Ready {
 }
 
 struct Session {
-    connection: Connection,
+    connection: Wire,
     counting: Channel,
     /// Dead letters that were looked at are unacknowledged here.
     dead: Channel,
@@ -77,17 +78,21 @@ impl Inspection {
     }
 
     async fn connected<'a>(&self, session: &'a mut Option<Session>) -> Result<&'a Session, String> {
-        let usable = session.as_ref().is_some_and(|session| {
-            session.connection.status().connected()
-                && session.counting.status().connected()
-                && session.dead.status().connected()
+        let stands = session.as_ref().is_some_and(|session| {
+            session.connection.status().connected() && session.dead.status().connected()
         });
-        if !usable {
+        if !stands {
             *session = None;
             let connection = self.address.connect("inspection").await?;
             let counting = within(connection.create_channel()).await?;
             let dead = within(connection.create_channel()).await?;
             *session = Some(Session { connection, counting, dead });
+        }
+        // A question about a queue that is missing ends its channel; the dead letters are still held.
+        if let Some(session) = session
+            && !session.counting.status().connected()
+        {
+            session.counting = within(session.connection.create_channel()).await?;
         }
         session.as_ref().ok_or_else(|| "there is no connection to RabbitMQ".to_owned())
     }

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
-use lapin::options::ConfirmSelectOptions;
-use lapin::{Channel, Connection, Event};
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::{BasicProperties, Channel, Connection, Event};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,7 @@ use super::link::Link;
 use super::outgoing::Outgoing;
 use super::pause::Pauses;
 use super::topology::{self, SetUpError};
+use super::wire::Wire;
 use crate::port::QueueError;
 use flight::Flight;
 
@@ -66,7 +67,7 @@ pub(super) struct Publishing {
 
 /// A connection that messages can be published on.
 struct Session {
-    connection: Connection,
+    connection: Wire,
     channel: Channel,
     requests: mpsc::Receiver<Request>,
 }
@@ -176,11 +177,14 @@ impl Publishing {
         let Session { connection, channel, mut requests } = session;
         let mut events = Box::pin(connection.events_listener());
         let mut flight = Flight::new(channel.clone());
-        // An alarm may have been raised before there was anybody to listen.
-        let blocked = connection.status().blocked();
-        self.alarm(blocked.then(|| "memory or disk".to_owned()));
         let ended = tokio::select! {
-            why = self.publish_all(&connection, &channel, &mut requests, &mut flight, &mut events) => Err(why),
+            why = async {
+                match probe(&channel, &mut events).await {
+                    Ok(alarm) => self.alarm(alarm),
+                    Err(why) => return why,
+                }
+                self.publish_all(&connection, &channel, &mut requests, &mut flight, &mut events).await
+            } => Err(why),
             () = self.closing.cancelled() => Ok(()),
         };
         *self.door.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -256,5 +260,32 @@ impl Publishing {
             Link::Down { .. } => {}
         }
         self.link.send_replace(link);
+    }
+}
+
+/// Publishes a message that goes nowhere and is stored nowhere, which needs what publishing needs: the
+/// right to write, and a broker that takes messages. It tells of an alarm only to those who try.
+/// Answers the alarm's words; the error is why nothing can be published.
+async fn probe(
+    channel: &Channel,
+    events: &mut (impl Stream<Item = Event> + Unpin),
+) -> Result<Option<String>, String> {
+    let probing = async {
+        let (exchange, options) = (topology::DELAY.into(), BasicPublishOptions::default());
+        let nowhere = "nowhere".into();
+        channel.basic_publish(exchange, nowhere, options, b"", BasicProperties::default()).await?.await
+    };
+    let alarm = async {
+        loop {
+            match events.next().await {
+                Some(Event::ConnectionBlocked(why)) => return why,
+                Some(_) => {}
+                None => std::future::pending().await,
+            }
+        }
+    };
+    tokio::select! {
+        confirmed = within(probing) => confirmed.map(|_| None),
+        why = alarm => Ok(Some(why)),
     }
 }

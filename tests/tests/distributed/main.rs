@@ -3,6 +3,7 @@
 
 mod conformance;
 mod operators;
+mod rabbitmq;
 mod redis;
 mod servers;
 mod throttle;

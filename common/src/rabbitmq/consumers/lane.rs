@@ -38,25 +38,29 @@ enum Ended {
 }
 
 impl LaneConsumer<'_> {
-    /// Consumes until told to stop, or until the connection is gone, which is the error.
-    pub(super) async fn run(&self) -> Result<(), String> {
+    /// Consumes until told to stop, or until the connection is gone, which is the error. Answers the
+    /// channel, if there is one: what was received is acknowledged on it, and lost with it.
+    pub(super) async fn run(&self) -> Result<Option<Channel>, String> {
         let mut pauses = Pauses::default();
         loop {
             let began = Instant::now();
-            let Err(why) = self.on_a_channel().await else { return Ok(()) };
-            self.all.hand.forget_lost();
+            let why = match self.on_a_channel().await {
+                Ok(channel) => return Ok(Some(channel)),
+                Err(why) => why,
+            };
+            self.all.hand.forget(self.lane);
             if !self.connection.status().connected() {
                 return Err(why);
             }
             warn!(lane = self.lane.as_str(), "Lost the consumer of {}: {why}", topology::queue(self.lane));
             tokio::select! {
                 () = pauses.after(began) => {}
-                () = self.all.stopping.cancelled() => return Ok(()),
+                () = self.all.stopping.cancelled() => return Ok(None),
             }
         }
     }
 
-    async fn on_a_channel(&self) -> Result<(), String> {
+    async fn on_a_channel(&self) -> Result<Channel, String> {
         let channel = within(self.connection.create_channel()).await?;
         within(channel.basic_qos(self.prefetch, BasicQosOptions::default())).await?;
         let mut up = self.all.link.clone();
@@ -64,11 +68,11 @@ impl LaneConsumer<'_> {
         loop {
             tokio::select! {
                 () = link::up(&mut up) => {}
-                () = self.all.stopping.cancelled() => return Ok(()),
+                () = self.all.stopping.cancelled() => return Ok(channel),
             }
             let began = Instant::now();
             match self.consume(&channel).await? {
-                Ended::Stopping => return Ok(()),
+                Ended::Stopping => return Ok(channel),
                 Ended::Deaf => {}
                 Ended::Dropped => pauses.after(began).await,
                 Ended::Lost(why) => return Err(why),

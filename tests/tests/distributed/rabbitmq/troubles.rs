@@ -1,0 +1,281 @@
+//! What is said to be stored is stored, and what is said not to be is not, whatever happens meanwhile.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use common::conformance::sample;
+use common::job::JobId;
+use common::port::{JobQueue as _, Lane, QueueError};
+use common::rabbitmq::{Link, Part, RabbitQueue};
+use tests::{Proxy, RabbitServer, Vhost, eventually, shared_rabbit};
+use tokio::task::JoinSet;
+
+use super::{SOON, ingress, job, publish, receive, start, until_consuming, until_link, until_up, worker};
+
+/// Messages by what was said of them.
+#[derive(Default)]
+struct Told {
+    stored: HashSet<JobId>,
+    refused: HashSet<JobId>,
+    uncertain: HashSet<JobId>,
+}
+
+/// Publishes from many tasks at once until told to stop.
+struct Callers {
+    stop: Arc<AtomicBool>,
+    tasks: JoinSet<Told>,
+}
+
+impl Callers {
+    fn start(queue: &Arc<RabbitQueue>) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut tasks = JoinSet::new();
+        for _ in 0..32 {
+            tasks.spawn(publishing(queue.clone(), stop.clone()));
+        }
+        Self { stop, tasks }
+    }
+
+    async fn stop(self) -> Told {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut all = Told::default();
+        for told in self.tasks.join_all().await {
+            all.stored.extend(told.stored);
+            all.refused.extend(told.refused);
+            all.uncertain.extend(told.uncertain);
+        }
+        all
+    }
+}
+
+async fn publishing(queue: Arc<RabbitQueue>, stop: Arc<AtomicBool>) -> Told {
+    let mut told = Told::default();
+    let mut number = 0_u32;
+    while !stop.load(Ordering::Relaxed) {
+        number += 1;
+        let message = sample::message();
+        let lane = if number.is_multiple_of(3) { Lane::Due } else { Lane::Fresh };
+        match queue.publish(&message, lane, Duration::ZERO).await {
+            Ok(()) => told.stored.insert(message.job),
+            Err(QueueError::Unconfirmed) => told.uncertain.insert(message.job),
+            Err(QueueError::Unreachable(_) | QueueError::Full) => {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                told.refused.insert(message.job)
+            }
+        };
+    }
+    told
+}
+
+/// Takes everything that is there, and compares it with what was said.
+async fn hold_to_their_word(told: &Told, vhost: &Vhost) {
+    let worker = worker(&vhost.url(), 500).await;
+    let mut found = HashSet::new();
+    take_all(&worker, Duration::from_secs(2), &mut found).await;
+    eprintln!(
+        "{} said to be stored, {} uncertain, {} refused; {} found",
+        told.stored.len(),
+        told.uncertain.len(),
+        told.refused.len(),
+        found.len()
+    );
+    assert!(told.stored.len() > 100, "there was something to lose");
+    assert_eq!(told.stored.difference(&found).count(), 0, "said to be stored, and lost");
+    assert_eq!(told.refused.intersection(&found).count(), 0, "said not to be stored, and there");
+    assert!(found.iter().all(|id| told.stored.contains(id) || told.uncertain.contains(id)));
+}
+
+async fn more_is_stored(queue: &RabbitQueue) {
+    for _ in 0..20 {
+        eventually("a message that is taken", SOON, || async { publish(queue, Lane::Dead).await.ok() }).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_confirmed_is_lost_when_the_connection_is_cut_again_and_again() {
+    let rabbit = shared_rabbit().await;
+    let vhost = rabbit.vhost().await;
+    vhost.leaves_anything();
+    let proxy = Proxy::to(rabbit.port()).await;
+    let queue = ingress(&proxy.in_place_of(rabbit.port(), &vhost.url())).await;
+    let callers = Callers::start(&queue);
+    for _ in 0..10 {
+        more_is_stored(&queue).await;
+        proxy.cut().await;
+        until_link(&queue, "a lost connection", |link| matches!(link, Link::Down { .. })).await;
+        proxy.heal().await;
+        until_up(&queue).await;
+    }
+    more_is_stored(&queue).await;
+    hold_to_their_word(&callers.stop().await, &vhost).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_confirmed_is_lost_when_the_broker_dies_and_comes_back() {
+    let rabbit = RabbitServer::start().await;
+    let vhost = rabbit.vhost().await;
+    vhost.leaves_anything();
+    let queue = ingress(&vhost.url()).await;
+    let callers = Callers::start(&queue);
+    for killed in [true, false, true] {
+        more_is_stored(&queue).await;
+        if killed {
+            rabbit.kill();
+        } else {
+            rabbit.stop();
+        }
+        until_link(&queue, "a lost connection", |link| matches!(link, Link::Down { .. })).await;
+        rabbit.start_again().await;
+        more_is_stored(&queue).await;
+    }
+    hold_to_their_word(&callers.stop().await, &vhost).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_confirmed_is_lost_when_the_queue_is_full_now_and_then() {
+    let vhost = shared_rabbit().await.vhost().await;
+    let (queue, worker) = (ingress(&vhost.url()).await, worker(&vhost.url(), 500).await);
+    vhost.limit("calrelay.jobs", Some(100)).await;
+    let callers = Callers::start(&queue);
+    let mut found = HashSet::new();
+    for _ in 0..5 {
+        eventually("a full queue", SOON, || async {
+            matches!(publish(&queue, Lane::Fresh).await, Err(QueueError::Full)).then_some(())
+        })
+        .await;
+        // Room is made by taking messages, as ever.
+        let room = async {
+            while publish(&queue, Lane::Fresh).await.is_err() {
+                take_all(&worker, Duration::from_millis(1), &mut found).await;
+            }
+        };
+        tokio::time::timeout(SOON, room).await.unwrap();
+    }
+    let told = callers.stop().await;
+    take_all(&worker, Duration::from_secs(2), &mut found).await;
+    eprintln!("{} said to be stored, {} refused", told.stored.len(), told.refused.len());
+    assert!(told.uncertain.is_empty());
+    assert_eq!(told.stored.difference(&found).count(), 0, "said to be stored, and lost");
+    assert_eq!(told.refused.intersection(&found).count(), 0, "said not to be stored, and there");
+}
+
+/// Takes and settles what comes until nothing has come for so long.
+async fn take_all(worker: &RabbitQueue, quiet: Duration, found: &mut HashSet<JobId>) {
+    while let Ok(delivery) = tokio::time::timeout(quiet, worker.receive()).await {
+        let delivery = delivery.unwrap();
+        found.insert(job(&delivery));
+        worker.done(delivery.tag).await.unwrap();
+    }
+}
+
+/// Deliveries are settled while the worker's connections are cut: each message is dealt with in the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_message_is_dealt_with_while_the_worker_s_connection_is_cut_again_and_again() {
+    let rabbit = shared_rabbit().await;
+    let vhost = rabbit.vhost().await;
+    let proxy = Proxy::to(rabbit.port()).await;
+    let queue = ingress(&vhost.url()).await;
+    let worker = worker(&proxy.in_place_of(rabbit.port(), &vhost.url()), 32).await;
+    let mut left = HashSet::new();
+    let mut publishing = JoinSet::new();
+    for number in 0..2_000 {
+        let queue = queue.clone();
+        let lane = if number % 2 == 0 { Lane::Fresh } else { Lane::Due };
+        // Some come back through tiers, and are sent on by a worker whose connection is cut.
+        let delay = Duration::from_millis(if number % 5 == 0 { 2_300 } else { 0 });
+        publishing.spawn(async move { super::publish_later(&queue, lane, delay).await.unwrap() });
+    }
+    left.extend(publishing.join_all().await);
+    let cutting = tokio::spawn(async move {
+        for _ in 0..6 {
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            proxy.cut().await;
+            proxy.heal().await;
+        }
+        proxy
+    });
+    while !left.is_empty() {
+        let delivery = receive(&worker).await;
+        // Now and then one is put back, as a worker does that is told to stop.
+        if delivery.tag.0.is_multiple_of(10) {
+            let _ = worker.put_back(delivery.tag).await;
+        } else if worker.done(delivery.tag).await.is_ok() {
+            left.remove(&job(&delivery));
+        }
+    }
+    let _proxy = cutting.await.unwrap();
+    // What was acknowledged on a connection that was cut just then comes once more.
+    until_consuming(&worker).await;
+    take_all(&worker, Duration::from_secs(2), &mut HashSet::new()).await;
+}
+
+/// As when a cable is pulled: nothing ends the connection but our own patience.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_broker_is_given_up_and_found_again() {
+    let rabbit = shared_rabbit().await;
+    let vhost = rabbit.vhost().await;
+    vhost.leaves_anything();
+    let proxy = Proxy::to(rabbit.port()).await;
+    let url = format!("{}?heartbeat=2", proxy.in_place_of(rabbit.port(), &vhost.url()));
+    let queue = start(&url, Part::Worker { prefetch: 8 });
+    until_consuming(&queue).await;
+    let first = publish(&queue, Lane::Fresh).await.unwrap();
+    let held = receive(&queue).await;
+    assert_eq!(job(&held), first);
+    proxy.freeze();
+    assert_eq!(publish(&queue, Lane::Fresh).await.unwrap_err(), QueueError::Unconfirmed);
+    until_link(&queue, "a lost connection", |link| matches!(link, Link::Down { .. })).await;
+    let why = super::refused(publish(&queue, Lane::Fresh).await);
+    assert!(why.contains("lost") || why.contains("did not answer") || why.contains("silent"), "{why}");
+    // A try to connect hangs too, and is given up.
+    until_link(
+        &queue,
+        "a try that was given up",
+        |link| matches!(link, Link::Down { why } if why.contains("did not answer")),
+    )
+    .await;
+    assert!(queue.done(held.tag).await.is_err());
+    proxy.heal().await;
+    until_consuming(&queue).await;
+    let after =
+        eventually("a message that is taken", SOON, || async { publish(&queue, Lane::Fresh).await.ok() });
+    let after = after.await;
+    let mut seen = HashSet::new();
+    while !seen.contains(&first) || !seen.contains(&after) {
+        let delivery = receive(&queue).await;
+        seen.insert(job(&delivery));
+        queue.done(delivery.tag).await.unwrap();
+    }
+}
+
+/// Each connection has a thread of lapin's: none may stay behind with one that was given up.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_were_given_up_leave_no_thread_behind() {
+    let rabbit = shared_rabbit().await;
+    let vhost = rabbit.vhost().await;
+    let proxy = Proxy::to(rabbit.port()).await;
+    let url = proxy.in_place_of(rabbit.port(), &vhost.url());
+    let no_threads = || eventually("no threads", SOON, || async { (threads() == 0).then_some(()) });
+    // Those of other tests end by themselves.
+    no_threads().await;
+    proxy.freeze();
+    let silent: Vec<_> = (0..5).map(|_| start(&url, Part::Ingress)).collect();
+    eventually("tries to connect", SOON, || async { (threads() == 5).then_some(()) }).await;
+    drop(silent);
+    no_threads().await;
+    proxy.heal().await;
+    let queue = ingress(&url).await;
+    proxy.freeze();
+    drop(queue);
+    no_threads().await;
+}
+
+/// lapin's threads in this process.
+fn threads() -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+    let name =
+        |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).unwrap_or_default();
+    tasks.map(name).filter(|name| name.starts_with("lapin-io-loop")).count()
+}
