@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 mod conformance;
+mod drain;
 mod operators;
 mod rabbitmq;
 mod redis;
