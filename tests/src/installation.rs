@@ -143,6 +143,12 @@ impl VaultServer {
 }
 
 impl Installation {
+    /// The master key that every process has.
+    #[must_use]
+    pub fn encryption_key(&self) -> &'static str {
+        ENCRYPTION_KEY
+    }
+
     /// The ingresses.
     #[must_use]
     pub fn apis(&self) -> &[Member] {

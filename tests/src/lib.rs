@@ -3,6 +3,7 @@
 mod corpus;
 mod installation;
 mod process;
+mod requests;
 mod sandbox;
 mod sandbox_process;
 mod servers;
@@ -10,6 +11,7 @@ mod servers;
 pub use corpus::{corpus, expanded};
 pub use installation::{Accepted, Answer, Caller, Installation, Member, Plan, VaultServer};
 pub use process::{Calrelay, Launch, free_port};
+pub use requests::{Request, sliding_minutes};
 pub use sandbox::{SandboxView, Stored};
 pub use sandbox_process::SandboxProcess;
 pub use servers::{

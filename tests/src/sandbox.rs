@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::Request;
 use serde_json::{Value, json};
 
 /// Talks to a sandbox's `/_sandbox/` routes.
@@ -65,6 +66,15 @@ impl SandboxView {
             &json!({"projectPerMinute": lots, "userPerMinute": lots, "calendarPerSecond": lots}),
         )
         .await;
+    }
+
+    /// What was asked so far, in the order of the answers.
+    ///
+    /// # Panics
+    /// When the sandbox does not answer.
+    pub async fn requests(&self) -> Vec<Request> {
+        let all = self.read("/_sandbox/requests").await;
+        all["requests"].as_array().expect("a list").iter().map(Request::read).collect()
     }
 
     /// Everything stored, by event id: tombstones too.

@@ -1,12 +1,20 @@
 //! Many processes on real servers: RabbitMQ, Redis, PostgreSQL.
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+mod cancelled;
 mod conformance;
+mod cut;
 mod drain;
+mod fairness;
 mod operators;
+mod quota;
 mod rabbitmq;
+mod reconnecting;
 mod redis;
+mod refusing;
 mod servers;
+mod support;
 mod throttle;
 mod tokens;
 mod vaults;
+mod without_redis;

@@ -9,15 +9,13 @@ use std::time::{Duration, Instant};
 use common::seal::Key;
 use futures_util::stream::{self, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
-use tests::{SandboxView, eventually};
+use tests::{SandboxView, eventually, sliding_minutes};
 
 use fast_clock::FastClock;
 use office::Office;
 
 /// Google's limit for one user.
 const LIMIT: usize = 600;
-const MINUTE: SignedDuration = SignedDuration::from_secs(60);
 
 /// The account with the backlog, and the account with one job.
 const MANY: (&str, &str) = ("many", "ada@example.com");
@@ -66,33 +64,14 @@ async fn single_job(office: &Office) -> Took {
 
 /// When requests for `user` came in, oldest first. Every one of them must have been answered with 200.
 async fn requests(google: &SandboxView, user: &str) -> Vec<Timestamp> {
-    let all = google.read("/_sandbox/requests").await;
-    let all = all["requests"].as_array().expect("a list");
-    let calendar = |entry: &&Value| entry["method"].as_str().is_some_and(|name| name.starts_with("events."));
-    let refused: Vec<&Value> = all.iter().filter(|entry| entry["status"] != 200).collect();
-    assert!(refused.is_empty(), "{} refused, such as {}", refused.len(), refused[0]);
-    let of_user = all.iter().filter(calendar).filter(|entry| entry["user"] == user);
-    let mut starts: Vec<Timestamp> =
-        of_user.map(|entry| entry["start"].as_str().expect("a text").parse().expect("an instant")).collect();
+    let all = google.requests().await;
+    let refused: Vec<_> = all.iter().filter(|request| request.status != Some(200)).collect();
+    assert!(refused.is_empty(), "{} refused, such as {:?}", refused.len(), refused[0]);
+    let calendar = all.iter().filter(|request| request.method.starts_with("events."));
+    let of_user = calendar.filter(|request| request.user.as_deref() == Some(user));
+    let mut starts: Vec<Timestamp> = of_user.map(|request| request.start).collect();
     starts.sort();
     starts
-}
-
-/// How many requests fall into each sliding minute that begins with one, as far as the minute lies within `starts`; and
-/// the most in any.
-fn sliding_minutes(starts: &[Timestamp]) -> (Vec<usize>, usize) {
-    let last = *starts.last().expect("there were requests");
-    let (mut whole, mut most, mut end) = (Vec::new(), 0, 0);
-    for (first, start) in starts.iter().enumerate() {
-        while end < starts.len() && starts[end].duration_since(*start) < MINUTE {
-            end += 1;
-        }
-        most = most.max(end - first);
-        if last.duration_since(*start) >= MINUTE {
-            whole.push(end - first);
-        }
-    }
-    (whole, most)
 }
 
 fn median(jobs: &[Took]) -> SignedDuration {

@@ -1,0 +1,59 @@
+//! A worker that has lost its broker works again: seen by its work.
+
+use std::time::Duration;
+
+use tests::{Installation, Plan, RabbitServer};
+
+use crate::support::{all_succeeded, each_once, event};
+
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// Posts a few jobs and waits until the one worker has done them.
+async fn it_works(calrelay: &Installation, what: &str, ids: &mut Vec<String>) {
+    let caller = calrelay.caller();
+    for number in 0..20 {
+        let title = format!("{what}-{number}");
+        ids.push(caller.submit(&event(&title), &title, LIMIT).await.id);
+    }
+    all_succeeded(&caller, ids, LIMIT).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_reconnects_is_consuming_again() {
+    let rabbit = RabbitServer::start().await;
+    let mut calrelay = Plan::new(1, 1).unlimited().start_in(rabbit.vhost().await).await;
+    let google = calrelay.sandbox().view();
+    google.no_quotas().await;
+    let ids = &mut Vec::new();
+    it_works(&calrelay, "the-start", ids).await;
+
+    calrelay.worker(0).broker().cut().await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    calrelay.worker(0).broker().heal().await;
+    it_works(&calrelay, "a-cut-connection", ids).await;
+
+    // Longer than twice the heartbeat: both sides give the connection up without a word.
+    calrelay.worker(0).broker().freeze();
+    tokio::time::sleep(Duration::from_secs(25)).await;
+    calrelay.worker(0).broker().heal().await;
+    it_works(&calrelay, "a-silent-connection", ids).await;
+
+    calrelay.vhost().close_connections().await;
+    it_works(&calrelay, "connections-closed-by-an-operator", ids).await;
+
+    rabbit.stop();
+    rabbit.start_again().await;
+    it_works(&calrelay, "a-restarted-broker", ids).await;
+
+    rabbit.kill();
+    rabbit.start_again().await;
+    it_works(&calrelay, "a-killed-broker", ids).await;
+
+    rabbit.alarm(true).await;
+    let posted = calrelay.caller().post(&event("under-alarm"), Some("under-alarm")).await.unwrap();
+    assert_eq!(posted.status, 503, "{posted:?}");
+    rabbit.alarm(false).await;
+    ids.push(calrelay.caller().submit(&event("under-alarm"), "under-alarm", LIMIT).await.id);
+    it_works(&calrelay, "an-alarm", ids).await;
+    each_once(&google, ids.iter()).await;
+}

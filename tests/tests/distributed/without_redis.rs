@@ -1,0 +1,138 @@
+//! Redis away, and Redis emptied: jobs are accepted, done, and never denied.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tests::{Caller, Installation, Plan, eventually};
+
+use crate::support::{all_succeeded, each_once, event, succeeded};
+
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// Posts to every ingress under one key and answers the one job that all of them name.
+async fn the_same_everywhere(calrelay: &Installation, caller: &Caller, key: &str) -> String {
+    let mut ids = HashSet::new();
+    for _ in calrelay.apis().iter().chain(calrelay.apis()) {
+        let answer = caller.post(&event(key), Some(key)).await.unwrap();
+        assert_eq!(answer.status, 202, "{key}: {answer:?}");
+        ids.insert(answer.body["jobId"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(ids.len(), 1, "{key}: {ids:?}");
+    ids.into_iter().next().unwrap()
+}
+
+/// No accepted job is ever denied.
+async fn none_is_denied(caller: &Caller, ids: &[String]) -> usize {
+    let mut unknown = 0;
+    for id in ids {
+        let answer = caller.job(id).await.unwrap();
+        assert_eq!(answer.status, 200, "{id}: {answer:?}");
+        if answer.body["state"] == "unknown" {
+            assert!(answer.body["detail"].as_str().is_some_and(|text| text.ends_with('.')), "{answer:?}");
+            unknown += 1;
+        }
+    }
+    unknown
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_redis_jobs_are_accepted_once_and_done_and_their_records_come_back() {
+    let calrelay = Plan::new(2, 2).unlimited().start().await;
+    let google = calrelay.sandbox().view();
+    google.no_quotas().await;
+    let caller = calrelay.caller();
+    let before = the_same_everywhere(&calrelay, &caller, "before").await;
+    succeeded(&caller, &before, LIMIT).await;
+
+    // It is gone, with all it knew.
+    calrelay.redis().kill();
+    let mut ids = vec![before.clone()];
+    for number in 0..30 {
+        ids.push(the_same_everywhere(&calrelay, &caller, &format!("during-{number}")).await);
+        let unkeyed = caller.post(&event("unkeyed"), None).await.unwrap();
+        assert_eq!(unkeyed.status, 202, "{unkeyed:?}");
+        ids.push(unkeyed.body["jobId"].as_str().unwrap().to_owned());
+    }
+    // The same key, whose job was done before.
+    assert_eq!(the_same_everywhere(&calrelay, &caller, "before").await, before);
+    let other_body = caller.post(&event("another body"), Some("during-0")).await.unwrap();
+    assert!([202, 422].contains(&other_body.status.as_u16()), "{other_body:?}");
+    eventually("the events, without Redis", LIMIT, || async {
+        let events = google.events().await;
+        ids.iter().all(|id| events.contains_key(id)).then_some(())
+    })
+    .await;
+    each_once(&google, &ids).await;
+
+    calrelay.redis().start_again().await;
+    // Nobody restarts anything. Records come back with what is in the queue, and nothing is denied.
+    let back = Instant::now();
+    eventually("the ingresses using Redis again", LIMIT, || async {
+        let answer = caller.job(&before).await.unwrap();
+        (answer.status == 200).then_some(())
+    })
+    .await;
+    println!("records can be read {} ms after Redis is back", back.elapsed().as_millis());
+    none_is_denied(&caller, &ids).await;
+    assert_eq!(the_same_everywhere(&calrelay, &caller, "before").await, before);
+    for number in 0..30 {
+        let again = the_same_everywhere(&calrelay, &caller, &format!("during-{number}")).await;
+        assert!(ids.contains(&again));
+    }
+    all_succeeded(&caller, &ids, Duration::from_secs(240)).await;
+    each_once(&google, &ids).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_redis_was_emptied_no_accepted_job_is_denied() {
+    let calrelay = Plan::new(2, 2).unlimited().start().await;
+    let google = calrelay.sandbox().view();
+    google.no_quotas().await;
+    let caller = calrelay.caller();
+    let mut done = Vec::new();
+    for number in 0..30 {
+        let title = format!("done-{number}");
+        done.push(caller.submit(&event(&title), &title, LIMIT).await.id);
+    }
+    all_succeeded(&caller, &done, LIMIT).await;
+    // Jobs that are waiting, running, and not begun.
+    google.fault(serde_json::json!({"method": "events.insert", "latencyMs": 3_000, "count": 40})).await;
+    let mut waiting = Vec::new();
+    for number in 0..40 {
+        let title = format!("waiting-{number}");
+        let mut event = event(&title);
+        if number % 2 == 0 {
+            let start = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(8);
+            event["notBefore"] = Value::String(start.to_string());
+        }
+        waiting.push(caller.submit(&event, &title, LIMIT).await.id);
+    }
+    calrelay.redis().wipe();
+    let began = Instant::now();
+    let all: Vec<String> = done.iter().chain(&waiting).cloned().collect();
+    let mut most_unknown = 0;
+    while began.elapsed() < Duration::from_secs(10) {
+        most_unknown = most_unknown.max(none_is_denied(&caller, &all).await);
+    }
+    assert!(most_unknown >= done.len(), "their records were really gone");
+    all_succeeded(&caller, &waiting, Duration::from_secs(240)).await;
+    println!(
+        "{most_unknown} of {} were unknown for a while; {} came back by themselves",
+        all.len(),
+        waiting.len()
+    );
+    // An answered key stays answered: asked again, it names the same job, whose event is found.
+    for number in 0..30 {
+        let title = format!("done-{number}");
+        assert!(done.contains(&caller.submit(&event(&title), &title, LIMIT).await.id));
+    }
+    all_succeeded(&caller, &all, LIMIT).await;
+    each_once(&google, &all).await;
+    let never = caller.job("0123456789abcdefghijklmnop").await.unwrap();
+    assert_eq!(
+        (never.status.as_u16(), &never.body["state"]),
+        (200, &Value::from("unknown")),
+        "nobody can know"
+    );
+}
