@@ -54,8 +54,7 @@ impl Daemon {
 
     /// Whether it still runs.
     pub(super) fn is_running(&self) -> bool {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
-        stat.rsplit(')').next().is_some_and(|rest| !rest.is_empty() && !rest.trim_start().starts_with('Z'))
+        runs(&self.pid.to_string())
     }
 
     /// Sends a signal to it and all it started.
@@ -63,14 +62,31 @@ impl Daemon {
         let (group, pid) = (format!("-{}", self.pid), self.pid.to_string());
         let _ = Command::new("kill")
             .args(["-s", signal, "--", &group, &pid])
+            .args(self.children())
             .stderr(Stdio::null())
             .status()
             .expect("kill runs");
     }
 
-    /// SIGKILL; it is gone afterwards.
+    /// SIGKILL; it is gone afterwards, and so is what it started.
+    ///
+    /// # Panics
+    /// When something of it goes on.
     pub(super) fn kill(self) {
+        let children = self.children();
         drop(self);
+        let began = Instant::now();
+        while children.iter().any(|child| runs(child)) {
+            assert!(began.elapsed() < Duration::from_secs(10), "{children:?} go on after SIGKILL");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// The processes that it started. PostgreSQL makes each of its own a session of its own, out of reach of
+    /// its group, and those it leaves behind keep a new server from its memory for a moment.
+    fn children(&self) -> Vec<String> {
+        let told = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.pid));
+        told.unwrap_or_default().split_whitespace().map(str::to_owned).collect()
     }
 
     /// `signal` (its own way to end properly), then waits until it has ended.
@@ -96,6 +112,12 @@ impl Daemon {
         }
         true
     }
+}
+
+/// Whether there is such a process, and it is not only waiting to be noticed dead.
+fn runs(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(')').next().is_some_and(|rest| !rest.is_empty() && !rest.trim_start().starts_with('Z'))
 }
 
 impl Drop for Daemon {
