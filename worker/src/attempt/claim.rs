@@ -87,7 +87,7 @@ impl Arrival {
 }
 
 /// A message that may have written tells of a job that was cancelled as one that had not.
-pub(super) fn may_have_left_its_event(cancelled: &Job, message: &Message) -> bool {
+fn may_have_left_its_event(cancelled: &Job, message: &Message) -> bool {
     // One whose cancellation had to be asked for was looked for at Google before it ended.
     cancelled.state == JobState::Cancelled
         && !cancelled.cancel_requested

@@ -1,14 +1,12 @@
 //! After a failure: gather what is known, let [`retry::decide`](crate::retry::decide) decide, carry it out.
 
 use common::account::{Account, AccountState, GuestLimit, ReauthorizationCause};
-use common::job::{BlockReason, Failure, Pause, Refusal, Tally, WaitReason};
-use common::message::Message;
+use common::job::{BlockReason, Failure, Pause, Tally, WaitReason};
 use common::port::{ThrottleKey, ThrottledKey};
 use common::time::{after, hours};
 use jiff::Timestamp;
 use rand::RngExt as _;
 
-use super::claim::may_have_left_its_event;
 use super::record::Return;
 use super::{Attempts, Held, Verdict};
 use crate::retry::{Deferral, Disposition, Standing, decide, spread_by};
@@ -108,7 +106,7 @@ impl Attempts {
                 };
                 self.record_failure(held, failure).await
             }
-            Disposition::LetGo => let_go(held.message, trouble),
+            Disposition::LetGo => Verdict::Done,
             Disposition::HandBack => self.hand_back(held).await,
         }
     }
@@ -200,16 +198,6 @@ impl Attempts {
         metrics::deferred(why);
         tally.deferred()
     }
-}
-
-/// The job is somebody else's, or has ended: its message is of no more use, unless it knows better.
-fn let_go(message: &Message, trouble: &Trouble) -> Verdict {
-    if let Trouble::Lost(Refusal::Finished(job)) = trouble
-        && may_have_left_its_event(job, message)
-    {
-        return Verdict::PutBack;
-    }
-    Verdict::Done
 }
 
 /// Strikes before this one. Calls that were under way when Google said so are told the same again.

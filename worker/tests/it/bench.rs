@@ -20,7 +20,7 @@ use worker::{Ports, Settings, Stop, Worker};
 
 use crate::clock::Hands;
 use crate::google::{Google, client, refresh_token};
-use crate::moody::{MoodyQueue, MoodyStore};
+use crate::moody::{MoodyQueue, MoodyStore, MoodyVault};
 use crate::wait::{eventually, soon};
 
 pub use intake::message;
@@ -33,6 +33,7 @@ pub struct Bench {
     pub store: Arc<MoodyStore>,
     pub accounts: Arc<Accounts>,
     pub queue: Arc<MoodyQueue>,
+    pub vault: Arc<MoodyVault>,
     embedded: Embedded,
     ring: Keyring,
     running: Option<Running>,
@@ -52,6 +53,7 @@ struct Running {
 impl Bench {
     /// The account `default` is connected; nobody works yet.
     pub async fn new() -> Self {
+        crate::logs::prepare();
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(Hands::new());
         let google = Google::new(clock.clone());
@@ -74,6 +76,7 @@ impl Bench {
         let accounts = Arc::new(Accounts::new(embedded.vault(), ring.clone(), hash_key, clock.clone()));
         let store = Arc::new(MoodyStore::new(embedded.store()));
         let queue = Arc::new(MoodyQueue::new(embedded.queue()));
+        let vault = Arc::new(MoodyVault::new(embedded.vault()));
         let (running, second, new_records) = (None, None, None);
         Self {
             folder,
@@ -83,6 +86,7 @@ impl Bench {
             store,
             accounts,
             queue,
+            vault,
             embedded,
             ring,
             running,
@@ -95,7 +99,7 @@ impl Bench {
     pub async fn reopen(self) -> Self {
         assert!(self.running.is_none(), "stop the worker first");
         self.embedded.close().await;
-        drop((self.store, self.accounts, self.queue));
+        drop((self.store, self.accounts, self.queue, self.vault));
         Self::open(self.folder, self.clock, self.google, self.settings, self.ring).await
     }
 
@@ -103,7 +107,7 @@ impl Bench {
         Ports {
             queue: self.queue.clone(),
             store: self.store.clone(),
-            vault: self.embedded.vault(),
+            vault: self.vault.clone(),
             accounts: self.accounts.clone(),
             tokens: self.embedded.tokens(),
             throttle: self.embedded.throttle(),

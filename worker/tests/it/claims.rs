@@ -71,7 +71,7 @@ async fn two_workers_never_run_the_same_job_at_once() {
         bench.queue_copy(&job, Lane::Due).await;
     }
     eventually("all parked", async || (bench.queue.depth().await.unwrap().delayed == 5).then_some(())).await;
-    assert_eq!(bench.google.in_progress(), 1);
+    bench.under_way(1).await;
     gate.open();
     bench.succeeded(&job.id).await;
     bench.turn(Duration::from_secs(60));

@@ -13,14 +13,18 @@ pub struct Logs {
     _guard: DefaultGuard,
 }
 
+/// Whatever is logged is of interest to somebody from the first line on: what another thread has logged
+/// while nobody listened may otherwise be skipped for good.
+pub fn prepare() {
+    LazyLock::force(&ANOTHER);
+}
+
 static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Ear(Arc::default())));
 
 struct Ear(Arc<Mutex<Vec<(Level, String)>>>);
 
 impl Logs {
     pub fn listen() -> Self {
-        // Of a single listener other threads' lines would be taken to be of no interest to anybody.
-        LazyLock::force(&ANOTHER);
         let lines = Arc::default();
         let _guard = set_default(Ear(Arc::clone(&lines)));
         Self { lines, _guard }

@@ -326,3 +326,28 @@ async fn a_job_that_waits_for_its_user_without_a_record_looks_again_soon() {
     bench.turn(minutes(2));
     bench.succeeded(&id).await;
 }
+
+#[tokio::test]
+async fn a_job_that_may_have_been_taken_back_is_not_run_while_nobody_can_say() {
+    for records_are_away in [false, true] {
+        let mut bench = Bench::new().await;
+        let job = bench.job_for(&order()).await;
+        let job = Job { effect: Effect::Unknown, ..job };
+        bench.submit_job(job.clone()).await;
+        bench.vault.go_away();
+        if records_are_away {
+            bench.store.go_away();
+        }
+        bench.start();
+        bench.put_off(1).await;
+        let waiting = bench.job(&job.id).await;
+        assert_eq!((waiting.state, waiting.tally), (JobState::Queued, Tally::default()), "nobody holds it");
+        assert_eq!(bench.google.methods(&job.id), []);
+        bench.vault.recover();
+        bench.store.recover();
+        bench.turn(minutes(1));
+        bench.succeeded(&job.id).await;
+        assert_eq!(bench.google.methods(&job.id), [Get, Insert]);
+        assert_eq!(bench.job(&job.id).await.tally, Tally::default(), "nothing is counted");
+    }
+}

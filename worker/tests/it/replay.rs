@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use common::job::{Effect, Failure, FailureKind, Job, JobId, JobState, StateName, Tally};
 use common::message::Message;
-use common::port::{CalendarError, JobQueue as _, JobStore as _, Lane, Shelf};
+use common::port::{CalendarError, JobQueue as _, JobStore as _, Lane, Shelf, Vault as _};
 use common::time::{after, days};
 use worker::{OperatorPorts, Replayed, replay, revive};
 
 use crate::bench::{Bench, message};
-use crate::google::Behaviour::Refuse;
-use crate::google::Method::{Get, Insert};
+use crate::google::Behaviour::{LoseAnswer, Refuse};
+use crate::google::Method::{Delete, Get, Insert};
 use crate::order::order;
 
 /// A replayed message is under way for so long at least.
@@ -82,9 +82,42 @@ async fn a_cancelled_job_that_is_replayed_loses_its_mark_and_is_done() {
     let id = bench.submit(order().not_before(days(1))).await;
     bench.cancel(&id).await;
     replay_job(&bench, &id).await;
-    assert_eq!(bench.ports().vault.get(Shelf::Cancellations, id.as_str()).await.unwrap(), None);
+    assert_eq!(bench.vault.get(Shelf::Cancellations, id.as_str()).await.unwrap(), None);
     bench.turn(days(1));
     bench.succeeded(&id).await;
+}
+
+#[tokio::test]
+async fn a_cancellation_that_could_not_be_confirmed_goes_on_when_it_is_replayed() {
+    let mut bench = Bench::new().await;
+    bench.google.next(Insert, LoseAnswer);
+    bench.start();
+    let id = bench.submit(order()).await;
+    bench.waiting(&id).await;
+    let no = CalendarError::Refused { status: 403, reason: "forbidden".to_owned(), message: String::new() };
+    bench.google.next(Delete, Refuse(no));
+    bench.cancel(&id).await;
+    assert_eq!(bench.failed(&id).await.kind, FailureKind::CancellationUnconfirmed);
+    let Replayed::Again { not_after } = replay_job(&bench, &id).await else { panic!("it has failed") };
+    let mark = bench.vault.get(Shelf::Cancellations, id.as_str()).await.unwrap().expect("its mark");
+    assert_eq!(mark.value["until"], not_after.to_string(), "the mark outlives the job");
+    bench.turn(LEAD);
+    bench.cancelled(&id).await;
+    assert!(bench.google.event(&id).unwrap().cancelled);
+    assert_eq!(bench.google.methods(&id), [Insert, Get, Delete, Get, Delete]);
+}
+
+#[tokio::test]
+async fn a_job_that_failed_is_brought_back_though_all_records_are_lost() {
+    let mut bench = Bench::new().await;
+    let id = refused(&mut bench).await;
+    bench.wipe().await;
+    let letter = bench.queue.take_dead().await.unwrap().expect("a dead letter").message.unwrap();
+    assert_eq!(letter.job, id);
+    assert!(matches!(revive_letter(&bench, &letter).await, Replayed::Again { .. }));
+    bench.turn(LEAD);
+    bench.until("a record", &id, |job| matches!(job.state, JobState::Succeeded { .. })).await;
+    assert_eq!(bench.google.methods(&id), [Insert, Get, Insert]);
 }
 
 #[tokio::test]

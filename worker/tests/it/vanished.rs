@@ -71,8 +71,8 @@ async fn a_record_that_vanishes_before_the_write_is_put_back_with_the_claim() {
     eventually("a request for a token", async || (bench.google.refreshes() == 1).then_some(())).await;
     bench.wipe().await;
     token.open();
-    let job = bench.until("its claim", &id, |job| matches!(job.state, JobState::Running(_))).await;
-    assert_eq!(job.effect, Effect::Unknown);
+    let marked = |job: &Job| matches!(job.state, JobState::Running(_)) && job.effect == Effect::Unknown;
+    bench.until("its claim and its mark", &id, marked).await;
     gate.open();
     bench.succeeded(&id).await;
 }
