@@ -87,9 +87,10 @@ fn url<L: Fn(&str) -> Option<String>>(
     schemes: &[&str],
 ) -> Option<SecretString> {
     env.optional(name, expected, |text| {
-        // Not by `Url::parse` where there may be several hosts.
         let scheme = text.split_once("://").map(|(scheme, _)| scheme)?;
-        let fits = schemes.contains(&scheme) && (scheme.ends_with("sentinel") || Url::parse(text).is_ok());
+        // These may name several hosts, which no URL does; whoever connects reads them.
+        let hosts = scheme.ends_with("sentinel") || scheme.starts_with("postgres");
+        let fits = schemes.contains(&scheme) && (hosts || Url::parse(text).is_ok());
         fits.then(|| SecretString::from(text))
     })
 }
@@ -158,6 +159,7 @@ mod tests {
         for good in ["rediss://h", "redis+sentinel://a:1,b:2/main", "redis+sentinel://a:1/main/3"] {
             assert!(read(Role::Worker, &[("REDIS_URL", good)]).is_ok(), "{good}");
         }
+        assert!(read(Role::Worker, &[("VAULT_URL", "postgres://u@a:5432,b:5432/db")]).is_ok());
     }
 
     #[test]
