@@ -22,11 +22,15 @@ pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
         ..sandbox::Config::default()
     };
     config.redirect_uris.extend(args.redirect_uris);
+    let memory = match config.state_file {
+        Some(_) => "",
+        None => "\n  forgets its calendars and connections when it ends; --state FILE keeps them",
+    };
     let sandbox = sandbox::start(config).await.context("the sandbox cannot start")?;
     #[expect(clippy::print_stdout, reason = "it is the answer to the command")]
     {
         println!(
-            "SANDBOX Google on {url}\n  calendar page  {url}/\n  start calrelay with  SANDBOX_URL={url}",
+            "SANDBOX Google on {url}\n  calendar page  {url}/\n  start calrelay with  SANDBOX_URL={url}{memory}",
             url = sandbox.url
         );
     }

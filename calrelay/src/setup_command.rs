@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use common::account::{AccountId, AccountState};
 use common::port::SystemClock;
 use common::rabbitmq::{self, SetUpError};
 use common::redis::Redis;
@@ -47,7 +48,10 @@ pub async fn run() -> anyhow::Result<()> {
     link.connect_default(&unlocked.accounts).await?;
     tell("Google", &link.told());
     match &link.sandbox_url {
-        Some(_) => tell("", "its first user is the account `default`, unless somebody has disconnected that"),
+        Some(_) => {
+            let account = unlocked.accounts.get_now(&AccountId::default_account()).await?;
+            tell("", default_account(account.map(|account| account.state)));
+        }
         None => tell("", &format!("its OAuth client needs the redirect URI {redirect_uri}")),
     }
     match run::first_key(&unlocked.keys).await? {
@@ -63,6 +67,18 @@ pub async fn run() -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+fn default_account(state: Option<AccountState>) -> &'static str {
+    match state {
+        Some(AccountState::Connected) => "its first user is connected as the account `default`",
+        Some(AccountState::NeedsReauthorization { .. }) => {
+            "the account `default` has to be connected again, on the setup page"
+        }
+        Some(AccountState::Disconnected { .. }) | None => {
+            "the account `default` is not connected, as somebody has wished; the setup page connects it"
+        }
+    }
 }
 
 fn outlook(error: &SetUpError) -> Outlook {
