@@ -7,8 +7,8 @@ use tracing_subscriber::EnvFilter;
 use crate::config::LogFormat;
 
 /// What is logged unless `RUST_LOG` says otherwise: the web server tells of its threads at `info`, and
-/// lapin calls it an error that a connection ended, which the queue tells of itself.
-const USUAL: &str = "info,actix_server=warn,lapin=off";
+/// lapin and deadpool warn of connections that ended, of which the queue and the vault tell themselves.
+const USUAL: &str = "info,actix_server=warn,lapin=off,deadpool_postgres=off";
 
 /// Starts logging.
 pub fn start(format: LogFormat) {
