@@ -1,21 +1,20 @@
 //! `calrelay jobs`: what became of jobs, and another try; beside running processes or without any.
 
 mod outcome;
+mod pages;
 mod replay;
 mod restore;
 mod table;
 
 use anyhow::anyhow;
 use common::job::{JobId, StateName};
-use common::port::{ListFilter, Page};
+use common::port::ListFilter;
 
 use crate::cli::JobsCommand;
 use crate::config::{JobsConfig, Place};
 use crate::installation::Installation;
+use pages::Pages;
 use replay::Choice;
-
-/// Jobs read at a time.
-const PAGE: u32 = 200;
 
 /// Does it.
 ///
@@ -44,7 +43,7 @@ async fn answer(
 ) -> anyhow::Result<String> {
     match command {
         JobsCommand::List { state, which, limit } => {
-            list(installation, &which.filter(state.map(StateName::from)), limit).await
+            list(installation, which.filter(state.map(StateName::from)), limit).await
         }
         JobsCommand::Show { id } => show(installation, &id).await,
         JobsCommand::Replay { ids, state, which, dry_run } => {
@@ -58,22 +57,19 @@ async fn answer(
     }
 }
 
-async fn list(installation: &Installation, filter: &ListFilter, limit: u32) -> anyhow::Result<String> {
+async fn list(installation: &Installation, filter: ListFilter, limit: usize) -> anyhow::Result<String> {
+    let mut pages = Pages::of(installation.store.as_ref(), filter);
     let mut jobs = Vec::new();
-    let mut after = None;
     // One more than asked for tells whether there are more.
-    let wanted = limit as usize + 1;
-    while jobs.len() < wanted {
-        let page = Page { after: after.take(), limit: PAGE.min(limit.saturating_add(1)) };
-        let some = installation.store.list(filter, page).await?;
-        let Some(last) = some.last() else {
+    while jobs.len() <= limit {
+        let some = pages.next().await?;
+        if some.is_empty() {
             break;
-        };
-        after = Some((last.submitted_at, last.id.clone()));
+        }
         jobs.extend(some);
     }
-    let more = jobs.len() > limit as usize;
-    jobs.truncate(limit as usize);
+    let more = jobs.len() > limit;
+    jobs.truncate(limit);
     let mut text = table::of(&jobs);
     if more {
         text.push_str(&format!("\n… and more; --limit shows more than {limit}, --since the later ones"));

@@ -19,7 +19,7 @@ pub enum JobsCommand {
         which: Which,
         /// At most this many.
         #[arg(long, default_value_t = 50)]
-        limit: u32,
+        limit: usize,
     },
     /// Shows one job as the API does, as JSON.
     Show {

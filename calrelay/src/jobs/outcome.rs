@@ -5,26 +5,45 @@ use common::job::JobId;
 use worker::{ReplayError, Replayed};
 
 /// So many lines are shown; the rest is counted.
-const SHOWN: usize = 50;
+pub const SHOWN: usize = 50;
 
 /// What has been done so far.
 #[derive(Debug, Default)]
 pub struct Outcomes {
     /// Jobs that run again.
-    pub again: usize,
-    /// Jobs that were left as they are, and why.
-    pub left: Vec<String>,
+    again: usize,
+    /// How many were left as they are.
+    left: usize,
+    /// Why, of the first of them.
+    reasons: Vec<String>,
 }
 
 impl Outcomes {
+    /// Adds what became of a job.
+    pub fn add(&mut self, job: &JobId, outcome: Replayed) {
+        match outcome {
+            Replayed::Again { .. } => self.again += 1,
+            Replayed::UnderWay => self.leave(format!("{job} is under way already")),
+            Replayed::Ended(state) => self.leave(format!("{job} is {} and stays so", state.as_str())),
+        }
+    }
+
+    /// Adds something that was left as it is.
+    pub fn leave(&mut self, why: String) {
+        self.left += 1;
+        if self.reasons.len() < SHOWN {
+            self.reasons.push(why);
+        }
+    }
+
     /// The sum of it; `done` is the verb.
     #[must_use]
     pub fn told(&self, done: &str) -> String {
-        let mut lines: Vec<String> = self.left.iter().take(SHOWN).cloned().collect();
-        if self.left.len() > SHOWN {
-            lines.push(format!("… and {} more", self.left.len() - SHOWN));
+        let mut lines = self.reasons.clone();
+        if self.left > self.reasons.len() {
+            lines.push(format!("… and {} more", self.left - self.reasons.len()));
         }
-        lines.push(format!("{} {done}, {} left as they are", self.again, self.left.len()));
+        lines.push(format!("{} {done}, {} left as they are", self.again, self.left));
         lines.join("\n")
     }
 
@@ -36,18 +55,4 @@ impl Outcomes {
             self.again
         )
     }
-}
-
-/// What was decided about one job, in words.
-#[must_use]
-pub fn replayed(outcome: Replayed) -> String {
-    match outcome {
-        Replayed::Again { not_after } => format!("runs again, until {not_after:.0} at most"),
-        Replayed::UnderWay => "is under way already".to_owned(),
-        Replayed::Ended(state) => format!("has {}, which is left as it is", ended(state.as_str())),
-    }
-}
-
-fn ended(state: &str) -> String {
-    if state == "cancelled" { "been cancelled".to_owned() } else { state.to_owned() }
 }

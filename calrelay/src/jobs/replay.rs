@@ -1,11 +1,11 @@
 //! `calrelay jobs replay`: another try for jobs that have failed or were cancelled.
 
 use common::job::{Job, JobId};
-use common::port::{ListFilter, Page};
-use worker::Replayed;
+use common::port::ListFilter;
 
-use super::outcome::{Outcomes, replayed};
-use super::{PAGE, table, unknown};
+use super::outcome::{Outcomes, SHOWN};
+use super::pages::Pages;
+use super::{table, unknown};
 use crate::config::JobsConfig;
 use crate::installation::Installation;
 
@@ -28,46 +28,74 @@ pub async fn run(
     choice: Choice,
     dry_run: bool,
 ) -> anyhow::Result<String> {
-    let jobs = chosen(installation, choice).await?;
-    if dry_run {
-        let count = jobs.len();
-        return Ok(format!("{}\n{count} jobs; nothing was done, --dry-run was given", table::of(&jobs)));
-    }
-    let ports = installation.operator_ports();
-    let mut outcomes = Outcomes::default();
-    for job in &jobs {
-        match worker::replay(&ports, &config.quotas, job, ports.clock.now()).await {
-            Ok(Replayed::Again { .. }) => outcomes.again += 1,
-            Ok(other @ (Replayed::UnderWay | Replayed::Ended(_))) => {
-                outcomes.left.push(format!("{}: {}", job.id, replayed(other)));
-            }
-            Err(error) => return Err(outcomes.cut_short(&job.id, &error)),
-        }
-    }
-    Ok(outcomes.told("replayed"))
-}
-
-/// The records, read before anything is changed: a replayed job no longer fits.
-async fn chosen(installation: &Installation, choice: Choice) -> anyhow::Result<Vec<Job>> {
-    let mut jobs = Vec::new();
+    let mut replay = match dry_run {
+        true => Replay::Dry { shown: Vec::new(), count: 0 },
+        false => Replay::Real(Outcomes::default()),
+    };
     match choice {
         Choice::Named(ids) => {
+            let mut jobs = Vec::new();
             for id in ids {
                 jobs.push(installation.store.get(&id).await?.ok_or_else(|| unknown(&id))?);
             }
+            replay.take(installation, config, jobs).await?;
         }
         Choice::Fitting(filter) => {
-            let mut after = None;
+            let mut pages = Pages::of(installation.store.as_ref(), filter);
             loop {
-                let page = Page { after: after.take(), limit: PAGE };
-                let some = installation.store.list(&filter, page).await?;
-                let Some(last) = some.last() else {
+                let jobs = pages.next().await?;
+                if jobs.is_empty() {
                     break;
-                };
-                after = Some((last.submitted_at, last.id.clone()));
-                jobs.extend(some);
+                }
+                replay.take(installation, config, jobs).await?;
             }
         }
     }
-    Ok(jobs)
+    Ok(replay.told())
+}
+
+/// What has been done, or would have been.
+enum Replay {
+    Dry { shown: Vec<Job>, count: usize },
+    Real(Outcomes),
+}
+
+impl Replay {
+    async fn take(
+        &mut self,
+        installation: &Installation,
+        config: &JobsConfig,
+        jobs: Vec<Job>,
+    ) -> anyhow::Result<()> {
+        match self {
+            Self::Dry { shown, count } => {
+                *count += jobs.len();
+                shown.extend(jobs);
+                shown.truncate(SHOWN);
+            }
+            Self::Real(outcomes) => {
+                let ports = installation.operator_ports();
+                for job in jobs {
+                    match worker::replay(&ports, &config.quotas, &job, ports.clock.now()).await {
+                        Ok(outcome) => outcomes.add(&job.id, outcome),
+                        Err(error) => return Err(outcomes.cut_short(&job.id, &error)),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn told(&self) -> String {
+        match self {
+            Self::Real(outcomes) => outcomes.told("replayed"),
+            Self::Dry { shown, count } => {
+                let more = match count - shown.len() {
+                    0 => String::new(),
+                    more => format!("\n… and {more} more"),
+                };
+                format!("{}{more}\n{count} jobs; nothing was done, --dry-run was given", table::of(shown))
+            }
+        }
+    }
 }

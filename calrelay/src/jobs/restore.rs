@@ -4,13 +4,12 @@ use std::collections::HashSet;
 
 use comfy_table::{Table, presets};
 use common::job::JobId;
-use common::message::Message;
+use common::message::{Message, Unreadable};
 use common::port::{Delivery, DeliveryTag};
 
-use super::outcome::{Outcomes, replayed};
+use super::outcome::{Outcomes, SHOWN};
 use crate::config::JobsConfig;
 use crate::installation::Installation;
-use worker::Replayed;
 
 /// Brings back the dead letters of these jobs, of all for none; or shows them.
 ///
@@ -47,24 +46,18 @@ async fn look(
     while let Some(letter) = installation.queue.take_dead().await? {
         held.push(letter.tag);
         match &letter.message {
-            Ok(message) if wanted(message, ids) => {
-                count += 1;
-                table.add_row([
-                    message.job.to_string(),
-                    message.account.to_string(),
-                    message.owner.to_string(),
-                    why(message),
-                    format!("{:.0}", message.submitted_at),
-                ]);
-            }
-            Ok(_) => {}
-            Err(unreadable) => {
-                count += 1;
-                table.add_row(["?", "", "", &unreadable.to_string(), ""]);
-            }
+            Ok(message) if !wanted(message, ids) => continue,
+            Ok(_) | Err(_) => count += 1,
+        }
+        if count <= SHOWN {
+            table.add_row(row(&letter.message));
         }
     }
-    Ok(format!("{table}\n{count} dead letters; nothing was done, --dry-run was given"))
+    let more = match count.saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!("\n… and {more} more"),
+    };
+    Ok(format!("{table}{more}\n{count} dead letters; nothing was done, --dry-run was given"))
 }
 
 async fn revive(
@@ -76,7 +69,11 @@ async fn revive(
     let ports = installation.operator_ports();
     let mut outcomes = Outcomes::default();
     let mut missing: HashSet<&JobId> = ids.iter().collect();
-    while let Some(Delivery { tag, message, .. }) = installation.queue.take_dead().await? {
+    // A job that fails again at once leaves a new letter, which is for another run.
+    for _ in 0..installation.queue.depth().await?.dead {
+        let Some(Delivery { tag, message, .. }) = installation.queue.take_dead().await? else {
+            break;
+        };
         let message = match message {
             Ok(message) if wanted(&message, ids) => message,
             Ok(_) => {
@@ -86,7 +83,7 @@ async fn revive(
             Err(unreadable) => {
                 held.push(tag);
                 if ids.is_empty() {
-                    outcomes.left.push(format!("a dead letter stays: {unreadable}"));
+                    outcomes.leave(format!("a dead letter stays: {unreadable}"));
                 }
                 continue;
             }
@@ -94,12 +91,7 @@ async fn revive(
         missing.remove(&message.job);
         match worker::revive(&ports, &config.quotas, &message).await {
             Ok(outcome) => {
-                match outcome {
-                    Replayed::Again { .. } => outcomes.again += 1,
-                    Replayed::UnderWay | Replayed::Ended(_) => {
-                        outcomes.left.push(format!("{}: {}", message.job, replayed(outcome)));
-                    }
-                }
+                outcomes.add(&message.job, outcome);
                 installation.queue.done(tag).await?;
             }
             Err(error) => {
@@ -108,8 +100,25 @@ async fn revive(
             }
         }
     }
-    outcomes.left.extend(missing.iter().map(|id| format!("{id}: there is no dead letter of it")));
+    for id in missing {
+        outcomes.leave(format!("{id} has no dead letter"));
+    }
     Ok(outcomes.told("brought back"))
+}
+
+fn row(letter: &Result<Message, Unreadable>) -> [String; 5] {
+    match letter {
+        Ok(message) => [
+            message.job.to_string(),
+            message.account.to_string(),
+            message.owner.to_string(),
+            why(message),
+            format!("{:.0}", message.submitted_at),
+        ],
+        Err(unreadable) => {
+            ["?".to_owned(), String::new(), String::new(), unreadable.to_string(), String::new()]
+        }
+    }
 }
 
 fn wanted(message: &Message, ids: &[JobId]) -> bool {
