@@ -24,7 +24,7 @@ impl Outcomes {
         match outcome {
             Replayed::Again { .. } => self.again += 1,
             Replayed::UnderWay => self.leave(format!("{job} is under way already")),
-            Replayed::Ended(state) => self.leave(format!("{job} is {} and stays so", state.as_str())),
+            Replayed::Ended(state) => self.leave(format!("{job} stays {}", state.as_str())),
         }
     }
 
