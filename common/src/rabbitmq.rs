@@ -61,8 +61,8 @@ pub enum Part {
     Operator,
 }
 
-/// The queue, as one process has it. When dropped without [`close`](Self::close) it lets go of
-/// everything as if the process had died.
+/// The queue, as one process has it. When it is dropped without [`close`](Self::close), whatever it
+/// holds goes back, as if the process had died.
 pub struct RabbitQueue {
     part: Part,
     retention: Duration,

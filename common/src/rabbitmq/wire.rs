@@ -9,12 +9,18 @@ use std::ops::Deref;
 #[cfg(unix)]
 use std::os::fd::AsFd as _;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use lapin::tcp::{AMQPUriTcpExt as _, TLSConfig};
 use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{Connection, ConnectionProperties, runtime};
+use tokio::runtime::Handle;
+use tokio::time::sleep;
 
-/// A connection. Dropping it cuts it, as if the process had died.
+/// A dropped connection may say goodbye for so long: what was acknowledged just before gets through.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// A connection. When it is dropped it ends, whether the broker hears of it or not.
 pub(super) struct Wire {
     connection: Connection,
     _cord: Cord,
@@ -55,15 +61,26 @@ impl Deref for Wire {
     }
 }
 
-/// A handle to the socket of a connection, once there is one. Cuts it when dropped.
+/// A handle to the socket of a connection, once there is one. Cuts it soon after it is dropped.
 #[derive(Default)]
 struct Cord(Arc<OnceLock<TcpStream>>);
 
 impl Drop for Cord {
     fn drop(&mut self) {
-        if let Some(socket) = self.0.get() {
-            // It may have ended by itself.
-            let _ = socket.shutdown(Shutdown::Both);
+        let cord = self.0.clone();
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(async move {
+                sleep(GOODBYE).await;
+                cut(&cord);
+            })),
+            Err(_) => cut(&cord),
         }
+    }
+}
+
+fn cut(cord: &OnceLock<TcpStream>) {
+    if let Some(socket) = cord.get() {
+        // It may have ended by itself.
+        let _ = socket.shutdown(Shutdown::Both);
     }
 }

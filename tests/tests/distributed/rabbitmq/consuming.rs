@@ -61,6 +61,8 @@ async fn a_worker_whose_connection_is_cut_consumes_again() {
         works(&queue, &worker).await;
     }
     nothing_comes(&worker).await;
+    // What was acknowledged has then gone through the proxy.
+    worker.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -181,6 +183,7 @@ async fn a_worker_starts_before_its_broker_and_its_queues() {
     set_up(&vhost.url()).await.unwrap();
     until_consuming(&queue).await;
     works(&queue, &queue).await;
+    queue.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

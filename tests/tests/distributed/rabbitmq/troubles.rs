@@ -209,6 +209,7 @@ async fn every_message_is_dealt_with_while_the_worker_s_connection_is_cut_again_
     // What was acknowledged on a connection that was cut just then comes once more.
     until_consuming(&worker).await;
     take_all(&worker, Duration::from_secs(2), &mut HashSet::new()).await;
+    worker.close().await;
 }
 
 /// As when a cable is pulled: nothing ends the connection but our own patience.
