@@ -32,6 +32,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::job::JobId;
 use crate::message::Message;
 use crate::port::{Delivery, DeliveryTag, Depth, JobQueue, Lane, QueueError};
 use address::Address;
@@ -164,7 +165,7 @@ impl RabbitQueue {
     /// As [`publish`](JobQueue::publish).
     pub async fn publish_bytes(
         &self,
-        job: Option<&str>,
+        job: Option<&JobId>,
         body: Vec<u8>,
         lane: Lane,
         delay: Duration,
@@ -195,7 +196,7 @@ impl Drop for RabbitQueue {
 #[async_trait]
 impl JobQueue for RabbitQueue {
     async fn publish(&self, message: &Message, lane: Lane, delay: Duration) -> Result<(), QueueError> {
-        self.publish_bytes(Some(message.job.as_str()), message.to_bytes(), lane, delay).await
+        self.publish_bytes(Some(&message.job), message.to_bytes(), lane, delay).await
     }
 
     async fn receive(&self) -> Result<Delivery, QueueError> {

@@ -8,6 +8,7 @@ use lapin::types::{AMQPValue, FieldTable};
 
 use super::tier::longest_within;
 use super::topology::{DEAD, DEAD_KEY, DELAY, DUE_KEY, FRESH_KEY, JOBS};
+use crate::job::JobId;
 use crate::port::Lane;
 use crate::time;
 
@@ -32,7 +33,7 @@ pub(super) struct Outgoing {
 /// What our headers said about a delivery.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Headers {
-    pub(super) job: Option<String>,
+    pub(super) job: Option<JobId>,
     pub(super) due_at: Option<Timestamp>,
     pub(super) redelivered: bool,
 }
@@ -64,7 +65,7 @@ impl Outgoing {
 
 impl Headers {
     /// Of a message of `job` that is due after `delay`: rounded up, so that it never comes early.
-    pub(super) fn of(job: Option<&str>, delay: Duration, now: Timestamp) -> Self {
+    pub(super) fn of(job: Option<&JobId>, delay: Duration, now: Timestamp) -> Self {
         let due_at = (!delay.is_zero()).then(|| {
             let due = time::after(now, delay);
             let millis = due.as_millisecond();
@@ -72,7 +73,7 @@ impl Headers {
             Timestamp::from_millisecond(if whole { millis } else { millis.saturating_add(1) })
                 .unwrap_or(Timestamp::MAX)
         });
-        Self { job: job.map(str::to_owned), due_at, redelivered: false }
+        Self { job: job.cloned(), due_at, redelivered: false }
     }
 
     /// What a delivery carries. Headers that are not ours, `x-death` among them, end here.
@@ -84,7 +85,7 @@ impl Headers {
             _ => None,
         };
         let job = match header(JOB) {
-            Some(AMQPValue::LongString(job)) => Some(job.to_string()),
+            Some(AMQPValue::LongString(job)) => JobId::parse(&job.to_string()).ok(),
             _ => None,
         };
         let before = matches!(header(REDELIVERED), Some(AMQPValue::Boolean(true)));
@@ -117,12 +118,15 @@ impl Headers {
 mod tests {
     use super::*;
 
+    const JOB_ID: &str = "0mkbjdms6pa5a1hqhtr8nka50p";
+
     fn now() -> Timestamp {
         "2026-12-30T12:00:00.0000005Z".parse().unwrap()
     }
 
     fn delayed(seconds: u64) -> Headers {
-        Headers::of(Some("0mkbjdms6pa5a1hqhtr8nka50p"), Duration::from_secs(seconds), now())
+        let job = JobId::parse(JOB_ID).unwrap();
+        Headers::of(Some(&job), Duration::from_secs(seconds), now())
     }
 
     #[test]
@@ -151,6 +155,7 @@ mod tests {
         let mut table = FieldTable::default();
         table.insert("x-death".into(), AMQPValue::LongString("…".into()));
         table.insert(DUE_AT.into(), AMQPValue::LongString("soon".into()));
+        table.insert(JOB.into(), AMQPValue::LongString("x".repeat(70_000).into()));
         let read = Headers::read(&BasicProperties::default().with_headers(table), false);
         assert_eq!(read, Headers::default());
         assert_eq!(read.properties().headers().as_ref().unwrap().inner().len(), 0);
@@ -176,7 +181,7 @@ mod tests {
     fn messages_are_persistent_and_say_whose_they_are() {
         let properties = delayed(7).properties();
         assert_eq!(*properties.delivery_mode(), Some(2));
-        assert_eq!(properties.message_id().as_ref().unwrap().as_str(), "0mkbjdms6pa5a1hqhtr8nka50p");
+        assert_eq!(properties.message_id().as_ref().unwrap().as_str(), JOB_ID);
     }
 
     #[test]

@@ -197,14 +197,13 @@ impl Publishing {
             let why = "the connection to RabbitMQ was lost".to_owned();
             let _ = request.reply.send(Err(QueueError::Unreachable(why)));
         }
-        if ended.is_ok() {
+        // A blocked connection is not even closed: nothing is written to it.
+        if ended.is_ok() && self.link.borrow().is_up() {
             let _ = timeout(REPLY, flight.land_all()).await;
-            let _ = within(channel.close(200, "done".into())).await;
             let _ = within(connection.close(200, "done".into())).await;
-        } else {
-            // What was confirmed in time is told so; the others learn that nobody knows.
-            let _ = flight.land().now_or_never();
         }
+        // What was confirmed in time is told so; the others learn that nobody knows.
+        let _ = flight.land().now_or_never();
         ended
     }
 
@@ -228,7 +227,10 @@ impl Publishing {
                 () = flight.land(), if !flight.is_empty() => {}
                 event = events.next() => match event {
                     Some(Event::ConnectionBlocked(why)) => self.alarm(Some(why)),
-                    Some(Event::ConnectionUnblocked) => self.alarm(None),
+                    Some(Event::ConnectionUnblocked) => {
+                        flight.opened();
+                        self.alarm(None);
+                    }
                     Some(Event::Error(error)) => flight.failed(error),
                     Some(_) | None => {}
                 },
@@ -236,6 +238,9 @@ impl Publishing {
             }
             if !connection.status().connected() || !channel.status().connected() {
                 return flight.why();
+            }
+            if flight.is_lost() && self.link.borrow().is_up() {
+                return "RabbitMQ does not confirm what it is sent".to_owned();
             }
         }
     }

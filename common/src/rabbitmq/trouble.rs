@@ -36,6 +36,9 @@ pub(super) fn connecting(error: &Error) -> String {
             "RabbitMQ does not let this user into the virtual host named in AMQP_URL ({})",
             words(error)
         ),
+        _ if matches!(error.kind(), ErrorKind::ParsingError(_)) => {
+            "what AMQP_URL leads to does not speak AMQP (a port for TLS wants amqps://)".to_owned()
+        }
         _ => format!("no connection to RabbitMQ: {}", words(error)),
     }
 }

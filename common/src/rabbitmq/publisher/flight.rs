@@ -1,14 +1,17 @@
 //! Messages that were published and wait for their confirms.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::future::{BoxFuture, poll_fn};
 use futures_util::stream::FuturesUnordered;
 use lapin::options::BasicPublishOptions;
 use lapin::{Channel, Confirmation, Error};
+use tokio::time::Instant;
 
 use super::super::outgoing::Outgoing;
 use super::super::trouble;
@@ -18,11 +21,19 @@ use super::verdict::{Answer, Landed, Verdicts};
 /// Messages in flight at once, at most. More makes nothing faster.
 const WINDOW: usize = 1_024;
 
+/// A message without its confirm for so long says that the broker, or the queue behind it, has lost
+/// its way. Callers have given up by then, and what is in flight takes up room for others.
+const LOST: Duration = Duration::from_secs(20);
+
 /// Published, not yet confirmed.
 pub(super) struct Flight {
     channel: Channel,
     number: u64,
     waiting: FuturesUnordered<BoxFuture<'static, Arrival>>,
+    /// When those in flight were published.
+    launched: BTreeMap<u64, Instant>,
+    /// Since when the broker takes messages.
+    open_since: Instant,
     verdicts: Verdicts<Reply>,
     trouble: Option<Error>,
 }
@@ -39,6 +50,8 @@ impl Flight {
             channel,
             number: 0,
             waiting: FuturesUnordered::new(),
+            launched: BTreeMap::new(),
+            open_since: Instant::now(),
             verdicts: Verdicts::default(),
             trouble: None,
         }
@@ -58,6 +71,7 @@ impl Flight {
     pub(super) fn launch(&mut self, outgoing: Outgoing, reply: Reply) {
         self.number += 1;
         let (number, channel) = (self.number, self.channel.clone());
+        self.launched.insert(number, Instant::now());
         // Names this message, not its job, which may have another one in flight.
         let properties = outgoing.properties.with_correlation_id(number.to_string().into());
         self.waiting.push(Box::pin(async move {
@@ -88,6 +102,17 @@ impl Flight {
         while !self.waiting.is_empty() {
             self.land().await;
         }
+    }
+
+    /// The broker takes messages again: what waits is given time.
+    pub(super) fn opened(&mut self) {
+        self.open_since = Instant::now();
+    }
+
+    /// Whether a confirm is so late that it is not worth waiting for any more.
+    pub(super) fn is_lost(&self) -> bool {
+        let oldest = self.launched.first_key_value();
+        oldest.is_some_and(|(_, launched)| (*launched).max(self.open_since).elapsed() > LOST)
     }
 
     /// Takes note of what ended the connection.
@@ -128,6 +153,7 @@ impl Flight {
 
     fn read(&mut self, arrival: Arrival) -> Landed<Reply> {
         let Arrival { number, reply, confirmation } = arrival;
+        self.launched.remove(&number);
         let (answer, returned) = match confirmation {
             Ok(Confirmation::Ack(returned)) => (Answer::Taken, returned),
             Ok(Confirmation::Nack(returned)) => (Answer::Rejected, returned),

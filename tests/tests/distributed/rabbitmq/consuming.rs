@@ -186,6 +186,24 @@ async fn a_worker_starts_before_its_broker_and_its_queues() {
     queue.close().await;
 }
 
+/// The broker gives up on what comes back without end; it must not be lost over that.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_returned_a_thousand_times_becomes_a_dead_letter() {
+    let vhost = shared_rabbit().await.vhost().await;
+    let worker = worker(&vhost.url(), 1).await;
+    for lane in [Lane::Fresh, Lane::Due] {
+        let id = publish(&worker, lane).await.unwrap();
+        for _ in 0..=1_000 {
+            let delivery = receive(&worker).await;
+            worker.put_back(delivery.tag).await.unwrap();
+        }
+        nothing_comes(&worker).await;
+        let dead = eventually("a dead letter", SOON, || async { worker.take_dead().await.unwrap() }).await;
+        assert_eq!(job(&dead), id);
+        worker.done(dead.tag).await.unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ingress_takes_no_jobs() {
     let vhost = shared_rabbit().await.vhost().await;

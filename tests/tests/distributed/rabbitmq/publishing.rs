@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use common::port::{JobQueue as _, Lane, QueueError};
-use common::rabbitmq::{Link, Part, set_up};
+use common::rabbitmq::{Link, Part, RabbitQueue, set_up};
 use tests::{RabbitServer, eventually, shared_rabbit};
 use tokio::task::JoinSet;
 
@@ -156,4 +156,18 @@ async fn a_closed_queue_publishes_nothing_more() {
     if published.await.unwrap().is_ok() {
         vhost.leaves("calrelay.jobs", 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_is_kept_for_the_retention_time() {
+    let vhost = shared_rabbit().await.vhost().await;
+    let queue = RabbitQueue::start(&vhost.url(), Part::Operator, Duration::from_secs(2)).unwrap();
+    until_up(&queue).await;
+    let published = Instant::now();
+    publish(&queue, Lane::Dead).await.unwrap();
+    while queue.depth().await.unwrap().dead == 1 {
+        assert!(published.elapsed() < super::SOON, "it is still there");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(published.elapsed() >= Duration::from_secs(2));
 }

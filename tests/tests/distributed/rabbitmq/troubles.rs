@@ -251,6 +251,24 @@ async fn a_silent_broker_is_given_up_and_found_again() {
     }
 }
 
+/// As when a queue has lost most of its replicas: the broker is there, and confirms nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_confirms_nothing_is_left() {
+    let rabbit = shared_rabbit().await;
+    let vhost = rabbit.vhost().await;
+    vhost.leaves_anything();
+    let proxy = Proxy::to(rabbit.port()).await;
+    let queue = ingress(&format!("{}?heartbeat=600", proxy.in_place_of(rabbit.port(), &vhost.url()))).await;
+    proxy.freeze();
+    assert_eq!(publish(&queue, Lane::Fresh).await.unwrap_err(), QueueError::Unconfirmed);
+    let down =
+        until_link(&queue, "a connection that is left", |link| matches!(link, Link::Down { .. })).await;
+    assert!(matches!(&down, Link::Down { why } if why.contains("confirm")), "{down:?}");
+    proxy.heal().await;
+    until_up(&queue).await;
+    publish(&queue, Lane::Fresh).await.unwrap();
+}
+
 /// Each connection has a thread of lapin's: none may stay behind with one that was given up.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_were_given_up_leave_no_thread_behind() {
