@@ -15,6 +15,7 @@ pub struct Caller {
     origins: Arc<[String]>,
     key: Option<String>,
     next: Arc<AtomicUsize>,
+    refused: Arc<AtomicUsize>,
     http: reqwest::Client,
 }
 
@@ -51,6 +52,7 @@ impl Caller {
             origins: apis.iter().map(|launch| launch.url("")).collect(),
             key: apis.first().and_then(|launch| launch.key()),
             next: Arc::default(),
+            refused: Arc::default(),
             http,
         }
     }
@@ -95,14 +97,22 @@ impl Caller {
                         answer.status.is_server_error() || answer.status == StatusCode::TOO_MANY_REQUESTS,
                         "{key}: {answer:?}"
                     );
+                    assert!(answer.retry_after.is_some(), "{key}: when to try again? {answer:?}");
+                    self.refused.fetch_add(1, Ordering::Relaxed);
                     format!("{answer:?}")
                 }
                 Err(error) => error.to_string(),
             };
             assert!(began.elapsed() < limit, "{key} was never accepted: {told}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
         unreachable!("the loop ends by itself")
+    }
+
+    /// How often this caller and its clones were told to post again later.
+    #[must_use]
+    pub fn refused(&self) -> usize {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// Asks after a job once.

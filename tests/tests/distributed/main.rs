@@ -2,10 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 mod cancelled;
+mod chaos;
 mod conformance;
 mod cut;
 mod drain;
 mod fairness;
+mod installation;
+mod load;
 mod operators;
 mod quota;
 mod rabbitmq;
