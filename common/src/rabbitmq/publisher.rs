@@ -150,8 +150,7 @@ impl Publishing {
             self.declare(&connection).await?;
         }
         topology::check(&connection).await?;
-        let channel = within(connection.create_channel()).await?;
-        within(channel.confirm_select(ConfirmSelectOptions::default())).await?;
+        let channel = confirming(&connection).await?;
         let (door, requests) = mpsc::channel(WAITING);
         *self.door.lock().unwrap_or_else(PoisonError::into_inner) = Some(door);
         Ok(Session { connection, channel, requests })
@@ -183,7 +182,7 @@ impl Publishing {
                     Ok(alarm) => self.alarm(alarm),
                     Err(why) => return why,
                 }
-                self.publish_all(&connection, &channel, &mut requests, &mut flight, &mut events).await
+                self.publish_all(&connection, &mut requests, &mut flight, &mut events).await
             } => Err(why),
             () = self.closing.cancelled() => Ok(()),
         };
@@ -211,7 +210,6 @@ impl Publishing {
     async fn publish_all(
         &self,
         connection: &Connection,
-        channel: &Channel,
         requests: &mut mpsc::Receiver<Request>,
         flight: &mut Flight,
         events: &mut (impl Stream<Item = Event> + Unpin),
@@ -236,11 +234,17 @@ impl Publishing {
                 },
                 _ = look.tick() => {}
             }
-            if !connection.status().connected() || !channel.status().connected() {
+            if !connection.status().connected() || !flight.is_connected() {
                 return flight.why();
             }
             if flight.is_lost() && self.link.borrow().is_up() {
                 return "RabbitMQ does not confirm what it is sent".to_owned();
+            }
+            if flight.is_shut_out() && flight.is_empty() && self.link.borrow().is_up() {
+                match confirming(connection).await {
+                    Ok(channel) => drop(within(flight.change_to(channel).close(200, "refused".into())).await),
+                    Err(why) => return why,
+                }
             }
         }
     }
@@ -266,6 +270,13 @@ impl Publishing {
         }
         self.link.send_replace(link);
     }
+}
+
+/// A channel whose messages are confirmed.
+async fn confirming(connection: &Connection) -> Result<Channel, String> {
+    let channel = within(connection.create_channel()).await?;
+    within(channel.confirm_select(ConfirmSelectOptions::default())).await?;
+    Ok(channel)
 }
 
 /// Publishes a message that goes nowhere and is stored nowhere, which needs what publishing needs: the

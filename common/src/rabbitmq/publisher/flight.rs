@@ -1,6 +1,6 @@
 //! Messages that were published and wait for their confirms.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
@@ -25,6 +25,13 @@ const WINDOW: usize = 1_024;
 /// its way. Callers have given up by then, and what is in flight takes up room for others.
 const LOST: Duration = Duration::from_secs(20);
 
+/// Every message for one queue refused for so long: it is full, or this channel is shut out of it.
+///
+/// A channel whose first message to a quorum queue comes while the queue's leader is dead asks that
+/// node for ever, and answers for it with a refusal, however many messages come and whoever leads by
+/// then (RabbitMQ 3.10.8, `rabbit_fifo_client:enqueue/3`). A new channel asks the new leader.
+const SHUT_OUT: Duration = Duration::from_secs(1);
+
 /// Published, not yet confirmed.
 pub(super) struct Flight {
     channel: Channel,
@@ -34,12 +41,15 @@ pub(super) struct Flight {
     launched: BTreeMap<u64, Instant>,
     /// Since when the broker takes messages.
     open_since: Instant,
+    /// Since when nothing but refusals came, by routing key: each queue refuses for itself.
+    refused: HashMap<&'static str, Instant>,
     verdicts: Verdicts<Reply>,
     trouble: Option<Error>,
 }
 
 struct Arrival {
     number: u64,
+    routing_key: &'static str,
     reply: Reply,
     confirmation: Result<Confirmation, Error>,
 }
@@ -52,6 +62,7 @@ impl Flight {
             waiting: FuturesUnordered::new(),
             launched: BTreeMap::new(),
             open_since: Instant::now(),
+            refused: HashMap::new(),
             verdicts: Verdicts::default(),
             trouble: None,
         }
@@ -63,7 +74,11 @@ impl Flight {
 
     /// How many more may be published now.
     pub(super) fn room(&self) -> usize {
-        if self.verdicts.undecided() { 0 } else { WINDOW.saturating_sub(self.waiting.len()) }
+        if self.verdicts.undecided() || self.is_shut_out() {
+            0
+        } else {
+            WINDOW.saturating_sub(self.waiting.len())
+        }
     }
 
     /// Publishes. The frames are queued the first time [`land`](Self::land) polls it: lapin's
@@ -76,13 +91,15 @@ impl Flight {
         let properties = outgoing.properties.with_correlation_id(number.to_string().into());
         self.waiting.push(Box::pin(async move {
             let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-            let (exchange, key) = (outgoing.exchange.into(), outgoing.routing_key.into());
-            let published = channel.basic_publish(exchange, key, options, &outgoing.body, properties).await;
+            let (exchange, routing_key) = (outgoing.exchange.into(), outgoing.routing_key);
+            let published = channel
+                .basic_publish(exchange, routing_key.into(), options, &outgoing.body, properties)
+                .await;
             let confirmation = match published {
                 Ok(confirm) => confirm.await,
                 Err(error) => Err(error),
             };
-            Arrival { number, reply, confirmation }
+            Arrival { number, routing_key, reply, confirmation }
         }));
     }
 
@@ -113,6 +130,23 @@ impl Flight {
     pub(super) fn is_lost(&self) -> bool {
         let oldest = self.launched.first_key_value();
         oldest.is_some_and(|(_, launched)| (*launched).max(self.open_since).elapsed() > LOST)
+    }
+
+    /// Whether a queue has refused everything for long enough to try another channel.
+    /// Nothing is published until there is one.
+    pub(super) fn is_shut_out(&self) -> bool {
+        self.refused.values().any(|since| since.elapsed() > SHUT_OUT)
+    }
+
+    /// Goes on with another channel, and answers the one before. Nothing may be in flight.
+    pub(super) fn change_to(&mut self, channel: Channel) -> Channel {
+        self.refused.clear();
+        std::mem::replace(&mut self.channel, channel)
+    }
+
+    /// Whether its channel is open, as far as lapin knows.
+    pub(super) fn is_connected(&self) -> bool {
+        self.channel.status().connected()
     }
 
     /// Takes note of what ended the connection.
@@ -152,8 +186,16 @@ impl Flight {
     }
 
     fn read(&mut self, arrival: Arrival) -> Landed<Reply> {
-        let Arrival { number, reply, confirmation } = arrival;
+        let Arrival { number, routing_key, reply, confirmation } = arrival;
         self.launched.remove(&number);
+        match &confirmation {
+            Ok(Confirmation::Nack(_)) => {
+                self.refused.entry(routing_key).or_insert_with(Instant::now);
+            }
+            Ok(Confirmation::Ack(_) | Confirmation::NotRequested) | Err(_) => {
+                self.refused.remove(routing_key);
+            }
+        }
         let (answer, returned) = match confirmation {
             Ok(Confirmation::Ack(returned)) => (Answer::Taken, returned),
             Ok(Confirmation::Nack(returned)) => (Answer::Rejected, returned),
