@@ -3,6 +3,7 @@
 
 mod cancelled;
 mod chaos;
+mod cluster;
 mod conformance;
 mod cut;
 mod drain;
