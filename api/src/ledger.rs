@@ -108,7 +108,7 @@ impl Ledger {
             return Entry::Known { job: Box::new(job), keeper: Keeper::Memory };
         }
         match self.heard(self.store.accept(job, backlog, line).await) {
-            Ok(Accepted::New { delay }) => Entry::New { delay, keeper: Keeper::Store },
+            Ok(Accepted::New { delay, .. }) => Entry::New { delay, keeper: Keeper::Store },
             Ok(Accepted::Known(job)) => Entry::Known { job, keeper: Keeper::Store },
             Ok(Accepted::AccountFull) => Entry::AccountFull,
             Ok(Accepted::OwnerFull) => Entry::OwnerFull,

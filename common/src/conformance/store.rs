@@ -5,8 +5,9 @@ mod asking;
 mod stepping;
 
 pub use accepting::{
-    a_full_backlog_refuses, a_known_job_and_a_full_backlog_take_no_place, an_ended_job_makes_room,
-    only_an_accepting_job_is_withdrawn, places_spread_the_jobs_of_an_account, the_same_job_is_accepted_once,
+    a_full_backlog_refuses, a_known_job_and_a_full_backlog_take_no_place,
+    a_new_job_comes_with_the_age_of_the_records, an_ended_job_makes_room, only_an_accepting_job_is_withdrawn,
+    places_spread_the_jobs_of_an_account, the_same_job_is_accepted_once,
 };
 pub use asking::{
     a_list_is_filtered, a_list_pages_without_gaps, a_watcher_learns_of_every_kind_of_change,

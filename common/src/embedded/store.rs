@@ -18,6 +18,8 @@ use crate::watchers::Watchers;
 
 /// Records changed in one transaction, at most: nobody waits long behind a chore.
 const CHUNK: u32 = 500;
+/// Records and messages are in one file: they are lost together or not at all.
+const WHOLE_SINCE: Timestamp = Timestamp::MIN;
 
 /// The embedded records.
 pub struct SqliteStore {
@@ -83,7 +85,7 @@ impl JobStore for SqliteStore {
                 let place = Placed::join(throttle, line);
                 let delay = place.delay();
                 rows::insert(db, &job, due::accepted(&job, delay))?;
-                Ok((Accepted::New { delay }, Some(place)))
+                Ok((Accepted::New { delay, whole_since: WHOLE_SINCE }, Some(place)))
             },
             |outcome| {
                 let (accepted, place) = outcome?;
@@ -149,8 +151,7 @@ impl JobStore for SqliteStore {
     }
 
     async fn whole_since(&self) -> Result<Timestamp, StoreError> {
-        // Records and messages are in one file: they are lost together or not at all.
-        Ok(Timestamp::MIN)
+        Ok(WHOLE_SINCE)
     }
 
     fn watch(&self, id: &JobId) -> Watch {

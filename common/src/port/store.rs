@@ -97,6 +97,8 @@ pub enum Accepted {
     New {
         /// From the account's line: zero when the line is empty.
         delay: Duration,
+        /// As [`JobStore::whole_since`]: before that it may have been known.
+        whole_since: Timestamp,
     },
     /// The id is known; this is the record.
     Known(Box<Job>),

@@ -92,9 +92,9 @@ impl JobStore for RedisStore {
         let text = record::text(job);
         let live = self.redis.link.live().await?;
         match self.scripts.accept(&live, job, &text, backlog, line, self.retention).await? {
-            Placed::New { delay } => {
+            Placed::New { delay, whole_since } => {
                 self.recent.keep(Record { version: record::version(&text).to_owned(), job: job.clone() });
-                Ok(Accepted::New { delay })
+                Ok(Accepted::New { delay, whole_since })
             }
             Placed::Known(record) => Ok(Accepted::Known(Box::new(record.job))),
             Placed::AccountFull => Ok(Accepted::AccountFull),

@@ -68,7 +68,13 @@ impl FaultyStore {
 #[async_trait]
 impl JobStore for FaultyStore {
     async fn accept(&self, job: &Job, backlog: Backlog, line: &Limit) -> Result<Accepted, StoreError> {
-        let accepted = self.here()?.accept(job, backlog, line).await;
+        let told = *self.whole_since.lock().unwrap();
+        let accepted = match self.here()?.accept(job, backlog, line).await {
+            Ok(Accepted::New { delay, whole_since }) => {
+                Ok(Accepted::New { delay, whole_since: told.unwrap_or(whole_since) })
+            }
+            other => other,
+        };
         self.answered.fetch_add(1, Ordering::SeqCst);
         self.heard(accepted)
     }

@@ -54,4 +54,4 @@ enter(KEYS[4], ARGV[11], ARGV[3], life)
 enter(KEYS[5], ARGV[11], ARGV[3], life)
 enter(KEYS[6], whole(math.max(ARGV[9] + delay, tonumber(ARGV[10]))), ARGV[3], life)
 keep(KEYS[1], ARGV[1], life, ARGV[3], 8, 12)
-return { 'new', whole(delay) }
+return { 'new', whole(delay), redis.call('HGET', KEYS[2], 'since') }

@@ -61,7 +61,7 @@ pub(super) enum Outcome {
 
 /// What came of accepting.
 pub(super) enum Placed {
-    New { delay: Duration },
+    New { delay: Duration, whole_since: Timestamp },
     Known(Box<Record>),
     AccountFull,
     OwnerFull,
@@ -142,9 +142,10 @@ impl Scripts {
         }
         let reply: Vec<String> = live.invoke(&call).await?;
         match reply.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-            ["new", delay] => {
-                let delay = delay.parse().map_err(|_| unexpected("accept"))?;
-                Ok(Placed::New { delay: Duration::from_micros(delay) })
+            ["new", delay, since] => {
+                let delay = Duration::from_micros(delay.parse().map_err(|_| unexpected("accept"))?);
+                let whole_since = instant(since.parse().map_err(|_| unexpected("accept"))?)?;
+                Ok(Placed::New { delay, whole_since })
             }
             ["known", text] => Ok(Placed::Known(Box::new(Record::parse(text)?))),
             ["account-full"] => Ok(Placed::AccountFull),

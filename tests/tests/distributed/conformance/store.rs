@@ -53,6 +53,11 @@ async fn a_known_job_and_a_full_backlog_take_no_place() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_job_comes_with_the_age_of_the_records() {
+    store::a_new_job_comes_with_the_age_of_the_records(&mut Redis::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn places_spread_the_jobs_of_an_account() {
     store::places_spread_the_jobs_of_an_account(&mut Redis::new().await).await;
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use common::conformance::sample;
 use common::job::{Effect, Job, JobState, Refusal, Step, Tally};
-use common::port::{Backlog, Change};
+use common::port::{Accepted, Backlog, Change};
 use tests::{Durability, RedisServer};
 
 use super::{accepted, again, server, store, taken};
@@ -27,11 +27,13 @@ async fn after_a_wipe_the_data_are_whole_since_then() {
     accepted(&store, &job, Backlog::default()).await;
     let before = store.whole_since().await.unwrap();
     server.wipe();
-    // Whoever comes first notes it: here somebody who accepts another job.
-    accepted(&store, &sample::job("o", "a"), Backlog::default()).await;
+    // Whoever comes first notes it: here somebody who accepts another job, and is told.
+    let (other, line) = (sample::job("o", "a"), sample::line("a"));
+    let outcome = store.accept(&other, Backlog::default(), &line).await;
     assert_eq!(store.get(&job.id).await, Ok(None));
     let after = store.whole_since().await.unwrap();
     assert!(after > before, "{before} {after}");
+    assert!(matches!(outcome, Ok(Accepted::New { whole_since, .. }) if whole_since == after), "{outcome:?}");
     server.wipe();
     store.restore(&job).await.unwrap();
     let again = store.whole_since().await.unwrap();

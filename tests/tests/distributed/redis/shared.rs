@@ -97,7 +97,7 @@ async fn the_line_and_the_backlog_are_all_processes_own() {
         accepting.spawn(async move {
             let job = sample::job("o", "a");
             match store.accept(&job, most, &sample::line("a")).await.unwrap() {
-                Accepted::New { delay } => Some(delay),
+                Accepted::New { delay, .. } => Some(delay),
                 Accepted::AccountFull => None,
                 other @ (Accepted::Known(_) | Accepted::OwnerFull) => panic!("{other:?}"),
             }

@@ -48,7 +48,7 @@ impl Bench {
     pub async fn submit_job(&self, job: Job) -> JobId {
         let line = self.settings.quotas.line(&*self.account(&job.account).await, 1);
         let accepted = self.store.accept(&job, Backlog::default(), &line).await.unwrap();
-        let Accepted::New { delay } = accepted else { panic!("{accepted:?}") };
+        let Accepted::New { delay, .. } = accepted else { panic!("{accepted:?}") };
         let start = job.not_before.map_or(Duration::ZERO, |start| until(self.now(), start));
         let soon = start.is_zero() && delay <= Duration::from_secs(2);
         let (lane, delay) = if soon { (Lane::Fresh, Duration::ZERO) } else { (Lane::Due, delay.max(start)) };
