@@ -100,6 +100,7 @@ impl Ingress {
         let (linger, drain, threads) = (settings.linger, settings.drain, settings.threads);
         let ledger = Arc::new(Ledger::new(
             Arc::clone(&ports.store),
+            Arc::clone(&ports.vault),
             Arc::clone(&ports.throttle),
             Arc::clone(&ports.clock),
             settings.retention,

@@ -29,7 +29,7 @@ use tokio_util::task::TaskTracker;
 use tracing::error;
 
 use crate::idempotency::IdempotencyKey;
-use crate::ledger::Ledger;
+use crate::ledger::{Identity, Ledger};
 use crate::metrics;
 pub(crate) use cancel::{CancelRefusal, Cancellation};
 use publication::Placed;
@@ -42,7 +42,8 @@ pub(crate) const CONFIRM_DEADLINE: Duration = Duration::from_secs(10);
 pub(crate) struct Intake {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) queue: Arc<dyn JobQueue>,
-    /// For marks on jobs that are taken back, and for nothing that is accepted.
+    /// For marks on jobs that are taken back; of what is accepted only the ledger asks, where records
+    /// were lost.
     pub(crate) vault: Arc<dyn Vault>,
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) throttle: Arc<dyn Throttle>,
@@ -102,9 +103,9 @@ impl Intake {
     pub(crate) async fn submit(self: &Arc<Self>, ask: Ask) -> Result<Receipt, Refusal> {
         let now = self.clock.now();
         let fingerprint = self.accounts.hash_key().fingerprint(&ask.submission.canonical());
-        let id = match &ask.key {
-            Some(key) => JobId::derived(&ask.owner, ask.entrance.route(), key.as_str()),
-            None => JobId::random(),
+        let (id, identity) = match &ask.key {
+            Some(key) => (JobId::derived(&ask.owner, ask.entrance.route(), key.as_str()), Identity::Derived),
+            None => (JobId::random(), Identity::Random),
         };
         let (account, job) = match self.prepare(&ask, id.clone(), fingerprint.clone(), now).await {
             Ok(prepared) => prepared,
@@ -117,7 +118,7 @@ impl Intake {
         let intake = Arc::clone(self);
         // A caller who hangs up must not cut the job off between its record and its message.
         self.tasks.spawn(async move {
-            let (receipt, published) = match intake.place(job, &line).await {
+            let (receipt, published) = match intake.place(job, identity, &line).await {
                 Ok(Placed { receipt, published }) => (Ok(receipt), published),
                 Err(refusal) => (Err(refusal), None),
             };

@@ -2,9 +2,12 @@
 //!
 //! Losing the store loses no job: identity is derived, the queue's message rebuilds the record, and
 //! what was accepted meanwhile is written down when the store is back ([`writer`]). Should this
-//! process end before that, a worker writes the record once it meets the message.
+//! process end before that, a worker writes the record once it meets the message. What a caller took
+//! back is taken back for good: where records were lost the vault knows ([`cancelled`]).
 
 mod absence;
+mod cancelled;
+mod marks;
 mod memory;
 mod reconcile;
 mod writer;
@@ -14,11 +17,12 @@ use std::time::Duration;
 
 use common::job::{Job, JobId, JobState, Refusal, Step};
 use common::message::Message;
-use common::port::{Accepted, Backlog, Change, Clock, JobStore, Limit, StoreError, Throttle, Watch};
+use common::port::{Accepted, Backlog, Change, Clock, JobStore, Limit, StoreError, Throttle, Vault, Watch};
 use jiff::Timestamp;
 use tracing::{error, info, warn};
 
 pub(crate) use absence::Absence;
+use marks::Marks;
 use memory::Memory;
 use reconcile::newest;
 
@@ -30,6 +34,7 @@ pub(crate) struct Ledger {
     /// How long the records of finished jobs are kept.
     retention: Duration,
     memory: Memory,
+    marks: Marks,
     health: Mutex<Health>,
 }
 
@@ -38,6 +43,15 @@ pub(crate) struct Ledger {
 struct Health {
     away: bool,
     failed_at: Option<Timestamp>,
+}
+
+/// Where the id of a job that is being accepted is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Identity {
+    /// From the caller's key: an earlier request may have had it.
+    Derived,
+    /// From chance: nobody had it before.
+    Random,
 }
 
 /// Who has the record of a job that is being accepted.
@@ -70,6 +84,8 @@ pub(crate) enum Entry {
     AccountFull,
     /// This owner has too many unfinished jobs.
     OwnerFull,
+    /// It was lost whether the id is known and its job taken back, and the vault cannot be asked.
+    Undecided,
 }
 
 /// What came of a caller's wish to take a job back.
@@ -88,17 +104,24 @@ pub(crate) enum Wish {
 impl Ledger {
     pub(crate) fn new(
         store: Arc<dyn JobStore>,
+        vault: Arc<dyn Vault>,
         throttle: Arc<dyn Throttle>,
         clock: Arc<dyn Clock>,
         retention: Duration,
     ) -> Self {
-        let (memory, health) = (Memory::default(), Mutex::default());
-        Self { store, throttle, clock, retention, memory, health }
+        let (memory, marks, health) = (Memory::default(), Marks::new(vault, retention), Mutex::default());
+        Self { store, throttle, clock, retention, memory, marks, health }
     }
 
     /// Records a job that is being accepted, unless it is known or the backlog is full. While the
     /// store is away nobody counts the backlog.
-    pub(crate) async fn accept(&self, job: &Job, backlog: Backlog, line: &Limit) -> Entry {
+    pub(crate) async fn accept(
+        &self,
+        job: &Job,
+        identity: Identity,
+        backlog: Backlog,
+        line: &Limit,
+    ) -> Entry {
         if let Some(remembered) = self.memory.get(&job.id) {
             let stored = self.heard(self.store.get(&job.id).await).ok().flatten();
             let job = match stored {
@@ -108,7 +131,16 @@ impl Ledger {
             return Entry::Known { job: Box::new(job), keeper: Keeper::Memory };
         }
         match self.heard(self.store.accept(job, backlog, line).await) {
-            Ok(Accepted::New { delay, .. }) => Entry::New { delay, keeper: Keeper::Store },
+            Ok(Accepted::New { delay, whole_since }) => {
+                let new = Entry::New { delay, keeper: Keeper::Store };
+                match self.taken_back(job, identity, whole_since).await {
+                    None => new,
+                    Some(entry) => {
+                        self.throttle.leave(line).await;
+                        entry
+                    }
+                }
+            }
             Ok(Accepted::Known(job)) => Entry::Known { job, keeper: Keeper::Store },
             Ok(Accepted::AccountFull) => Entry::AccountFull,
             Ok(Accepted::OwnerFull) => Entry::OwnerFull,

@@ -119,7 +119,7 @@ pub async fn replay(
 async fn mark_cancelled(ports: &OperatorPorts, message: &Message, now: Timestamp) -> Result<(), VaultError> {
     let (shelf, name) = (Shelf::Cancellations, message.job.as_str());
     let seen = ports.vault.get(shelf, name).await?.map(|doc| doc.version);
-    let mark = json!({ "at": now, "until": message.not_after });
+    let mark = json!({ "at": now, "until": message.not_after, "fingerprint": message.fingerprint });
     ports.vault.put(shelf, name, &mark, seen).await.map(drop)
 }
 

@@ -33,6 +33,15 @@ pub(crate) enum CancelRefusal {
     Undecided,
 }
 
+/// Who has put the mark on a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Marker {
+    /// This request.
+    Ours,
+    /// Somebody before it.
+    Before,
+}
+
 impl Intake {
     /// Takes `job` back, as far as that is still possible.
     ///
@@ -42,15 +51,15 @@ impl Intake {
         if job.is_finished() {
             return ended(job.clone());
         }
-        let mark = json!({ "at": self.clock.now(), "until": job.not_after });
-        match self.vault.put(Shelf::Cancellations, job.id.as_str(), &mark, None).await {
-            // Somebody asked for it before.
-            Ok(_) | Err(VaultError::Changed) => {}
+        let mark = json!({ "at": self.clock.now(), "until": job.not_after, "fingerprint": job.fingerprint });
+        let marker = match self.vault.put(Shelf::Cancellations, job.id.as_str(), &mark, None).await {
+            Ok(_) => Marker::Ours,
+            Err(VaultError::Changed) => Marker::Before,
             Err(error @ (VaultError::Unusable(_) | VaultError::Unreadable(_))) => {
                 log_trouble("The vault", &error);
                 return Err(CancelRefusal::Unusable);
             }
-        }
+        };
         let change = match self.ledger.cancel(job).await {
             Wish::Answered(change) => change,
             Wish::Noted(job) => {
@@ -58,8 +67,12 @@ impl Intake {
                 return Ok(Cancellation::Cancelling);
             }
             Wish::Gone => {
-                // A repeat may make it anew, and then it must not be taken back for this wish.
-                self.unmark(&job.id).await;
+                // A repeat may make it anew, and then it must not be taken back for this wish; but it
+                // must if it was taken back before, and only its record was made anew.
+                match marker {
+                    Marker::Ours => self.unmark(&job.id).await,
+                    Marker::Before => {}
+                }
                 return Err(CancelRefusal::Unknown);
             }
             // The mark stays: the store may have heard the wish after all, and then it must not be
@@ -115,7 +128,7 @@ impl Intake {
 
     async fn unmark(&self, id: &JobId) {
         if let Err(error) = self.vault.remove(Shelf::Cancellations, id.as_str()).await {
-            // A mark on a job that has ended does nothing.
+            // A mark on a job that has ended does nothing while the job has its record.
             warn!(job.id = %id, %error, "The cancellation mark of job {id} could not be removed: {error}");
         }
     }

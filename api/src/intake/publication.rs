@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use common::job::{Job, JobId, JobState, StateName};
+use common::job::{Effect, Job, JobId, JobState, StateName};
 use common::message::{Message, Work};
 use common::port::{Limit, QueueError};
 use common::time;
@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use super::decision::{Decision, decide};
 use super::lane::lane;
 use super::{CONFIRM_DEADLINE, Intake, Receipt, Refusal};
-use crate::ledger::{Entry, Keeper};
+use crate::ledger::{Entry, Identity, Keeper};
 use crate::metrics;
 
 /// How often a repeat looks at a record that is being accepted.
@@ -39,22 +39,26 @@ enum Record<'a> {
 
 impl Intake {
     /// Records and publishes a job, or finds out what became of the one with its id.
-    pub(super) async fn place(&self, mut job: Job, line: &Limit) -> Result<Placed, Refusal> {
+    pub(super) async fn place(
+        &self,
+        mut job: Job,
+        identity: Identity,
+        line: &Limit,
+    ) -> Result<Placed, Refusal> {
         for _ in 0..ROUNDS {
-            let (known, keeper) = match self.ledger.accept(&job, self.backlog, line).await {
+            let (known, keeper) = match self.ledger.accept(&job, identity, self.backlog, line).await {
                 Entry::New { delay, keeper } => {
                     return self.publish(job, delay, keeper, Record::New(line)).await;
                 }
                 Entry::AccountFull => return Err(Refusal::AccountFull),
                 Entry::OwnerFull => return Err(Refusal::OwnerFull),
+                Entry::Undecided => return Err(Refusal::StorageUnusable),
                 Entry::Known { job, keeper } => (*job, keeper),
             };
             match decide(&known, &job.fingerprint, self.clock.now()) {
                 Decision::Reused => return Err(Refusal::KeyReused(known.id)),
                 Decision::Replay => return Ok(Placed::before(known)),
-                Decision::PublishAgain => {
-                    return self.publish(known, Duration::ZERO, keeper, Record::Older).await;
-                }
+                Decision::PublishAgain => return self.publish_again(known, keeper).await,
                 Decision::AwaitOutcome { until } => self.settled(&known.id, until).await,
             }
             let now = self.clock.now();
@@ -62,6 +66,19 @@ impl Intake {
                 Job { state: JobState::Accepting { since: now }, submitted_at: now, updated_at: now, ..job };
         }
         Err(Refusal::OutcomeUnknown(job.id))
+    }
+
+    /// Publishes a job whose first request never learned whether the queue took it, unless its caller
+    /// took it back.
+    async fn publish_again(&self, known: Job, keeper: Keeper) -> Result<Placed, Refusal> {
+        let id = known.id.clone();
+        match self.ledger.reconsidered(known, keeper).await {
+            Some(job) if matches!(job.state, JobState::Accepting { .. }) => {
+                self.publish(job, Duration::ZERO, keeper, Record::Older).await
+            }
+            Some(job) => Ok(Placed::before(job)),
+            None => Err(Refusal::OutcomeUnknown(id)),
+        }
     }
 
     /// Publishes a recorded job.
@@ -75,6 +92,12 @@ impl Intake {
         let Some(message) = Message::next_for(&job, Work::Create) else {
             return Ok(Placed::before(job));
         };
+        let effect = match keeper {
+            Keeper::Store => message.effect,
+            // What the store would have said of an earlier request is not known: a worker has to look.
+            Keeper::Memory => message.effect.max(Effect::Unknown),
+        };
+        let message = Message { effect, ..message };
         let (lane, delay) = lane(delay, job.not_before, self.clock.now());
         let began = std::time::Instant::now();
         let publish = self.queue.publish(&message, lane, delay);

@@ -95,11 +95,13 @@ impl JobQueue for FaultyQueue {
 pub struct FaultyVault {
     inner: Arc<dyn Vault>,
     pub away: AtomicBool,
+    /// How often a shelf was listed.
+    pub listed: AtomicUsize,
 }
 
 impl FaultyVault {
     pub fn new(inner: Arc<dyn Vault>) -> Self {
-        Self { inner, away: AtomicBool::new(false) }
+        Self { inner, away: AtomicBool::new(false), listed: AtomicUsize::new(0) }
     }
 
     fn here(&self) -> Result<&dyn Vault, VaultError> {
@@ -132,6 +134,7 @@ impl Vault for FaultyVault {
     }
 
     async fn list(&self, shelf: Shelf) -> Result<Vec<(String, Doc)>, VaultError> {
+        self.listed.fetch_add(1, Ordering::SeqCst);
         self.here()?.list(shelf).await
     }
 }

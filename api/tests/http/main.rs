@@ -4,6 +4,7 @@
 
 mod accepting;
 mod bad_inputs;
+mod cancelled;
 mod cancelling;
 mod client;
 mod clock;

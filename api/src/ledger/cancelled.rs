@@ -1,0 +1,125 @@
+//! Jobs that their callers took back before the records were lost: they stay cancelled.
+//!
+//! Such a job looks new. It is recorded, found to have a mark, and ended by the step that had ended it
+//! before; nothing is published in between.
+
+use common::fingerprint::Fingerprint;
+use common::job::{Effect, Job, JobId, JobState, Refusal, Step};
+use common::port::Change;
+use jiff::Timestamp;
+
+use super::marks::{Mark, Unreadable};
+use super::{Entry, Identity, Keeper, Ledger};
+
+/// What a mark means for a request that has just made its job anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Meaning {
+    /// There is none: the job is wanted.
+    Wanted,
+    /// It was this very job.
+    TakenBack,
+    /// It was another request's, with this fingerprint.
+    Reused(Fingerprint),
+}
+
+impl Ledger {
+    /// What a job that has just been recorded as new is instead, if its caller took it back before its
+    /// record was lost.
+    pub(super) async fn taken_back(
+        &self,
+        job: &Job,
+        identity: Identity,
+        whole_since: Timestamp,
+    ) -> Option<Entry> {
+        match identity {
+            Identity::Derived => {}
+            Identity::Random => return None,
+        }
+        let mark = self.marks.on(&job.id, whole_since, self.clock.now()).await;
+        match mark.map(|mark| meaning(mark, &job.fingerprint)) {
+            Ok(Meaning::Wanted) => None,
+            Ok(Meaning::TakenBack) => Some(match self.end_taken_back(&job.id).await {
+                Ok(job) => Entry::Known { job: Box::new(job), keeper: Keeper::Store },
+                Err(Unreadable) => Entry::Undecided,
+            }),
+            Ok(Meaning::Reused(fingerprint)) => {
+                self.withdraw(&job.id, Keeper::Store).await;
+                let job = Job { fingerprint, state: JobState::Cancelled, ..job.clone() };
+                Some(Entry::Known { job: Box::new(job), keeper: Keeper::Store })
+            }
+            Err(Unreadable) => {
+                self.withdraw(&job.id, Keeper::Store).await;
+                Some(Entry::Undecided)
+            }
+        }
+    }
+
+    /// The record of a job that was cancelled, made anew: answers how it stands. Should it fail and leave
+    /// the record `accepting`, [`Self::reconsidered`] comes before anything is published.
+    async fn end_taken_back(&self, id: &JobId) -> Result<Job, Unreadable> {
+        match self.heard(self.store.take(id, &Step::Cancel, self.clock.now()).await) {
+            // A worker that met a message from before the loss may have been faster.
+            Ok(Change::Taken(job) | Change::Refused(Refusal::Finished(job))) => Ok(*job),
+            Ok(Change::Refused(
+                Refusal::Unknown
+                | Refusal::ClaimedUntil(_)
+                | Refusal::StaleHop
+                | Refusal::NotYours
+                | Refusal::CancelRequested
+                | Refusal::OutOfPlace,
+            ))
+            | Err(_) => Err(Unreadable),
+        }
+    }
+
+    /// How a recorded job stands that is about to be published once more; `None` if that cannot be told.
+    /// Whoever recorded it may have gone before it was seen that its caller had taken it back.
+    pub(crate) async fn reconsidered(&self, known: Job, keeper: Keeper) -> Option<Job> {
+        match (keeper, known.effect) {
+            // A worker that is told that the job may have written, or meets it without a record, looks
+            // for the mark.
+            (Keeper::Memory, _) | (Keeper::Store, Effect::Unknown | Effect::Done) => return Some(known),
+            (Keeper::Store, Effect::None) => {}
+        }
+        let whole_since = self.heard(self.store.whole_since().await).ok()?;
+        match self.marks.on(&known.id, whole_since, self.clock.now()).await {
+            Ok(None) => Some(known),
+            Ok(Some(_)) => self.end_taken_back(&known.id).await.ok(),
+            Err(Unreadable) => None,
+        }
+    }
+}
+
+/// What a mark, or that there is none, means for a request with this fingerprint.
+fn meaning(mark: Option<Mark>, fingerprint: &Fingerprint) -> Meaning {
+    match mark {
+        None => Meaning::Wanted,
+        Some(Mark { fingerprint: Some(other) }) if other != *fingerprint => Meaning::Reused(other),
+        Some(Mark { fingerprint: _ }) => Meaning::TakenBack,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::fingerprint::HashKey;
+    use common::seal::Key;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_mark_takes_back_the_request_that_it_names_or_any_if_it_names_none() {
+        let hash = HashKey::new(Key::random());
+        let (same, other) = (hash.fingerprint(b"same"), hash.fingerprint(b"other"));
+        let mark = |value| Some(Mark::read(&value));
+        for (mark, expected) in [
+            (None, Meaning::Wanted),
+            (mark(json!({"fingerprint": same})), Meaning::TakenBack),
+            (mark(json!({"fingerprint": other})), Meaning::Reused(other)),
+            (mark(json!({"at": "2027-01-01T00:00:00Z"})), Meaning::TakenBack),
+            (mark(json!(null)), Meaning::TakenBack),
+        ] {
+            assert_eq!(meaning(mark.clone(), &same), expected, "{mark:?}");
+        }
+    }
+}
