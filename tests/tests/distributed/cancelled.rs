@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use lapin::options::{BasicAckOptions, BasicGetOptions, BasicPublishOptions};
 use lapin::{BasicProperties, Connection, ConnectionProperties};
 use serde_json::json;
-use tests::{Plan, Vhost, eventually};
+use tests::{Caller, Installation, Plan, Vhost, eventually};
 
 use crate::support::event;
 
@@ -61,5 +61,51 @@ async fn a_cancelled_job_in_the_hours_tier_stays_cancelled_when_redis_is_emptied
     let inserts =
         google.requests().await.into_iter().filter(|request| request.method == "events.insert").count();
     assert_eq!(inserts, 0);
+    assert!(google.events().await.is_empty());
+}
+
+/// Posts the job again at every ingress, and asks every ingress after it.
+async fn cancelled_everywhere(calrelay: &Installation, caller: &Caller, id: &str) {
+    for _ in calrelay.apis() {
+        let again = caller.post(&event("never"), Some("never")).await.unwrap();
+        assert_eq!(
+            (again.status.as_u16(), &again.body["jobId"], &again.body["state"], again.replayed),
+            (202, &json!(id), &json!("cancelled"), true),
+            "{again:?}"
+        );
+    }
+    for _ in calrelay.apis() {
+        assert_eq!(caller.job(id).await.unwrap().body["state"], "cancelled");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_jobs_key_stays_cancelled_when_redis_is_emptied() {
+    let mut calrelay = Plan::new(2, 1).unlimited().start().await;
+    let google = calrelay.sandbox().view();
+    let caller = calrelay.caller();
+    // Nobody begins it.
+    calrelay.worker(0).terminate().await;
+    let id = caller.submit(&event("never"), "never", LIMIT).await.id;
+    let cancelled = caller.cancel(&id).await.unwrap();
+    assert_eq!((cancelled.status.as_u16(), &cancelled.body["state"]), (200, &json!("cancelled")));
+
+    // Twice: with five requests each time, each ingress is the first to meet the key once.
+    for _ in 0..2 {
+        calrelay.redis().wipe();
+        assert_eq!(caller.job(&id).await.unwrap().body["state"], "unknown");
+        cancelled_everywhere(&calrelay, &caller, &id).await;
+    }
+    calrelay.redis().wipe();
+    let other = caller.post(&event("another body"), Some("never")).await.unwrap();
+    assert_eq!(other.status, 422, "{other:?}");
+    assert_eq!(calrelay.vhost().messages().await.values().sum::<u64>(), 1, "the one from before");
+    calrelay.worker(0).start().await;
+    eventually("the end of the message from before", LIMIT, || async {
+        calrelay.vhost().messages().await.values().all(|count| *count == 0).then_some(())
+    })
+    .await;
+    cancelled_everywhere(&calrelay, &caller, &id).await;
+    assert!(google.requests().await.iter().all(|request| request.method != "events.insert"));
     assert!(google.events().await.is_empty());
 }
