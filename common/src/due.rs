@@ -38,6 +38,8 @@ pub(crate) fn after(before: &JobState, job: &Job) -> Due {
         // Being confirmed changes nothing; being reopened, unblocked or put back does.
         (JobState::Accepting { .. } | JobState::Queued, JobState::Queued) => Due::Kept,
         (_, JobState::Queued) => Due::At(job.updated_at),
+        // It waited for somebody, and was looked at all the same.
+        (JobState::Blocked { until: None, .. }, JobState::Running(_)) => Due::At(job.updated_at),
         (_, _) => by_state(job),
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::job::{Job, JobId, Step};
 use common::message::Message;
 use common::port::{Change, Clock, JobStore, Shelf, StoreError, Vault, VaultError};
-use common::time::until;
+use common::time::{after, minutes, until};
 use jiff::Timestamp;
 
 /// An attempt is over for good so long after it began.
@@ -19,6 +19,8 @@ const LOOK: Duration = Duration::from_secs(5);
 /// So long after the records were away, attempts without a record may still be running. Other workers
 /// may have missed them a little longer than this one noticed.
 const DOUBT: Duration = CLAIM.saturating_add(LOOK).saturating_add(LOOK);
+/// Clocks of ingresses and of the store differ by less.
+const SKEW: Duration = minutes(1);
 
 /// Reads and changes records.
 pub(crate) struct Records {
@@ -26,6 +28,8 @@ pub(crate) struct Records {
     vault: Arc<dyn Vault>,
     clock: Arc<dyn Clock>,
     away: Mutex<Away>,
+    /// Since when no record was lost, as far as this worker has heard.
+    whole_since: Mutex<Option<Timestamp>>,
 }
 
 /// When the records could not be reached.
@@ -39,7 +43,7 @@ struct Away {
 
 impl Records {
     pub(crate) fn new(store: Arc<dyn JobStore>, vault: Arc<dyn Vault>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, vault, clock, away: Mutex::default() }
+        Self { store, vault, clock, away: Mutex::default(), whole_since: Mutex::default() }
     }
 
     /// Takes a step, now.
@@ -69,10 +73,18 @@ impl Records {
         last.is_some_and(|last| until(last, self.clock.now()) < DOUBT)
     }
 
-    /// Notices that the records are away even where there is nothing to do.
+    /// Whether `job`'s record may be an older one than there was: from before somebody took it back.
+    pub(crate) fn may_be_older(&self, job: &Job) -> bool {
+        let whole_since = *self.whole_since.lock().expect("nothing panics holding it");
+        self.were_away_lately() || whole_since.is_none_or(|since| job.submitted_at < after(since, SKEW))
+    }
+
+    /// Notices that the records are away, or were lost, even where there is nothing to do.
     pub(crate) async fn watch(&self) {
         loop {
-            let _ = self.noted(self.store.whole_since().await);
+            if let Ok(since) = self.noted(self.store.whole_since().await) {
+                *self.whole_since.lock().expect("nothing panics holding it") = Some(since);
+            }
             self.clock.sleep(LOOK).await;
         }
     }

@@ -1,7 +1,7 @@
 //! A job that is taken back ends with no event, or says that it could not find out.
 
 use common::job::{Effect, FailureKind, JobId, JobState};
-use common::port::CalendarError;
+use common::port::{CalendarError, Shelf, Vault as _};
 use common::time::{minutes, until};
 
 use crate::bench::Bench;
@@ -28,6 +28,18 @@ async fn a_job_that_has_written_nothing_is_cancelled_without_a_call() {
     bench.turn(until(bench.now(), job.next_attempt_at().unwrap()));
     bench.quiet().await;
     assert_eq!(bench.google.methods(&waiting), [Insert]);
+}
+
+#[tokio::test]
+async fn a_record_from_before_its_job_was_taken_back_is_not_believed() {
+    let mut bench = Bench::new().await;
+    let id = bench.submit(order()).await;
+    let mark = serde_json::json!({});
+    bench.vault.put(Shelf::Cancellations, id.as_str(), &mark, None).await.unwrap();
+    bench.store.fall_back(bench.now());
+    bench.start();
+    bench.cancelled(&id).await;
+    assert_eq!(bench.google.methods(&id), []);
 }
 
 /// A job that waits, its insert having gone as told.

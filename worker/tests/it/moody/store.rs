@@ -12,6 +12,7 @@ pub struct MoodyStore {
     inner: Mutex<Arc<dyn JobStore>>,
     refuses: Mutex<Option<Refuses>>,
     away: AtomicBool,
+    lost_at: Mutex<Option<Timestamp>>,
 }
 
 /// Which steps cannot be taken.
@@ -19,7 +20,12 @@ type Refuses = Box<dyn Fn(&Step) -> bool + Send>;
 
 impl MoodyStore {
     pub fn new(inner: Arc<dyn JobStore>) -> Self {
-        Self { inner: Mutex::new(inner), refuses: Mutex::default(), away: AtomicBool::new(false) }
+        Self {
+            inner: Mutex::new(inner),
+            refuses: Mutex::default(),
+            away: AtomicBool::new(false),
+            lost_at: Mutex::default(),
+        }
     }
 
     /// From now on these steps fail.
@@ -40,6 +46,11 @@ impl MoodyStore {
     /// What was kept so far is gone, and `empty` keeps what comes.
     pub fn wipe(&self, empty: Arc<dyn JobStore>) {
         *self.inner.lock().unwrap() = empty;
+    }
+
+    /// It says that what was written until `then` may be lost: it came up from an older copy.
+    pub fn fall_back(&self, then: Timestamp) {
+        *self.lost_at.lock().unwrap() = Some(then);
     }
 
     /// What a bench itself reads and writes by, however the store fares.
@@ -85,7 +96,11 @@ impl JobStore for MoodyStore {
     }
 
     async fn whole_since(&self) -> Result<Timestamp, StoreError> {
-        self.there()?.whole_since().await
+        let lost_at = *self.lost_at.lock().unwrap();
+        match (self.there()?, lost_at) {
+            (_, Some(lost_at)) => Ok(lost_at),
+            (inner, None) => inner.whole_since().await,
+        }
     }
 
     fn watch(&self, id: &JobId) -> Watch {
