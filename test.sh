@@ -2,7 +2,7 @@
 # Installs what the tests need, builds, and runs them all.
 #   ./test.sh          everything
 #   ./test.sh --quick  without the tests that wait for minutes of real time
-#   ./test.sh --long   everything, with the run that is killed again and again eight times as large
+#   ./test.sh --long   everything, with the runs in which everything goes down several times as large
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -76,11 +76,22 @@ export CALRELAY_PYTHON="$venv/bin/python"
 export CALRELAY_TESTS="$mode"
 cargo build --workspace --all-targets --locked
 
-skip=()
+# The suites of the adapters, each on servers of its own.
+adapters=(conformance:: rabbitmq:: redis:: servers:: throttle:: tokens:: vaults::)
+# Whole installations that mostly wait.
+patient=(cancelled:: cut:: drain:: operators:: quota:: reconnecting:: refusing:: without_redis::)
+# These wait for minutes of real time.
+slow=()
 if [ "$mode" = quick ]; then
-    # These wait for minutes of real time.
-    skip=(--skip outage::)
+    slow=(outage:: rabbitmq::troubles servers:: cut:: quota:: reconnecting:: without_redis::)
 fi
+skipping() {
+    for name in "$@"; do printf -- '--skip\n%s\n' "$name"; done
+}
+mapfile -t skip < <(skipping "${slow[@]}")
+mapfile -t skip_patient < <(skipping "${patient[@]}")
+mapfile -t skip_both < <(skipping "${adapters[@]}" "${patient[@]}")
+
 log="$target/test.log"
 result=0
 run() {
@@ -90,8 +101,12 @@ run() {
 run --workspace --doc
 run --workspace --exclude tests --lib --bins --tests
 run -p tests --lib --test it -- "${skip[@]}"
-# One at a time: these start whole installations, with servers of their own.
-run -p tests --test distributed -- --test-threads=1 "${skip[@]}"
+run -p tests --test distributed -- --test-threads=4 "${adapters[@]}" "${skip_patient[@]}" "${skip[@]}"
+run -p tests --test distributed -- --test-threads=3 "${patient[@]}" --skip conformance:: "${skip[@]}"
+if [ "$mode" != quick ]; then
+    # One at a time: these use all of the machine. Whatever is in neither list is here.
+    run -p tests --test distributed -- --test-threads=1 "${skip_both[@]}"
+fi
 
 # One line for all of them: every suite has its own above.
 awk '/^test result:/ { for (i = 1; i < NF; i++) {

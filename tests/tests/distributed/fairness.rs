@@ -17,7 +17,7 @@ const B: (&str, &str) = ("b", "grace@example.com");
 /// Posted at once by the busy account.
 const BACKLOG: usize = 50_000;
 /// How long the other account is watched, without and with the backlog.
-const WATCHED: usize = 60;
+const WATCHED: usize = 45;
 
 /// From acceptance to its end, of one job a second.
 async fn one_a_second(caller: &Caller, seconds: usize) -> Vec<Duration> {
