@@ -51,6 +51,12 @@ impl Outgoing {
         Self { exchange, routing_key, properties: headers.properties(), body }
     }
 
+    /// A message that no queue is bound for.
+    pub(super) fn nowhere() -> Self {
+        let (exchange, routing_key) = (DELAY, "nowhere");
+        Self { exchange, routing_key, properties: BasicProperties::default(), body: Vec::new() }
+    }
+
     /// A dead letter, kept for `retention`.
     pub(super) fn dead(headers: &Headers, body: Vec<u8>, retention: Duration) -> Self {
         let expiry = retention.as_millis().min(LONGEST_EXPIRY).to_string();

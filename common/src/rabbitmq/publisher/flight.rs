@@ -11,12 +11,14 @@ use futures_util::future::{BoxFuture, poll_fn};
 use futures_util::stream::FuturesUnordered;
 use lapin::options::BasicPublishOptions;
 use lapin::{Channel, Confirmation, Error};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::super::outgoing::Outgoing;
 use super::super::trouble;
 use super::Reply;
 use super::verdict::{Answer, Landed, Verdicts};
+use crate::port::QueueError;
 
 /// Messages in flight at once, at most. More makes nothing faster.
 const WINDOW: usize = 1_024;
@@ -72,6 +74,11 @@ impl Flight {
         self.waiting.is_empty()
     }
 
+    /// Whether its channel is open, as far as lapin knows.
+    pub(super) fn is_open(&self) -> bool {
+        self.channel.status().connected()
+    }
+
     /// How many more may be published now.
     pub(super) fn room(&self) -> usize {
         if self.verdicts.undecided() || self.is_shut_out() {
@@ -84,13 +91,26 @@ impl Flight {
     /// Publishes. The frames are queued the first time [`land`](Self::land) polls it: lapin's
     /// `basic_publish` does not wait between taking a number and queueing.
     pub(super) fn launch(&mut self, outgoing: Outgoing, reply: Reply) {
+        let mandatory = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+        self.publish(outgoing, mandatory, reply);
+    }
+
+    /// Publishes a message that goes nowhere and is stored nowhere. It needs what every message needs:
+    /// the right to write, and a broker that takes messages, which tells of an alarm only to those who
+    /// try. It flies with the others, because their returned messages may ride on its confirm.
+    pub(super) fn probe(&mut self) -> oneshot::Receiver<Result<(), QueueError>> {
+        let (reply, answer) = oneshot::channel();
+        self.publish(Outgoing::nowhere(), BasicPublishOptions::default(), reply);
+        answer
+    }
+
+    fn publish(&mut self, outgoing: Outgoing, options: BasicPublishOptions, reply: Reply) {
         self.number += 1;
         let (number, channel) = (self.number, self.channel.clone());
         self.launched.insert(number, Instant::now());
         // Names this message, not its job, which may have another one in flight.
         let properties = outgoing.properties.with_correlation_id(number.to_string().into());
         self.waiting.push(Box::pin(async move {
-            let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
             let (exchange, routing_key) = (outgoing.exchange.into(), outgoing.routing_key);
             let published = channel
                 .basic_publish(exchange, routing_key.into(), options, &outgoing.body, properties)
@@ -142,11 +162,6 @@ impl Flight {
     pub(super) fn change_to(&mut self, channel: Channel) -> Channel {
         self.refused.clear();
         std::mem::replace(&mut self.channel, channel)
-    }
-
-    /// Whether its channel is open, as far as lapin knows.
-    pub(super) fn is_connected(&self) -> bool {
-        self.channel.status().connected()
     }
 
     /// Takes note of what ended the connection.

@@ -77,6 +77,21 @@ async fn a_full_queue_refuses_until_there_is_room() {
     worker.done(delivery.tag).await.unwrap();
 }
 
+/// The broker tells a channel that it refused only when somebody takes messages, and here nobody does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_that_is_lifted_makes_room_by_itself() {
+    let vhost = shared_rabbit().await.vhost().await;
+    vhost.leaves_anything();
+    let queue = ingress(&vhost.url()).await;
+    vhost.limit("calrelay.jobs", Some(1)).await;
+    eventually("a full queue", super::SOON, || async {
+        (publish(&queue, Lane::Fresh).await == Err(QueueError::Full)).then_some(())
+    })
+    .await;
+    vhost.limit("calrelay.jobs", None).await;
+    eventually("room", super::SOON, || async { publish(&queue, Lane::Fresh).await.ok() }).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_alarm_is_a_refusal_at_once_and_ends_by_itself() {
     let rabbit = RabbitServer::start().await;
