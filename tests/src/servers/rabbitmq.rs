@@ -217,8 +217,11 @@ impl RabbitServer {
 
     /// [`Self::eval`] for where nothing can be awaited; `Err` says what the node answered.
     pub(super) fn eval_now(&self, expression: &str) -> Result<String, String> {
+        // Calls of one name at once shut each other out.
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let caller = format!("call-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let mut child = Command::new("timeout")
-            .args(["30", "erl_call", "-sname", &self.node.name, "-c", COOKIE, "-e"])
+            .args(["30", "erl_call", "-sname", &self.node.name, "-h", &caller, "-c", COOKIE, "-e"])
             .envs(self.env())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
