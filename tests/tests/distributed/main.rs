@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 mod cancelled;
+mod certificate;
 mod chaos;
 mod cluster;
 mod conformance;

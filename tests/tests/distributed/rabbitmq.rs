@@ -5,6 +5,7 @@ mod consuming;
 mod delays;
 mod publishing;
 mod raw;
+mod tls;
 mod topology;
 mod troubles;
 

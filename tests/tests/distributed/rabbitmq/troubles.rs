@@ -269,32 +269,42 @@ async fn a_broker_that_confirms_nothing_is_left() {
     publish(&queue, Lane::Fresh).await.unwrap();
 }
 
-/// Each connection has a thread of lapin's: none may stay behind with one that was given up.
+/// lapin keeps a thread and a socket for each connection until that ends: none may stay behind with
+/// one that was given up.
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_that_were_given_up_leave_no_thread_behind() {
+async fn connections_that_were_given_up_leave_nothing_behind() {
     let rabbit = shared_rabbit().await;
     let vhost = rabbit.vhost().await;
     let proxy = Proxy::to(rabbit.port()).await;
     let url = proxy.in_place_of(rabbit.port(), &vhost.url());
-    let no_threads = || eventually("no threads", SOON, || async { (threads() == 0).then_some(()) });
-    // Those of other tests end by themselves.
-    no_threads().await;
+    let until =
+        |count: usize| {
+            let port = proxy.port();
+            eventually("so many sockets", SOON, move || async move {
+                (open_sockets_to(port) == count).then_some(())
+            })
+        };
     proxy.freeze();
     let silent: Vec<_> = (0..5).map(|_| start(&url, Part::Ingress)).collect();
-    eventually("tries to connect", SOON, || async { (threads() == 5).then_some(()) }).await;
+    until(5).await;
     drop(silent);
-    no_threads().await;
+    until(0).await;
     proxy.heal().await;
     let queue = ingress(&url).await;
+    until(1).await;
     proxy.freeze();
     drop(queue);
-    no_threads().await;
+    until(0).await;
 }
 
-/// lapin's threads in this process.
-fn threads() -> usize {
-    let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
-    let name =
-        |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).unwrap_or_default();
-    tasks.map(name).filter(|name| name.starts_with("lapin-io-loop")).count()
+/// Sockets of this process, connected to this port and not shut down.
+fn open_sockets_to(port: u16) -> usize {
+    const ESTABLISHED: &str = "01";
+    let table = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
+    let peer = format!("0100007F:{port:04X}");
+    let is_one = |line: &&str| {
+        let mut columns = line.split_whitespace().skip(2);
+        columns.next() == Some(peer.as_str()) && columns.next() == Some(ESTABLISHED)
+    };
+    table.lines().filter(is_one).count()
 }

@@ -1,6 +1,5 @@
 //! Redis behind TLS.
 
-use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -10,39 +9,11 @@ use common::time;
 use tests::{Durability, RedisServer, free_port};
 
 use super::{accepted, process};
+use crate::certificate;
 
 /// Tells this test, when it is run by itself, which server to use.
 const SERVER: &str = "TEST_TLS_REDIS_URL";
 const NAME: &str = "redis::tls::a_server_is_used_whose_certificate_is_trusted_and_no_other";
-
-/// A certificate for this machine that vouches for itself.
-fn certificate(dir: &Path) {
-    let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-            "-days",
-            "2",
-        ])
-        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
-        .args([
-            "-addext",
-            "basicConstraints=critical,CA:FALSE",
-            "-keyout",
-            "key.pem",
-            "-out",
-            "certificate.pem",
-        ])
-        .current_dir(dir)
-        .output()
-        .expect("openssl runs");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_is_used_whose_certificate_is_trusted_and_no_other() {
@@ -55,7 +26,7 @@ async fn a_server_is_used_whose_certificate_is_trusted_and_no_other() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    certificate(dir.path());
+    certificate::make(dir.path());
     let port = free_port().to_string();
     let file = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let (key, trusted) = (file("key.pem"), file("certificate.pem"));
