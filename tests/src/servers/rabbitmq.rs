@@ -272,6 +272,8 @@ impl RabbitServer {
             ("RABBITMQ_LOG_BASE", in_dir("")),
             ("RABBITMQ_LOGS", in_dir("log")),
             ("RABBITMQ_PID_FILE", in_dir("pid")),
+            // Not into the folder that the tests run in.
+            ("ERL_CRASH_DUMP", in_dir("crash.dump")),
             ("RABBITMQ_CONFIG_FILE", in_dir("rabbitmq.conf")),
             ("RABBITMQ_ENABLED_PLUGINS_FILE", in_dir("plugins")),
             ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", erlang.to_owned()),
