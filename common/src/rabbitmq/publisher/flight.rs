@@ -45,6 +45,8 @@ pub(super) struct Flight {
     open_since: Instant,
     /// Since when nothing but refusals came, by routing key: each queue refuses for itself.
     refused: HashMap<&'static str, Instant>,
+    /// A message came back for want of a queue.
+    came_back: bool,
     verdicts: Verdicts<Reply>,
     trouble: Option<Error>,
 }
@@ -65,6 +67,7 @@ impl Flight {
             launched: BTreeMap::new(),
             open_since: Instant::now(),
             refused: HashMap::new(),
+            came_back: false,
             verdicts: Verdicts::default(),
             trouble: None,
         }
@@ -164,6 +167,11 @@ impl Flight {
         std::mem::replace(&mut self.channel, channel)
     }
 
+    /// Whether a message has come back since this was asked last.
+    pub(super) fn came_back(&mut self) -> bool {
+        std::mem::take(&mut self.came_back)
+    }
+
     /// Takes note of what ended the connection.
     pub(super) fn failed(&mut self, error: Error) {
         // The broker's own words say more than what follows from them.
@@ -224,6 +232,7 @@ impl Flight {
             let named = returned.properties.correlation_id().as_ref();
             named.and_then(|number| number.as_str().parse().ok())
         });
+        self.came_back |= returned.is_some();
         Landed { number, reply, answer, returned }
     }
 }

@@ -22,6 +22,9 @@ use super::{Door, Request, lost};
 /// lapin does not tell of every way in which a connection ends.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// Queues that seem to be missing are declared again, but not more often than this.
+const AGAIN: Duration = Duration::from_secs(10);
+
 /// A broker with an alarm still reads the first message of a connection, and may confirm it.
 const PROBES: u32 = 2;
 
@@ -31,8 +34,9 @@ pub(in crate::rabbitmq) struct Publishing {
     link: watch::Sender<Link>,
     door: Door,
     closing: CancellationToken,
-    /// Nothing is left to declare: it is done, or not for this process to do.
-    declared: bool,
+    /// When the queues were declared last.
+    declared: Option<Instant>,
+    may_declare: bool,
 }
 
 impl Publishing {
@@ -42,7 +46,7 @@ impl Publishing {
         door: Door,
         closing: CancellationToken,
     ) -> Self {
-        Self { address, link, door, closing, declared: false }
+        Self { address, link, door, closing, declared: None, may_declare: true }
     }
 
     /// Connects, publishes, and connects again, until it is told to close.
@@ -82,36 +86,47 @@ impl Publishing {
 
     async fn open(&mut self) -> Result<(Wire, Channel), String> {
         let connection = self.address.connect("publishing").await?;
-        if !self.declared {
+        if self.declared.is_none() {
             self.declare(&connection).await?;
         }
-        topology::check(&connection).await?;
+        if let Err(why) = topology::check(&connection).await {
+            // A broker that was emptied.
+            self.declared = None;
+            return Err(why);
+        }
         let channel = confirming(&connection).await?;
         Ok((connection, channel))
     }
 
     async fn declare(&mut self, connection: &Connection) -> Result<(), String> {
+        if !self.may_declare {
+            return Ok(());
+        }
         match topology::declare(connection).await {
             Ok(()) => {}
             Err(SetUpError::Unreachable(why)) => return Err(why),
-            Err(SetUpError::Forbidden { .. }) => info!("The queues are declared by `calrelay setup` alone"),
+            Err(SetUpError::Forbidden { .. }) => {
+                self.may_declare = false;
+                info!("The queues are declared by `calrelay setup` alone");
+            }
             Err(
                 refused @ (SetUpError::Different { .. }
                 | SetUpError::Refused { .. }
                 | SetUpError::InvalidUrl(_)),
             ) => error!("{refused}"),
         }
-        self.declared = true;
+        self.declared = Some(Instant::now());
         Ok(())
     }
 
     /// Publishes until the connection is lost, which is the error, or closed.
-    async fn serve(&self, connection: &Connection, channel: Channel) -> Result<(), String> {
+    async fn serve(&mut self, connection: &Connection, channel: Channel) -> Result<(), String> {
+        let closing = self.closing.clone();
         let mut requests = self.door.open();
         let mut flight = Flight::new(channel);
         let ended = tokio::select! {
             why = self.publish_all(connection, &mut requests, &mut flight) => Err(why),
-            () = self.closing.cancelled() => Ok(()),
+            () = closing.cancelled() => Ok(()),
         };
         if let Err(why) = &ended {
             // First the word, so that nobody comes to a door that is not there.
@@ -134,7 +149,7 @@ impl Publishing {
 
     /// Returns why it cannot go on.
     async fn publish_all(
-        &self,
+        &mut self,
         connection: &Connection,
         requests: &mut mpsc::Receiver<Request>,
         flight: &mut Flight,
@@ -169,6 +184,14 @@ impl Publishing {
             }
             if flight.is_lost() && !self.is_blocked() {
                 return "RabbitMQ does not confirm what it is sent".to_owned();
+            }
+            // A broker that dies loses what was declared just before.
+            let again = self.declared.is_none_or(|declared| declared.elapsed() > AGAIN);
+            if flight.came_back()
+                && again
+                && let Err(why) = self.declare(connection).await
+            {
+                return why;
             }
             if flight.is_shut_out() && flight.is_empty() && !self.is_blocked() {
                 match confirming(connection).await {

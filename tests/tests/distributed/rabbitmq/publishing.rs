@@ -14,7 +14,9 @@ use super::{ingress, publish, receive, refused, start, until_consuming, until_li
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_without_a_queue_is_refused_and_its_neighbours_are_not() {
     let vhost = shared_rabbit().await.vhost().await;
-    let queue = ingress(&vhost.url()).await;
+    set_up(&vhost.url()).await.unwrap();
+    // One that may not declare what is missing.
+    let queue = ingress(&vhost.add_user("ingress", "^$", ".*", ".*").await).await;
     let raw = Raw::connect(&vhost.url()).await;
     raw.unbind("calrelay.due", "calrelay.jobs", "due").await;
     let mut stored = 0;

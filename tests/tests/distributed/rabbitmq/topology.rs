@@ -2,10 +2,10 @@
 
 use common::port::{JobQueue as _, Lane};
 use common::rabbitmq::{Link, Part, SetUpError, set_up};
-use tests::shared_rabbit;
+use tests::{eventually, shared_rabbit};
 
 use super::raw::Raw;
-use super::{ingress, publish, refused, start, until_link, until_up};
+use super::{SOON, ingress, publish, refused, start, until_link, until_up};
 
 const QUEUES: [&str; 10] = [
     "calrelay.dead",
@@ -137,4 +137,18 @@ async fn an_exchange_that_goes_missing_is_named() {
     until_up(&queue).await;
     publish(&queue, Lane::Fresh).await.unwrap();
     vhost.leaves("calrelay.jobs", 1);
+}
+
+/// A broker that is killed loses what was declared in the moment before; one may also be emptied.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_declare_declares_again_what_went_missing() {
+    let vhost = shared_rabbit().await.vhost().await;
+    let queue = ingress(&vhost.url()).await;
+    let raw = Raw::connect(&vhost.url()).await;
+    raw.unbind("calrelay.jobs", "calrelay.jobs", "fresh").await;
+    let stored = || eventually("a queue for it", SOON, || async { publish(&queue, Lane::Fresh).await.ok() });
+    stored().await;
+    raw.delete_exchange("calrelay.jobs").await;
+    stored().await;
+    vhost.leaves("calrelay.jobs", 2);
 }
