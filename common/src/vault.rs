@@ -1,12 +1,17 @@
 //! Which vault `VAULT_URL` names, and whether it may be one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tracing::warn;
 
 use crate::port::Vault;
 use crate::postgres::PostgresVault;
 use crate::redis::{Redis, RedisVault};
+
+/// So often `REDIS_URL` is asked which server it is, at a start without it.
+const LOOKS: u32 = 7;
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Opens the vault that `url` names: `redis://`, `rediss://` or `postgres://`. It has to answer.
 ///
@@ -36,13 +41,21 @@ async fn check_apart(vault: &RedisVault, redis: &Redis) -> Result<(), VaultOpenE
     let Some(here) = vault.run_id().await? else {
         return Ok(());
     };
-    match redis.run_id().await {
-        Ok(there) if there == here => Err(VaultOpenError::SameServer),
-        Ok(_) => Ok(()),
-        // The vault has just answered: a server that does not is another one.
-        Err(error) => {
-            warn!(error = %error, "It was not seen whether VAULT_URL and REDIS_URL name two servers: {error}");
-            Ok(())
+    let mut looks = 1;
+    loop {
+        match redis.run_id().await {
+            Ok(there) if there == here => return Err(VaultOpenError::SameServer),
+            Ok(_) => return Ok(()),
+            // It may only be slow to take a second connection.
+            Err(_) if looks < LOOKS => {
+                looks += 1;
+                tokio::time::sleep(PAUSE).await;
+            }
+            // The vault has answered all the while: a server that does not is another one.
+            Err(error) => {
+                warn!(error = %error, "It was not seen whether VAULT_URL and REDIS_URL name two servers: {error}");
+                return Ok(());
+            }
         }
     }
 }
