@@ -145,13 +145,18 @@ async fn nothing_confirmed_is_lost_when_the_queue_is_full_now_and_then() {
             matches!(publish(&queue, Lane::Fresh).await, Err(QueueError::Full)).then_some(())
         })
         .await;
-        // Room is made by taking messages, as ever.
-        let room = async {
-            while publish(&queue, Lane::Fresh).await.is_err() {
-                take_all(&worker, Duration::from_millis(1), &mut found).await;
+        // Room is made by taking messages, as ever; the callers are quick to use it up again.
+        let stored = AtomicBool::new(false);
+        let publishing = async {
+            while publish(&queue, Lane::Fresh).await.is_err() {}
+            stored.store(true, Ordering::Relaxed);
+        };
+        let taking = async {
+            while !stored.load(Ordering::Relaxed) {
+                take_one(&worker, Duration::from_millis(1), &mut found).await;
             }
         };
-        tokio::time::timeout(SOON, room).await.unwrap();
+        tokio::time::timeout(SOON, async { tokio::join!(publishing, taking) }).await.unwrap();
     }
     let told = callers.stop().await;
     take_all(&worker, Duration::from_secs(2), &mut found).await;
@@ -163,11 +168,16 @@ async fn nothing_confirmed_is_lost_when_the_queue_is_full_now_and_then() {
 
 /// Takes and settles what comes until nothing has come for so long.
 async fn take_all(worker: &RabbitQueue, quiet: Duration, found: &mut HashSet<JobId>) {
-    while let Ok(delivery) = tokio::time::timeout(quiet, worker.receive()).await {
-        let delivery = delivery.unwrap();
-        found.insert(job(&delivery));
-        worker.done(delivery.tag).await.unwrap();
-    }
+    while take_one(worker, quiet, found).await {}
+}
+
+/// Takes and settles a message; whether one came in time.
+async fn take_one(worker: &RabbitQueue, patience: Duration, found: &mut HashSet<JobId>) -> bool {
+    let Ok(delivery) = tokio::time::timeout(patience, worker.receive()).await else { return false };
+    let delivery = delivery.unwrap();
+    found.insert(job(&delivery));
+    worker.done(delivery.tag).await.unwrap();
+    true
 }
 
 /// Deliveries are settled while the worker's connections are cut: each message is dealt with in the end.
