@@ -28,8 +28,9 @@ mod zone;
 #[cfg(test)]
 mod corpus;
 
-pub use self::body::BodyError;
+pub use self::body::{BodyError, read as read_object};
 pub use self::calendar_id::{CalendarId, NotACalendarId};
 pub use self::delivery::{Priority, SendUpdates};
 pub use self::draft::{EventDraft, UnreadableDraft};
 pub use self::submission::Submission;
+pub use self::text::is_email;

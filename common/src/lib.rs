@@ -18,6 +18,7 @@ pub mod fingerprint;
 pub mod job;
 pub mod keys;
 pub mod message;
+pub mod nonces;
 pub mod owner;
 mod pace;
 pub mod payload;

@@ -52,7 +52,10 @@ impl BodyError {
 }
 
 /// Reads a body that must be one JSON object in which no name appears twice.
-pub(super) fn read(body: &[u8]) -> Result<Map<String, Value>, BodyError> {
+///
+/// # Errors
+/// [`BodyError`], but no [`BodyError::Fields`].
+pub fn read(body: &[u8]) -> Result<Map<String, Value>, BodyError> {
     let text = std::str::from_utf8(body).map_err(|_| BodyError::NotUtf8)?;
     // Some clients put a byte order mark in front; RFC 8259 §8.1 lets a reader ignore it.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);

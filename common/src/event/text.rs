@@ -10,7 +10,8 @@ pub(super) fn forbidden_character(text: &str) -> Option<char> {
 }
 
 /// Whether `text` is one bare e-mail address: no name beside it, a domain with a dot.
-pub(super) fn is_email(text: &str) -> bool {
+#[must_use]
+pub fn is_email(text: &str) -> bool {
     let bare = Options { minimum_sub_domains: 2, allow_domain_literal: false, allow_display_text: false };
     text.len() <= limits::EMAIL_BYTES
         && !text.contains(|c: char| c.is_control() || c.is_whitespace())

@@ -51,6 +51,8 @@ pub enum Shelf {
     Secrets,
     /// Jobs that must not run any more.
     Cancellations,
+    /// What may be used once, and has been.
+    Nonces,
 }
 
 impl Shelf {
@@ -62,6 +64,7 @@ impl Shelf {
             Self::ApiKeys => "api-keys",
             Self::Secrets => "secrets",
             Self::Cancellations => "cancellations",
+            Self::Nonces => "nonces",
         }
     }
 }
