@@ -110,7 +110,7 @@ impl GoogleLink {
     }
 
     /// In a sandbox the account `default` is connected without a browser, unless somebody has
-    /// disconnected it.
+    /// disconnected or erased it.
     ///
     /// # Errors
     /// When the sandbox or the vault does not answer.
@@ -121,6 +121,7 @@ impl GoogleLink {
         let id = AccountId::default_account();
         let ours = self.oauth.client();
         let user = match accounts.get_now(&id).await? {
+            None if accounts.was_removed(&id).await? => return Ok(()),
             None => None,
             // The sandbox has moved to another port: its users are the same.
             Some(account) if moved(&account, &ours) => Some(account.user(accounts.ring())?.email),

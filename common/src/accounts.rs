@@ -1,5 +1,8 @@
 //! The accounts of an installation: read often, changed rarely, always through here.
 
+mod removal;
+mod revocation;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -11,6 +14,7 @@ use crate::keys::{FRESH, STALE};
 use crate::port::{ClientRef, Clock, GoogleUser, RefreshToken, Shelf, Vault, VaultError, Version};
 use crate::seal::{Key, Keyring, OpenError};
 use crate::time;
+pub use revocation::AtGoogle;
 
 /// Reads and changes accounts. What was read is remembered (still sealed) for 30 s, and for an hour
 /// while the vault is away.
@@ -127,10 +131,11 @@ impl Accounts {
         connection: &Connection,
     ) -> Result<Arc<Account>, AccountError> {
         let now = self.clock.now();
+        let before = self.last_before(id).await?;
         self.change(id, |current| {
             let account = match current {
                 Some(account) => self.reconnected(account, connection, now)?,
-                None => self.first_connected(id, connection, now),
+                None => self.first_connected(id, connection, before, now),
             };
             Ok(Some(account))
         })
@@ -138,12 +143,18 @@ impl Accounts {
         .ok_or(AccountError::NeverConnected)
     }
 
-    fn first_connected(&self, id: &AccountId, connection: &Connection, now: Timestamp) -> Account {
+    fn first_connected(
+        &self,
+        id: &AccountId,
+        connection: &Connection,
+        before: Generation,
+        now: Timestamp,
+    ) -> Account {
         let key = Key::random();
         let token = secrecy::ExposeSecret::expose_secret(&connection.refresh_token.0).to_owned();
         Account {
             id: id.clone(),
-            generation: Generation(1),
+            generation: Generation(before.0 + 1),
             state: AccountState::Connected,
             seal_key: self.ring.seal(id.as_str(), &key),
             user: key.seal(id.as_str(), &connection.user),

@@ -62,21 +62,18 @@ impl GoogleOauth {
 
     /// A token goes to no other Google, and under no other name, than it came from.
     fn is_mine(&self, connection: &ClientRef) -> Result<(), TokenError> {
-        if *connection == self.client_ref {
+        self.is_of_this_google(connection)?;
+        if connection.client_id == self.client_ref.client_id {
             return Ok(());
         }
-        let what = if connection.token_uri == self.client_ref.token_uri {
-            "another OAuth client of this Google"
-        } else {
-            "another token endpoint"
-        };
-        Err(TokenError::InvalidClient {
-            error: "client_changed".to_owned(),
-            description: format!(
-                "the account was connected with {what} than the one configured now, and its token is not sent \
-                 elsewhere: restore those credentials or connect the account again"
-            ),
-        })
+        Err(client_changed("another OAuth client of this Google"))
+    }
+
+    fn is_of_this_google(&self, connection: &ClientRef) -> Result<(), TokenError> {
+        if connection.token_uri == self.client_ref.token_uri {
+            return Ok(());
+        }
+        Err(client_changed("another token endpoint"))
     }
 
     async fn send(&self, name: &'static str, request: reqwest::Request) -> Result<Answer, TokenError> {
@@ -129,7 +126,9 @@ impl TokenEndpoint for GoogleOauth {
 
     // Not through `oauth2`: it refuses to revoke over plain HTTP, which is the sandbox's.
     async fn revoke(&self, connection: &ClientRef, token: &RefreshToken) -> Result<(), TokenError> {
-        self.is_mine(connection)?;
+        // Under whichever client it was granted: nobody is asked for a client here, and one that was
+        // replaced is no reason to leave its grants standing.
+        self.is_of_this_google(connection)?;
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("token", token.0.expose_secret())
             .finish();
@@ -160,6 +159,16 @@ impl TokenEndpoint for GoogleOauth {
 
     fn scopes(&self) -> Vec<String> {
         SCOPES.map(str::to_owned).to_vec()
+    }
+}
+
+fn client_changed(what: &str) -> TokenError {
+    TokenError::InvalidClient {
+        error: "client_changed".to_owned(),
+        description: format!(
+            "the account was connected with {what} than the one configured now, and its token is not sent \
+             elsewhere: restore those credentials or connect the account again"
+        ),
     }
 }
 

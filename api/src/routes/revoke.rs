@@ -3,10 +3,9 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
-use common::account::{Account, AccountId};
-use common::accounts::AccountError;
-use common::port::VaultError;
-use tracing::{error, info, warn};
+use common::account::AccountId;
+use common::accounts::{AccountError, AtGoogle};
+use tracing::{error, info};
 
 use super::SETUP;
 use super::setup::{Form, Visit, standing};
@@ -52,79 +51,39 @@ pub(crate) async fn revoke(api: web::Data<Api>, request: HttpRequest, payload: w
     revoked(&api, &request, payload).await.unwrap_or_else(|problem| notice::problem(&problem).respond(&api))
 }
 
-/// What was done at Google.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum AtGoogle {
-    Revoked,
-    /// Another account of ours has the same user: revoking would end its grant too.
-    KeptForAnother,
-    /// Google could not be asked.
-    Unasked,
-    /// There was no token to revoke.
-    Nothing,
-}
-
 async fn revoked(api: &Api, request: &HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     Form::of_admin(api, request, payload).await?;
     let id = AccountId::default_account();
-    let Some(account) = api.ports.accounts.get_now(&id).await.map_err(|error| trouble(&error))? else {
-        return Ok(page(AtGoogle::Nothing).respond(api));
-    };
-    let at_google = revoke_at_google(api, &account).await.map_err(|error| trouble(&error))?;
-    match api.ports.accounts.disconnect(&id).await {
-        Ok(_) | Err(AccountError::NeverConnected) => {}
+    let at_google = match api.ports.accounts.revoke(&id, api.ports.google.as_ref()).await {
+        Ok(at_google) => at_google,
+        Err(AccountError::NeverConnected) => AtGoogle::Nothing,
         Err(error @ (AccountError::OtherUser { .. } | AccountError::Sealed(_) | AccountError::Vault(_))) => {
-            return Err(trouble(&error));
+            error!(%error, "The account cannot be disconnected: {error}");
+            return Err(Problem::storage_unavailable());
         }
-    }
+    };
     info!(account.id = %id, ?at_google, "Disconnected account {id}");
-    Ok(page(at_google).respond(api))
-}
-
-async fn revoke_at_google(api: &Api, account: &Account) -> Result<AtGoogle, VaultError> {
-    let others = api.ports.accounts.list().await?;
-    let shares = |other: &Account| {
-        other.id != account.id && other.user_key == account.user_key && other.refresh_token.is_some()
-    };
-    if others.iter().any(shares) {
-        return Ok(AtGoogle::KeptForAnother);
-    }
-    let token = match account.refresh_token(api.ports.accounts.ring()) {
-        Ok(Some(token)) => token,
-        Ok(None) => return Ok(AtGoogle::Nothing),
-        Err(error) => {
-            error!(%error, "A refresh token cannot be opened: {error}");
-            return Ok(AtGoogle::Unasked);
-        }
-    };
-    match api.ports.google.revoke(&account.client, &token).await {
-        Ok(()) => Ok(AtGoogle::Revoked),
-        Err(error) => {
-            warn!(%error, "Google could not be asked to revoke a grant: {error}");
-            Ok(AtGoogle::Unasked)
-        }
-    }
+    Ok(page(&at_google).respond(api))
 }
 
 const REFUSED: &str = "New events are refused until a calendar is connected.";
 
-fn page(at_google: AtGoogle) -> crate::pages::Page {
+fn page(at_google: &AtGoogle) -> crate::pages::Page {
     let by_hand = format!("To end it at Google too, remove this app at {PERMISSIONS}.");
     let (what, then) = match at_google {
         AtGoogle::Revoked => ("The permission was given back to Google and forgotten here.", REFUSED),
-        AtGoogle::KeptForAnother => (
+        AtGoogle::KeptFor(_) => (
             "The permission was forgotten here. It was not given back to Google, since another account uses the same Google user.",
             REFUSED,
         ),
-        AtGoogle::Unasked => {
-            ("The permission was forgotten here, but Google could not be told.", by_hand.as_str())
+        AtGoogle::Untold(_) => (
+            "Nothing uses the permission here any more, but Google could not be told just now. It is told as soon as it answers.",
+            by_hand.as_str(),
+        ),
+        AtGoogle::Refused(_) => {
+            ("The permission was forgotten here, but Google did not take it back.", by_hand.as_str())
         }
         AtGoogle::Nothing => ("Nothing was connected.", REFUSED),
     };
     notice(StatusCode::OK, "Disconnected", what, then)
-}
-
-fn trouble(error: &dyn std::error::Error) -> Problem {
-    error!(%error, "The account cannot be disconnected: {error}");
-    Problem::storage_unavailable()
 }

@@ -252,12 +252,17 @@ async fn a_grant_that_another_account_lives_on_is_only_forgotten_here() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tokens_are_forgotten_even_when_google_cannot_be_told() {
+async fn a_token_that_google_could_not_be_told_of_is_kept_to_tell_it_later_and_for_nothing_else() {
     let rig = Rig::start().await;
     let browser = Browser::signed_in(&rig).await;
     rig.google.fail(Some(TokenError::Transport("away".to_owned())));
     let page = browser.post(&rig, REVOKE).await;
     assert!(page.text().contains("Google could not be told"), "{}", page.text());
+    assert!(matches!(state(&rig).await, Some(AccountState::Disconnected { .. })));
+    rig.google.fail(None);
+    let page = browser.post(&rig, REVOKE).await;
+    assert!(page.text().contains("given back to Google"), "{}", page.text());
+    assert_eq!(rig.google.revoked(), ["refresh-sub-ada"]);
     let account = rig.accounts.get_now(&AccountId::default_account()).await.unwrap().unwrap();
     assert_eq!(account.refresh_token, None);
 }

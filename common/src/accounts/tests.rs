@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::*;
 use crate::embedded::{Embedded, Role};
-use crate::port::SystemClock;
+use crate::port::{ConsentRequest, Grant, SystemClock, TokenEndpoint, TokenError};
 
 struct Office {
     accounts: Accounts,
@@ -134,4 +134,158 @@ async fn the_wrong_master_key_is_told_and_changes_nothing() {
     let refused = crate::secrets::open(office.vault.as_ref(), &wrong).await.expect_err("another key");
     assert!(matches!(refused, crate::secrets::LockedOut::WrongKey(_)), "{refused}");
     assert_eq!(office.vault.list(Shelf::Secrets).await.expect("readable"), before);
+}
+
+/// Google as far as ending grants goes.
+#[derive(Default)]
+struct Grants {
+    ended: Mutex<Vec<String>>,
+    answers: Mutex<std::collections::VecDeque<TokenError>>,
+}
+
+impl Grants {
+    fn ended(&self) -> Vec<String> {
+        self.ended.lock().expect("no panics").clone()
+    }
+
+    fn answer(&self, error: TokenError) {
+        self.answers.lock().expect("no panics").push_back(error);
+    }
+}
+
+#[async_trait::async_trait]
+impl TokenEndpoint for Grants {
+    async fn revoke(&self, _: &ClientRef, token: &RefreshToken) -> Result<(), TokenError> {
+        if let Some(error) = self.answers.lock().expect("no panics").pop_front() {
+            return Err(error);
+        }
+        self.ended.lock().expect("no panics").push(token.0.expose_secret().to_owned());
+        Ok(())
+    }
+
+    fn consent_url(&self, _: &ConsentRequest) -> String {
+        unreachable!("nobody connects")
+    }
+
+    async fn exchange(&self, _: &str, _: &str, _: Timestamp) -> Result<Grant, TokenError> {
+        unreachable!("nobody connects")
+    }
+
+    async fn refresh(&self, _: &ClientRef, _: &RefreshToken, _: Timestamp) -> Result<Grant, TokenError> {
+        unreachable!("nobody works")
+    }
+
+    async fn user(&self, _: &SecretString) -> Result<GoogleUser, TokenError> {
+        unreachable!("nobody connects")
+    }
+
+    fn client(&self) -> ClientRef {
+        connection("", "").client
+    }
+
+    fn scopes(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+fn named(name: &str) -> AccountId {
+    AccountId::parse(name).expect("an account id")
+}
+
+fn is_disconnected(account: &Account) -> bool {
+    matches!(account.state, AccountState::Disconnected { .. })
+}
+
+#[tokio::test]
+async fn a_revoked_accounts_grant_ends_at_google_and_its_token_is_forgotten() {
+    let (office, google) = (office().await, Grants::default());
+    let accounts = &office.accounts;
+    assert_eq!(accounts.revoke(&id(), &google).await, Err(AccountError::NeverConnected));
+    accounts.connect(&id(), &connection("ada", "t1")).await.expect("it is new");
+    assert_eq!(accounts.revoke(&id(), &google).await, Ok(AtGoogle::Revoked));
+    let gone = accounts.get_now(&id()).await.expect("readable").expect("it stays bound");
+    assert!(gone.refresh_token.is_none() && is_disconnected(&gone));
+    assert_eq!(accounts.revoke(&id(), &google).await, Ok(AtGoogle::Nothing), "nothing is left to end");
+    assert_eq!(google.ended(), ["t1"]);
+}
+
+#[tokio::test]
+async fn a_grant_ends_with_the_last_account_of_its_user() {
+    let (office, google) = (office().await, Grants::default());
+    let accounts = &office.accounts;
+    let (one, two, other) = (named("one"), named("two"), named("other"));
+    accounts.connect(&one, &connection("ada", "t1")).await.expect("it is new");
+    accounts.connect(&two, &connection("ada", "t2")).await.expect("it is new");
+    accounts.connect(&other, &connection("eve", "t3")).await.expect("it is new");
+    assert_eq!(accounts.revoke(&one, &google).await, Ok(AtGoogle::KeptFor(vec![two.clone()])));
+    let first = accounts.get_now(&one).await.expect("readable").expect("there");
+    assert!(first.refresh_token.is_none() && is_disconnected(&first));
+    assert_eq!(google.ended(), [] as [&str; 0]);
+    assert_eq!(accounts.revoke(&two, &google).await, Ok(AtGoogle::Revoked));
+    assert_eq!(google.ended(), ["t2"]);
+}
+
+#[tokio::test]
+async fn of_two_accounts_of_one_user_that_are_revoked_together_one_ends_the_grant() {
+    for _ in 0..20 {
+        let (office, google) = (office().await, Grants::default());
+        let accounts = &office.accounts;
+        let (one, two) = (named("one"), named("two"));
+        accounts.connect(&one, &connection("ada", "t1")).await.expect("it is new");
+        accounts.connect(&two, &connection("ada", "t2")).await.expect("it is new");
+        let (first, second) = tokio::join!(accounts.revoke(&one, &google), accounts.revoke(&two, &google));
+        let told = [first.expect("done"), second.expect("done")];
+        assert!(told.contains(&AtGoogle::Revoked), "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_kept_unused_until_google_was_told_of_its_end() {
+    let (office, google) = (office().await, Grants::default());
+    let accounts = &office.accounts;
+    accounts.connect(&id(), &connection("ada", "t1")).await.expect("it is new");
+    google.answer(TokenError::Unavailable { status: 503 });
+    google.answer(TokenError::Transport("no answer".to_owned()));
+    for _ in 0..2 {
+        assert!(matches!(accounts.revoke(&id(), &google).await, Ok(AtGoogle::Untold(_))));
+        let waiting = accounts.get_now(&id()).await.expect("readable").expect("there");
+        assert!(is_disconnected(&waiting), "nobody uses it meanwhile");
+    }
+    assert_eq!(accounts.revoke(&id(), &google).await, Ok(AtGoogle::Revoked));
+    assert_eq!(google.ended(), ["t1"]);
+}
+
+#[tokio::test]
+async fn a_token_that_google_will_not_hear_of_is_forgotten() {
+    let (office, google) = (office().await, Grants::default());
+    let accounts = &office.accounts;
+    accounts.connect(&id(), &connection("ada", "t1")).await.expect("it is new");
+    google.answer(TokenError::Refused { error: "invalid_request".to_owned(), description: String::new() });
+    assert!(matches!(accounts.revoke(&id(), &google).await, Ok(AtGoogle::Refused(_))));
+    let gone = accounts.get_now(&id()).await.expect("readable").expect("there");
+    assert!(gone.refresh_token.is_none());
+}
+
+#[tokio::test]
+async fn a_removed_account_leaves_nothing_that_can_be_read_and_no_number_to_be_used_again() {
+    let office = office().await;
+    let accounts = &office.accounts;
+    assert_eq!(accounts.remove(&id()).await, Err(AccountError::NeverConnected));
+    let first = accounts.connect(&id(), &connection("ada", "t1")).await.expect("it is new");
+    let sealed = first.seal_key(accounts.ring()).expect("the right key").seal("j", &"a title".to_owned());
+    accounts.remove(&id()).await.expect("it is there");
+    assert_eq!(accounts.get_now(&id()).await, Ok(None));
+    assert_eq!(accounts.get(&id()).await, Ok(None), "it is not remembered either");
+    assert_eq!(accounts.was_removed(&id()).await, Ok(true));
+    assert_eq!(accounts.was_removed(&named("another")).await, Ok(false));
+    let left = office.vault.list(Shelf::FormerAccounts).await.expect("readable");
+    assert!(!format!("{left:?}").contains("default"), "the name is not kept: {left:?}");
+
+    let next = accounts.connect(&id(), &connection("eve", "t2")).await.expect("it is bound to nobody");
+    assert!(next.generation > first.generation, "{:?}", next.generation);
+    let key = next.seal_key(accounts.ring()).expect("the right key");
+    assert!(matches!(key.open("j", &sealed), Err(OpenError::UnknownKey(_))));
+    accounts.remove(&id()).await.expect("it is there");
+    let third = accounts.connect(&id(), &connection("ada", "t3")).await.expect("it is bound to nobody");
+    assert!(third.generation > next.generation);
 }

@@ -53,6 +53,8 @@ pub enum Shelf {
     Cancellations,
     /// What may be used once, and has been.
     Nonces,
+    /// How often accounts that were removed had been connected, by a keyed hash of their names.
+    FormerAccounts,
 }
 
 impl Shelf {
@@ -65,6 +67,7 @@ impl Shelf {
             Self::Secrets => "secrets",
             Self::Cancellations => "cancellations",
             Self::Nonces => "nonces",
+            Self::FormerAccounts => "former-accounts",
         }
     }
 }

@@ -29,7 +29,7 @@ pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8], now:
         "invalid_client" | "deleted_client" | "disabled_client" | "unauthorized_client" => {
             TokenError::InvalidClient { error, description }
         }
-        "access_denied" | "admin_policy_enforced" => TokenError::Denied { description },
+        "access_denied" | "admin_policy_enforced" | "policy_enforced" => TokenError::Denied { description },
         "rate_limit_exceeded" | "slow_down" => throttled(),
         "internal_failure" | "server_error" | "temporarily_unavailable" => unavailable,
         _ => TokenError::Refused { error, description },

@@ -123,19 +123,27 @@ async fn an_answer_that_leaves_out_scope_and_expiry_is_read_with_care() {
 async fn a_token_of_another_client_or_endpoint_goes_nowhere() {
     let setting = Setting::new().await;
     let mine = setting.oauth.client();
-    for other in [
-        ClientRef { client_id: "another".to_owned(), ..mine.clone() },
-        ClientRef { token_uri: "https://oauth2.googleapis.com/token".to_owned(), ..mine },
+    let another = ClientRef { client_id: "another".to_owned(), ..mine.clone() };
+    let elsewhere = ClientRef { token_uri: "https://oauth2.googleapis.com/token".to_owned(), ..mine };
+    for error in [
+        setting.oauth.refresh(&another, &refresh_token(), NOW).await.unwrap_err(),
+        setting.oauth.refresh(&elsewhere, &refresh_token(), NOW).await.unwrap_err(),
+        setting.oauth.revoke(&elsewhere, &refresh_token()).await.unwrap_err(),
     ] {
-        let refreshed = setting.oauth.refresh(&other, &refresh_token(), NOW).await.unwrap_err();
-        let revoked = setting.oauth.revoke(&other, &refresh_token()).await.unwrap_err();
-        for error in [refreshed, revoked] {
-            let TokenError::InvalidClient { error, description } = error else { panic!("{error:?}") };
-            assert_eq!(error, "client_changed");
-            assert!(description.contains("connect the account again"), "{description}");
-        }
+        let TokenError::InvalidClient { error, description } = error else { panic!("{error:?}") };
+        assert_eq!(error, "client_changed");
+        assert!(description.contains("connect the account again"), "{description}");
     }
     assert_eq!(setting.server.connections(), 0);
+}
+
+#[tokio::test]
+async fn the_grant_of_a_client_that_was_replaced_can_still_be_ended() {
+    let setting = Setting::new().await;
+    setting.server.answer(200, &[], "{}");
+    let former = ClientRef { client_id: "former".to_owned(), ..setting.oauth.client() };
+    assert_eq!(setting.oauth.revoke(&former, &refresh_token()).await, Ok(()));
+    assert_eq!(setting.server.only().form(), form(&[("token", "1//refresh")]));
 }
 
 #[tokio::test]

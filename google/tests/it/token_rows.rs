@@ -74,6 +74,7 @@ async fn an_administrators_refusal_is_kept_apart() {
         (403, "access_denied", "Requested client not authorized"),
         (403, "access_denied", "Account restricted"),
         (400, "admin_policy_enforced", "Blocked by your administrator."),
+        (400, "policy_enforced", "Advanced Protection does not allow this app."),
     ] {
         let expected = TokenError::Denied { description: description.to_owned() };
         assert_eq!(refused(status, error, description).await, expected);
