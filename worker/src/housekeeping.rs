@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::account::{AccountId, AccountState, Generation};
+use common::account::{Account, AccountId, AccountState, Generation};
+use common::accounts::AtGoogle;
 use common::port::Shelf;
 use common::time::{after, minutes, until};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::attempt::Attempts;
-use crate::resume::resume;
+use crate::resume::{Resumed, resume};
 use crate::{Ports, Settings, metrics};
 
 /// Between two looks at the accounts.
@@ -48,29 +49,22 @@ pub(crate) async fn keep_house(
     }
 }
 
-/// Accounts are connected by other processes too: whatever turned to connected since the last look
-/// has its jobs woken. The first look covers what was cut short by a crash.
+/// Accounts are connected and disconnected by other processes too. Of those that turned to connected since
+/// the last look the jobs are woken; where Google was not told of an end it is told now. The first look covers
+/// what was cut short by a crash.
 async fn sweep(ports: &Ports, settings: &Settings) {
     let mut woken: HashMap<AccountId, Generation> = HashMap::new();
     loop {
         match ports.accounts.list().await {
             Ok(accounts) => {
                 for account in accounts {
-                    if account.state != AccountState::Connected {
-                        woken.remove(&account.id);
-                    } else if woken.get(&account.id) != Some(&account.generation)
-                        || until(account.connected_at, ports.clock.now()) < STILL_BLOCKING
-                    {
-                        match resume(ports, &settings.quotas, &account).await {
-                            Ok(count) => {
-                                if count > 0 {
-                                    tracing::info!(account.id = %account.id, "Woke {count} jobs of account {}", account.id);
-                                }
-                                woken.insert(account.id.clone(), account.generation);
-                            }
-                            Err(error) => {
-                                tracing::warn!("Blocked jobs could not be woken, again soon: {error}")
-                            }
+                    match account.state {
+                        AccountState::Connected => wake(ports, settings, &mut woken, &account).await,
+                        AccountState::Disconnected { .. } if account.refresh_token.is_some() => {
+                            end_grant(ports, &account.id).await;
+                        }
+                        AccountState::NeedsReauthorization { .. } | AccountState::Disconnected { .. } => {
+                            woken.remove(&account.id);
                         }
                     }
                 }
@@ -78,6 +72,43 @@ async fn sweep(ports: &Ports, settings: &Settings) {
             Err(error) => tracing::warn!("Accounts could not be looked at: {error}"),
         }
         ports.clock.sleep(SWEEP).await;
+    }
+}
+
+async fn wake(
+    ports: &Ports,
+    settings: &Settings,
+    woken: &mut HashMap<AccountId, Generation>,
+    account: &Account,
+) {
+    let long_ago = until(account.connected_at, ports.clock.now()) >= STILL_BLOCKING;
+    if long_ago && woken.get(&account.id) == Some(&account.generation) {
+        return;
+    }
+    match resume(ports, &settings.quotas, account).await {
+        Ok(Resumed { woken: count, elsewhere }) => {
+            if count > 0 {
+                tracing::info!(account.id = %account.id, "Woke {count} jobs of account {}", account.id);
+            }
+            // What others were waking is looked at once more: they may not have come to it.
+            if elsewhere == 0 {
+                woken.insert(account.id.clone(), account.generation);
+            }
+        }
+        Err(error) => tracing::warn!("Blocked jobs could not be woken, again soon: {error}"),
+    }
+}
+
+/// Nobody uses the account's grant any more, and Google does not know yet.
+async fn end_grant(ports: &Ports, id: &AccountId) {
+    match ports.accounts.revoke(id, ports.endpoint.as_ref()).await {
+        Ok(AtGoogle::Untold(why)) => {
+            tracing::warn!(account.id = %id, "Google does not know yet that account {id} was disconnected: {why}");
+        }
+        Ok(at_google) => {
+            tracing::info!(account.id = %id, ?at_google, "Google was told that account {id} was disconnected");
+        }
+        Err(error) => tracing::warn!("A disconnected account could not be looked at: {error}"),
     }
 }
 

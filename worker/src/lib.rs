@@ -31,7 +31,7 @@ use common::quotas::Quotas;
 
 pub use metrics::describe as describe_metrics;
 pub use replay::{OperatorPorts, ReplayError, Replayed, replay};
-pub use resume::{ResumeError, resume};
+pub use resume::{Resumed, resume};
 pub use revive::revive;
 pub use worker::{Stop, Worker};
 

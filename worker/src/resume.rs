@@ -1,51 +1,71 @@
 //! Waking the jobs of an account that may run again, at the account's own pace.
+//!
+//! Every worker looks, and each job is woken by one of them: by whoever takes the step out of `blocked`.
+//! The step leaves the job's hop as it is, so that the message which would look at the job after an hour
+//! still counts should its waker die before it has published a new one.
+
+use std::time::Duration;
 
 use common::account::{Account, AccountState};
-use common::job::{BlockReason, Job, JobState, StateName, Step};
+use common::backoff::Schedule;
+use common::job::{BlockReason, Job, JobId, JobState, StateName, Step};
 use common::message::{Message, Work};
-use common::port::{Lane, ListFilter, Page, QueueError, StoreError};
+use common::port::{Change, Lane, ListFilter, Page, StoreError};
 use common::quotas::Quotas;
+use jiff::Timestamp;
+use rand::RngExt as _;
 
 use crate::Ports;
 
 /// Jobs read at a time.
 const PAGE: u32 = 200;
+/// Where somebody else was faster so often in a row, the rest of the page is left to them.
+const OUTRUN: u32 = 3;
+/// Between two tries to publish.
+const AGAIN: Schedule = Schedule { first: Duration::from_secs(1), longest: Duration::from_secs(5) };
 
-/// Why not every job was woken; the rest is woken by a later sweep.
-#[derive(Debug, thiserror::Error)]
-pub enum ResumeError {
-    /// The records could not be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A message could not be published.
-    #[error(transparent)]
-    Queue(#[from] QueueError),
+/// What a look at an account's blocked jobs has come to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Resumed {
+    /// Jobs that it has woken.
+    pub woken: u64,
+    /// Jobs that somebody else was waking.
+    pub elsewhere: u64,
 }
 
-/// Wakes every job of `account` that waits for its reauthorization; answers how many.
+/// Wakes the jobs of `account` that wait for its reauthorization, together with whoever else is at it.
+/// While the queue takes nothing it goes on trying.
 ///
 /// # Errors
-/// [`ResumeError`]; doing it again is safe.
-pub async fn resume(ports: &Ports, quotas: &Quotas, account: &Account) -> Result<u64, ResumeError> {
+/// When the records cannot be reached; doing it again is safe.
+pub async fn resume(ports: &Ports, quotas: &Quotas, account: &Account) -> Result<Resumed, StoreError> {
+    let mut resumed = Resumed::default();
     if account.state != AccountState::Connected {
-        return Ok(0);
+        return Ok(resumed);
     }
     let filter = ListFilter {
         account: Some(account.id.clone()),
         state: Some(StateName::Blocked),
         ..ListFilter::default()
     };
-    let mut after = None;
-    let mut woken = 0;
+    let mut after: Option<(Timestamp, JobId)> = None;
     loop {
         let jobs = ports.store.list(&filter, Page { after: after.take(), limit: PAGE }).await?;
         let Some(last) = jobs.last() else {
-            return Ok(woken);
+            return Ok(resumed);
         };
         after = Some((last.submitted_at, last.id.clone()));
-        for job in &jobs {
-            if waits_for_connection(job) && wake(ports, quotas, account, job).await? {
-                woken += 1;
+        let mut outrun = 0;
+        for job in jobs.iter().filter(|job| waits_for_connection(job)) {
+            if wake(ports, quotas, account, job).await? {
+                resumed.woken += 1;
+                outrun = 0;
+            } else {
+                resumed.elsewhere += 1;
+                outrun += 1;
+            }
+            if outrun == OUTRUN {
+                break;
             }
         }
     }
@@ -55,13 +75,26 @@ fn waits_for_connection(job: &Job) -> bool {
     matches!(&job.state, JobState::Blocked { why: BlockReason::Reauthorization, .. })
 }
 
-/// Publishes first: should we die before the record says so, the older message still comes.
-async fn wake(ports: &Ports, quotas: &Quotas, account: &Account, job: &Job) -> Result<bool, ResumeError> {
-    let Some(message) = Message::next_for(job, Work::Create) else {
+/// Wakes the job, unless somebody else does.
+async fn wake(ports: &Ports, quotas: &Quotas, account: &Account, job: &Job) -> Result<bool, StoreError> {
+    let step = Step::Unblock { hop: job.hop };
+    let job = match ports.store.take(&job.id, &step, ports.clock.now()).await? {
+        Change::Taken(job) => job,
+        Change::Refused(_) => return Ok(false),
+    };
+    // A job that still has to be written has its payload.
+    let Some(message) = Message::next_for(&job, Work::Create) else {
         return Ok(false);
     };
     let delay = ports.throttle.place(&quotas.line(account, 1)).await;
-    ports.queue.publish(&message, Lane::Due, delay).await?;
-    ports.store.take(&job.id, &Step::Unblock { hop: message.hop }, ports.clock.now()).await?;
+    let mut failures = 0;
+    while let Err(error) = ports.queue.publish(&message, Lane::Due, delay).await {
+        if failures == 0 {
+            tracing::warn!("The queue takes nothing; jobs are woken once it does: {error}");
+        }
+        failures += 1;
+        let pause = AGAIN.jittered(failures, rand::rng().random());
+        ports.clock.sleep(pause).await;
+    }
     Ok(true)
 }

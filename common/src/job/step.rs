@@ -46,9 +46,10 @@ pub enum Step {
     ConfirmCancelled(Claim),
     /// A caller takes the job back.
     Cancel,
-    /// What blocked it has ended, and a message with this hop has been published.
+    /// What blocked it has ended. Of several who see that, the one whose step is taken publishes its message.
     Unblock {
-        /// The new message's hop.
+        /// The hop below which messages are forgotten from now on: the record's own, while no newer
+        /// message has been published.
         hop: u32,
     },
     /// An operator reopens it, and a message with this hop has been published.

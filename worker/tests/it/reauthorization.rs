@@ -1,9 +1,15 @@
 //! A grant that Google no longer takes: one repeat, one notice, and every job waits for its user.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use common::account::{AccountId, AccountState, Generation, ReauthorizationCause};
+use common::accounts::AtGoogle;
 use common::job::{BlockReason, Claim, Effect, JobState, Pause, Step, Tally, WorkerId};
 use common::port::{CalendarError, Change, ClientRef, JobQueue as _, JobStore as _, TokenError};
 use common::time::minutes;
+use futures_util::future::join_all;
 
 use crate::bench::{Bench, message};
 use crate::google::Behaviour::{HoldThen, Refuse};
@@ -11,6 +17,7 @@ use crate::google::Method::Insert;
 use crate::google::{Gate, Granting, client, refresh_token};
 use crate::logs::Logs;
 use crate::order::order;
+use crate::wait::eventually;
 
 fn default() -> AccountId {
     AccountId::default_account()
@@ -116,6 +123,74 @@ async fn the_sweep_wakes_what_nobody_woke() {
     bench.turn(common::time::hours(2));
     assert_eq!(bench.quiet().await.delayed, 0);
     assert_eq!(bench.google.methods(&id), [Insert]);
+}
+
+#[tokio::test]
+async fn of_many_workers_one_wakes_each_job() {
+    let mut bench = Bench::new().await;
+    bench.google.end_grant(&refresh_token("default", 1));
+    bench.start();
+    let mut ids = Vec::new();
+    for _ in 0..60 {
+        ids.push(bench.submit(order()).await);
+    }
+    for id in &ids {
+        bench.blocked(id).await;
+    }
+    bench.stop().taking.cancel();
+    bench.stopped().await;
+    let published = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&published);
+    bench.queue.refuse(move |_, _| {
+        count.fetch_add(1, Ordering::Relaxed);
+        None
+    });
+    let account = bench.connect(&default()).await;
+    let ports = bench.ports();
+    let wakers = (0..8).map(|_| worker::resume(&ports, &bench.settings.quotas, &account));
+    let woken: u64 = join_all(wakers).await.into_iter().map(|resumed| resumed.unwrap().woken).sum();
+    assert_eq!((woken, published.load(Ordering::Relaxed)), (60, 60));
+    bench.queue.recover();
+    bench.start();
+    bench.turn(minutes(1));
+    for id in &ids {
+        bench.succeeded(id).await;
+        assert_eq!(bench.google.methods(id), [Insert]);
+    }
+}
+
+#[tokio::test]
+async fn a_job_whose_waker_died_is_looked_at_after_an_hour_all_the_same() {
+    let mut bench = Bench::new().await;
+    bench.google.end_grant(&refresh_token("default", 1));
+    bench.start();
+    let id = bench.submit(order()).await;
+    let job = bench.blocked(&id).await;
+    bench.connect(&default()).await;
+    // As far as a waker comes before it publishes.
+    let step = Step::Unblock { hop: job.hop };
+    let change = bench.store.take(&id, &step, bench.now()).await.unwrap();
+    assert!(matches!(change, Change::Taken(_)), "{change:?}");
+    bench.turn(minutes(2));
+    assert_eq!(bench.quiet().await.delayed, 1, "nobody else wakes it");
+    bench.turn(common::time::hours(1));
+    bench.succeeded(&id).await;
+}
+
+#[tokio::test]
+async fn a_job_that_was_woken_while_the_queue_was_away_is_published_once_it_is_back() {
+    let mut bench = Bench::new().await;
+    bench.google.end_grant(&refresh_token("default", 1));
+    bench.start();
+    let id = bench.submit(order()).await;
+    bench.blocked(&id).await;
+    bench.connect(&default()).await;
+    bench.queue.refuse_all();
+    bench.turn(minutes(1));
+    bench.until("the job to be woken", &id, |job| job.state == JobState::Queued).await;
+    bench.queue.recover();
+    bench.turn(Duration::from_secs(10));
+    bench.succeeded(&id).await;
 }
 
 #[tokio::test]
@@ -225,4 +300,16 @@ async fn a_disconnected_accounts_jobs_wait_without_a_call() {
     bench.start();
     bench.blocked(&id).await;
     assert_eq!((bench.google.methods(&id).len(), bench.google.refreshes()), (0, 0));
+}
+
+#[tokio::test]
+async fn google_is_told_of_a_disconnected_account_once_it_answers() {
+    let mut bench = Bench::new().await;
+    bench.google.next_grant(Granting::Refuse(TokenError::Unavailable { status: 503 }));
+    let told = bench.accounts.revoke(&default(), bench.google.as_ref()).await;
+    assert!(matches!(told, Ok(AtGoogle::Untold(_))), "{told:?}");
+    bench.start();
+    let told = async || bench.account(&default()).await.refresh_token.is_none().then_some(());
+    eventually("Google to be told", told).await;
+    assert_eq!(bench.google.refreshes(), 0, "and it is used for nothing else");
 }

@@ -69,8 +69,13 @@ impl TokenEndpoint for Google {
         })
     }
 
-    async fn revoke(&self, _: &ClientRef, _: &RefreshToken) -> Result<(), TokenError> {
-        unreachable!("a worker ends no grants")
+    async fn revoke(&self, _: &ClientRef, token: &RefreshToken) -> Result<(), TokenError> {
+        let mut state = self.state();
+        if let Some(Granting::Refuse(error)) = state.grants.pop_front() {
+            return Err(error);
+        }
+        state.dead_grants.insert(token.0.expose_secret().to_owned());
+        Ok(())
     }
 
     async fn user(&self, _: &SecretString) -> Result<GoogleUser, TokenError> {
