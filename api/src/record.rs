@@ -2,7 +2,7 @@
 
 use common::accounts::Accounts;
 use common::job::{Effect, EventResult, Failure, Job, JobId, JobState};
-use common::seal::Key;
+use common::seal::{KeyId, Keyring};
 use jiff::Timestamp;
 use serde::Serialize;
 use tracing::warn;
@@ -147,10 +147,10 @@ pub async fn shown(job: &Job, accounts: &Accounts) -> serde_json::Value {
 }
 
 impl JobRecord {
-    /// The record of `job`, opened with its account's key.
+    /// The record of `job`, opened with its account's keys.
     pub(crate) async fn of(job: &Job, accounts: &Accounts) -> Self {
-        let opened = match seal_key(job, accounts).await {
-            Some(key) => Opened::with(&key, job),
+        let opened = match seal_keys(job, accounts).await {
+            Some(keys) => Opened::with(&keys, job),
             None => Opened::default(),
         };
         Self::from_parts(job, opened)
@@ -224,35 +224,45 @@ fn next_attempt_at(job: &Job) -> Option<Timestamp> {
     }
 }
 
-async fn seal_key(job: &Job, accounts: &Accounts) -> Option<Key> {
-    let account = match accounts.get(&job.account).await {
-        Ok(account) => account?,
-        Err(error) => {
-            warn!(job.id = %job.id, %error, "The account of job {} cannot be read: {error}", job.id);
-            return None;
-        }
+async fn seal_keys(job: &Job, accounts: &Accounts) -> Option<Keyring> {
+    let wanted = sealed_with(job)?;
+    let warn = |error| warn!(job.id = %job.id, %error, "Job {} cannot be opened: {error}", job.id);
+    let (_, keys) = accounts.unlock(&job.account, wanted).await.map_err(warn).ok()??;
+    Some(keys)
+}
+
+/// The key that has sealed what there is to open of a job.
+fn sealed_with(job: &Job) -> Option<KeyId> {
+    let outcome = match &job.state {
+        JobState::Succeeded { result } => result.key_id().ok(),
+        JobState::Failed(failure) => failure.detail.as_ref().and_then(|detail| detail.key_id().ok()),
+        JobState::Accepting { .. }
+        | JobState::Queued
+        | JobState::Running(_)
+        | JobState::Waiting { .. }
+        | JobState::Blocked { .. }
+        | JobState::Cancelled => None,
     };
-    let opened = account.seal_key(accounts.ring());
-    opened.map_err(|error| warn!(job.id = %job.id, %error, "Job {} cannot be opened: {error}", job.id)).ok()
+    outcome.or_else(|| job.payload.as_ref().and_then(|payload| payload.key_id().ok()))
 }
 
 impl Opened {
     /// What cannot be opened is left out: the rest of the record is still worth reading.
-    fn with(key: &Key, job: &Job) -> Self {
+    fn with(keys: &Keyring, job: &Job) -> Self {
         let context = job.id.as_str();
         let mut opened = Self::default();
-        if let Some(payload) = job.payload.as_ref().and_then(|sealed| key.open(context, sealed).ok()) {
+        if let Some(payload) = job.payload.as_ref().and_then(|sealed| keys.open(context, sealed).ok()) {
             opened.calendar_id = Some(payload.calendar.as_str().to_owned());
         }
         match &job.state {
             JobState::Succeeded { result } => {
-                opened.result = key.open(context, result).ok();
+                opened.result = keys.open(context, result).ok();
                 if let Some(result) = &opened.result {
                     opened.calendar_id = Some(result.calendar_id.clone());
                 }
             }
             JobState::Failed(failure) => {
-                opened.detail = failure.detail.as_ref().and_then(|detail| key.open(context, detail).ok());
+                opened.detail = failure.detail.as_ref().and_then(|detail| keys.open(context, detail).ok());
             }
             JobState::Accepting { .. }
             | JobState::Queued

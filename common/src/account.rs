@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::port::{ClientRef, GoogleUser, RefreshToken};
-use crate::seal::{Key, Keyring, OpenError, Sealed};
+use crate::seal::{Key, Keyring, OpenError, Sealed, reseal};
 
 /// The caller's name for a connected Google user: 1 to 64 of `A-Z a-z 0-9 _ -`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -81,6 +81,10 @@ pub struct Account {
     pub state: AccountState,
     /// Seals this account's jobs and tokens; itself sealed with the master key.
     pub seal_key: Sealed<Key>,
+    /// The seal keys before it, which still open what they sealed: a job may wait in the queue for
+    /// a year. They too are sealed with the master key, so that an older master key may go.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub older_seal_keys: Vec<Sealed<Key>>,
     /// The Google user it is bound to, from the first connection on.
     pub user: Sealed<GoogleUser>,
     /// Keyed hash of the user's `sub`: what quotas are counted by.
@@ -145,12 +149,14 @@ pub struct GuestLimit {
 }
 
 impl Account {
-    /// The key that seals this account's jobs.
+    /// The key that seals this account's jobs and tokens, and the earlier ones that open older ones.
     ///
     /// # Errors
-    /// As [`Keyring::open`].
-    pub fn seal_key(&self, ring: &Keyring) -> Result<Key, OpenError> {
-        ring.open(self.id.as_str(), &self.seal_key)
+    /// As [`Keyring::open`], for the newest; an earlier one that cannot be opened opens nothing.
+    pub fn seal_keys(&self, ring: &Keyring) -> Result<Keyring, OpenError> {
+        let open = |sealed| ring.open(self.id.as_str(), sealed);
+        let older = self.older_seal_keys.iter().filter_map(|sealed| open(sealed).ok()).collect();
+        Ok(Keyring::new(open(&self.seal_key)?, older))
     }
 
     /// The Google user.
@@ -158,7 +164,7 @@ impl Account {
     /// # Errors
     /// As [`Keyring::open`].
     pub fn user(&self, ring: &Keyring) -> Result<GoogleUser, OpenError> {
-        self.seal_key(ring)?.open(self.id.as_str(), &self.user)
+        self.seal_keys(ring)?.open(self.id.as_str(), &self.user)
     }
 
     /// The refresh token; `None` when it was forgotten.
@@ -169,7 +175,7 @@ impl Account {
         let Some(sealed) = &self.refresh_token else {
             return Ok(None);
         };
-        let token: String = self.seal_key(ring)?.open(self.id.as_str(), sealed)?;
+        let token: String = self.seal_keys(ring)?.open(self.id.as_str(), sealed)?;
         Ok(Some(RefreshToken(SecretString::from(token))))
     }
 
@@ -182,7 +188,37 @@ impl Account {
         ring: &Keyring,
         token: &RefreshToken,
     ) -> Result<Sealed<String>, OpenError> {
-        Ok(self.seal_key(ring)?.seal(self.id.as_str(), &token.0.expose_secret().to_owned()))
+        Ok(self.seal_keys(ring)?.seal(self.id.as_str(), &token.0.expose_secret().to_owned()))
+    }
+
+    /// The account with a new seal key; `None` when the one it has is sealed with the newest master key.
+    pub(crate) fn rotated(&self, ring: &Keyring) -> Result<Option<Self>, OpenError> {
+        if self.seal_key.key_id()? == ring.newest().id() {
+            return Ok(None);
+        }
+        let context = self.id.as_str();
+        let (seal_key, keys) = {
+            let fresh = Key::random();
+            let before = self.seal_keys(ring)?;
+            let older = [before.newest()].into_iter().chain(before.older()).cloned().collect();
+            (ring.seal(context, &fresh), Keyring::new(fresh, older))
+        };
+        // One that cannot be opened stays as it is: its master key may yet be found.
+        let rewrapped = |sealed| reseal(ring, context, sealed);
+        Ok(Some(Self {
+            seal_key,
+            older_seal_keys: [&self.seal_key]
+                .into_iter()
+                .chain(&self.older_seal_keys)
+                .map(rewrapped)
+                .collect(),
+            user: keys.reseal(context, &self.user)?,
+            refresh_token: match &self.refresh_token {
+                Some(sealed) => Some(keys.reseal(context, sealed)?),
+                None => None,
+            },
+            ..self.clone()
+        }))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod removal;
 mod revocation;
+mod sealing;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -157,6 +158,7 @@ impl Accounts {
             generation: Generation(before.0 + 1),
             state: AccountState::Connected,
             seal_key: self.ring.seal(id.as_str(), &key),
+            older_seal_keys: Vec::new(),
             user: key.seal(id.as_str(), &connection.user),
             user_key: self.hash_key.name("user", &connection.user.sub),
             refresh_token: Some(key.seal(id.as_str(), &token)),
@@ -177,11 +179,11 @@ impl Accounts {
         if bound.sub != connection.user.sub {
             return Err(AccountError::OtherUser { bound_to: bound.email });
         }
-        let key = account.seal_key(&self.ring)?;
+        let keys = account.seal_keys(&self.ring)?;
         Ok(Account {
             generation: Generation(account.generation.0 + 1),
             state: AccountState::Connected,
-            user: key.seal(account.id.as_str(), &connection.user),
+            user: keys.seal(account.id.as_str(), &connection.user),
             refresh_token: Some(account.seal_refresh_token(&self.ring, &connection.refresh_token)?),
             client: connection.client.clone(),
             scopes: connection.scopes.clone(),

@@ -11,7 +11,7 @@ use crate::fingerprint::Fingerprint;
 use crate::job::{Effect, EventResult, Failure, Job, JobId, JobState, Tally};
 use crate::owner::Owner;
 use crate::payload::Payload;
-use crate::seal::Sealed;
+use crate::seal::{Keyring, Sealed, reseal};
 
 /// The version this build writes.
 pub const VERSION: u32 = 1;
@@ -133,6 +133,19 @@ impl Message {
             cancel_requested: false,
             fingerprint: self.fingerprint.clone(),
             payload: Some(self.payload.clone()),
+        }
+    }
+
+    /// The message with what it carries sealed with the newest of these keys; what none of them opens
+    /// stays as it is.
+    #[must_use]
+    pub fn resealed(&self, keys: &Keyring) -> Self {
+        let context = self.job.as_str();
+        Self {
+            payload: reseal(keys, context, &self.payload),
+            outcome: self.outcome.as_ref().map(|outcome| reseal(keys, context, outcome)),
+            failure: self.failure.as_ref().map(|failure| failure.resealed(keys, context)),
+            ..self.clone()
         }
     }
 

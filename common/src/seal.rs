@@ -5,6 +5,8 @@
 //! seal key of its own, wrapped by the master key: forgetting that one key makes every copy of the
 //! account's data unreadable, wherever the copies are.
 
+mod ring;
+
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -16,6 +18,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::{Zeroize as _, Zeroizing};
+
+pub use ring::Keyring;
+pub(crate) use ring::reseal;
 
 const KEY_ID: usize = 8;
 const NONCE: usize = 24;
@@ -102,14 +107,17 @@ impl Key {
     /// Seals `value` for `context`.
     #[must_use]
     pub fn seal<T: Serialize>(&self, context: &str, value: &T) -> Sealed<T> {
-        let mut plain = serde_json::to_vec(value).expect("sealed values are plain data");
+        let plain = Zeroizing::new(serde_json::to_vec(value).expect("sealed values are plain data"));
+        self.encrypt(context, &plain)
+    }
+
+    fn encrypt<T>(&self, context: &str, plain: &[u8]) -> Sealed<T> {
         let mut nonce = [0; NONCE];
         rand::rng().fill_bytes(&mut nonce);
-        let payload = Payload { msg: &plain, aad: context.as_bytes() };
+        let payload = Payload { msg: plain, aad: context.as_bytes() };
         let ciphertext = XChaCha20Poly1305::new(&self.bytes.into())
             .encrypt(&XNonce::from(nonce), payload)
             .expect("memory holds the ciphertext");
-        plain.zeroize();
         let mut bytes = Vec::with_capacity(KEY_ID + NONCE + ciphertext.len());
         bytes.extend_from_slice(&self.id().0);
         bytes.extend_from_slice(&nonce);
@@ -122,6 +130,11 @@ impl Key {
     /// # Errors
     /// [`OpenError::UnknownKey`] for another key's value, [`OpenError::Damaged`] for anything else.
     pub fn open<T: DeserializeOwned>(&self, context: &str, sealed: &Sealed<T>) -> Result<T, OpenError> {
+        let plain = self.decrypt(context, sealed)?;
+        serde_json::from_slice(&plain).map_err(|_| OpenError::Damaged)
+    }
+
+    fn decrypt<T>(&self, context: &str, sealed: &Sealed<T>) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let id = sealed.key_id()?;
         if id != self.id() {
             return Err(OpenError::UnknownKey(id));
@@ -130,47 +143,10 @@ impl Key {
         let (nonce, ciphertext) = rest.split_at_checked(NONCE).ok_or(OpenError::Damaged)?;
         let nonce = XNonce::try_from(nonce).map_err(|_| OpenError::Damaged)?;
         let payload = Payload { msg: ciphertext, aad: context.as_bytes() };
-        let plain = XChaCha20Poly1305::new(&self.bytes.into())
+        XChaCha20Poly1305::new(&self.bytes.into())
             .decrypt(&nonce, payload)
             .map(Zeroizing::new)
-            .map_err(|_| OpenError::Damaged)?;
-        serde_json::from_slice(&plain).map_err(|_| OpenError::Damaged)
-    }
-}
-
-/// The master keys: the first seals, all of them open.
-#[derive(Clone)]
-pub struct Keyring(Vec<Key>);
-
-impl Keyring {
-    /// A ring of the newest key and the older ones that may still have sealed something.
-    #[must_use]
-    pub fn new(newest: Key, older: Vec<Key>) -> Self {
-        let mut keys = vec![newest];
-        keys.extend(older);
-        Self(keys)
-    }
-
-    /// The key that seals.
-    #[must_use]
-    pub fn newest(&self) -> &Key {
-        self.0.first().expect("a ring is made with its newest key")
-    }
-
-    /// Seals with the newest key.
-    #[must_use]
-    pub fn seal<T: Serialize>(&self, context: &str, value: &T) -> Sealed<T> {
-        self.newest().seal(context, value)
-    }
-
-    /// Opens with whichever key sealed.
-    ///
-    /// # Errors
-    /// As [`Key::open`].
-    pub fn open<T: DeserializeOwned>(&self, context: &str, sealed: &Sealed<T>) -> Result<T, OpenError> {
-        let id = sealed.key_id()?;
-        let key = self.0.iter().find(|key| key.id() == id).ok_or(OpenError::UnknownKey(id))?;
-        key.open(context, sealed)
+            .map_err(|_| OpenError::Damaged)
     }
 }
 
@@ -239,12 +215,6 @@ impl fmt::Debug for Key {
     }
 }
 
-impl fmt::Debug for Keyring {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(&self.0).finish()
-    }
-}
-
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&HEXLOWER.encode(&self.0))
@@ -291,15 +261,6 @@ mod tests {
             cut.bytes.truncate(length);
             assert!(key.open("c", &cut).is_err(), "cut to {length}");
         }
-    }
-
-    #[test]
-    fn a_ring_opens_what_its_older_keys_sealed() {
-        let old = Key::random();
-        let sealed = old.seal("c", &1_u8);
-        let ring = Keyring::new(Key::random(), vec![old]);
-        assert_eq!(ring.open("c", &sealed), Ok(1));
-        assert_ne!(ring.seal("c", &1_u8).key_id(), sealed.key_id());
     }
 
     #[test]

@@ -45,11 +45,40 @@ pub async fn open(vault: &dyn Vault, ring: &Keyring) -> Result<HashKey, LockedOu
     unseal(doc.value, ring)
 }
 
+/// Seals what is kept for the installation with the newest of the keys; answers how much was sealed with
+/// another. A document of [`Shelf::Secrets`] that is sealed has its own name for a context.
+///
+/// The hash key comes last: as long as it is sealed with an older key, nothing starts without that key.
+///
+/// # Errors
+/// [`LockedOut`].
+pub async fn rotate(vault: &dyn Vault, ring: &Keyring) -> Result<usize, LockedOut> {
+    let (last, mut docs): (Vec<_>, Vec<_>) =
+        vault.list(Shelf::Secrets).await?.into_iter().partition(|(name, _)| name == NAME);
+    docs.extend(last);
+    let mut rotated = 0;
+    for (name, doc) in docs {
+        let Ok(sealed) = serde_json::from_value::<Sealed<serde_json::Value>>(doc.value) else {
+            continue;
+        };
+        let again = ring.reseal(&name, &sealed).map_err(locked_out)?;
+        if again != sealed {
+            // One that was changed meanwhile was sealed by somebody who may not have the newest key.
+            vault.put(Shelf::Secrets, &name, &json!(again), Some(doc.version)).await?;
+            rotated += 1;
+        }
+    }
+    Ok(rotated)
+}
+
+fn locked_out(error: OpenError) -> LockedOut {
+    match error {
+        OpenError::UnknownKey(id) => LockedOut::WrongKey(id),
+        OpenError::Damaged => LockedOut::Damaged,
+    }
+}
+
 fn unseal(value: serde_json::Value, ring: &Keyring) -> Result<HashKey, LockedOut> {
     let sealed: Sealed<Key> = serde_json::from_value(value).map_err(|_| LockedOut::Damaged)?;
-    match ring.open(NAME, &sealed) {
-        Ok(key) => Ok(HashKey::new(key)),
-        Err(OpenError::UnknownKey(id)) => Err(LockedOut::WrongKey(id)),
-        Err(OpenError::Damaged) => Err(LockedOut::Damaged),
-    }
+    ring.open(NAME, &sealed).map(HashKey::new).map_err(locked_out)
 }

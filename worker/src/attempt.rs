@@ -22,7 +22,7 @@ use common::job::{BlockReason, Effect, FailureKind, Job, WaitReason, WorkerId};
 use common::message::{Message, Work};
 use common::payload::Payload;
 use common::port::Delivery;
-use common::seal::Key;
+use common::seal::Keyring;
 use common::time::until;
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
@@ -33,6 +33,7 @@ use crate::gateway::Gateway;
 use crate::hold::Hold;
 use crate::plan::{Ending, Plan, SUSPECT, plan};
 use crate::records::Records;
+use crate::sealing::MissingKeys;
 use crate::trouble::Trouble;
 use crate::{Ports, Settings, metrics};
 use claim::Arrival;
@@ -53,6 +54,8 @@ pub(crate) struct Attempts {
     worker: WorkerId,
     /// What this worker is at.
     under_way: UnderWay,
+    /// What it could not open.
+    missing_keys: MissingKeys,
     /// Shared by ordinary jobs; held alone by one that has killed workers before.
     company: RwLock<()>,
     /// Cancelled when running attempts must end at once.
@@ -90,10 +93,10 @@ struct Held<'a> {
     hold: Hold,
 }
 
-/// Whose calendar, what to write, and the key that seals both.
+/// Whose calendar, what to write, and the keys that seal both.
 struct Writing {
     account: Arc<Account>,
-    key: Key,
+    keys: Keyring,
     payload: Payload,
 }
 
@@ -107,8 +110,9 @@ impl Attempts {
         let gateway = Gateway::new(ports.clone(), settings.quotas, stopping);
         let (store, vault, clock) = (&ports.store, &ports.vault, &ports.clock);
         let records = Arc::new(Records::new(Arc::clone(store), Arc::clone(vault), Arc::clone(clock)));
-        let (under_way, company) = (UnderWay::default(), RwLock::default());
-        Self { ports, settings, gateway, records, worker: WorkerId::random(), under_way, company, abandon }
+        let (under_way, missing_keys, company) = Default::default();
+        let worker = WorkerId::random();
+        Self { ports, settings, gateway, records, worker, under_way, missing_keys, company, abandon }
     }
 
     pub(crate) fn ports(&self) -> &Ports {
@@ -117,6 +121,11 @@ impl Attempts {
 
     pub(crate) fn records(&self) -> &Records {
         &self.records
+    }
+
+    /// How many sealing keys are missing.
+    pub(crate) fn missing_keys(&self) -> usize {
+        self.missing_keys.count(self.ports.clock.now())
     }
 
     /// Deals with one delivery, whatever happens.
@@ -228,13 +237,16 @@ impl Attempts {
 
     /// The account and the payload; `None` when the account is gone.
     async fn open(&self, job: &Job) -> Result<Option<Writing>, Trouble> {
-        let account = self.ports.accounts.get(&job.account).await.map_err(Trouble::Vault)?;
-        let (Some(account), Some(sealed)) = (account, &job.payload) else {
+        let Some(sealed) = &job.payload else {
             return Ok(None);
         };
-        let key = account.seal_key(self.ports.accounts.ring()).map_err(Trouble::Sealed)?;
-        let payload = key.open(job.id.as_str(), sealed).map_err(Trouble::Sealed)?;
-        Ok(Some(Writing { account, key, payload }))
+        let wanted = sealed.key_id().map_err(Trouble::Sealed)?;
+        let Some((account, keys)) = self.ports.unlock(&job.account, wanted).await? else {
+            return Ok(None);
+        };
+        let payload = keys.open(job.id.as_str(), sealed).map_err(Trouble::Sealed)?;
+        self.missing_keys.found([wanted, account.seal_key.key_id().map_err(Trouble::Sealed)?]);
+        Ok(Some(Writing { account, keys, payload }))
     }
 }
 

@@ -52,11 +52,11 @@ impl Attempts {
     /// Whether there is nothing more to look for.
     async fn finished_conference(&self, message: &Message) -> Result<bool, Trouble> {
         let ports = self.ports();
-        let Some(account) = ports.accounts.get(&message.account).await.map_err(Trouble::Vault)? else {
+        let wanted = message.payload.key_id().map_err(Trouble::Sealed)?;
+        let Some((account, keys)) = ports.unlock(&message.account, wanted).await? else {
             return Ok(true);
         };
-        let key = account.seal_key(ports.accounts.ring()).map_err(Trouble::Sealed)?;
-        let payload = key.open(message.job.as_str(), &message.payload).map_err(Trouble::Sealed)?;
+        let payload = keys.open(message.job.as_str(), &message.payload).map_err(Trouble::Sealed)?;
         let request = Request::Get { calendar: &payload.calendar, id: &message.job };
         let Reply::Event(event) = self.gateway.ask(&account, request, None).await? else {
             return Ok(true);
@@ -68,7 +68,7 @@ impl Attempts {
         if result.conference == Conference::Pending {
             return Ok(false);
         }
-        let step = Step::Amend(key.seal(message.job.as_str(), &result));
+        let step = Step::Amend(keys.seal(message.job.as_str(), &result));
         match self.records().take(&message.job, &step).await.map_err(Trouble::Store)? {
             // Its success may not have been recorded yet.
             Change::Refused(Refusal::OutOfPlace | Refusal::Unknown) => Ok(false),

@@ -153,6 +153,7 @@ fn outlived(mark: &serde_json::Value, retention: Duration, now: Timestamp) -> bo
 async fn gauges(attempts: &Attempts) {
     loop {
         metrics::circuits(attempts.gateway.open_circuits());
+        metrics::sealing_keys_missing(attempts.missing_keys());
         tokio::time::sleep(GAUGES).await;
     }
 }

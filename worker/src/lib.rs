@@ -18,6 +18,7 @@ mod replay;
 mod resume;
 mod retry;
 mod revive;
+mod sealing;
 mod token;
 mod trouble;
 mod worker;

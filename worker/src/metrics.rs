@@ -76,7 +76,7 @@ pub fn describe() {
     describe_counter!("calrelay_token_refreshes_total", "Requests for an access token");
     describe_counter!("calrelay_token_cache_total", "Looks into the cache of access tokens");
     describe_gauge!("calrelay_circuit_open", "1 while an endpoint is left alone");
-    describe_counter!("calrelay_sealing_key_missing", "Sealed values whose key is not configured");
+    describe_gauge!("calrelay_sealing_key_missing", "Sealing keys that jobs wait for");
     for disposition in DISPOSITIONS {
         counter!("calrelay_attempts_total", "disposition" => disposition).increment(0);
     }
@@ -98,9 +98,9 @@ pub fn describe() {
     for result in [Cache::Hit, Cache::Miss] {
         counter!("calrelay_token_cache_total", "result" => cache_label(result)).increment(0);
     }
-    counter!("calrelay_sealing_key_missing").increment(0);
     gauge!("calrelay_jobs_in_flight").set(0.0);
     circuits((false, false));
+    sealing_keys_missing(0);
 }
 
 pub(crate) fn decided(disposition: &Disposition) {
@@ -124,8 +124,8 @@ pub(crate) fn deferred(reason: Deferral) {
     counter!("calrelay_deferrals_total", "reason" => reason.as_label()).increment(1);
 }
 
-pub(crate) fn sealing_key_missing() {
-    counter!("calrelay_sealing_key_missing").increment(1);
+pub(crate) fn sealing_keys_missing(count: usize) {
+    gauge!("calrelay_sealing_key_missing").set(count as f64);
 }
 
 /// A job has ended: counts it and says so, once.

@@ -121,6 +121,7 @@ mod tests {
             generation: Generation(1),
             state,
             seal_key: key.seal("default", &key),
+            older_seal_keys: Vec::new(),
             user: key.seal("default", &GoogleUser { sub: "1".to_owned(), email: String::new() }),
             user_key: String::new(),
             refresh_token: None,

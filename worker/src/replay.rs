@@ -142,8 +142,8 @@ pub(crate) async fn refreshed(
 }
 
 fn event_ends(ports: &OperatorPorts, account: &Account, message: &Message) -> Option<Timestamp> {
-    let key = account.seal_key(ports.accounts.ring()).ok()?;
-    key.open(message.job.as_str(), &message.payload).ok()?.event.ends_at()
+    let keys = account.seal_keys(ports.accounts.ring()).ok()?;
+    keys.open(message.job.as_str(), &message.payload).ok()?.event.ends_at()
 }
 
 fn replayable(state: &JobState) -> Option<()> {

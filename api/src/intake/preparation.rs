@@ -27,7 +27,7 @@ impl Intake {
         let not_after =
             deadline(submission.not_after, submission.not_before, submission.event.ends_at(), now)?;
         let account = self.usable(&submission.account).await?;
-        let key = account.seal_key(self.accounts.ring()).map_err(|error| {
+        let keys = account.seal_keys(self.accounts.ring()).map_err(|error| {
             error!(%error, "The seal key of an account cannot be opened: {error}");
             Refusal::StorageUnusable
         })?;
@@ -38,7 +38,7 @@ impl Intake {
             send_updates: submission.send_updates,
         };
         let job = Job {
-            payload: Some(key.seal(id.as_str(), &payload)),
+            payload: Some(keys.seal(id.as_str(), &payload)),
             id,
             owner: ask.owner.clone(),
             account: submission.account.clone(),

@@ -66,7 +66,7 @@ async fn failing(rig: &Rig, kind: FailureKind) -> Reply {
     let (reply, ()) = tokio::join!(rig.ask(request), async {
         queued(rig, &id).await;
         let account = rig.accounts.get(&AccountId::default_account()).await.unwrap().unwrap();
-        let key = account.seal_key(rig.accounts.ring()).unwrap();
+        let key = account.seal_keys(rig.accounts.ring()).unwrap();
         let failure = Failure {
             kind,
             google_status: Some(400),

@@ -243,7 +243,7 @@ impl Rig {
     pub async fn succeed(&self, id: &str) {
         self.begin(id).await;
         let account = self.accounts.get(&AccountId::default_account()).await.unwrap().unwrap();
-        let key = account.seal_key(self.accounts.ring()).unwrap();
+        let key = account.seal_keys(self.accounts.ring()).unwrap();
         let result = EventResult {
             event_id: id.to_owned(),
             event_link: "https://www.google.com/calendar/event?eid=abc".to_owned(),

@@ -272,7 +272,7 @@ async fn a_removed_account_leaves_nothing_that_can_be_read_and_no_number_to_be_u
     let accounts = &office.accounts;
     assert_eq!(accounts.remove(&id()).await, Err(AccountError::NeverConnected));
     let first = accounts.connect(&id(), &connection("ada", "t1")).await.expect("it is new");
-    let sealed = first.seal_key(accounts.ring()).expect("the right key").seal("j", &"a title".to_owned());
+    let sealed = first.seal_keys(accounts.ring()).expect("the right key").seal("j", &"a title".to_owned());
     accounts.remove(&id()).await.expect("it is there");
     assert_eq!(accounts.get_now(&id()).await, Ok(None));
     assert_eq!(accounts.get(&id()).await, Ok(None), "it is not remembered either");
@@ -283,7 +283,7 @@ async fn a_removed_account_leaves_nothing_that_can_be_read_and_no_number_to_be_u
 
     let next = accounts.connect(&id(), &connection("eve", "t2")).await.expect("it is bound to nobody");
     assert!(next.generation > first.generation, "{:?}", next.generation);
-    let key = next.seal_key(accounts.ring()).expect("the right key");
+    let key = next.seal_keys(accounts.ring()).expect("the right key");
     assert!(matches!(key.open("j", &sealed), Err(OpenError::UnknownKey(_))));
     accounts.remove(&id()).await.expect("it is there");
     let third = accounts.connect(&id(), &connection("ada", "t3")).await.expect("it is bound to nobody");

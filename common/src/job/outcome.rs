@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Effect;
-use crate::seal::Sealed;
+use crate::seal::{Keyring, Sealed, reseal};
 
 /// What a caller is told of a created event. Rests sealed: the links hold the calendar's address.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +75,14 @@ pub struct Failure {
     pub effect: Effect,
     /// What happened, in Google's words or ours; sealed, since Google may repeat what was sent.
     pub detail: Option<Sealed<String>>,
+}
+
+impl Failure {
+    /// With its words sealed with the newest of these keys.
+    pub(crate) fn resealed(&self, keys: &Keyring, context: &str) -> Self {
+        let detail = self.detail.as_ref().map(|detail| reseal(keys, context, detail));
+        Self { detail, ..self.clone() }
+    }
 }
 
 /// The closed list of ways to fail.

@@ -3,6 +3,7 @@
 use common::account::{Account, AccountState, GuestLimit, ReauthorizationCause};
 use common::job::{BlockReason, Failure, Pause, Tally, WaitReason};
 use common::port::{ThrottleKey, ThrottledKey};
+use common::seal::OpenError;
 use common::time::{after, hours};
 use jiff::Timestamp;
 use rand::RngExt as _;
@@ -35,7 +36,7 @@ impl Attempts {
         let disposition = decide(trouble, &standing);
         metrics::decided(&disposition);
         if let Some(ending) = held.ending(self.settings.max_attempts, account, now)
-            && !ending.asks_again(&disposition, held.job.not_after, now)
+            && !ending.asks_again(held.effect(), &disposition, held.job.not_after, now)
         {
             return self.conclude(held, ending.unanswered(held.effect())).await;
         }
@@ -94,7 +95,7 @@ impl Attempts {
             }
             Disposition::Fail { kind, status, reason, detail } => {
                 let detail = match (detail, self.open(&held.job).await) {
-                    (Some(text), Ok(Some(writing))) => Some(writing.key.seal(held.job.id.as_str(), &text)),
+                    (Some(text), Ok(Some(writing))) => Some(writing.keys.seal(held.job.id.as_str(), &text)),
                     (Some(_) | None, _) => None,
                 };
                 let failure = Failure {
@@ -175,8 +176,8 @@ impl Attempts {
     fn alarm(&self, held: &Held<'_>, trouble: &Trouble, why: Deferral) {
         match why {
             Deferral::Operator => {
-                if let Trouble::Sealed(_) = trouble {
-                    metrics::sealing_key_missing();
+                if let Trouble::Sealed(OpenError::UnknownKey(id)) = trouble {
+                    self.missing_keys.missed(*id, self.ports.clock.now());
                 }
                 tracing::error!(job.id = %held.job.id, "An operator has to act, jobs wait: {}", trouble.summary());
             }

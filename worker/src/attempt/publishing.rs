@@ -39,7 +39,7 @@ impl Attempts {
         Ok(())
     }
 
-    /// Publishes, or says why not.
+    /// Publishes, or says why not. What is published is sealed with the newest key.
     pub(super) async fn publish_once(
         &self,
         message: &Message,
@@ -48,7 +48,9 @@ impl Attempts {
     ) -> Result<(), QueueError> {
         // Dropped half-way the message may be there all the same, which the job's hops make harmless.
         tokio::select! {
-            published = self.ports.queue.publish(message, lane, delay) => published,
+            published = async {
+                self.ports.queue.publish(&self.ports.resealed(message).await, lane, delay).await
+            } => published,
             () = self.last_moment() => Err(QueueError::Unconfirmed),
         }
     }

@@ -60,12 +60,20 @@ impl Ending {
         }
     }
 
-    /// Google was asked how the write went and there was no answer. Is it worth asking again?
-    pub(super) fn asks_again(self, disposition: &Disposition, not_after: Timestamp, now: Timestamp) -> bool {
+    /// There was no answer to how the write went, if there was one. Is it worth asking again?
+    pub(super) fn asks_again(
+        self,
+        effect: Effect,
+        disposition: &Disposition,
+        not_after: Timestamp,
+        now: Timestamp,
+    ) -> bool {
         match (self, disposition) {
             // Let go of, or handed back as it was: nothing was decided.
             (_, Disposition::LetGo | Disposition::HandBack) => true,
             (_, Disposition::Fail { .. }) => false,
+            // There is nothing to ask for.
+            (Self::Cancel | Self::Fail(_), _) if effect == Effect::None => false,
             // It was not even asked: an hour's grace.
             (Self::Cancel | Self::Fail(_), Disposition::Defer { .. } | Disposition::PushBack { .. }) => {
                 now < after(not_after, hours(1))

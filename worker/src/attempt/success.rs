@@ -49,7 +49,7 @@ impl Attempts {
         }
         Conclusion::Succeeded(Success {
             pending: result.conference == Conference::Pending,
-            result: writing.key.seal(held.job.id.as_str(), &result),
+            result: writing.keys.seal(held.job.id.as_str(), &result),
         })
     }
 

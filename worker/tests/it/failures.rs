@@ -75,7 +75,7 @@ async fn a_refusal_for_good_keeps_googles_own_words_and_seals_them() {
     assert_eq!(failure.kind, FailureKind::Refused);
     assert_eq!((failure.google_status, failure.google_reason.as_deref()), (Some(400), Some("required")));
     let job = bench.job(&id).await;
-    let key = bench.account(&job.account).await.seal_key(bench.accounts.ring()).unwrap();
+    let key = bench.account(&job.account).await.seal_keys(bench.accounts.ring()).unwrap();
     assert_eq!(key.open(id.as_str(), &failure.detail.expect("the words")).unwrap(), words());
     assert!(job.payload.is_some(), "a failed job can be replayed");
     assert_eq!(bench.quiet().await.delayed, 0, "nothing comes back");

@@ -25,6 +25,7 @@ mod reauthorization;
 mod records_away;
 mod repeat;
 mod replay;
+mod sealing;
 mod shutdown;
 mod tokens;
 mod unrecorded;

@@ -15,7 +15,7 @@ impl Bench {
     /// The job of an order that has just been asked for.
     pub async fn job_for(&self, order: &Order) -> Job {
         let account = self.account(&order.account).await;
-        let key = account.seal_key(self.accounts.ring()).unwrap();
+        let key = account.seal_keys(self.accounts.ring()).unwrap();
         let id = JobId::random();
         let now = self.now();
         let start = order.not_before.map(|span| after(now, span));

@@ -41,7 +41,7 @@ impl Bench {
 
     pub async fn result(&self, job: &Job) -> EventResult {
         let JobState::Succeeded { result } = &job.state else { panic!("{:?}", job.state) };
-        let key = self.account(&job.account).await.seal_key(self.accounts.ring()).unwrap();
+        let key = self.account(&job.account).await.seal_keys(self.accounts.ring()).unwrap();
         key.open(job.id.as_str(), result).unwrap()
     }
 
