@@ -7,12 +7,12 @@ use common::account::AccountId;
 use common::accounts::Accounts;
 use common::job::{Job, JobId};
 use common::keys::ApiKeys;
+use common::nonces::Nonces;
 use common::port::{Clock, JobQueue, JobStore, StoreError, Throttle, TokenEndpoint, Vault};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::auth::{Caller, Door};
-use crate::consent::UsedStates;
 use crate::hosts::Hosts;
 use crate::intake::Intake;
 use crate::ledger::{Absence, Ledger};
@@ -53,7 +53,7 @@ pub(crate) struct Api {
     pub(crate) hosts: Hosts,
     pub(crate) settings: Settings,
     pub(crate) public_url: Url,
-    pub(crate) used_states: UsedStates,
+    pub(crate) nonces: Nonces,
     pub(crate) on_connected: OnConnected,
     /// Ends long replies: the server is going.
     pub(crate) closing: CancellationToken,

@@ -2,8 +2,6 @@
 //!
 //! Like a session it lives in a sealed cookie, which binds it to the browser that began it.
 
-use std::collections::HashMap;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use actix_web::http::header::HeaderMap;
@@ -18,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use crate::cookies::Cookie;
+use crate::link::Link;
 use crate::session::random_token;
 
 /// A user has this long to answer Google.
@@ -28,29 +27,38 @@ const CONTEXT: &str = "consent";
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Consent {
     pub(crate) account: AccountId,
+    /// The link that it was begun with; an administrator begins it on the setup page.
+    #[serde(default)]
+    pub(crate) link: Option<Link>,
     /// The PKCE verifier: only who began the connection can trade its code.
     pub(crate) verifier: String,
-    state: String,
-    until: Timestamp,
+    pub(crate) state: String,
+    pub(crate) until: Timestamp,
 }
 
 /// Why an answer does not belong to a connection of this browser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stray {
-    /// This browser has begun none, or it was too long ago.
+    /// This browser has begun none.
     NotBegun,
+    /// It was too long ago.
+    Expired,
     /// It has begun another one.
     Mismatch,
-    /// This answer was here before.
-    Used,
 }
 
 impl Consent {
-    /// Begins a connection.
+    /// Begins a connection of an administrator's.
     pub(crate) fn begin(account: AccountId, now: Timestamp) -> Self {
         // 64 hexadecimal digits: within the 43 to 128 characters of RFC 7636.
         let (verifier, state) = (random_token(), random_token());
-        Self { account, verifier, state, until: time::after(now, LASTS) }
+        Self { account, link: None, verifier, state, until: time::after(now, LASTS) }
+    }
+
+    /// Begins the connection that a link is for.
+    pub(crate) fn with_link(link: Link, now: Timestamp) -> Self {
+        let account = link.account.clone();
+        Self { link: Some(link), ..Self::begin(account, now) }
     }
 
     /// What to ask Google with.
@@ -64,46 +72,32 @@ impl Consent {
         ring.seal(CONTEXT, self).into()
     }
 
-    /// The connection that an answer with `state` belongs to. Answers it once.
+    /// What this browser has begun last, and whether an answer with `state` belongs to it. That each
+    /// answer counts once is for others to see to.
     pub(crate) fn answered(
         headers: &HeaderMap,
         state: &str,
         ring: &Keyring,
-        used: &UsedStates,
         now: Timestamp,
-    ) -> Result<Self, Stray> {
-        if used.contains(state, now) {
-            return Err(Stray::Used);
-        }
+    ) -> (Option<Self>, Result<(), Stray>) {
         let sealed = Cookie::Consent.read(headers).and_then(|value| Sealed::<Self>::try_from(value).ok());
-        let consent = sealed.and_then(|sealed| ring.open(CONTEXT, &sealed).ok()).ok_or(Stray::NotBegun)?;
-        if !bool::from(consent.state.as_bytes().ct_eq(state.as_bytes())) {
-            return Err(Stray::Mismatch);
-        }
-        if consent.until <= now {
-            return Err(Stray::NotBegun);
-        }
-        if used.spend(state, consent.until, now) { Ok(consent) } else { Err(Stray::Used) }
+        let Some(consent) = sealed.and_then(|sealed| ring.open(CONTEXT, &sealed).ok()) else {
+            return (None, Err(Stray::NotBegun));
+        };
+        let fits = if !bool::from(consent.state.as_bytes().ct_eq(state.as_bytes())) {
+            Err(Stray::Mismatch)
+        } else if consent.until <= now {
+            Err(Stray::Expired)
+        } else {
+            Ok(())
+        };
+        (Some(consent), fits)
     }
 }
 
-/// The answers that were here before. In this process: across processes Google's codes, which work
-/// once, say the same.
-#[derive(Default)]
-pub(crate) struct UsedStates(Mutex<HashMap<String, Timestamp>>);
-
-impl UsedStates {
-    fn contains(&self, state: &str, now: Timestamp) -> bool {
-        let used = self.0.lock().expect("nothing panics holding it");
-        used.get(state).is_some_and(|until| *until > now)
-    }
-
-    /// Whether this is the first time.
-    fn spend(&self, state: &str, until: Timestamp, now: Timestamp) -> bool {
-        let mut used = self.0.lock().expect("nothing panics holding it");
-        used.retain(|_, until| *until > now);
-        used.insert(state.to_owned(), until).is_none()
-    }
+/// Whether `state` looks like one of ours: others need not be looked up.
+pub(crate) fn may_be_ours(state: &str) -> bool {
+    state.len() == 64 && state.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]
@@ -121,22 +115,27 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_counts_once_in_its_own_browser_for_ten_minutes() {
+    fn an_answer_counts_in_its_own_browser_for_ten_minutes() {
         let ring = Keyring::new(Key::random(), Vec::new());
-        let (used, now) = (UsedStates::default(), Timestamp::UNIX_EPOCH);
+        let now = Timestamp::UNIX_EPOCH;
         let consent = Consent::begin(AccountId::default_account(), now);
         let headers = headers(&consent, &ring);
         let answer = |headers: &HeaderMap, state: &str, at: Timestamp| {
-            Consent::answered(headers, state, &ring, &used, at).map(|_| ())
+            let (known, fits) = Consent::answered(headers, state, &ring, at);
+            (known.is_some(), fits)
         };
-        let none = HeaderMap::new();
-        assert_eq!(answer(&none, &consent.state, now), Err(Stray::NotBegun));
-        assert_eq!(answer(&headers, "forged", now), Err(Stray::Mismatch));
-        assert_eq!(answer(&headers, &consent.state, time::after(now, LASTS)), Err(Stray::NotBegun));
-        assert_eq!(answer(&headers, &consent.state, now), Ok(()));
-        assert_eq!(answer(&headers, &consent.state, now), Err(Stray::Used));
-        // The cookie is gone by then: still the clearer answer.
-        assert_eq!(answer(&none, &consent.state, now), Err(Stray::Used));
+        assert_eq!(answer(&HeaderMap::new(), &consent.state, now), (false, Err(Stray::NotBegun)));
+        assert_eq!(answer(&headers, "forged", now), (true, Err(Stray::Mismatch)));
+        assert_eq!(answer(&headers, &consent.state, time::after(now, LASTS)), (true, Err(Stray::Expired)));
+        assert_eq!(answer(&headers, &consent.state, now), (true, Ok(())));
+    }
+
+    #[test]
+    fn only_what_looks_like_a_state_is_looked_up() {
+        assert!(may_be_ours(&Consent::begin(AccountId::default_account(), Timestamp::UNIX_EPOCH).state));
+        for other in ["", "forged", &"g".repeat(64), &"0".repeat(63), &"A".repeat(64)] {
+            assert!(!may_be_ours(other), "{other}");
+        }
     }
 
     #[test]

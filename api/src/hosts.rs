@@ -57,6 +57,11 @@ impl Hosts {
         Ok(())
     }
 
+    /// Whether browsers may be sent to `url`: a page of ours, or of an origin that was named to us.
+    pub(crate) fn may_return_to(&self, url: &Url) -> bool {
+        url.origin() == self.public.origin() || self.allowed(&url.origin().ascii_serialization())
+    }
+
     /// Whether a page of `origin` is one of ours, as the browser that asks for `host` sees it.
     fn same_origin(&self, origin: &str, host: &str) -> bool {
         let Ok(origin) = Url::parse(origin) else {
@@ -143,6 +148,19 @@ mod tests {
         ] {
             let headers = headers(&[(HOST, "localhost:3001"), (ORIGIN, origin)]);
             assert_eq!(hosts(true).admit(&headers).is_ok(), admitted, "{origin}");
+        }
+    }
+
+    #[test]
+    fn browsers_are_sent_back_to_named_origins_alone() {
+        for (url, may) in [
+            ("http://localhost:5173/settings?tab=1", true),
+            ("https://cal.example.com/x", true),
+            ("http://localhost:5174/", false),
+            ("https://localhost:5173/", false),
+            ("data:text/html,x", false),
+        ] {
+            assert_eq!(hosts(false).may_return_to(&Url::parse(url).unwrap()), may, "{url}");
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
+use common::nonces::Nonces;
 use common::port::{Clock, JobStore};
 use common::time;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +20,6 @@ use url::Url;
 use crate::admin::Readiness;
 use crate::api::{Api, OnConnected, Ports};
 use crate::auth::{Access, Door};
-use crate::consent::UsedStates;
 use crate::front::front;
 use crate::hosts::Hosts;
 use crate::intake::Intake;
@@ -132,7 +132,7 @@ impl Ingress {
             hosts: Hosts::new(loopback, public_url.clone(), settings.allowed_origins.clone()),
             settings,
             public_url: public_url.clone(),
-            used_states: UsedStates::default(),
+            nonces: Nonces::new(Arc::clone(&ports.vault), Arc::clone(&ports.clock)),
             on_connected,
             closing: closing.clone(),
         });

@@ -27,12 +27,16 @@ pub(crate) enum Route {
     Connect,
     Callback,
     Revoke,
+    Accounts,
+    Account,
+    Links,
+    Link,
     OpenApi,
     Other,
 }
 
 impl Route {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 14] = [
         Self::Events,
         Self::Older,
         Self::Job,
@@ -41,18 +45,18 @@ impl Route {
         Self::Connect,
         Self::Callback,
         Self::Revoke,
+        Self::Accounts,
+        Self::Account,
+        Self::Links,
+        Self::Link,
         Self::OpenApi,
         Self::Other,
     ];
 
     /// The route that serves `path`.
     pub(crate) fn of(path: &str) -> Self {
-        let job = path.strip_prefix(routes::JOBS).and_then(|rest| rest.strip_prefix('/'));
-        if job.is_some_and(|id| !id.is_empty() && !id.contains('/')) {
-            return Self::Job;
-        }
-        let plain = |route: &&Self| **route != Self::Job && route.label() == path;
-        Self::ALL.iter().find(plain).copied().unwrap_or(Self::Other)
+        let serves = |route: &&Self| fits(route.label(), path);
+        Self::ALL.iter().find(serves).copied().unwrap_or(Self::Other)
     }
 
     fn label(self) -> &'static str {
@@ -65,6 +69,10 @@ impl Route {
             Self::Connect => routes::CONNECT,
             Self::Callback => routes::CALLBACK,
             Self::Revoke => routes::REVOKE,
+            Self::Accounts => routes::ACCOUNTS,
+            Self::Account => routes::ACCOUNT,
+            Self::Links => routes::LINKS,
+            Self::Link => routes::LINK,
             Self::OpenApi => routes::OPENAPI,
             Self::Other => "other",
         }
@@ -72,11 +80,24 @@ impl Route {
 
     fn methods(self) -> &'static [&'static str] {
         match self {
-            Self::Events | Self::Older | Self::Connect => &["POST"],
-            Self::Job => &["GET", "DELETE"],
-            Self::Setup | Self::Revoke => &["GET", "POST"],
-            Self::Status | Self::Callback | Self::OpenApi => &["GET"],
+            Self::Events | Self::Older | Self::Connect | Self::Links => &["POST"],
+            Self::Job | Self::Account => &["GET", "DELETE"],
+            Self::Setup | Self::Revoke | Self::Link => &["GET", "POST"],
+            Self::Status | Self::Accounts | Self::Callback | Self::OpenApi => &["GET"],
             Self::Other => &["GET", "POST", "other"],
+        }
+    }
+}
+
+/// Whether `path` is one that `route` serves, in which `{…}` stands for one part that is not empty.
+fn fits(route: &str, path: &str) -> bool {
+    let (mut wanted, mut parts) = (route.split('/'), path.split('/'));
+    loop {
+        match (wanted.next(), parts.next()) {
+            (None, None) => return true,
+            (Some(wanted), Some(part)) if wanted.starts_with('{') && !part.is_empty() => {}
+            (Some(wanted), Some(part)) if wanted == part => {}
+            (Some(_) | None, Some(_) | None) => return false,
         }
     }
 }

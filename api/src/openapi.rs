@@ -45,7 +45,13 @@ pub(crate) async fn serve() -> HttpResponse {
         routes::setup::show,
         routes::setup::sign,
         routes::connect::begin,
-        routes::connect::finish,
+        routes::callback::finish,
+        routes::invitation::show,
+        routes::invitation::begin,
+        routes::links::create,
+        routes::accounts::list,
+        routes::accounts::show,
+        routes::accounts::disconnect,
         routes::revoke::ask,
         routes::revoke::revoke,
         serve,
@@ -122,6 +128,12 @@ pub(crate) struct OlderProblems;
 pub(crate) struct ReadProblems;
 /// The problems of taking a job back.
 pub(crate) struct CancelProblems;
+/// The problems of listing accounts.
+pub(crate) struct AccountsProblems;
+/// The problems of one account.
+pub(crate) struct AccountProblems;
+/// The problems of making a connect link.
+pub(crate) struct LinkProblems;
 /// The problems of a route that needs no key but takes one.
 pub(crate) struct StatusProblems;
 
@@ -149,6 +161,32 @@ impl IntoResponses for ReadProblems {
 impl IntoResponses for CancelProblems {
     fn responses() -> Responses {
         described(KEYED.into_iter().chain([Kind::JobNotFound, Kind::JobFinished, Kind::JobUnknown]))
+    }
+}
+
+impl IntoResponses for AccountsProblems {
+    fn responses() -> Responses {
+        described(KEYED)
+    }
+}
+
+impl IntoResponses for AccountProblems {
+    fn responses() -> Responses {
+        described(KEYED.into_iter().chain([Kind::AccountNotFound, Kind::AccountNotAllowed]))
+    }
+}
+
+impl IntoResponses for LinkProblems {
+    fn responses() -> Responses {
+        let body = [
+            Kind::MalformedBody,
+            Kind::InvalidFields,
+            Kind::BodyTooLarge,
+            Kind::BodyTooSlow,
+            Kind::UnsupportedMediaType,
+        ];
+        let account = [Kind::AccountNotFound, Kind::AccountNotAllowed];
+        described(KEYED.into_iter().chain(account).chain(body))
     }
 }
 
@@ -202,6 +240,10 @@ mod tests {
             (routes::CONNECT, &["post"]),
             (routes::CALLBACK, &["get"]),
             (routes::REVOKE, &["get", "post"]),
+            (routes::ACCOUNTS, &["get"]),
+            (routes::ACCOUNT, &["get", "delete"]),
+            (routes::LINKS, &["post"]),
+            (routes::LINK, &["get", "post"]),
             (routes::OPENAPI, &["get"]),
         ] {
             for method in methods {

@@ -1,7 +1,10 @@
 //! The pages for people: one frame, strict about what a browser may do with it.
 
+pub(crate) mod help;
+pub(crate) mod link;
 pub(crate) mod notice;
 pub(crate) mod setup;
+pub(crate) mod trouble;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -12,7 +15,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::api::Api;
 use crate::routes::{SETUP, STYLE};
-use crate::settings::GoogleKind;
+use crate::settings::{GoogleKind, OAuthClient};
 
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 
@@ -24,12 +27,22 @@ pub(crate) struct Page {
     pub(crate) status: StatusCode,
     pub(crate) title: &'static str,
     pub(crate) content: Markup,
+    pub(crate) reader: Reader,
+}
+
+/// Whom a page is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// Somebody who runs this installation.
+    Operator,
+    /// Somebody who was sent a link, and has no business with the setup page.
+    Visitor,
 }
 
 impl Page {
     /// The page in its frame, with the headers that every page has.
     pub(crate) fn respond(self, api: &Api) -> HttpResponse {
-        let body = frame(self.title, &self.content, &api.settings.google);
+        let body = frame(&self, &api.settings.google);
         HttpResponse::build(self.status)
             .content_type("text/html; charset=utf-8")
             .insert_header((CONTENT_SECURITY_POLICY, policy(api)))
@@ -51,7 +64,8 @@ fn policy(api: &Api) -> HeaderValue {
     HeaderValue::from_str(&text).expect("an origin is plain text")
 }
 
-fn frame(title: &str, content: &Markup, google: &GoogleKind) -> Markup {
+fn frame(page: &Page, google: &GoogleKind) -> Markup {
+    let Page { title, content, reader, .. } = page;
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -75,8 +89,13 @@ fn frame(title: &str, content: &Markup, google: &GoogleKind) -> Markup {
                     }
                 }
                 header {
-                    a.brand href=(SETUP) { "calrelay" }
-                    span { "a durable queue in front of Google Calendar" }
+                    @match reader {
+                        Reader::Operator => {
+                            a.brand href=(SETUP) { "calrelay" }
+                            span { "a durable queue in front of Google Calendar" }
+                        }
+                        Reader::Visitor => { span.brand { "calrelay" } span { "connects calendars" } }
+                    }
                 }
                 main { (content) }
             }
@@ -89,15 +108,38 @@ pub(crate) fn csrf_field(csrf: &str) -> Markup {
     html! { input type="hidden" name="csrf" value=(csrf); }
 }
 
+/// The two addresses that have to be the same.
+pub(crate) fn redirects(client: &OAuthClient) -> Markup {
+    html! {
+        dl {
+            dt { "This server asks to come back to" }
+            dd { code { (client.redirect_uri) } }
+            dt { "The credentials file lists" }
+            @for registered in &client.registered { dd { code { (registered) } } }
+            @if client.registered.is_empty() { dd { "nothing" } }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn only_a_sandbox_says_that_it_is_one() {
-        let content = html! { p { "x" } };
-        let sandbox = frame("t", &content, &GoogleKind::Sandbox { page: None }).into_string();
-        assert!(sandbox.contains("SANDBOX"));
-        assert!(!frame("t", &content, &GoogleKind::Live).into_string().contains("SANDBOX"));
+        for reader in [Reader::Operator, Reader::Visitor] {
+            let page = Page { status: StatusCode::OK, title: "t", content: html! { p { "x" } }, reader };
+            let sandbox = frame(&page, &GoogleKind::Sandbox { page: None }).into_string();
+            assert!(sandbox.contains("SANDBOX"));
+            assert!(!frame(&page, &GoogleKind::Live).into_string().contains("SANDBOX"));
+        }
+    }
+
+    #[test]
+    fn visitors_are_not_led_to_the_setup_page() {
+        let page = |reader| Page { status: StatusCode::OK, title: "t", content: html! {}, reader };
+        let shown = |reader| frame(&page(reader), &GoogleKind::Live).into_string();
+        assert!(shown(Reader::Operator).contains(SETUP));
+        assert!(!shown(Reader::Visitor).contains(SETUP));
     }
 }

@@ -1,8 +1,12 @@
 //! Which path is served by what. All other paths and methods are problems too.
 
+pub(crate) mod accounts;
+pub(crate) mod callback;
 pub(crate) mod connect;
 pub(crate) mod events;
+pub(crate) mod invitation;
 pub(crate) mod jobs;
+pub(crate) mod links;
 pub(crate) mod older;
 mod reply;
 pub(crate) mod revoke;
@@ -38,6 +42,14 @@ pub(crate) const SETUP: &str = "/google-calendar-setup";
 pub(crate) const CONNECT: &str = "/google-calendar-connect";
 /// `GET`: Google's answer.
 pub(crate) const CALLBACK: &str = "/oauth2callback";
+/// `GET`: the page of a connect link; `POST`: goes on to Google.
+pub(crate) const LINK: &str = "/google-calendar-link/{token}";
+/// `GET`: lists accounts.
+pub(crate) const ACCOUNTS: &str = "/api/v1/accounts";
+/// `GET`, `DELETE`: an account.
+pub(crate) const ACCOUNT: &str = "/api/v1/accounts/{account}";
+/// `POST`: makes a connect link.
+pub(crate) const LINKS: &str = "/api/v1/accounts/{account}/connect-links";
 /// `GET` asks, `POST` disconnects.
 pub(crate) const REVOKE: &str = "/google-calendar-revoke";
 /// `GET`: the contract.
@@ -48,6 +60,11 @@ pub(crate) const STYLE: &str = "/assets/style.css";
 /// Where a job's record is.
 pub(crate) fn job_path(id: &JobId) -> String {
     format!("{JOBS}/{id}")
+}
+
+/// Where an administrator connects and disconnects this account.
+pub(crate) fn setup_path(account: &str) -> String {
+    if account == "default" { SETUP.to_owned() } else { format!("{SETUP}?account={account}") }
 }
 
 /// A consent URL, to learn from it where it leads and comes back to.
@@ -69,10 +86,22 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         .service(
             at(JOB, "GET, HEAD, DELETE").route(get().to(jobs::read)).route(web::delete().to(jobs::cancel)),
         )
+        .service(at(ACCOUNTS, "GET, HEAD").route(get().to(accounts::list)))
+        .service(
+            at(ACCOUNT, "GET, HEAD, DELETE")
+                .route(get().to(accounts::show))
+                .route(web::delete().to(accounts::disconnect)),
+        )
+        .service(at(LINKS, "POST").route(web::post().to(links::create)))
+        .service(
+            at(LINK, "GET, HEAD, POST")
+                .route(get().to(invitation::show))
+                .route(web::post().to(invitation::begin)),
+        )
         .service(at(STATUS, "GET, HEAD").route(get().to(status::show)))
         .service(at(SETUP, "GET, HEAD, POST").route(get().to(setup::show)).route(web::post().to(setup::sign)))
         .service(at(CONNECT, "POST").route(web::post().to(connect::begin)))
-        .service(at(CALLBACK, "GET, HEAD").route(get().to(connect::finish)))
+        .service(at(CALLBACK, "GET, HEAD").route(get().to(callback::finish)))
         .service(
             at(REVOKE, "GET, HEAD, POST").route(get().to(revoke::ask)).route(web::post().to(revoke::revoke)),
         )

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use rand::Rng as _;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use crate::cookies::Cookie;
@@ -54,6 +55,11 @@ impl Session {
     /// What every form of this session carries.
     pub(crate) fn csrf(&self) -> &str {
         &self.csrf
+    }
+
+    /// Names the browser to other parts of the installation; tells nothing else of it.
+    pub(crate) fn browser(&self) -> String {
+        HEXLOWER.encode(&Sha256::digest(format!("browser {}", self.csrf)))
     }
 
     /// Whether a form carries it.

@@ -20,6 +20,8 @@ pub struct Settings {
     pub public_url: Option<Url>,
     /// Which Google it is. Changes what is said, and nothing else.
     pub google: GoogleKind,
+    /// The OAuth client, to show to an operator; `None` shows nothing of it.
+    pub client: Option<OAuthClient>,
     /// Google's limits: the pace of each account's line.
     pub quotas: Quotas,
     /// How many unfinished jobs an owner may have.
@@ -28,7 +30,7 @@ pub struct Settings {
     pub rate_limit: RateLimit,
     /// Whose `X-Forwarded-For` counts (`TRUSTED_PROXIES`).
     pub trusted_proxies: TrustedProxies,
-    /// Origins whose pages may call (`ALLOWED_ORIGINS`).
+    /// Origins whose pages may call, and that connect links may lead back to (`ALLOWED_ORIGINS`).
     pub allowed_origins: Vec<String>,
     /// Server threads; `None` is one for each core.
     pub threads: Option<usize>,
@@ -52,12 +54,26 @@ pub enum GoogleKind {
     },
 }
 
+/// The OAuth client that consent is asked for with, as an operator may see it: nothing in it is secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OAuthClient {
+    /// Its id.
+    pub id: String,
+    /// Where Google is asked to send browsers back to.
+    pub redirect_uri: String,
+    /// Where Google would, as far as the credentials file knows.
+    pub registered: Vec<String>,
+    /// Whether these fit, as far as the credentials file knows.
+    pub takes_redirect: bool,
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
             access: Access::Keys,
             public_url: None,
             google: GoogleKind::Live,
+            client: None,
             quotas: Quotas::default(),
             backlog: Backlog::default(),
             rate_limit: RateLimit::default(),

@@ -66,6 +66,8 @@ pub struct Config {
     pub rate_limit: RateLimit,
     /// Whose `X-Forwarded-For` counts.
     pub trusted_proxies: TrustedProxies,
+    /// Origins whose pages may call, and that connect links may lead back to.
+    pub allowed_origins: Vec<String>,
     /// Google's limits.
     pub quotas: Quotas,
     /// Jobs at a time.
@@ -124,6 +126,13 @@ impl Config {
                 "IP addresses or networks, separated by commas",
                 TrustedProxies::default(),
             ),
+            allowed_origins: env
+                .optional(
+                    "ALLOWED_ORIGINS",
+                    "origins such as https://crm.example.com, separated by commas",
+                    origins,
+                )
+                .unwrap_or_default(),
             quotas: quotas(&mut env),
             concurrency: env.positive("WORKER_CONCURRENCY", 256) as usize,
             drain: Duration::from_secs(env.parse("DRAIN_SECONDS", "a number of seconds", 25)),
@@ -194,6 +203,17 @@ fn encryption_keys<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option
     Some(text)
 }
 
+/// Origins as browsers write them; a path, even `*`, would promise what is not kept.
+fn origins(text: &str) -> Option<Vec<String>> {
+    let origin = |text: &str| {
+        let url = web_url(text.trim())?;
+        let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        let nobody = url.username().is_empty() && url.password().is_none();
+        (bare && nobody).then(|| url.origin().ascii_serialization())
+    };
+    text.split(',').map(origin).collect()
+}
+
 fn web_url(text: &str) -> Option<Url> {
     Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some())
 }
@@ -258,6 +278,30 @@ mod tests {
         assert!(read(&[("DEV_NO_AUTH", "1")]).is_ok());
         let problems = read(&[("DEV_NO_AUTH", "1"), ("BIND", "0.0.0.0")]).expect_err("open to the world");
         assert_eq!(problems.0[0].variable, "DEV_NO_AUTH");
+    }
+
+    #[test]
+    fn origins_are_read_as_browsers_write_them() {
+        let config = read(&[(
+            "ALLOWED_ORIGINS",
+            "https://CRM.example.com, http://localhost:5173/,https://x.example:443",
+        )])
+        .expect("they are good");
+        assert_eq!(
+            config.allowed_origins,
+            ["https://crm.example.com", "http://localhost:5173", "https://x.example"]
+        );
+        assert!(read(&[]).expect("none is needed").allowed_origins.is_empty());
+        for bad in [
+            "*",
+            "crm.example.com",
+            "https://crm.example.com/app",
+            "https://a@b.example",
+            "https://a.example,,",
+        ] {
+            let problems = read(&[("ALLOWED_ORIGINS", bad)]).expect_err(bad);
+            assert_eq!(problems.0[0].variable, "ALLOWED_ORIGINS", "{bad}");
+        }
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub struct GoogleLink {
     pub calendar: GoogleCalendar,
     /// Its OAuth endpoints.
     pub oauth: GoogleOauth,
+    /// The client that consent is asked for with, to show to an operator.
+    pub client: api::OAuthClient,
     /// The sandbox's origin, when it is one.
     pub sandbox_url: Option<String>,
     /// The sandbox itself, when it runs in this process.
@@ -72,8 +74,14 @@ pub async fn open(
     // A client has to have one, even where nobody will ever be sent back to it.
     let listed = || credentials.redirect_uris.first().map_or(UNVISITED, String::as_str);
     let redirect_uri = redirect_uri.unwrap_or_else(listed).to_owned();
+    let client = api::OAuthClient {
+        id: credentials.client_id.clone(),
+        takes_redirect: credentials.lists_redirect(&redirect_uri),
+        redirect_uri: redirect_uri.clone(),
+        registered: credentials.redirect_uris.clone(),
+    };
     let (calendar, oauth) = google::connect(credentials, redirect_uri, api_url)?;
-    Ok(GoogleLink { calendar, oauth, sandbox_url, own })
+    Ok(GoogleLink { calendar, oauth, client, sandbox_url, own })
 }
 
 impl GoogleLink {

@@ -70,7 +70,7 @@ impl Intake {
         }
         // What is remembered may be 30 s old; a refusal must not be.
         let current = self.accounts.get_now(id).await.map_err(vault_trouble)?;
-        current.filter(usable).ok_or(Refusal::NotConnected)
+        current.filter(usable).ok_or_else(|| Refusal::NotConnected(id.clone()))
     }
 
     /// The job's line: its account's, one unit for each request that Google will see.

@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
+use common::account::AccountId;
 use common::deadline::AlreadyPast;
 use common::job::JobId;
 
 use crate::idempotency;
 use crate::problem::{Kind, Problem};
-use crate::routes::{SETUP, job_path};
+use crate::routes::{job_path, setup_path};
 
 /// Why a job was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// The account was never connected, or is not any more.
-    NotConnected,
+    NotConnected(AccountId),
     /// `notAfter` is past.
     AlreadyPast,
     /// The key made another job, this one.
@@ -45,11 +46,11 @@ impl From<Refusal> for Problem {
         let soon = Duration::from_secs(5);
         let later = Duration::from_secs(60);
         match refusal {
-            Refusal::NotConnected => Self::new(
+            Refusal::NotConnected(account) => Self::new(
                 Kind::AccountNotConnected,
                 "The account is not connected to a Google calendar. Connect it at setupUrl, then send this again.",
             )
-            .with("setupUrl", SETUP),
+            .with("setupUrl", setup_path(account.as_str())),
             Refusal::AlreadyPast => Self::field("notAfter", "past", "it must be later than now"),
             Refusal::KeyReused(id) => Self::new(
                 Kind::IdempotencyKeyReused,

@@ -4,7 +4,7 @@ use actix_web::ResponseError as _;
 use actix_web::http::StatusCode;
 use maud::{Markup, html};
 
-use super::Page;
+use super::{Page, Reader};
 use crate::problem::Problem;
 use crate::routes::SETUP;
 
@@ -19,16 +19,25 @@ pub(crate) fn notice(status: StatusCode, title: &'static str, what: &str, then: 
         p { (prose(then)) }
         p { a.button href=(SETUP) { "Back to the setup page" } }
     };
-    Page { status, title, content }
+    Page { status, title, content, reader: Reader::Operator }
 }
 
 /// Text in which `this` is code.
-fn prose(text: &str) -> Markup {
+pub(crate) fn prose(text: &str) -> Markup {
     html! {
         @for (number, part) in text.split('`').enumerate() {
             @if number % 2 == 1 { code { (part) } } @else { (part) }
         }
     }
+}
+
+/// A problem as a page for somebody who has no business with the setup page.
+pub(crate) fn visitors_problem(problem: &Problem) -> Page {
+    let content = html! {
+        h1 { (problem.kind().title()) }
+        p { (problem.detail()) }
+    };
+    Page { status: problem.status_code(), title: "Problem", content, reader: Reader::Visitor }
 }
 
 /// A problem as a page.
@@ -38,5 +47,5 @@ pub(crate) fn problem(problem: &Problem) -> Page {
         p { (problem.detail()) }
         p { a.button href=(SETUP) { "Back to the setup page" } }
     };
-    Page { status: problem.status_code(), title: "Problem", content }
+    Page { status: problem.status_code(), title: "Problem", content, reader: Reader::Operator }
 }

@@ -1,23 +1,43 @@
 //! The setup page: sign in, connect, see who is connected, disconnect.
 
 use actix_web::http::StatusCode;
-use common::account::{AccountState, ReauthorizationCause};
+use common::account::{AccountId, AccountState, ReauthorizationCause};
+use common::time;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::{Page, csrf_field};
-use crate::routes::{CONNECT, OPENAPI, REVOKE, SETUP};
+use super::help::troubleshooting;
+use super::{Page, Reader, csrf_field, redirects};
+use crate::routes::accounts::explain;
+use crate::routes::{CONNECT, OPENAPI, REVOKE, SETUP, setup_path};
+use crate::settings::OAuthClient;
 
-/// What the page says of the account.
+/// What the page says of an account.
 pub(crate) struct Standing {
+    pub(crate) account: AccountId,
     pub(crate) state: AccountState,
     /// `None` when it cannot be read.
     pub(crate) email: Option<String>,
     pub(crate) connected_at: Timestamp,
 }
 
+/// What an administrator sees.
+pub(crate) struct View<'a> {
+    /// The account that the page is about.
+    pub(crate) account: &'a AccountId,
+    /// How it stands; `None` when it was never connected.
+    pub(crate) standing: Option<&'a Standing>,
+    /// The other accounts.
+    pub(crate) others: Vec<&'a Standing>,
+    /// Whether there are still more.
+    pub(crate) more: bool,
+    pub(crate) client: Option<&'a OAuthClient>,
+    pub(crate) csrf: &'a str,
+    pub(crate) may_sign_out: bool,
+}
+
 /// Asks for the key of an administrator.
-pub(crate) fn sign_in(csrf: &str, refused: bool) -> Page {
+pub(crate) fn sign_in(csrf: &str, account: &AccountId, refused: bool) -> Page {
     let content = html! {
         h1 { "Sign in" }
         p { "Only an administrator may connect and disconnect calendars." }
@@ -26,6 +46,7 @@ pub(crate) fn sign_in(csrf: &str, refused: bool) -> Page {
         }
         form method="post" action=(SETUP) {
             (csrf_field(csrf))
+            (account_field(account))
             label for="key" { "API key with the scope admin" }
             input #key name="key" type="password" autocomplete="current-password" required
                 aria-describedby={ @if refused { "refused " } "key-hint" } aria-invalid=[refused.then_some("true")] autofocus
@@ -37,31 +58,53 @@ pub(crate) fn sign_in(csrf: &str, refused: bool) -> Page {
         }
     };
     let status = if refused { StatusCode::FORBIDDEN } else { StatusCode::OK };
-    Page { status, title: "Sign in", content }
+    Page { status, title: "Sign in", content, reader: Reader::Operator }
 }
 
 /// Says how the account stands, and what can be done about it.
-pub(crate) fn show(standing: Option<&Standing>, csrf: &str, may_sign_out: bool) -> Page {
+pub(crate) fn show(view: &View<'_>) -> Page {
+    let View { account, standing, client, csrf, .. } = view;
     let content = html! {
         h1 { "Google Calendar" }
+        @if *account != &AccountId::default_account() || !view.others.is_empty() {
+            p { "Account " code { (account) } }
+        }
+        @if let Some(client) = client.filter(|client| !client.takes_redirect) { (will_mismatch(client)) }
         @match standing {
-            None => { (not_connected(csrf)) }
+            None => { (not_connected(account, csrf)) }
             Some(standing) => { (known(standing, csrf)) }
         }
+        (others(view))
+        (troubleshooting(*client))
         nav {
             a href=(OPENAPI) { "The API (OpenAPI)" }
-            @if may_sign_out {
+            @if view.may_sign_out {
                 form method="post" action=(SETUP) {
                     (csrf_field(csrf))
+                    (account_field(account))
                     button.quiet type="submit" name="sign-out" value="yes" { "Sign out" }
                 }
             }
         }
     };
-    Page { status: StatusCode::OK, title: "Google Calendar", content }
+    Page { status: StatusCode::OK, title: "Google Calendar", content, reader: Reader::Operator }
 }
 
-fn not_connected(csrf: &str) -> Markup {
+/// Better said here than by Google, whose page leads nowhere.
+fn will_mismatch(client: &OAuthClient) -> Markup {
+    html! {
+        section.card.warning role="note" {
+            p.state.broken { "Google will refuse to connect anybody (" code { "redirect_uri_mismatch" } ")" }
+            (redirects(client))
+            p {
+                "Add the first to the OAuth client in Google's console (and start this server with its new JSON file), "
+                "or set " code { "GOOGLE_REDIRECT_URI" } " to one that is there."
+            }
+        }
+    }
+}
+
+fn not_connected(account: &AccountId, csrf: &str) -> Markup {
     html! {
         section.card {
             p.state.off { "Not connected" }
@@ -69,13 +112,24 @@ fn not_connected(csrf: &str) -> Markup {
                 "Connect the Google account whose calendar events go into. Google asks for consent; "
                 "tick the box that lets this app see and edit events."
             }
-            (connect(csrf, "Connect Google Calendar", false))
+            (testing())
+            (connect(account, csrf, "Connect Google Calendar", false))
+        }
+    }
+}
+
+fn testing() -> Markup {
+    html! {
+        p.hint {
+            "While the app's consent screen is in “Testing”, Google ends every connection after seven days: publish "
+            "the app before you rely on it."
         }
     }
 }
 
 fn known(standing: &Standing, csrf: &str) -> Markup {
     let email = standing.email.as_deref().unwrap_or("a Google user whose address cannot be read");
+    let account = &standing.account;
     match standing.state {
         AccountState::Connected => html! {
             section.card {
@@ -83,8 +137,8 @@ fn known(standing: &Standing, csrf: &str) -> Markup {
                 p { "Events are created as " strong { (email) } "." }
                 p.hint { "Connected since " (day(standing.connected_at)) "." }
                 div.actions {
-                    (connect(csrf, "Connect again", true))
-                    (disconnect_link())
+                    (connect(account, csrf, "Connect again", true))
+                    (disconnect_link(account))
                 }
             }
         },
@@ -92,10 +146,16 @@ fn known(standing: &Standing, csrf: &str) -> Markup {
             section.card {
                 p.state.broken { "Needs to be connected again" }
                 p { strong { (email) } ": " (explain(cause)) }
+                @if ended_like_testing(standing.connected_at, since, cause) {
+                    p {
+                        "It was connected for seven days, after which Google ends every permission of an app whose "
+                        "consent screen is in “Testing”. Publish the app, or this will happen again in a week."
+                    }
+                }
                 p { "Jobs have been waiting since " (day(since)) ". They go on by themselves once it is connected." }
                 div.actions {
-                    (connect(csrf, "Connect again", false))
-                    (disconnect_link())
+                    (connect(account, csrf, "Connect again", false))
+                    (disconnect_link(account))
                 }
             }
         },
@@ -104,35 +164,80 @@ fn known(standing: &Standing, csrf: &str) -> Markup {
                 p.state.off { "Disconnected" }
                 p { "It was connected as " strong { (email) } " until " (day(since)) "." }
                 p { "New events are refused until it is connected again, which only the same Google user can do." }
-                (connect(csrf, "Connect Google Calendar", false))
+                (testing())
+                (connect(account, csrf, "Connect Google Calendar", false))
             }
         },
     }
 }
 
-fn connect(csrf: &str, label: &str, quiet: bool) -> Markup {
+/// Whether a permission has ended as Google ends those of apps in Testing. It does not say so: all
+/// there is to go by is the time, and that a refusal is noticed up to a day late where little happens.
+fn ended_like_testing(connected: Timestamp, ended: Timestamp, cause: ReauthorizationCause) -> bool {
+    let lasted = time::until(connected, ended);
+    let week = time::days(7) - time::minutes(5)..time::days(8);
+    match cause {
+        ReauthorizationCause::GrantEnded => week.contains(&lasted),
+        ReauthorizationCause::TokenRefused
+        | ReauthorizationCause::ScopeMissing
+        | ReauthorizationCause::NotACalendarUser
+        | ReauthorizationCause::ClientChanged => false,
+    }
+}
+
+fn others(view: &View<'_>) -> Markup {
+    html! {
+        section.others {
+            @if !view.others.is_empty() {
+                h2 { "Other accounts" }
+                ul.accounts {
+                    @for other in &view.others {
+                        li {
+                            a href=(setup_path(other.account.as_str())) { (other.account) }
+                            span.hint { (other.email.as_deref().unwrap_or("unreadable")) }
+                            (in_a_word(other.state))
+                        }
+                    }
+                }
+                @if view.more { p.hint { "There are more: " code { "GET /api/v1/accounts" } " lists all." } }
+            }
+            form.another method="get" action=(SETUP) {
+                label for="account" { "Another account" }
+                div.row {
+                    input #account name="account" type="text" required maxlength="64" pattern="[A-Za-z0-9_\\-]+"
+                        placeholder="team-7" autocomplete="off" spellcheck="false";
+                    button.quiet type="submit" { "Open" }
+                }
+            }
+        }
+    }
+}
+
+fn in_a_word(state: AccountState) -> Markup {
+    match state {
+        AccountState::Connected => html! { span.state.on { "Connected" } },
+        AccountState::NeedsReauthorization { .. } => html! { span.state.broken { "Connect again" } },
+        AccountState::Disconnected { .. } => html! { span.state.off { "Disconnected" } },
+    }
+}
+
+fn connect(account: &AccountId, csrf: &str, label: &str, quiet: bool) -> Markup {
     html! {
         form method="post" action=(CONNECT) {
             (csrf_field(csrf))
+            (account_field(account))
             button.quiet[quiet] type="submit" { (label) }
         }
     }
 }
 
-fn disconnect_link() -> Markup {
-    html! { a.button.quiet.danger href=(REVOKE) { "Disconnect …" } }
+fn account_field(account: &AccountId) -> Markup {
+    html! { input type="hidden" name="account" value=(account); }
 }
 
-fn explain(cause: ReauthorizationCause) -> &'static str {
-    match cause {
-        ReauthorizationCause::GrantEnded => "Google says that the permission has ended or was withdrawn.",
-        ReauthorizationCause::TokenRefused => "Google no longer takes what it has given us.",
-        ReauthorizationCause::ScopeMissing => {
-            "the permission does not include the calendar. Tick its box this time."
-        }
-        ReauthorizationCause::NotACalendarUser => "this Google user has no Google Calendar.",
-        ReauthorizationCause::ClientChanged => "it was connected with another OAuth client.",
-    }
+fn disconnect_link(account: &AccountId) -> Markup {
+    let path = setup_path(account.as_str()).replacen(SETUP, REVOKE, 1);
+    html! { a.button.quiet.danger href=(path) { "Disconnect …" } }
 }
 
 fn day(at: Timestamp) -> Markup {
@@ -140,7 +245,7 @@ fn day(at: Timestamp) -> Markup {
 }
 
 /// Asks whether to disconnect.
-pub(crate) fn ask_revoke(standing: Option<&Standing>, csrf: &str) -> Page {
+pub(crate) fn ask_revoke(account: &AccountId, standing: Option<&Standing>, csrf: &str) -> Page {
     let content = html! {
         @if let Some(Standing { email, state: AccountState::Connected | AccountState::NeedsReauthorization { .. }, .. }) = standing {
             h1 { "Disconnect Google Calendar?" }
@@ -154,16 +259,38 @@ pub(crate) fn ask_revoke(standing: Option<&Standing>, csrf: &str) -> Page {
                 div.actions {
                     form method="post" action=(REVOKE) {
                         (csrf_field(csrf))
+                        (account_field(account))
                         button.danger type="submit" { "Disconnect" }
                     }
-                    a.button.quiet href=(SETUP) { "Keep it connected" }
+                    a.button.quiet href=(setup_path(account.as_str())) { "Keep it connected" }
                 }
             }
         } @else {
             h1 { "Nothing is connected" }
             p { "So there is nothing to disconnect." }
-            p { a.button href=(SETUP) { "Back to the setup page" } }
+            p { a.button href=(setup_path(account.as_str())) { "Back to the setup page" } }
         }
     };
-    Page { status: StatusCode::OK, title: "Disconnect", content }
+    Page { status: StatusCode::OK, title: "Disconnect", content, reader: Reader::Operator }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_grant_that_ended_after_a_week_is_blamed_on_testing() {
+        let start = Timestamp::UNIX_EPOCH;
+        let after = |days: u64, minutes: u64| time::after(start, time::days(days) + time::minutes(minutes));
+        let ended = ReauthorizationCause::GrantEnded;
+        for (at, cause, blamed) in [
+            (after(7, 1), ended, true),
+            (after(7, 600), ended, true),
+            (after(6, 0), ended, false),
+            (after(30, 0), ended, false),
+            (after(7, 1), ReauthorizationCause::ScopeMissing, false),
+        ] {
+            assert_eq!(ended_like_testing(start, at, cause), blamed, "{at} {cause:?}");
+        }
+    }
 }

@@ -23,6 +23,7 @@ pub(crate) enum Kind {
     JobUnknown,
     MethodNotAllowed,
     AccountNotConnected,
+    AccountNotFound,
     JobFinished,
     IdempotencyKeyReused,
     RateLimited,
@@ -39,7 +40,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// Every kind, for tables and metrics.
-    pub(crate) const ALL: [Self; 36] = [
+    pub(crate) const ALL: [Self; 37] = [
         Self::MalformedBody,
         Self::InvalidHeader,
         Self::InvalidQuery,
@@ -57,6 +58,7 @@ impl Kind {
         Self::JobUnknown,
         Self::MethodNotAllowed,
         Self::AccountNotConnected,
+        Self::AccountNotFound,
         Self::JobFinished,
         Self::IdempotencyKeyReused,
         Self::RateLimited,
@@ -121,6 +123,7 @@ impl Kind {
             Self::JobUnknown => "job-unknown",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::AccountNotConnected => "account-not-connected",
+            Self::AccountNotFound => "account-not-found",
             Self::JobFinished => "job-finished",
             Self::IdempotencyKeyReused => "idempotency-key-reused",
             Self::RateLimited => "rate-limited",
@@ -141,7 +144,7 @@ impl Kind {
             Self::MalformedBody | Self::InvalidHeader | Self::InvalidQuery => StatusCode::BAD_REQUEST,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::InsufficientScope | Self::AccountNotAllowed | Self::ForeignOrigin => StatusCode::FORBIDDEN,
-            Self::NotFound | Self::JobNotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::JobNotFound | Self::AccountNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::AccountNotConnected | Self::JobFinished | Self::Cancelled => StatusCode::CONFLICT,
@@ -190,6 +193,7 @@ impl Kind {
             Self::JobUnknown => "It is not known now whether there is such a job.",
             Self::MethodNotAllowed => "That method is not supported here.",
             Self::AccountNotConnected => "Calendar integration not configured",
+            Self::AccountNotFound => "There is no such account.",
             Self::JobFinished => "The job has already ended.",
             Self::IdempotencyKeyReused => "This idempotency key belongs to a different request.",
             Self::RateLimited => "Too many requests.",
@@ -230,6 +234,7 @@ impl Kind {
             | Self::Misdirected
             | Self::NotFound
             | Self::JobNotFound
+            | Self::AccountNotFound
             | Self::MethodNotAllowed
             | Self::JobFinished
             | Self::IdempotencyKeyReused

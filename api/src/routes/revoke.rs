@@ -3,12 +3,11 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
-use common::account::AccountId;
 use common::accounts::{AccountError, AtGoogle};
 use tracing::{error, info};
 
-use super::SETUP;
-use super::setup::{Form, Visit, standing};
+use super::setup::{Form, Visit, account_in_query, standing};
+use super::setup_path;
 use crate::api::Api;
 use crate::pages::notice::{self, PERMISSIONS, notice};
 use crate::pages::setup;
@@ -20,6 +19,7 @@ use crate::problem::Problem;
     path = "/google-calendar-revoke",
     tag = "setup",
     security(()),
+    params(("account" = Option<String>, Query, description = "Which account, unless it is `default`")),
     responses((status = 200, description = "A page that asks", content_type = "text/html"))
 )]
 pub(crate) async fn ask(api: web::Data<Api>, request: HttpRequest) -> HttpResponse {
@@ -28,10 +28,13 @@ pub(crate) async fn ask(api: web::Data<Api>, request: HttpRequest) -> HttpRespon
 
 async fn asked(api: &Api, request: &HttpRequest) -> Result<HttpResponse, Problem> {
     let visit = Visit::of(api, request).await?;
+    let account = account_in_query(request)?;
     if !visit.admin {
-        return Ok(HttpResponse::SeeOther().insert_header((LOCATION, SETUP)).finish());
+        let page = setup_path(account.as_str());
+        return Ok(HttpResponse::SeeOther().insert_header((LOCATION, page)).finish());
     }
-    let page = setup::ask_revoke(standing(api).await?.as_ref(), visit.session.csrf());
+    let standing = standing(api, &account).await?;
+    let page = setup::ask_revoke(&account, standing.as_ref(), visit.session.csrf());
     Ok(visit.dress(api, page.respond(api)))
 }
 
@@ -41,7 +44,7 @@ async fn asked(api: &Api, request: &HttpRequest) -> Result<HttpResponse, Problem
     path = "/google-calendar-revoke",
     tag = "setup",
     security(()),
-    request_body(content_type = "application/x-www-form-urlencoded", content = String, description = "csrf, from the page that asks"),
+    request_body(content_type = "application/x-www-form-urlencoded", content = String, description = "csrf, from the page that asks; account, unless it is `default`"),
     responses(
         (status = 200, description = "Disconnected: a page that says what was done", content_type = "text/html"),
         (status = 403, description = "Not signed in, or a form of another site", content_type = "text/html"),
@@ -52,8 +55,7 @@ pub(crate) async fn revoke(api: web::Data<Api>, request: HttpRequest, payload: w
 }
 
 async fn revoked(api: &Api, request: &HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
-    Form::of_admin(api, request, payload).await?;
-    let id = AccountId::default_account();
+    let id = Form::of_admin(api, request, payload).await?.account()?;
     let at_google = match api.ports.accounts.revoke(&id, api.ports.google.as_ref()).await {
         Ok(at_google) => at_google,
         Err(AccountError::NeverConnected) => AtGoogle::Nothing,

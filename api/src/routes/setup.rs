@@ -2,17 +2,19 @@
 
 use actix_web::http::header::{HOST, LOCATION, SET_COOKIE};
 use actix_web::{HttpRequest, HttpResponse, web};
-use common::account::{Account, AccountId};
+use common::account::{Account, AccountId, NotAnAccountId};
+use common::port::VaultError;
 use secrecy::SecretString;
 use tracing::error;
 use url::{Url, form_urlencoded};
 
-use super::{SETUP, consent_url};
+use super::{consent_url, setup_path};
 use crate::api::Api;
 use crate::body::{self, BodyType};
 use crate::cookies::Cookie;
 use crate::pages::{notice, setup};
 use crate::problem::{Kind, Problem};
+use crate::query;
 use crate::session::{self, Session};
 
 /// The setup page.
@@ -21,22 +23,32 @@ use crate::session::{self, Session};
     path = "/google-calendar-setup",
     tag = "setup",
     security(()),
+    params(("account" = Option<String>, Query, description = "Which account, unless it is `default`")),
     responses((status = 200, description = "A page to connect and disconnect the calendar", content_type = "text/html"))
 )]
 pub(crate) async fn show(api: web::Data<Api>, request: HttpRequest) -> HttpResponse {
-    if let Some(elsewhere) = where_google_returns_to(&api, &request) {
-        return HttpResponse::SeeOther().insert_header((LOCATION, elsewhere)).finish();
+    if let Some(elsewhere) = under_the_callbacks_name(&api, &request) {
+        return elsewhere;
     }
     page(&api, &request).await.unwrap_or_else(|problem| notice::problem(&problem).respond(&api))
 }
 
 async fn page(api: &Api, request: &HttpRequest) -> Result<HttpResponse, Problem> {
     let visit = Visit::of(api, request).await?;
+    let account = account_in_query(request)?;
     let page = if visit.admin {
-        let standing = standing(api).await?;
-        setup::show(standing.as_ref(), visit.session.csrf(), !api.door.is_open())
+        let (standings, more) = standings(api).await?;
+        setup::show(&setup::View {
+            account: &account,
+            standing: standings.iter().find(|standing| standing.account == account),
+            others: standings.iter().filter(|standing| standing.account != account).take(SHOWN).collect(),
+            more,
+            client: api.settings.client.as_ref(),
+            csrf: visit.session.csrf(),
+            may_sign_out: !api.door.is_open(),
+        })
     } else {
-        setup::sign_in(visit.session.csrf(), false)
+        setup::sign_in(visit.session.csrf(), &account, false)
     };
     Ok(visit.dress(api, page.respond(api)))
 }
@@ -47,7 +59,7 @@ async fn page(api: &Api, request: &HttpRequest) -> Result<HttpResponse, Problem>
     path = "/google-calendar-setup",
     tag = "setup",
     security(()),
-    request_body(content_type = "application/x-www-form-urlencoded", content = String, description = "csrf and key; or csrf and sign-out"),
+    request_body(content_type = "application/x-www-form-urlencoded", content = String, description = "csrf and key; or csrf and sign-out; account, to go on with it"),
     responses(
         (status = 303, description = "Back to the page"),
         (status = 403, description = "Not an administrator's key, or a form of another site", content_type = "text/html"),
@@ -62,22 +74,24 @@ async fn signed(api: &Api, request: &HttpRequest, payload: web::Payload) -> Resu
     let visit = Visit::of(api, request).await?;
     let form = Form::read(api, request, payload, &visit).await?;
     let now = api.ports.clock.now();
+    let account = form.account()?;
     if form.has("sign-out") {
-        return Ok(back(api, &Session::begin(None, now)));
+        return Ok(back(api, &Session::begin(None, now), &account));
     }
     let key = form.get("key").unwrap_or_default().trim().to_owned();
     if !api.door.is_admin(&SecretString::from(key.clone())).await? {
-        let page = setup::sign_in(visit.session.csrf(), true);
+        let page = setup::sign_in(visit.session.csrf(), &account, true);
         return Ok(visit.dress(api, page.respond(api)));
     }
     // A new session: whoever knew the old one does not know this.
-    Ok(back(api, &Session::begin(Some(key), now)))
+    Ok(back(api, &Session::begin(Some(key), now), &account))
 }
 
-fn back(api: &Api, session: &Session) -> HttpResponse {
+fn back(api: &Api, session: &Session, account: &AccountId) -> HttpResponse {
     let cookie =
         Cookie::Session.write(&session.seal(api.ports.accounts.ring()), session::LASTS, &api.public_url);
-    HttpResponse::SeeOther().insert_header((LOCATION, SETUP)).insert_header((SET_COOKIE, cookie)).finish()
+    let page = setup_path(account.as_str());
+    HttpResponse::SeeOther().insert_header((LOCATION, page)).insert_header((SET_COOKIE, cookie)).finish()
 }
 
 /// A browser on one of the setup pages.
@@ -150,6 +164,11 @@ impl Form {
         Self::read(api, request, payload, &visit).await
     }
 
+    /// The account that it is about.
+    pub(super) fn account(&self) -> Result<AccountId, Problem> {
+        named_account(self.get("account"))
+    }
+
     fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
     }
@@ -159,23 +178,58 @@ impl Form {
     }
 }
 
-/// How the account `default` stands, as it is now.
-pub(super) async fn standing(api: &Api) -> Result<Option<setup::Standing>, Problem> {
-    let account = api.ports.accounts.get_now(&AccountId::default_account()).await.map_err(|error| {
-        error!(%error, "The account cannot be read: {error}");
-        Problem::storage_unavailable()
-    })?;
-    let of = |account: std::sync::Arc<Account>| setup::Standing {
+/// The account that the query of a page names.
+pub(super) fn account_in_query(request: &HttpRequest) -> Result<AccountId, Problem> {
+    let [account] = query::parse(request.query_string(), ["account"])?;
+    named_account(account.as_deref().map(str::trim))
+}
+
+fn named_account(name: Option<&str>) -> Result<AccountId, Problem> {
+    match name.filter(|name| !name.is_empty()) {
+        None => Ok(AccountId::default_account()),
+        Some(name) => AccountId::parse(name).map_err(|error: NotAnAccountId| {
+            Problem::query("account", "invalid-id", capital(&error.to_string()))
+        }),
+    }
+}
+
+fn capital(sentence: &str) -> String {
+    format!("{}{}.", sentence[..1].to_uppercase(), &sentence[1..])
+}
+
+/// More accounts than these are not listed on the page: `GET /api/v1/accounts` has all.
+const SHOWN: usize = 50;
+
+/// How the account stands, as it is now.
+pub(super) async fn standing(api: &Api, id: &AccountId) -> Result<Option<setup::Standing>, Problem> {
+    let account = api.ports.accounts.get_now(id).await.map_err(|error| unreadable(&error))?;
+    Ok(account.map(|account| told(api, &account)))
+}
+
+/// How all accounts stand, by name, and whether there are more than a page shows.
+async fn standings(api: &Api) -> Result<(Vec<setup::Standing>, bool), Problem> {
+    let mut accounts = api.ports.accounts.list().await.map_err(|error| unreadable(&error))?;
+    accounts.sort_by(|one, other| one.id.cmp(&other.id));
+    Ok((accounts.iter().map(|account| told(api, account)).collect(), accounts.len() > SHOWN + 1))
+}
+
+fn told(api: &Api, account: &Account) -> setup::Standing {
+    setup::Standing {
+        account: account.id.clone(),
         state: account.state,
         email: account.user(api.ports.accounts.ring()).ok().map(|user| user.email),
         connected_at: account.connected_at,
-    };
-    Ok(account.map(of))
+    }
 }
 
-/// The setup page under the loopback name that Google sends the browser back to, where that is
+fn unreadable(error: &VaultError) -> Problem {
+    error!(%error, "Accounts cannot be read: {error}");
+    Problem::storage_unavailable()
+}
+
+/// The same page under the loopback name that Google sends the browser back to, where that is
 /// another one than the browser uses: cookies do not pass between the two.
-fn where_google_returns_to(api: &Api, request: &HttpRequest) -> Option<String> {
+pub(super) fn under_the_callbacks_name(api: &Api, request: &HttpRequest) -> Option<HttpResponse> {
     let asked = Url::parse(&consent_url(api)).ok()?;
     let (_, callback) = asked.query_pairs().find(|(name, _)| name == "redirect_uri")?;
     let callback = Url::parse(&callback).ok()?;
@@ -184,6 +238,11 @@ fn where_google_returns_to(api: &Api, request: &HttpRequest) -> Option<String> {
     let loopback =
         |url: &Url| url.host_str().is_some_and(|host| ["localhost", "127.0.0.1", "[::1]"].contains(&host));
     let twins = loopback(&here) && loopback(&callback) && here.port() == callback.port();
-    let elsewhere = twins && here.host_str() != callback.host_str();
-    elsewhere.then(|| callback.join(SETUP).map(String::from).ok()).flatten()
+    if !twins || here.host_str() == callback.host_str() {
+        return None;
+    }
+    let page = request.uri().path_and_query()?.as_str();
+    // A path that begins with two slashes would be another host's.
+    let elsewhere = callback.join(page).ok().filter(|url| url.origin() == callback.origin())?;
+    Some(HttpResponse::SeeOther().insert_header((LOCATION, elsewhere.as_str())).finish())
 }

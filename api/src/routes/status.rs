@@ -1,14 +1,14 @@
 //! `GET /api/calendar-status`: whether the calendar is connected.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use common::account::{Account, AccountId, AccountState};
+use common::account::{AccountId, AccountState};
 use common::keys::Scope;
-use jiff::Timestamp;
 use serde::Serialize;
 use tracing::error;
 use utoipa::ToSchema;
 
 use super::SETUP;
+use super::accounts::AccountReply;
 use crate::api::Api;
 use crate::openapi::StatusProblems;
 use crate::problem::Problem;
@@ -28,25 +28,6 @@ pub(crate) struct StatusReply {
     /// Details, for an administrator's key only.
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<AccountReply>,
-}
-
-/// An account, as an administrator sees it.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct AccountReply {
-    /// Its name.
-    id: String,
-    /// connected, needsReauthorization or disconnected.
-    state: &'static str,
-    /// The Google user it is bound to; null when it cannot be read.
-    email: Option<String>,
-    /// What Google granted.
-    scopes: Vec<String>,
-    /// When it was last connected.
-    #[schema(value_type = String, format = DateTime)]
-    connected_at: Timestamp,
-    /// How often it has been connected.
-    generation: u64,
 }
 
 /// Say whether the calendar is connected. Needs no key; an administrator's key is told more.
@@ -70,23 +51,6 @@ pub(crate) async fn show(api: web::Data<Api>, request: HttpRequest) -> Result<Ht
         enabled: true,
         authenticated: state == Some(AccountState::Connected),
         setup_url: SETUP,
-        account: account.filter(|_| admin).map(|account| AccountReply::of(&account, &api)),
+        account: account.filter(|_| admin).map(|account| AccountReply::of(&account, &api.ports.accounts)),
     }))
-}
-
-impl AccountReply {
-    fn of(account: &Account, api: &Api) -> Self {
-        Self {
-            id: account.id.to_string(),
-            state: match account.state {
-                AccountState::Connected => "connected",
-                AccountState::NeedsReauthorization { .. } => "needsReauthorization",
-                AccountState::Disconnected { .. } => "disconnected",
-            },
-            email: account.user(api.ports.accounts.ring()).ok().map(|user| user.email),
-            scopes: account.scopes.clone(),
-            connected_at: account.connected_at,
-            generation: account.generation.0,
-        }
-    }
 }

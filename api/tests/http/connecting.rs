@@ -63,14 +63,30 @@ impl Browser {
         rig.send(&form.header("Cookie", &self.cookies())).await
     }
 
+    /// Sends a form of ours about this account.
+    pub async fn post_for(&self, rig: &Rig, path: &str, account: &str) -> Reply {
+        let form = request("POST", path).form(&[("csrf", &self.csrf), ("account", account)]);
+        rig.send(&form.header("Cookie", &self.cookies())).await
+    }
+
     /// Presses Connect; answers the state that Google is asked with.
     async fn begin(&mut self, rig: &Rig) -> String {
-        let reply = self.post(rig, CONNECT).await;
+        self.begin_for(rig, "default").await
+    }
+
+    async fn begin_for(&mut self, rig: &Rig, account: &str) -> String {
+        let reply = self.post_for(rig, CONNECT, account).await;
         assert_eq!(reply.status, 303, "{}", reply.text());
         self.consent = reply.cookie("calrelay_consent");
         let google = reply.header("location").unwrap();
         assert!(google.starts_with("https://accounts.example/auth?state="), "{google}");
         google.split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned()
+    }
+
+    /// Presses Connect for this account and comes back from Google with this code.
+    pub async fn connect_account(&mut self, rig: &Rig, account: &str, code: &str) -> Reply {
+        let state = self.begin_for(rig, account).await;
+        self.get(rig, &format!("/oauth2callback?state={state}&code={code}")).await
     }
 
     /// Presses Connect and comes back from Google with this code.

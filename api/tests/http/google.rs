@@ -85,9 +85,12 @@ impl TokenEndpoint for FakeGoogle {
     fn consent_url(&self, request: &ConsentRequest) -> String {
         let (panics, returns_to) = {
             let mut state = self.0.lock().unwrap();
-            state.challenge = Some(request.code_challenge.clone());
             // Only a real request: the ingress also asks where it would lead.
-            (state.panics && !request.state.is_empty(), state.returns_to.clone())
+            let real = !request.state.is_empty();
+            if real {
+                state.challenge = Some(request.code_challenge.clone());
+            }
+            (state.panics && real, state.returns_to.clone())
         };
         assert!(!panics, "told to");
         let hint = request.login_hint.as_deref().unwrap_or_default();

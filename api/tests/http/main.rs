@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod accepting;
+mod accounts;
 mod bad_inputs;
 mod cancelled;
 mod cancelling;
@@ -12,6 +13,7 @@ mod connecting;
 mod doors;
 mod faults;
 mod google;
+mod links;
 mod logs;
 mod losing;
 mod older;

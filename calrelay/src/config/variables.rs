@@ -65,6 +65,11 @@ pub const VARIABLES: &[Variable] = &[
     variable("QUOTA_INVITES_PER_DAY", "9000", "guests one user invites a day"),
     variable("RATE_LIMIT", "100/15m", "requests of one address without a key"),
     variable("TRUSTED_PROXIES", "", "addresses or networks whose X-Forwarded-For counts"),
+    variable(
+        "ALLOWED_ORIGINS",
+        "",
+        "origins, separated by commas, whose pages may call and that connect links may lead back to, such as https://crm.example.com",
+    ),
     variable("JOB_RETENTION_DAYS", "7", "how long finished jobs are remembered"),
     variable("MAX_ATTEMPTS", "12", "failed attempts after which a job fails"),
     variable("DEV_NO_AUTH", "0", "1 lets everybody on this machine in without a key"),

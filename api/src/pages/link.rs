@@ -1,0 +1,66 @@
+//! What a person sees who was sent a connect link.
+
+use actix_web::http::StatusCode;
+use maud::html;
+
+use super::{Page, Reader, csrf_field};
+use crate::link::Link;
+
+/// What the page says.
+pub(crate) struct Invitation<'a> {
+    pub(crate) link: &'a Link,
+    /// Where its form goes.
+    pub(crate) path: &'a str,
+    /// The user that the account is bound to, if it is.
+    pub(crate) bound_to: Option<&'a str>,
+    pub(crate) csrf: &'a str,
+}
+
+/// Asks a person to connect their calendar.
+pub(crate) fn invite(invitation: &Invitation<'_>) -> Page {
+    let Invitation { link, path, bound_to, csrf } = *invitation;
+    let whose = bound_to.or(link.email.as_deref());
+    let content = html! {
+        h1 { "Connect your Google Calendar" }
+        section.card {
+            p {
+                @match link.return_url.as_ref().and_then(url::Url::host_str) {
+                    Some(host) => { strong { (host) } " sent you here to connect your calendar." }
+                    None => { "You were sent a link to connect your calendar." }
+                }
+                " Events that are made for you will then stand in it."
+            }
+            @if let Some(whose) = whose {
+                p { "Choose the Google account " strong { (whose) } ": no other one is taken." }
+            }
+            p {
+                "Google will ask you for permission. Tick the box that lets this app see and edit events; "
+                "you can take the permission back at any time."
+            }
+            div.actions {
+                form method="post" action=(path) {
+                    (csrf_field(csrf))
+                    button type="submit" { "Continue to Google" }
+                }
+            }
+        }
+        p.hint { "The link works once, and for fifteen minutes. It is for the account " code { (link.account) } "." }
+    };
+    Page { status: StatusCode::OK, title: "Connect your Google Calendar", content, reader: Reader::Visitor }
+}
+
+/// Says that it worked, where there is nowhere to go back to.
+pub(crate) fn done(email: &str) -> Page {
+    let content = html! {
+        h1 { "Connected" }
+        section.card {
+            p.state.on { "Your calendar is connected" }
+            p { "Events are created as " strong { (email) } ". You can close this page." }
+            p.hint {
+                "To take the permission back, remove this app at "
+                a href=(super::notice::PERMISSIONS) { "your Google account" } "."
+            }
+        }
+    };
+    Page { status: StatusCode::OK, title: "Connected", content, reader: Reader::Visitor }
+}

@@ -1,0 +1,149 @@
+//! The page of a connect link: it invites a person to connect their calendar, and leads on to Google.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use common::nonces::Claim;
+use common::time;
+use tracing::error;
+
+use super::connect::to_google;
+use super::setup::{Form, Visit, standing, under_the_callbacks_name};
+use crate::api::Api;
+use crate::consent::{self, Consent};
+use crate::link::Link;
+use crate::pages::link::{Invitation, invite};
+use crate::pages::notice;
+use crate::pages::trouble::{self, Begun, Trouble};
+use crate::problem::Problem;
+
+/// The page of a connect link.
+#[utoipa::path(
+    get,
+    path = "/google-calendar-link/{token}",
+    tag = "setup",
+    security(()),
+    params(("token" = String, Path, description = "The last part of the link")),
+    responses(
+        (status = 200, description = "A page that asks to connect a calendar; opening it uses nothing up", content_type = "text/html"),
+        (status = "4XX", description = "A page that says why the link does not work: it is not ours, has expired, was used, or is open in another browser", content_type = "text/html"),
+        (status = "5XX", description = "A page that says what is wrong and what to do", content_type = "text/html"),
+    )
+)]
+pub(crate) async fn show(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    token: web::Path<String>,
+) -> HttpResponse {
+    if let Some(elsewhere) = under_the_callbacks_name(&api, &request) {
+        return elsewhere;
+    }
+    shown(&api, &request, &token).await.unwrap_or_else(|no| no.respond(&api))
+}
+
+async fn shown(api: &Api, request: &HttpRequest, token: &str) -> Result<HttpResponse, No> {
+    let link = readable(api, token)?;
+    let visit = Visit::of(api, request).await?;
+    let claim = api.nonces.claimed(&link.nonce, &visit.session.browser()).await;
+    usable(&link, claim.map_err(|error| storage(&error, &link))?)?;
+    let standing = standing(api, &link.account).await?;
+    let page = invite(&Invitation {
+        link: &link,
+        path: request.path(),
+        bound_to: standing.as_ref().and_then(|standing| standing.email.as_deref()),
+        csrf: visit.session.csrf(),
+    });
+    Ok(visit.dress(api, page.respond(api)))
+}
+
+/// Go on to Google from the page of a connect link. From here on the link belongs to this browser.
+#[utoipa::path(
+    post,
+    path = "/google-calendar-link/{token}",
+    tag = "setup",
+    security(()),
+    params(("token" = String, Path, description = "The last part of the link")),
+    request_body(content_type = "application/x-www-form-urlencoded", content = String, description = "csrf, from the link's page"),
+    responses(
+        (status = 303, description = "On to Google"),
+        (status = "4XX", description = "A page that says why not", content_type = "text/html"),
+        (status = "5XX", description = "A page that says what is wrong and what to do", content_type = "text/html"),
+    )
+)]
+pub(crate) async fn begin(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    token: web::Path<String>,
+    payload: web::Payload,
+) -> HttpResponse {
+    begun(&api, &request, &token, payload).await.unwrap_or_else(|no| no.respond(&api))
+}
+
+async fn begun(
+    api: &Api,
+    request: &HttpRequest,
+    token: &str,
+    payload: web::Payload,
+) -> Result<HttpResponse, No> {
+    let link = readable(api, token)?;
+    let visit = Visit::of(api, request).await?;
+    Form::read(api, request, payload, &visit).await?;
+    // The mark has to outlive every answer that the link can still bring.
+    let until = time::after(link.until, consent::LASTS);
+    let claim = api.nonces.claim(&link.nonce, &visit.session.browser(), until).await;
+    usable(&link, Some(claim.map_err(|error| storage(&error, &link))?))?;
+    let bound_to = standing(api, &link.account).await?.and_then(|standing| standing.email);
+    let login_hint = bound_to.or_else(|| link.email.clone());
+    let consent = Consent::with_link(link, api.ports.clock.now());
+    Ok(to_google(api, &consent, login_hint))
+}
+
+/// Why a link leads nowhere.
+enum No {
+    /// Something with the link.
+    Trouble(Box<(Trouble, Begun)>),
+    /// Something with the request.
+    Problem(Problem),
+}
+
+impl From<Problem> for No {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl No {
+    fn because(trouble: Trouble, begun: Begun) -> Self {
+        Self::Trouble(Box::new((trouble, begun)))
+    }
+
+    fn respond(self, api: &Api) -> HttpResponse {
+        match self {
+            Self::Trouble(why) => trouble::page(&why.0, &why.1, None).respond(api),
+            Self::Problem(problem) => notice::visitors_problem(&problem).respond(api),
+        }
+    }
+}
+
+/// The link in a path, while it is young enough.
+fn readable(api: &Api, token: &str) -> Result<Link, No> {
+    let nowhere = Begun::WithLink { again: None, back: None };
+    let link =
+        Link::open(token, api.ports.accounts.ring()).ok_or(No::because(Trouble::LinkUnreadable, nowhere))?;
+    if link.until <= api.ports.clock.now() {
+        return Err(No::because(Trouble::LinkExpired, Begun::with_spent(&link)));
+    }
+    Ok(link)
+}
+
+fn usable(link: &Link, claim: Option<Claim>) -> Result<(), No> {
+    let trouble = match claim {
+        None | Some(Claim::Yours) => return Ok(()),
+        Some(Claim::Anothers) => Trouble::LinkElsewhere,
+        Some(Claim::Spent) => Trouble::LinkUsed,
+    };
+    Err(No::because(trouble, Begun::with_spent(link)))
+}
+
+fn storage(error: &dyn std::error::Error, link: &Link) -> No {
+    error!(%error, "It cannot be read whether a connect link was used: {error}");
+    No::because(Trouble::StorageAway, Begun::with_spent(link))
+}
