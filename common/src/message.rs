@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::AccountId;
 use crate::fingerprint::Fingerprint;
-use crate::job::{Effect, EventResult, Failure, Job, JobId, JobState, Tally};
+use crate::job::{BlockReason, Effect, EventResult, Failure, Job, JobId, JobState, Tally};
 use crate::owner::Owner;
 use crate::payload::Payload;
 use crate::seal::{Keyring, Sealed, reseal};
@@ -50,6 +50,9 @@ pub struct Message {
     /// Why the job has failed: in a dead letter, and where the failure could not be recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// What blocks the job, once somebody has been told: a job that stays blocked tells of it once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<BlockReason>,
 }
 
 /// What is to be done. Persisted: variants may be added, never renamed.
@@ -63,6 +66,37 @@ pub enum Work {
         /// Looks already taken.
         looks: u32,
     },
+    /// Tell whoever asked to be told. What came of the job is in the message.
+    Notice(Notice),
+}
+
+/// Something to be told. Persisted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Notice {
+    /// What.
+    pub news: News,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Tries so far that failed.
+    pub tries: u32,
+}
+
+/// What there is to tell of a job. Persisted: variants may be added, never renamed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "is")]
+pub enum News {
+    /// The event is in the calendar.
+    Succeeded,
+    /// It will not be done, unless it is replayed.
+    Failed,
+    /// It waits for something that somebody may have to see to.
+    Blocked {
+        /// What stands in the way.
+        why: BlockReason,
+    },
+    /// More has become known of the event: its conference.
+    Updated,
 }
 
 /// A message this build cannot read.
@@ -109,6 +143,7 @@ impl Message {
             payload: job.payload.clone()?,
             outcome: None,
             failure: None,
+            told: None,
         })
     }
 

@@ -26,6 +26,7 @@ fn message() -> Message {
         payload: sealed("AAECAwQFBgcICQoLDA0ODw=="),
         outcome: None,
         failure: None,
+        told: None,
     }
 }
 
@@ -43,7 +44,16 @@ fn what_the_golden_file_says_is_still_understood() {
 
 #[test]
 fn every_kind_of_work_and_a_carried_outcome_survive_the_journey() {
-    for work in [Work::Create, Work::Conference { looks: 2 }] {
+    let at = message().submitted_at;
+    let notice = |news| Work::Notice(Notice { news, at, tries: 3 });
+    for work in [
+        Work::Create,
+        Work::Conference { looks: 2 },
+        notice(News::Succeeded),
+        notice(News::Failed),
+        notice(News::Blocked { why: BlockReason::CalendarLimits }),
+        notice(News::Updated),
+    ] {
         for outcome in [None, Some(sealed("AAEC"))] {
             let sent = Message { work, outcome, ..message() };
             assert_eq!(Message::from_bytes(&sent.to_bytes()), Ok(sent));
@@ -79,4 +89,21 @@ fn nothing_of_the_payload_is_in_the_clear() {
     let payload = key.seal("job", &"secret title".to_owned());
     let carrying = Message { payload: sealed(&String::from(payload)), fingerprint: hash, ..message() };
     assert!(!String::from_utf8_lossy(&carrying.to_bytes()).contains("secret"));
+}
+
+#[test]
+fn a_notice_is_written_as_it_always_was() {
+    let news = News::Blocked { why: BlockReason::Reauthorization };
+    let work = Work::Notice(Notice { news, at: message().submitted_at, tries: 3 });
+    let written: serde_json::Value =
+        serde_json::from_slice(&Message { work, told: Some(BlockReason::Paused), ..message() }.to_bytes())
+            .expect("JSON");
+    let golden = serde_json::json!({
+        "kind": "notice",
+        "news": { "is": "blocked", "why": "reauthorization" },
+        "at": "2027-01-01T00:00:00Z",
+        "tries": 3,
+    });
+    assert_eq!(written["work"], golden);
+    assert_eq!(written["told"], "paused");
 }

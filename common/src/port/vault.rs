@@ -55,6 +55,8 @@ pub enum Shelf {
     Nonces,
     /// How often accounts that were removed had been connected, by a keyed hash of their names.
     FormerAccounts,
+    /// How far notices have come, and whether anybody still wants them.
+    Notices,
 }
 
 impl Shelf {
@@ -68,6 +70,7 @@ impl Shelf {
             Self::Cancellations => "cancellations",
             Self::Nonces => "nonces",
             Self::FormerAccounts => "former-accounts",
+            Self::Notices => "notices",
         }
     }
 }
