@@ -1,6 +1,6 @@
 //! One delivery, from the queue to its end: claim the job, do what the plan says, record what came of it.
 //!
-//! The order is always: call Google, publish what must come back, record, and only then let the
+//! The order is always: call Google, publish what must come back and what is to be told, record, and only then let the
 //! delivery go. A crash between any two of these is safe: the delivery comes again, finds how far
 //! the record came, and where a write may have happened it asks Google before it writes.
 
@@ -31,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::gateway::Gateway;
 use crate::hold::Hold;
+use crate::notice::Notices;
 use crate::plan::{Ending, Plan, SUSPECT, plan};
 use crate::records::Records;
 use crate::sealing::MissingKeys;
@@ -41,6 +42,7 @@ use success::Success;
 use under_way::UnderWay;
 
 pub(crate) use create::event_result;
+pub(crate) use publishing::Abandoned;
 
 /// The calls of an attempt take no longer, which leaves time to record before its claim ends.
 const CALLS: Duration = Duration::from_secs(50);
@@ -119,6 +121,15 @@ impl Attempts {
         &self.ports
     }
 
+    pub(crate) fn notices(&self) -> &Notices {
+        &self.settings.notices
+    }
+
+    /// Waits until running attempts must end at once.
+    pub(crate) async fn abandoned(&self) {
+        self.abandon.cancelled().await;
+    }
+
     pub(crate) fn records(&self) -> &Records {
         &self.records
     }
@@ -164,6 +175,7 @@ impl Attempts {
                 let _in_company = self.company.read().await;
                 self.look_at_conference(message, looks).await
             }
+            Work::Notice(notice) => self.send_notice(message, notice).await,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::job::{Conference, Refusal, Step};
-use common::message::{Message, Work};
+use common::message::{Message, News, Work};
 use common::port::{Change, Lane};
 use common::time::{hours, minutes};
 
@@ -68,7 +68,10 @@ impl Attempts {
         if result.conference == Conference::Pending {
             return Ok(false);
         }
-        let step = Step::Amend(keys.seal(message.job.as_str(), &result));
+        let result = keys.seal(message.job.as_str(), &result);
+        let told = Message { outcome: Some(result.clone()), ..message.clone() };
+        self.tell(told, News::Updated).await.map_err(|_abandoned| Trouble::Stopping)?;
+        let step = Step::Amend(result);
         match self.records().take(&message.job, &step).await.map_err(Trouble::Store)? {
             // Its success may not have been recorded yet.
             Change::Refused(Refusal::OutOfPlace | Refusal::Unknown) => Ok(false),

@@ -11,6 +11,7 @@ mod grant;
 mod hold;
 mod housekeeping;
 mod metrics;
+mod notice;
 mod plan;
 mod quota;
 mod records;
@@ -31,6 +32,7 @@ use common::port::{Calendar, Clock, JobQueue, JobStore, Throttle, TokenCache, To
 use common::quotas::Quotas;
 
 pub use metrics::describe as describe_metrics;
+pub use notice::{Networks, NoClient, NotASecret, NotNetworks, Notices, Signer, Webhook};
 pub use replay::{OperatorPorts, ReplayError, Replayed, replay};
 pub use resume::{Resumed, resume};
 pub use revive::revive;
@@ -64,6 +66,8 @@ pub struct Settings {
     pub quotas: Quotas,
     /// How long finished jobs are remembered.
     pub retention: Duration,
+    /// Who is told what became of jobs.
+    pub notices: Arc<Notices>,
 }
 
 impl Default for Settings {
@@ -74,6 +78,7 @@ impl Default for Settings {
             max_attempts: 12,
             quotas: Quotas::default(),
             retention: common::time::days(7),
+            notices: Arc::default(),
         }
     }
 }

@@ -23,6 +23,28 @@ pub(crate) enum Cache {
     Miss,
 }
 
+/// How a notice travels.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum NoticeKind {
+    Webhook,
+    Email,
+}
+
+/// What became of a notice.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum NoticeResult {
+    /// Taken.
+    Sent,
+    /// Not taken now: it is tried again.
+    Retried,
+    /// Not taken for so long that it is of no more use.
+    GivenUp,
+    /// Not wanted any more, or overtaken.
+    Dropped,
+    /// The receiver wants no more.
+    Disabled,
+}
+
 const RESULTS: [&str; 13] = [
     "ok",
     "throttled",
@@ -42,6 +64,31 @@ const DISPOSITIONS: [&str; 8] =
     ["succeeded", "retry", "defer", "push_back", "block_account", "block_guests", "fail", "let_go"];
 const REFRESHES: [&str; 5] = ["ok", "invalid_grant", "operator", "unavailable", "refused"];
 const OUTCOMES: [&str; 3] = ["succeeded", "failed", "cancelled"];
+
+impl NoticeKind {
+    const ALL: [Self; 2] = [Self::Webhook, Self::Email];
+
+    fn as_label(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Email => "email",
+        }
+    }
+}
+
+impl NoticeResult {
+    const ALL: [Self; 5] = [Self::Sent, Self::Retried, Self::GivenUp, Self::Dropped, Self::Disabled];
+
+    fn as_label(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Retried => "retried",
+            Self::GivenUp => "given_up",
+            Self::Dropped => "dropped",
+            Self::Disabled => "disabled",
+        }
+    }
+}
 
 impl Method {
     const ALL: [Self; 3] = [Self::Insert, Self::Get, Self::Delete];
@@ -98,6 +145,13 @@ pub fn describe() {
     for result in [Cache::Hit, Cache::Miss] {
         counter!("calrelay_token_cache_total", "result" => cache_label(result)).increment(0);
     }
+    describe_counter!("calrelay_notices_total", "Notices by how they travel and what became of them");
+    for kind in NoticeKind::ALL {
+        for result in NoticeResult::ALL {
+            counter!("calrelay_notices_total", "kind" => kind.as_label(), "result" => result.as_label())
+                .increment(0);
+        }
+    }
     gauge!("calrelay_jobs_in_flight").set(0.0);
     circuits((false, false));
     sealing_keys_missing(0);
@@ -150,6 +204,10 @@ pub(crate) fn finished(job: &Job) {
         job.attempts = job.tally.attempts, job.deferrals = job.tally.deferrals, job.duration_seconds = seconds,
         "Job {} {outcome} {kind}", job.id
     );
+}
+
+pub(crate) fn notice(kind: NoticeKind, result: NoticeResult) {
+    counter!("calrelay_notices_total", "kind" => kind.as_label(), "result" => result.as_label()).increment(1);
 }
 
 pub(crate) fn queue_wait(seconds: f64) {

@@ -1,7 +1,9 @@
 //! Running a job again from its dead letter, which is all that may be left of it.
 
+use std::time::Duration;
+
 use common::job::{Job, JobState};
-use common::message::Message;
+use common::message::{Message, Work};
 use common::port::Lane;
 use common::quotas::Quotas;
 
@@ -25,6 +27,14 @@ enum Revival {
 /// [`ReplayError`]; the letter has to be kept then.
 pub async fn revive(ports: &OperatorPorts, quotas: &Quotas, dead: &Message) -> Result<Replayed, ReplayError> {
     let now = ports.clock.now();
+    match dead.work {
+        Work::Create | Work::Conference { .. } => {}
+        // Nothing but a notice that the queue itself has given up on: it says how the job ended.
+        Work::Notice(_) => {
+            ports.queue.publish(dead, Lane::Due, Duration::ZERO).await?;
+            return Ok(Replayed::Again { not_after: dead.not_after });
+        }
+    }
     let record = ports.store.get(&dead.job).await?;
     let hop = record.as_ref().map_or(0, |job| job.hop).max(dead.hop).saturating_add(1);
     match decide(record, dead) {

@@ -125,7 +125,11 @@ impl Attempts {
                 let left = until(self.ports.clock.now(), then).clamp(SHORTEST, CLAIM);
                 Err(self.put_aside(message, left).await)
             }
-            // It has ended, or a newer message of it is on its way.
+            Err(Trouble::Lost(Refusal::Finished(job))) => match self.tell_again(message, &job).await {
+                Ok(()) => Err(Verdict::Done),
+                Err(_abandoned) => Err(Verdict::PutBack),
+            },
+            // A newer message of it is on its way.
             Err(Trouble::Lost(_)) => Err(Verdict::Done),
             Err(trouble) => {
                 tracing::warn!("A job cannot be looked at, again in a moment: {}", trouble.summary());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::job::{Effect, Failure, Pause, Step, Tally};
-use common::message::Message;
+use common::message::{Message, News};
 use common::port::{Change, Lane};
 use common::time::{minutes, until};
 
@@ -64,6 +64,9 @@ impl Attempts {
         if self.publish(&letter, Lane::Dead, Duration::ZERO).await.is_err() {
             return self.hand_back(held).await;
         }
+        if self.tell(letter, News::Failed).await.is_err() {
+            return self.hand_back(held).await;
+        }
         self.record_failed(held, failure).await
     }
 
@@ -110,7 +113,16 @@ impl Attempts {
     /// Publishes the message that brings the job back, then records where the job stands until then.
     pub(super) async fn come_back(&self, held: &Held<'_>, back: Return) -> Verdict {
         let now = self.ports.clock.now();
-        let message = Message { tally: back.tally, ..held.next_message() };
+        let told = match back.pause {
+            Pause::Blocked { why, .. } => Some(why),
+            Pause::Queued | Pause::Waiting { .. } => None,
+        };
+        let message = Message { tally: back.tally, told, ..held.next_message() };
+        if let Some(why) = told.filter(|_| held.message.told != told)
+            && self.tell(message.clone(), News::Blocked { why }).await.is_err()
+        {
+            return self.hand_back(held).await;
+        }
         let delay = self.delay(held, &back, now);
         if self.publish(&message, Lane::Due, delay).await.is_err() {
             return self.hand_back(held).await;

@@ -2,7 +2,7 @@
 
 use common::account::GuestLimit;
 use common::job::{Conference, Effect, EventResult, JobState, Refusal, Step};
-use common::message::{Message, Work};
+use common::message::{Message, News, Work};
 use common::port::{Change, Lane};
 use common::seal::Sealed;
 
@@ -60,6 +60,11 @@ impl Attempts {
             if let Err(error) = self.publish_once(&follow_up, Lane::Due, conference::FIRST_LOOK).await {
                 tracing::warn!("A later look at a conference could not be planned: {error}");
             }
+        }
+        let told =
+            Message { outcome: Some(success.result.clone()), tally: held.job.tally, ..held.message.clone() };
+        if self.tell(told, News::Succeeded).await.is_err() {
+            return self.hand_back(held).await;
         }
         match self.record_success(held.message, &success.result).await {
             Ok(Recorded::Done) => Verdict::Done,

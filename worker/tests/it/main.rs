@@ -7,6 +7,7 @@ mod google;
 mod logs;
 mod moody;
 mod order;
+mod receiver;
 mod wait;
 
 mod breaker;
@@ -19,6 +20,7 @@ mod failures;
 mod limits;
 mod lost;
 mod meet;
+mod notices;
 mod queue_away;
 mod quota;
 mod reauthorization;
