@@ -1,6 +1,7 @@
 //! Configuration: environment variables, read once, every problem reported at once and by name.
 
 mod google;
+mod notices;
 mod operator;
 mod problems;
 mod servers;
@@ -18,6 +19,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 pub use google::GoogleSource;
+pub use notices::NoticesConfig;
 pub use operator::{JobsConfig, Place, VaultConfig, queue_place};
 pub use problems::Problems;
 pub use servers::Servers;
@@ -78,6 +80,8 @@ pub struct Config {
     pub max_attempts: u32,
     /// How long finished jobs are remembered.
     pub retention: Duration,
+    /// Who is told what became of jobs and accounts, by those who work.
+    pub notices: Option<NoticesConfig>,
     /// How logs look.
     pub log_format: LogFormat,
 }
@@ -138,6 +142,10 @@ impl Config {
             drain: Duration::from_secs(env.parse("DRAIN_SECONDS", "a number of seconds", 25)),
             max_attempts: env.positive("MAX_ATTEMPTS", 12),
             retention: retention(&mut env),
+            notices: match role {
+                Role::Run | Role::Worker => Some(NoticesConfig::read(&mut env)),
+                Role::Api | Role::Setup => None,
+            },
             log_format: env.one_of(
                 "LOG_FORMAT",
                 &[("text", LogFormat::Text), ("json", LogFormat::Json)],
@@ -196,7 +204,7 @@ fn shared_encryption_keys<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) ->
 }
 
 fn encryption_keys<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<SecretString> {
-    let text = env.secret("ENCRYPTION_KEY")?;
+    let text = env.secret("ENCRYPTION_KEY", "ENCRYPTION_KEY_FILE")?;
     if keyfile::parse(text.expose_secret()).is_err() {
         env.add("ENCRYPTION_KEY", "it or its file must hold keys of 32 bytes in base64, separated by commas");
     }

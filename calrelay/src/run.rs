@@ -38,7 +38,7 @@ pub async fn run() -> anyhow::Result<()> {
     let stop = Stop::default();
     worker::describe_metrics();
     let ports = installation.ports(&link);
-    let worker = Worker::new(ports, worker_command::settings(&config), stop.clone());
+    let worker = Worker::new(ports, worker_command::settings(&mut config)?, stop.clone());
     let ingress = ingress::bind(&config, &link, &installation, &public_url)?;
     let roles = vec![("api", ingress.readiness()), ("worker", worker.readiness())];
     let watched = installation.watched(Some(worker.google_answers()));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use common::rabbitmq::Part;
 use worker::{Stop, Worker};
 
-use crate::config::{Config, Role};
+use crate::config::{Config, NoticesConfig, Role};
 use crate::google_link;
 use crate::installation::Installation;
 use crate::process::Process;
@@ -15,7 +15,7 @@ use crate::process::Process;
 /// # Errors
 /// Whatever keeps it from starting, in a sentence.
 pub async fn run() -> anyhow::Result<()> {
-    let config = Config::from_env(Role::Worker, |name| std::env::var(name).ok())?;
+    let mut config = Config::from_env(Role::Worker, |name| std::env::var(name).ok())?;
     let mut process = Process::begin(&config)?;
     let part = Part::Worker { prefetch: prefetch(config.concurrency) };
     let keys = config.encryption_keys.as_ref();
@@ -26,7 +26,7 @@ pub async fn run() -> anyhow::Result<()> {
 
     let stop = Stop::default();
     worker::describe_metrics();
-    let worker = Worker::new(installation.ports(&link), settings(&config), stop.clone());
+    let worker = Worker::new(installation.ports(&link), settings(&mut config)?, stop.clone());
     let (taking, consuming) = (worker.readiness(), installation.is_consuming());
     let roles = vec![("worker", Arc::new(move || taking() && consuming()) as _)];
     let watched = installation.watched(Some(worker.google_answers()));
@@ -49,15 +49,19 @@ pub async fn run() -> anyhow::Result<()> {
 }
 
 /// What a worker is set to.
-#[must_use]
-pub fn settings(config: &Config) -> worker::Settings {
-    worker::Settings {
+///
+/// # Errors
+/// When this system cannot speak to whom it is to tell.
+pub fn settings(config: &mut Config) -> anyhow::Result<worker::Settings> {
+    let notices = config.notices.take().map(NoticesConfig::open).transpose()?;
+    Ok(worker::Settings {
         concurrency: config.concurrency,
         drain: config.drain,
         max_attempts: config.max_attempts,
         quotas: config.quotas,
         retention: config.retention,
-    }
+        notices: Arc::new(notices.unwrap_or_default()),
+    })
 }
 
 /// Each of the two lanes may hold as many in hand as run at a time: the next is there when one ends,

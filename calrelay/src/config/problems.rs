@@ -102,21 +102,21 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         default
     }
 
-    /// A secret: in the variable, or in the file that `<name>_FILE` names, not both.
-    pub fn secret(&mut self, name: &'static str) -> Option<SecretString> {
-        let file = self.text("ENCRYPTION_KEY_FILE");
+    /// A secret: in the variable, or in the file that the variable `file` names, not both.
+    pub fn secret(&mut self, name: &'static str, file: &'static str) -> Option<SecretString> {
+        let (file_name, file) = (file, self.text(file));
         match (self.text(name), file) {
             (None, None) => None,
             (Some(text), None) => Some(SecretString::from(text)),
             (None, Some(path)) => {
                 let read = std::fs::read_to_string(path).ok();
                 if read.is_none() {
-                    self.add("ENCRYPTION_KEY_FILE", "must name a readable file");
+                    self.add(file_name, "must name a readable file");
                 }
                 read.map(SecretString::from)
             }
             (Some(_), Some(_)) => {
-                self.add(name, "set it or ENCRYPTION_KEY_FILE, not both");
+                self.add(name, format!("set it or {file_name}, not both"));
                 None
             }
         }

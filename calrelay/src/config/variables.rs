@@ -73,6 +73,18 @@ pub const VARIABLES: &[Variable] = &[
     variable("JOB_RETENTION_DAYS", "7", "how long finished jobs are remembered"),
     variable("MAX_ATTEMPTS", "12", "failed attempts after which a job fails"),
     variable("DEV_NO_AUTH", "0", "1 lets everybody on this machine in without a key"),
+    variable("WEBHOOK_URL", "", "where notices about jobs and accounts are posted (Standard Webhooks)"),
+    variable(
+        "WEBHOOK_SECRET",
+        "",
+        "what they are signed with: whsec_ and 24 to 64 bytes in base64; several, separated by commas, while replacing one",
+    ),
+    variable("WEBHOOK_SECRET_FILE", "", "a file that holds it"),
+    variable(
+        "WEBHOOK_NETWORKS",
+        "",
+        "private addresses or networks that WEBHOOK_URL may lead to; others are refused",
+    ),
     variable("LOG_FORMAT", "text", "text or json"),
     variable("RUST_LOG", "info", "which log lines, such as info or worker=debug"),
 ];
