@@ -1,30 +1,18 @@
 """A newcomer's first visit in Chromium: sign in, disconnect, connect again past every refusal, see the first event.
 
-Needs a calrelay with its sandbox, freshly started: CALRELAY_URL, SANDBOX_URL, CALRELAY_KEY (an admin's).
-SCREENSHOTS may name a folder for pictures. Prints one `ok` line a check and ends with status 1 at the first difference.
+Needs a calrelay with its sandbox, freshly started (see visitor.py). Prints one `ok` line a check and ends with status 1
+at the first difference.
 """
 
 import datetime
-import json
-import os
-import shutil
-import sys
-import urllib.error
 import urllib.parse
 import urllib.request
-from pathlib import Path
 
-from selenium import webdriver
-from selenium.common.exceptions import TimeoutException, WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
-CALRELAY = os.environ["CALRELAY_URL"].rstrip("/")
-SANDBOX = os.environ["SANDBOX_URL"].rstrip("/")
-KEY = os.environ["CALRELAY_KEY"]
-SCREENSHOTS = os.environ.get("SCREENSHOTS")
-SETUP = f"{CALRELAY}/google-calendar-setup"
+from visitor import CALRELAY, KEY, SANDBOX, SETUP, Browser, api, expect, send
+
 EXAMPLE = {
     "summary": "Production Test Event",
     "description": "Testing calendar integration",
@@ -35,128 +23,8 @@ EXAMPLE = {
 }
 
 
-def expect(step, got, wanted=True):
-    if got != wanted:
-        print(f"FAILED {step}: got {got!r}, wanted {wanted!r}")
-        sys.exit(1)
-    print(f"ok {step}")
-
-
-class Refused(urllib.request.HTTPRedirectHandler):
-    """Replies are looked at as they are: no redirect is followed."""
-
-    def redirect_request(self, *_):
-        return None
-
-
-HTTP = urllib.request.build_opener(urllib.request.ProxyHandler({}), Refused)
-
-
-def send(request):
-    """Status and text."""
-    try:
-        with HTTP.open(request, timeout=30) as reply:
-            return reply.status, reply.read().decode()
-    except urllib.error.HTTPError as reply:
-        return reply.code, reply.read().decode()
-
-
-def api(path, body=None):
-    """Status and JSON of a call with the key."""
-    headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
-    data = None if body is None else json.dumps(body).encode()
-    status, text = send(urllib.request.Request(CALRELAY + path, data=data, headers=headers))
-    return status, json.loads(text)
-
-
 def authenticated():
     return api("/api/calendar-status")[1]["authenticated"]
-
-
-class Browser:
-    """Chromium, in which every page must say SANDBOX and have nothing to complain of."""
-
-    def __init__(self):
-        # The driver is on this machine, whatever proxy the environment names for the rest.
-        os.environ["NO_PROXY"] = os.environ["no_proxy"] = "localhost,127.0.0.1"
-        options = webdriver.ChromeOptions()
-        options.binary_location = shutil.which("chromium")
-        options.add_argument("--headless=new")
-        options.add_argument("--no-proxy-server")
-        options.add_argument("--disable-dev-shm-usage")
-        if os.geteuid() == 0:
-            options.add_argument("--no-sandbox")
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        service = webdriver.ChromeService(shutil.which("chromedriver"))
-        self.driver = webdriver.Chrome(options=options, service=service)
-        self.driver.set_page_load_timeout(30)
-        self.size(1280, 800)
-        self.pictures = 0
-
-    def size(self, width, height):
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
-        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-
-    def picture(self, name):
-        if SCREENSHOTS:
-            self.pictures += 1
-            folder = Path(SCREENSHOTS)
-            folder.mkdir(parents=True, exist_ok=True)
-            self.driver.save_screenshot(str(folder / f"{self.pictures:02}-{name}.png"))
-
-    def arrived(self, step, *, says, refused=None):
-        """The page that has come says all this; `refused` is the status that it came with, if not 200."""
-        def all_said(_):
-            text = self.text()
-            return all(words in text for words in says)
-
-        try:
-            # Between two pages there is nothing to ask.
-            WebDriverWait(self.driver, 10, ignored_exceptions=[WebDriverException]).until(all_said)
-        except TimeoutException:
-            print(f"FAILED {step}: {self.driver.current_url} says {self.text()!r}, wanted {says!r}")
-            sys.exit(1)
-        self.picture(step.replace(" ", "-").replace(",", ""))
-        expect(f"{step}: the page says {' / '.join(says)}, and SANDBOX", "SANDBOX" in self.text())
-        # A page that came with an error status is itself an entry; nothing else may be.
-        status = self.driver.execute_script("return performance.getEntriesByType('navigation')[0].responseStatus")
-        expect(f"{step}: its status", status, refused or 200)
-        log = [line for line in self.complaints() if f"the server responded with a status of {refused} " not in line]
-        expect(f"{step}: nothing in the console", log, [])
-
-    def complaints(self):
-        """What the console has said since it was last asked."""
-        return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
-
-    def text(self):
-        return self.driver.execute_script("return document.body ? document.body.innerText : ''")
-
-    def open(self, url):
-        self.driver.get(url)
-
-    def one(self, css):
-        return self.driver.find_element(By.CSS_SELECTOR, css)
-
-    def press(self, label):
-        self.driver.find_element(By.XPATH, f"//button[normalize-space()='{label}'] | //a[normalize-space()='{label}']").click()
-
-    def focused(self, step, label):
-        """What has the focus, which the browser gives a moment after the page is there."""
-        try:
-            WebDriverWait(self.driver, 10).until(lambda driver: driver.switch_to.active_element.accessible_name == label)
-        except TimeoutException:
-            pass
-        expect(step, self.driver.switch_to.active_element.accessible_name, label)
-        return self.driver.switch_to.active_element
-
-    def box(self, css, text=""):
-        """Where the first element that contains the text stands."""
-        return self.driver.execute_script(
-            "const found = [...document.querySelectorAll(arguments[0])].find(e => e.textContent.includes(arguments[1]));"
-            "return found ? found.getBoundingClientRect().toJSON() : null",
-            css,
-            text,
-        )
 
 
 def sign_in(browser):
@@ -194,26 +62,18 @@ def consent(browser):
     expect("consent is asked for by the sandbox", browser.driver.current_url.startswith(f"{SANDBOX}/o/oauth2/v2/auth?"))
 
 
-def choose(browser, user):
-    browser.one(f"input[name=user][value='{user}']").click()
-
-
-def tick(browser):
-    browser.one("input[name=grant][value$='/calendar.events']").click()
-
-
 def refusals(browser, ada, grace):
     consent(browser)
     browser.press("Cancel")
     browser.arrived("denied", says=["Consent was declined", "begin again from the setup page"], refused=403)
     consent(browser)
-    choose(browser, ada)
+    browser.choose(ada)
     expect("the calendar's box begins unticked", browser.one("input[name=grant]").is_selected(), False)
     browser.press("Continue")
     browser.arrived("unticked", says=["The calendar was not included", "tick the box"], refused=403)
     consent(browser)
-    choose(browser, grace)
-    tick(browser)
+    browser.choose(grace)
+    browser.tick()
     browser.press("Continue")
     browser.arrived("another user", says=["That is another Google user", ada, grace], refused=409)
     expect("nothing of it has connected", authenticated(), False)
@@ -228,8 +88,8 @@ def refusals(browser, ada, grace):
 
 def connect(browser, ada):
     consent(browser)
-    choose(browser, ada)
-    tick(browser)
+    browser.choose(ada)
+    browser.tick()
     # As a person at the keyboard would: Enter is Continue.
     browser.one("input[name=other]").send_keys(Keys.ENTER)
     browser.arrived("connected", says=["Connected", f"Events are created as {ada}"])
@@ -313,7 +173,7 @@ def main():
         event(browser)
         elsewhere(browser)
     finally:
-        browser.driver.quit()
+        browser.quit()
     print("ok, the whole visit")
 
 

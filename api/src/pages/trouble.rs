@@ -198,7 +198,7 @@ fn words(trouble: &Trouble, begun: &Begun) -> Words {
         Trouble::AdminForbids => Words(
             StatusCode::FORBIDDEN,
             "An administrator does not allow this",
-            "The administrator of this Google account does not let it use this app (`admin_policy_enforced`).".to_owned(),
+            "The administrator of this Google account does not let it use this app.".to_owned(),
             format!("Ask them to allow the app, then {again}."),
         ),
         Trouble::OutsideOrganisation => Words(
@@ -213,7 +213,7 @@ fn words(trouble: &Trouble, begun: &Begun) -> Words {
             format!("Google did not accept the OAuth client of this server; it said `{}`.", printable(code)),
             format!(
                 "{} has to download the client's JSON file again from Google's console, or make a new client, and \
-                 start this server with it (GOOGLE_CREDENTIALS).",
+                 start this server with it (`GOOGLE_CREDENTIALS`).",
                 begun.operator()
             ),
         ),
@@ -224,7 +224,7 @@ fn words(trouble: &Trouble, begun: &Begun) -> Words {
                 .to_owned(),
             format!(
                 "{} has to add that address, letter by letter, to the OAuth client in Google's console, or set \
-                 GOOGLE_REDIRECT_URI to one that is there.",
+                 `GOOGLE_REDIRECT_URI` to one that is there.",
                 begun.operator()
             ),
         ),

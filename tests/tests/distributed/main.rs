@@ -10,6 +10,7 @@ mod cut;
 mod drain;
 mod fairness;
 mod installation;
+mod links;
 mod load;
 mod operators;
 mod quota;
