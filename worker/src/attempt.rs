@@ -22,7 +22,7 @@ use common::job::{BlockReason, Effect, FailureKind, Job, WaitReason, WorkerId};
 use common::message::{Message, Work};
 use common::payload::Payload;
 use common::port::Delivery;
-use common::seal::Keyring;
+use common::seal::{Keyring, OpenError, Sealed};
 use common::time::until;
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
@@ -256,9 +256,34 @@ impl Attempts {
         let Some((account, keys)) = self.ports.unlock(&job.account, wanted).await? else {
             return Ok(None);
         };
-        let payload = keys.open(job.id.as_str(), sealed).map_err(Trouble::Sealed)?;
-        self.missing_keys.found([wanted, account.seal_key.key_id().map_err(Trouble::Sealed)?]);
-        Ok(Some(Writing { account, keys, payload }))
+        let writing = match keys.open(job.id.as_str(), sealed) {
+            Ok(payload) => Writing { account, keys, payload },
+            Err(OpenError::UnknownKey(_)) => match self.open_anew(job, sealed).await? {
+                Some(writing) => writing,
+                None => return Ok(None),
+            },
+            Err(error @ OpenError::Damaged) => return Err(Trouble::Sealed(error)),
+        };
+        self.missing_keys.found([wanted, writing.account.seal_key.key_id().map_err(Trouble::Sealed)?]);
+        Ok(Some(writing))
+    }
+
+    /// The account as it is at this moment, or why it does not have the key that the job is sealed with.
+    async fn open_anew(&self, job: &Job, sealed: &Sealed<Payload>) -> Result<Option<Writing>, Trouble> {
+        let accounts = &self.ports.accounts;
+        let Some(account) = accounts.get_now(&job.account).await.map_err(Trouble::Vault)? else {
+            return Ok(None);
+        };
+        let keys = account.seal_keys(accounts.ring()).map_err(Trouble::Sealed)?;
+        match keys.open(job.id.as_str(), sealed) {
+            Ok(payload) => Ok(Some(Writing { account, keys, payload })),
+            Err(OpenError::UnknownKey(_))
+                if accounts.was_removed(&job.account).await.map_err(Trouble::Vault)? =>
+            {
+                Err(Trouble::FormerAccount)
+            }
+            Err(error @ (OpenError::UnknownKey(_) | OpenError::Damaged)) => Err(Trouble::Sealed(error)),
+        }
     }
 }
 

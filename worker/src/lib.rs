@@ -14,6 +14,7 @@ mod metrics;
 mod notice;
 mod plan;
 mod quota;
+mod recall;
 mod records;
 mod replay;
 mod resume;
@@ -33,6 +34,7 @@ use common::quotas::Quotas;
 
 pub use metrics::describe as describe_metrics;
 pub use notice::{Networks, NoClient, NotASecret, NotNetworks, Notices, Signer, Webhook};
+pub use recall::{RecallError, Recalled, forget, recall};
 pub use replay::{OperatorPorts, ReplayError, Replayed, replay};
 pub use resume::{Resumed, resume};
 pub use revive::revive;

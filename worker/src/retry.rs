@@ -146,7 +146,7 @@ pub(crate) fn decide(trouble: &Trouble, standing: &Standing) -> Disposition {
         Trouble::Quota { retry_in } => defer(Deferral::Quota, spread(*retry_in, standing)),
         Trouble::CircuitOpen { retry_in } => defer(Deferral::CircuitOpen, spread(*retry_in, standing)),
         Trouble::Sealed(OpenError::UnknownKey(_)) => defer(Deferral::Operator, KEY_MISSING),
-        Trouble::Sealed(OpenError::Damaged) => fail(FailureKind::Unreadable),
+        Trouble::Sealed(OpenError::Damaged) | Trouble::FormerAccount => fail(FailureKind::Unreadable),
         Trouble::Vault(_) | Trouble::Store(_) => defer(
             Deferral::OwnStorage,
             UNREACHABLE.jittered(standing.deferrals.saturating_add(1), standing.fraction),

@@ -30,6 +30,10 @@ pub(crate) async fn access_token(
     // And the account may have been connected anew since this attempt read it, or lost its grant.
     let current = ports.accounts.get_now(&account.id).await.map_err(Trouble::Vault)?;
     let current = current.as_deref().ok_or(Trouble::Disconnected(account.generation))?;
+    if current.user_key != account.user_key {
+        // What is to be written was sealed for another user: it does not go into this one's calendar.
+        return Err(Trouble::FormerAccount);
+    }
     if account.state == AccountState::Connected && current.state != AccountState::Connected {
         return Err(Trouble::Disconnected(current.generation));
     }

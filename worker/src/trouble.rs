@@ -24,6 +24,8 @@ pub(crate) enum Trouble {
     CircuitOpen { retry_in: Duration },
     /// Something sealed cannot be opened.
     Sealed(OpenError),
+    /// The job was sealed for somebody who had the account's name before.
+    FormerAccount,
     /// The vault cannot be used.
     Vault(VaultError),
     /// The store cannot be used.
@@ -58,6 +60,7 @@ impl Trouble {
             Self::Quota { .. }
             | Self::CircuitOpen { .. }
             | Self::Sealed(_)
+            | Self::FormerAccount
             | Self::Vault(_)
             | Self::Store(_)
             | Self::Lost(_)
@@ -77,6 +80,7 @@ impl Trouble {
             Self::Quota { .. } => "no room under the quotas".to_owned(),
             Self::CircuitOpen { .. } => "the endpoint is left alone for now".to_owned(),
             Self::Sealed(error) => error.to_string(),
+            Self::FormerAccount => "the account was erased, or given to another user, since".to_owned(),
             Self::Vault(error) => error.to_string(),
             Self::Store(error) => error.to_string(),
             Self::Lost(_) => "the job changed under the attempt".to_owned(),

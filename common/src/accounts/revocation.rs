@@ -5,10 +5,15 @@
 
 use std::sync::Arc;
 
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+
 use super::{AccountError, Accounts};
 use crate::account::{Account, AccountId, AccountState, Generation};
 use crate::port::{TokenEndpoint, TokenError, VaultError};
 use crate::seal::OpenError;
+
+/// So many grants are ended at a time.
+const AT_ONCE: usize = 16;
 
 /// What was done at Google about a permission that is not used here any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,11 +39,44 @@ impl Accounts {
     pub async fn revoke(&self, id: &AccountId, google: &dyn TokenEndpoint) -> Result<AtGoogle, AccountError> {
         // Before the others are looked at: of two that are revoked together one must see the other go.
         let account = self.stop(id).await?;
-        let at_google = self.end_grant(&account, google).await?;
+        let others = match &account.refresh_token {
+            Some(_) => self.others_of_user(&account).await?,
+            None => Vec::new(),
+        };
+        self.give_back(&account, others, google).await
+    }
+
+    /// Disconnects every account and ends every grant: for emergencies. Answers what was done about each.
+    ///
+    /// # Errors
+    /// The vault's trouble; by then some may be done, and doing it again does the rest.
+    pub async fn revoke_all(
+        &self,
+        google: &dyn TokenEndpoint,
+    ) -> Result<Vec<(AccountId, AtGoogle)>, AccountError> {
+        let mut stopped = Vec::new();
+        for account in self.list().await? {
+            stopped.push(self.stop(&account.id).await?);
+        }
+        // Of all of them nobody needs anybody's grant any more.
+        let given_back = stopped.iter().map(|account| async move {
+            Ok((account.id.clone(), self.give_back(account, Vec::new(), google).await?))
+        });
+        stream::iter(given_back).buffered(AT_ONCE).try_collect().await
+    }
+
+    /// Ends the grant of a disconnected account, unless `others` need it, and forgets its token.
+    async fn give_back(
+        &self,
+        account: &Account,
+        others: Vec<AccountId>,
+        google: &dyn TokenEndpoint,
+    ) -> Result<AtGoogle, AccountError> {
+        let at_google = self.end_grant(account, others, google).await;
         match &at_google {
             AtGoogle::Untold(_) | AtGoogle::Nothing => {}
             AtGoogle::Revoked | AtGoogle::KeptFor(_) | AtGoogle::Refused(_) => {
-                self.forget_token(id, account.generation).await?;
+                self.forget_token(&account.id, account.generation).await?;
             }
         }
         Ok(at_google)
@@ -62,21 +100,26 @@ impl Accounts {
         }
     }
 
-    async fn end_grant(&self, account: &Account, google: &dyn TokenEndpoint) -> Result<AtGoogle, VaultError> {
+    async fn end_grant(
+        &self,
+        account: &Account,
+        others: Vec<AccountId>,
+        google: &dyn TokenEndpoint,
+    ) -> AtGoogle {
         let token = match account.refresh_token(&self.ring) {
             Ok(Some(token)) => token,
-            Ok(None) => return Ok(AtGoogle::Nothing),
-            Err(error @ OpenError::UnknownKey(_)) => return Ok(AtGoogle::Untold(error.to_string())),
-            Err(error @ OpenError::Damaged) => return Ok(AtGoogle::Refused(error.to_string())),
+            Ok(None) => return AtGoogle::Nothing,
+            Err(_) if !others.is_empty() => return AtGoogle::KeptFor(others),
+            Err(error @ OpenError::UnknownKey(_)) => return AtGoogle::Untold(error.to_string()),
+            Err(error @ OpenError::Damaged) => return AtGoogle::Refused(error.to_string()),
         };
-        let others = self.others_of_user(account).await?;
         if !others.is_empty() {
-            return Ok(AtGoogle::KeptFor(others));
+            return AtGoogle::KeptFor(others);
         }
-        Ok(google
-            .revoke(&account.client, &token)
-            .await
-            .map_or_else(|error| untold(&error), |()| AtGoogle::Revoked))
+        match google.revoke(&account.client, &token).await {
+            Ok(()) => AtGoogle::Revoked,
+            Err(error) => refusal(&error),
+        }
     }
 
     /// The accounts in use that have the same Google user: ending one grant ends all.
@@ -111,7 +154,7 @@ impl Accounts {
 }
 
 /// Whether asking again may help.
-fn untold(error: &TokenError) -> AtGoogle {
+fn refusal(error: &TokenError) -> AtGoogle {
     match error {
         TokenError::InvalidGrant { .. } => AtGoogle::Revoked,
         TokenError::Throttled { .. } | TokenError::Unavailable { .. } | TokenError::Transport(_) => {

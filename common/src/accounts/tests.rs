@@ -240,6 +240,22 @@ async fn of_two_accounts_of_one_user_that_are_revoked_together_one_ends_the_gran
 }
 
 #[tokio::test]
+async fn all_grants_end_at_once_and_no_account_stands_in_anothers_way() {
+    let (office, google) = (office().await, Grants::default());
+    let accounts = &office.accounts;
+    for (name, user) in [("one", "ada"), ("two", "ada"), ("three", "eve"), ("four", "bob")] {
+        accounts.connect(&named(name), &connection(user, name)).await.expect("it is new");
+    }
+    accounts.disconnect(&named("four")).await.expect("it is there");
+    let told = accounts.revoke_all(&google).await.expect("the vault is there");
+    let count = |wanted: &AtGoogle| told.iter().filter(|(_, at_google)| at_google == wanted).count();
+    assert_eq!((count(&AtGoogle::Revoked), count(&AtGoogle::Nothing)), (3, 1), "{told:?}");
+    for account in accounts.list().await.expect("readable") {
+        assert!(account.refresh_token.is_none() && is_disconnected(&account), "{account:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_token_is_kept_unused_until_google_was_told_of_its_end() {
     let (office, google) = (office().await, Grants::default());
     let accounts = &office.accounts;

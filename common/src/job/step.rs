@@ -69,6 +69,8 @@ pub enum Step {
     Amend(Sealed<EventResult>),
     /// The only worker there can be has just started: whoever ran it is dead.
     Recover,
+    /// Its account was erased: what was sealed for the job goes, where it stands stays.
+    Forget,
 }
 
 /// Where a postponed job stands.
@@ -231,6 +233,12 @@ impl Job {
                 };
                 job.abandoned();
                 job.state = JobState::Queued;
+            }
+            Step::Forget => {
+                job.payload = None;
+                if let JobState::Failed(failure) = &mut job.state {
+                    failure.detail = None;
+                }
             }
         }
         Ok(job)

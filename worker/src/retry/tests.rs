@@ -115,6 +115,7 @@ fn every_kind_of_trouble_has_its_meaning() {
         (Trouble::Quota { retry_in: seconds(4) }, defer(Deferral::Quota, seconds(5))),
         (Trouble::CircuitOpen { retry_in: seconds(8) }, defer(Deferral::CircuitOpen, seconds(10))),
         (Trouble::Sealed(OpenError::Damaged), failed(FailureKind::Unreadable)),
+        (Trouble::FormerAccount, failed(FailureKind::Unreadable)),
         (Trouble::Store(StoreError(words())), defer(Deferral::OwnStorage, seconds(2))),
         (Trouble::Lost(Refusal::NotYours), Disposition::LetGo),
         (Trouble::Lost(Refusal::StaleHop), Disposition::LetGo),

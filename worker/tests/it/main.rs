@@ -17,6 +17,7 @@ mod crash;
 mod create;
 mod expiry;
 mod failures;
+mod former;
 mod limits;
 mod lost;
 mod meet;

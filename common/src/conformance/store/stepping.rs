@@ -53,6 +53,7 @@ fn steps(claim: &Claim) -> Vec<Step> {
         Step::TakeBack { hop: 8 },
         Step::Amend(sample::sealed()),
         Step::Recover,
+        Step::Forget,
     ]
 }
 

@@ -127,6 +127,7 @@ fn every_step_from_every_state_does_what_the_table_says() {
         (Step::TakeBack { hop: 6 },          [out,         out,         out,         out,         out,         out,         out,      "queued"]),
         (Step::Amend(result()),              [out,         out,         out,         out,         out,         "succeeded", out,      out]),
         (Step::Recover,                      [out,         out,         "queued",    out,         out,         out,         out,      out]),
+        (Step::Forget,                       ["queued",    "queued",    "running",   "waiting",   "blocked",   "succeeded", "failed", "cancelled"]),
     ];
     for (step, expected) in &table {
         for (state, expected) in states.iter().zip(expected) {
@@ -230,4 +231,13 @@ fn a_cancelled_job_that_left_its_event_behind_is_still_to_be_cancelled() {
     let open = cancelled.take(&Step::TakeBack { hop: 9 }, now()).expect("it is cancelled");
     assert!(open.cancel_requested);
     assert_eq!((open.effect, open.hop, open.finished_at), (Effect::Unknown, 9, None));
+}
+
+#[test]
+fn what_is_forgotten_is_nowhere_in_the_record() {
+    let sealed = Key::random().seal("a job", &"an address".to_owned());
+    let failed = JobState::Failed(Failure { detail: Some(sealed), ..failure(Effect::Unknown) });
+    let forgotten = job(failed).take(&Step::Forget, now()).expect("it can be forgotten");
+    assert_eq!(forgotten.payload, None);
+    assert_eq!(forgotten.state, JobState::Failed(failure(Effect::Unknown)), "how it ended is still told");
 }
