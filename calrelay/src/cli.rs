@@ -1,10 +1,12 @@
 //! The command line.
 
+mod accounts;
 mod jobs;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use common::keys::Scope;
 
+pub use accounts::AccountsCommand;
 pub use jobs::JobsCommand;
 
 /// A durable queue in front of Google Calendar.
@@ -34,6 +36,9 @@ pub enum Command {
     /// API keys.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Accounts: whose calendars they are, and how to give them back.
+    #[command(subcommand)]
+    Accounts(AccountsCommand),
     /// Jobs: what became of them, and another try.
     #[command(subcommand)]
     Jobs(JobsCommand),

@@ -12,6 +12,7 @@ use google::{Credentials, GoogleCalendar, GoogleOauth};
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::json;
+use url::Url;
 
 use crate::config::GoogleSource;
 use crate::patience::{Outlook, Patience};
@@ -45,6 +46,31 @@ pub async fn open(
     redirect_uri: Option<&str>,
     data_dir: &Path,
 ) -> anyhow::Result<GoogleLink> {
+    open_with(source, redirect_uri, data_dir, Patience::AMinute).await
+}
+
+/// Opens the link for an operator's command, which waits for nothing. The sandbox of a `run` that is
+/// under way is used, or else started for as long as the command takes.
+///
+/// # Errors
+/// A sentence that says what to do.
+pub async fn beside(source: &GoogleSource, data_dir: &Path) -> anyhow::Result<GoogleLink> {
+    if let GoogleSource::OwnSandbox { port } = source {
+        let origin = format!("http://127.0.0.1:{port}");
+        if sandbox_credentials(&origin).await.is_ok() {
+            let origin = Url::parse(&origin).context("SANDBOX_PORT")?;
+            return open_with(&GoogleSource::SandboxAt(origin), None, data_dir, Patience::None).await;
+        }
+    }
+    open_with(source, None, data_dir, Patience::None).await
+}
+
+async fn open_with(
+    source: &GoogleSource,
+    redirect_uri: Option<&str>,
+    data_dir: &Path,
+    patience: Patience,
+) -> anyhow::Result<GoogleLink> {
     let (credentials, api_url, sandbox_url, own) = match source {
         GoogleSource::Credentials { file, api_url } => {
             let credentials = Credentials::from_file(file)
@@ -54,7 +80,7 @@ pub async fn open(
         GoogleSource::SandboxAt(url) => {
             let url = url.as_str().trim_end_matches('/').to_owned();
             let credentials =
-                Patience::AMinute.ask(async || sandbox_credentials(&url).await, |_| Outlook::Hopeful).await?;
+                patience.ask(async || sandbox_credentials(&url).await, |_| Outlook::Hopeful).await?;
             (credentials, None, Some(url), None)
         }
         GoogleSource::OwnSandbox { port } => {

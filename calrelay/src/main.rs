@@ -1,5 +1,6 @@
 //! calrelay: a durable queue in front of Google Calendar. This binary wires; the other crates decide.
 
+mod accounts;
 mod api_command;
 mod banner;
 mod cli;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
             Command::Setup => setup_command::run().await,
             Command::Sandbox(args) => sandbox_command::run(args).await,
             Command::Keys(command) => keys::run(command).await,
+            Command::Accounts(command) => accounts::run(command).await,
             Command::Jobs(command) => jobs::run(command).await,
             Command::Queue => queue_command::run().await,
         }

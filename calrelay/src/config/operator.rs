@@ -6,6 +6,7 @@ use std::time::Duration;
 use common::quotas::Quotas;
 use secrecy::SecretString;
 
+use super::GoogleSource;
 use super::problems::{Problems, Reader};
 use super::servers::{self, Servers};
 use super::{data_dir, encryption_keys, quotas, retention, shared_encryption_keys};
@@ -29,6 +30,23 @@ pub struct JobsConfig {
     /// The master keys, when they are not in the folder.
     pub encryption_keys: Option<SecretString>,
     /// Google's limits: replayed jobs go at their account's pace.
+    pub quotas: Quotas,
+    /// How long finished jobs are remembered.
+    pub retention: Duration,
+}
+
+/// For `calrelay accounts`.
+#[derive(Debug)]
+pub struct AccountsConfig {
+    /// Where the accounts are.
+    pub place: Place<Servers>,
+    /// The master keys, when they are not in the folder.
+    pub encryption_keys: Option<SecretString>,
+    /// Which Google is to be told, if any.
+    pub google: Option<GoogleSource>,
+    /// Where `run` keeps everything.
+    pub data_dir: PathBuf,
+    /// Google's limits: jobs that are cancelled give their places back.
     pub quotas: Quotas,
     /// How long finished jobs are remembered.
     pub retention: Duration,
@@ -58,6 +76,28 @@ impl JobsConfig {
         let (quotas, retention) = (quotas(&mut env), retention(&mut env));
         let place = env.finish(place)?.expect(MISSING);
         Ok(Self { place, encryption_keys, quotas, retention })
+    }
+}
+
+impl AccountsConfig {
+    /// Reads it; which Google there is only where it `tells_google`.
+    ///
+    /// # Errors
+    /// All problems at once.
+    pub fn from_env(tells_google: bool, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Problems> {
+        let mut env = Reader::new(lookup);
+        let place = place(&mut env, Servers::require);
+        let in_folder = matches!(place, Some(Place::Folder(_)));
+        let encryption_keys =
+            if in_folder { encryption_keys(&mut env) } else { shared_encryption_keys(&mut env) };
+        let google = match (tells_google, in_folder) {
+            (false, _) => None,
+            (true, true) => Some(GoogleSource::or_own_sandbox(&mut env)),
+            (true, false) => Some(GoogleSource::one(&mut env)),
+        };
+        let (data_dir, quotas, retention) = (data_dir(&mut env), quotas(&mut env), retention(&mut env));
+        let place = env.finish(place)?.expect(MISSING);
+        Ok(Self { place, encryption_keys, google, data_dir, quotas, retention })
     }
 }
 
@@ -120,6 +160,23 @@ mod tests {
         assert!(matches!(JobsConfig::from_env(nothing).expect("fine").place, Place::Folder(_)));
         assert!(matches!(VaultConfig::place(nothing).expect("fine"), Place::Folder(_)));
         assert!(matches!(queue_place(nothing).expect("fine"), Place::Folder(_)));
+    }
+
+    #[test]
+    fn which_google_there_is_matters_only_where_it_is_told_something() {
+        let servers = |name: &str| match name {
+            "AMQP_URL" => Some("amqp://h".to_owned()),
+            "REDIS_URL" => Some("redis://h".to_owned()),
+            "VAULT_URL" => Some("postgres://h/db".to_owned()),
+            "ENCRYPTION_KEY" => Some("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=".to_owned()),
+            _ => None,
+        };
+        assert_eq!(AccountsConfig::from_env(false, servers).expect("fine").google, None);
+        let problems = AccountsConfig::from_env(true, servers).expect_err("Google is not named");
+        assert_eq!(problems.0.iter().map(|one| one.variable).collect::<Vec<_>>(), ["GOOGLE_CREDENTIALS"]);
+        let nothing = |_: &str| None;
+        let folder = AccountsConfig::from_env(true, nothing).expect("fine");
+        assert_eq!(folder.google, Some(GoogleSource::OwnSandbox { port: 8090 }));
     }
 
     #[test]
