@@ -6,7 +6,9 @@ use anyhow::{Context as _, bail};
 use common::account::{Account, AccountId, AccountState};
 use common::accounts::AtGoogle;
 use common::job::JobId;
+use common::keys::FRESH;
 use common::quotas::Quotas;
+use common::time::until;
 
 use super::revoke::{line, named};
 use super::unknown;
@@ -17,6 +19,8 @@ use crate::installation::Installation;
 const SETTLE: Duration = Duration::from_secs(60);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(500);
+/// Processes look at an account again after [`FRESH`]; clocks may differ a little.
+const NOTICED: Duration = FRESH.saturating_add(Duration::from_secs(2));
 /// So many jobs are named.
 const NAMED: usize = 50;
 
@@ -59,10 +63,6 @@ pub async fn run(
             ));
         }
     }
-    lines.push(
-        "Running ingresses may accept jobs for it for another 30 s; those fail, and are written nowhere"
-            .to_owned(),
-    );
     Ok(lines.join("\n"))
 }
 
@@ -95,6 +95,7 @@ async fn part(
             lines.push(line(id, &at_google));
         }
     }
+    noticed(installation, id).await?;
     // Whatever was accepted meanwhile.
     let late = worker::recall(&ports, quotas, account).await?;
     if let Some(token) = installation.tokens.get(id, account.generation, ports.clock.now()).await {
@@ -114,6 +115,23 @@ async fn part(
             named.join(", ")
         ));
     }
+    Ok(())
+}
+
+/// Waits until every process has noticed that the account is disconnected: one that took the account of the
+/// former user for that of the next would write into the wrong calendar.
+async fn noticed(installation: &Installation, id: &AccountId) -> anyhow::Result<()> {
+    let Some(account) = installation.accounts.get_now(id).await? else {
+        return Ok(());
+    };
+    let AccountState::Disconnected { since } = account.state else {
+        bail!("{id} was connected again meanwhile: nothing more was done");
+    };
+    let left = NOTICED.saturating_sub(until(since, installation.clock.now()));
+    if !left.is_zero() {
+        eprintln!("Waiting half a minute, until every process has noticed that it is disconnected …");
+    }
+    tokio::time::sleep(left).await;
     Ok(())
 }
 

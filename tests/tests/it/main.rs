@@ -7,6 +7,7 @@ mod cancel;
 mod chaos;
 mod drain;
 mod first_curl;
+mod handover;
 mod idempotency;
 mod jobs;
 mod operators;
