@@ -28,7 +28,7 @@ pub(crate) struct View<'a> {
     /// How it stands; `None` when it was never connected.
     pub(crate) standing: Option<&'a Standing>,
     /// The other accounts.
-    pub(crate) others: Vec<&'a Standing>,
+    pub(crate) others: &'a [Standing],
     /// Whether there are still more.
     pub(crate) more: bool,
     pub(crate) client: Option<&'a OAuthClient>,
@@ -191,7 +191,7 @@ fn others(view: &View<'_>) -> Markup {
             @if !view.others.is_empty() {
                 h2 { "Other accounts" }
                 ul.accounts {
-                    @for other in &view.others {
+                    @for other in view.others {
                         li {
                             a href=(setup_path(other.account.as_str())) { (other.account) }
                             span.hint { (other.email.as_deref().unwrap_or("unreadable")) }

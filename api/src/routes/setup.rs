@@ -2,7 +2,7 @@
 
 use actix_web::http::header::{HOST, LOCATION, SET_COOKIE};
 use actix_web::{HttpRequest, HttpResponse, web};
-use common::account::{Account, AccountId, NotAnAccountId};
+use common::account::{Account, AccountId};
 use common::port::VaultError;
 use secrecy::SecretString;
 use tracing::error;
@@ -37,12 +37,12 @@ async fn page(api: &Api, request: &HttpRequest) -> Result<HttpResponse, Problem>
     let visit = Visit::of(api, request).await?;
     let account = account_in_query(request)?;
     let page = if visit.admin {
-        let (standings, more) = standings(api).await?;
+        let standings = standings(api, &account).await?;
         setup::show(&setup::View {
             account: &account,
-            standing: standings.iter().find(|standing| standing.account == account),
-            others: standings.iter().filter(|standing| standing.account != account).take(SHOWN).collect(),
-            more,
+            standing: standings.this.as_ref(),
+            others: &standings.others,
+            more: standings.more,
             client: api.settings.client.as_ref(),
             csrf: visit.session.csrf(),
             may_sign_out: !api.door.is_open(),
@@ -187,14 +187,11 @@ pub(super) fn account_in_query(request: &HttpRequest) -> Result<AccountId, Probl
 fn named_account(name: Option<&str>) -> Result<AccountId, Problem> {
     match name.filter(|name| !name.is_empty()) {
         None => Ok(AccountId::default_account()),
-        Some(name) => AccountId::parse(name).map_err(|error: NotAnAccountId| {
-            Problem::query("account", "invalid-id", capital(&error.to_string()))
+        Some(name) => AccountId::parse(name).map_err(|_| {
+            let message = "An account id is 1 to 64 letters, digits, underscores or hyphens.";
+            Problem::query("account", "invalid-id", message)
         }),
     }
-}
-
-fn capital(sentence: &str) -> String {
-    format!("{}{}.", sentence[..1].to_uppercase(), &sentence[1..])
 }
 
 /// More accounts than these are not listed on the page: `GET /api/v1/accounts` has all.
@@ -206,11 +203,24 @@ pub(super) async fn standing(api: &Api, id: &AccountId) -> Result<Option<setup::
     Ok(account.map(|account| told(api, &account)))
 }
 
-/// How all accounts stand, by name, and whether there are more than a page shows.
-async fn standings(api: &Api) -> Result<(Vec<setup::Standing>, bool), Problem> {
+/// How all accounts stand, seen from one of them.
+struct Standings {
+    this: Option<setup::Standing>,
+    /// The others, by name, as far as a page shows them.
+    others: Vec<setup::Standing>,
+    more: bool,
+}
+
+async fn standings(api: &Api, id: &AccountId) -> Result<Standings, Problem> {
     let mut accounts = api.ports.accounts.list().await.map_err(|error| unreadable(&error))?;
     accounts.sort_by(|one, other| one.id.cmp(&other.id));
-    Ok((accounts.iter().map(|account| told(api, account)).collect(), accounts.len() > SHOWN + 1))
+    let (this, others): (Vec<Account>, Vec<Account>) =
+        accounts.into_iter().partition(|account| account.id == *id);
+    Ok(Standings {
+        this: this.first().map(|account| told(api, account)),
+        others: others.iter().take(SHOWN).map(|account| told(api, account)).collect(),
+        more: others.len() > SHOWN,
+    })
 }
 
 fn told(api: &Api, account: &Account) -> setup::Standing {

@@ -2,11 +2,12 @@
 
 use common::account::{AccountId, AccountState, Generation, ReauthorizationCause};
 use common::keys::Scope;
+use common::port::{Shelf, Vault as _};
 use serde_json::json;
 
-use crate::client::{get, request};
+use crate::client::{get, post, request};
 use crate::connecting::Browser;
-use crate::rig::{Plan, Rig};
+use crate::rig::{Plan, Rig, event};
 
 const ACCOUNTS: &str = "/api/v1/accounts";
 
@@ -95,6 +96,42 @@ async fn the_setup_page_is_about_the_account_that_it_is_opened_for() {
     // A person who signs in for an account comes back to it.
     let stranger = rig.send(&get("/google-calendar-setup?account=team-1")).await;
     assert!(stranger.text().contains("name=\"account\" value=\"team-1\""), "{}", stranger.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_for_an_account_that_is_not_connected_is_told_where_to_connect_it() {
+    let rig = rig().await;
+    let mut body = event();
+    body["account"] = json!("new");
+    let problem = rig.ask(post("/api/v1/events", &body)).await.problem(409, "account-not-connected");
+    assert_eq!(problem["title"], "Calendar integration not configured");
+    assert_eq!(problem["setupUrl"], "/google-calendar-setup?account=new");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_blames_testing_for_a_permission_that_ended_after_a_week() {
+    let rig = rig().await;
+    let id = AccountId::parse("team-1").unwrap();
+    let doc = rig.vault.get(Shelf::Accounts, "team-1").await.unwrap().unwrap();
+    let mut value = doc.value;
+    let week_ago = rig.clock.now() - jiff::SignedDuration::from_hours(7 * 24 + 1);
+    value["connectedAt"] = json!(week_ago);
+    rig.vault.put(Shelf::Accounts, "team-1", &value, Some(doc.version)).await.unwrap();
+    rig.accounts.needs_reauthorization(&id, Generation(1), ReauthorizationCause::GrantEnded).await.unwrap();
+    rig.accounts
+        .needs_reauthorization(
+            &AccountId::parse("team-2").unwrap(),
+            Generation(1),
+            ReauthorizationCause::GrantEnded,
+        )
+        .await
+        .unwrap();
+    let browser = Browser::signed_in(&rig).await;
+    for (account, blamed) in [("team-1", true), ("team-2", false)] {
+        let page = browser.get(&rig, &format!("/google-calendar-setup?account={account}")).await;
+        assert!(page.text().contains("Needs to be connected again"), "{}", page.text());
+        assert_eq!(page.text().contains("It was connected for seven days"), blamed, "{}", page.text());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

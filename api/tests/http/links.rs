@@ -155,6 +155,42 @@ async fn a_link_works_once_in_whatever_process_it_is_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_comes_after_the_link_was_used_connects_nothing() {
+    let rig = Rig::with(plan()).await;
+    let path = link(&rig, "team-7", json!({})).await;
+    let mut ada = Person::default();
+    let state = ada.begin(&rig, &path).await;
+    let late = ada.with_cookies(get(&callback(&state, "code=c2")));
+    assert_eq!(ada.connect(&rig, &path, "c1").await.status, 200);
+    rig.google.answer_as("eve");
+    let page = late.send(rig.address).await;
+    assert_eq!(page.status, 410, "{}", page.text());
+    assert!(page.text().contains("This link was already used"), "{}", page.text());
+    assert_eq!(late.send(rig.neighbour()).await.status, 400, "and the answer is used by now, too");
+    let account = rig.accounts.get_now(&AccountId::parse("team-7").unwrap()).await.unwrap().unwrap();
+    assert_eq!(account.generation.0, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_a_link_is_as_strict_with_browsers_as_the_others() {
+    let rig = Rig::with(plan()).await;
+    let path = link(&rig, "team-7", json!({"returnUrl": CRM})).await;
+    for path in [path.as_str(), "/google-calendar-link/x"] {
+        let page = Person::default().open(&rig, path).await;
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(
+            policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
+            "{policy}"
+        );
+        assert!(policy.contains("form-action 'self' https://accounts.example;"), "{policy}");
+        // The link itself must not travel to where the page leads.
+        assert_eq!(page.header("referrer-policy"), Some("same-origin"));
+        assert_eq!(page.header("cache-control"), Some("no-store"));
+        assert!(!page.text().contains("<script") && !page.text().contains("style="), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn opening_a_link_uses_nothing_up_and_beginning_makes_it_that_browsers() {
     let rig = Rig::with(plan()).await;
     let path = link(&rig, "team-7", json!({})).await;
