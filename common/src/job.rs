@@ -2,6 +2,7 @@
 
 mod id;
 mod outcome;
+mod sealed_parts;
 mod state;
 mod step;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use id::{JobId, NotAJobId};
 pub use outcome::{Conference, EventResult, Failure, FailureKind};
+pub use sealed_parts::SealedParts;
 pub use state::{BlockReason, Claim, JobState, StateName, WaitReason, WorkerId};
 pub use step::{Pause, Refusal, Step};
 

@@ -7,6 +7,7 @@
 pub mod account;
 pub mod accounts;
 pub mod backoff;
+pub mod backup;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod deadline;

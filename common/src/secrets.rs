@@ -6,7 +6,7 @@ use crate::fingerprint::HashKey;
 use crate::port::{Shelf, Vault, VaultError};
 use crate::seal::{Key, Keyring, OpenError, Sealed};
 
-const NAME: &str = "hash-key";
+pub(crate) const NAME: &str = "hash-key";
 
 /// Why the vault cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -24,13 +24,22 @@ pub enum LockedOut {
     Vault(#[from] VaultError),
 }
 
+/// The installation's hash key; `None` when there is none yet.
+///
+/// # Errors
+/// [`LockedOut`].
+pub async fn find(vault: &dyn Vault, ring: &Keyring) -> Result<Option<HashKey>, LockedOut> {
+    let doc = vault.get(Shelf::Secrets, NAME).await?;
+    doc.map(|doc| unseal(doc.value, ring)).transpose()
+}
+
 /// Opens the vault: reads the installation's hash key, or makes it in an empty vault.
 ///
 /// # Errors
 /// [`LockedOut`]; nothing is ever overwritten.
 pub async fn open(vault: &dyn Vault, ring: &Keyring) -> Result<HashKey, LockedOut> {
-    if let Some(doc) = vault.get(Shelf::Secrets, NAME).await? {
-        return unseal(doc.value, ring);
+    if let Some(key) = find(vault, ring).await? {
+        return Ok(key);
     }
     let sealed: Sealed<Key> = ring.seal(NAME, &Key::random());
     match vault.put(Shelf::Secrets, NAME, &json!(sealed), None).await {
@@ -40,9 +49,8 @@ pub async fn open(vault: &dyn Vault, ring: &Keyring) -> Result<HashKey, LockedOu
         }
     }
     // Read it back: another process may have been faster.
-    let doc = vault.get(Shelf::Secrets, NAME).await?;
-    let doc = doc.ok_or_else(|| VaultError::Unreadable("the hash key vanished".to_owned()))?;
-    unseal(doc.value, ring)
+    let found = find(vault, ring).await?;
+    found.ok_or_else(|| VaultError::Unreadable("the hash key vanished".to_owned()).into())
 }
 
 /// Seals what is kept for the installation with the newest of the keys; answers how much was sealed with
@@ -81,4 +89,37 @@ fn locked_out(error: OpenError) -> LockedOut {
 fn unseal(value: serde_json::Value, ring: &Keyring) -> Result<HashKey, LockedOut> {
     let sealed: Sealed<Key> = serde_json::from_value(value).map_err(|_| LockedOut::Damaged)?;
     ring.open(NAME, &sealed).map(HashKey::new).map_err(locked_out)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::embedded::{Embedded, Role};
+    use crate::port::SystemClock;
+
+    #[tokio::test]
+    async fn after_a_rotation_the_newest_key_alone_opens_every_secret_and_the_hash_key_is_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Embedded::open(dir.path(), Role::Operator, Arc::new(SystemClock), None).await.unwrap();
+        let vault = folder.vault();
+        let (old, new) = (Key::random(), Key::random());
+        let before = Keyring::new(old.clone(), Vec::new());
+        let hash = open(vault.as_ref(), &before).await.unwrap().name("calendar", "x");
+        let other = before.seal("signing", &"words".to_owned());
+        vault.put(Shelf::Secrets, "signing", &json!(other), None).await.unwrap();
+        vault.put(Shelf::Secrets, "not-sealed", &json!({"a": 1}), None).await.unwrap();
+
+        let both = Keyring::new(new.clone(), vec![old]);
+        assert_eq!(rotate(vault.as_ref(), &both).await.unwrap(), 2);
+        assert_eq!(rotate(vault.as_ref(), &both).await.unwrap(), 0, "there is nothing more to do");
+
+        let after = Keyring::new(new, Vec::new());
+        assert_eq!(open(vault.as_ref(), &after).await.unwrap().name("calendar", "x"), hash);
+        let doc = vault.get(Shelf::Secrets, "signing").await.unwrap().expect("there");
+        let sealed: Sealed<String> = serde_json::from_value(doc.value).unwrap();
+        assert_eq!(after.open("signing", &sealed), Ok("words".to_owned()));
+        assert!(matches!(open(vault.as_ref(), &before).await, Err(LockedOut::WrongKey(_))));
+    }
 }

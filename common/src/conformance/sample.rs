@@ -42,6 +42,12 @@ pub fn sealed<T>() -> Sealed<T> {
     Sealed::try_from(BASE64.encode(&[7; 300])).ok().unwrap()
 }
 
+/// Something that `key` opens for `context`; what it is nobody asks.
+#[must_use]
+pub fn sealed_with<T>(key: &Key, context: &str) -> Sealed<T> {
+    Sealed::try_from(String::from(key.seal(context, &"anything".to_owned()))).ok().unwrap()
+}
+
 fn fingerprint() -> Fingerprint {
     HashKey::new(Key::parse(&BASE64.encode(&[1; 32])).unwrap()).fingerprint(b"a request")
 }

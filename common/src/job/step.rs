@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::outcome::{EventResult, Failure};
+use super::sealed_parts::SealedParts;
 use super::state::{BlockReason, Claim, JobState, WaitReason};
 use super::{Effect, Job, Tally};
 use crate::seal::Sealed;
@@ -67,6 +68,13 @@ pub enum Step {
     },
     /// A later look at the conference.
     Amend(Sealed<EventResult>),
+    /// The keys were rotated: what the record holds, as somebody has seen it, is sealed anew.
+    Reseal {
+        /// What was seen.
+        before: Box<SealedParts>,
+        /// The same under the newest key.
+        after: Box<SealedParts>,
+    },
     /// The only worker there can be has just started: whoever ran it is dead.
     Recover,
     /// Its account was erased: what was sealed for the job goes, where it stands stays.
@@ -226,6 +234,14 @@ impl Job {
                     return Err(Refusal::OutOfPlace);
                 };
                 job.state = JobState::Succeeded { result: result.clone() };
+            }
+            Step::Reseal { before, after } => {
+                if self.sealed_parts() != **before {
+                    return Err(Refusal::OutOfPlace);
+                }
+                job.put_sealed_parts(after);
+                // Nothing that anybody asks after has changed.
+                job.updated_at = self.updated_at;
             }
             Step::Recover => {
                 let JobState::Running(_) = self.state else {

@@ -60,6 +60,16 @@ pub enum Shelf {
 }
 
 impl Shelf {
+    /// Every kind: what is not here is missing from backups.
+    pub const ALL: [Self; 6] = [
+        Self::Accounts,
+        Self::ApiKeys,
+        Self::Secrets,
+        Self::Cancellations,
+        Self::Nonces,
+        Self::FormerAccounts,
+    ];
+
     /// The name at rest.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -101,4 +111,24 @@ pub enum VaultError {
     /// What is stored cannot be understood.
     #[error("the vault holds something unreadable: {0}")]
     Unreadable(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_kinds_are_among_all() {
+        // Whoever adds a kind comes by here, and adds it to `ALL` too.
+        let place = |shelf| match shelf {
+            Shelf::Accounts => 0,
+            Shelf::ApiKeys => 1,
+            Shelf::Secrets => 2,
+            Shelf::Cancellations => 3,
+            Shelf::Nonces => 4,
+            Shelf::FormerAccounts => 5,
+        };
+        let places: Vec<usize> = Shelf::ALL.into_iter().map(place).collect();
+        assert_eq!(places, [0, 1, 2, 3, 4, 5]);
+    }
 }

@@ -6,6 +6,7 @@ use super::{accepted, sample, taken};
 use crate::conformance::Bench;
 use crate::job::{BlockReason, Claim, Effect, Job, JobId, JobState, Pause, Refusal, Step, Tally, WaitReason};
 use crate::port::{Change, JobStore};
+use crate::seal::{Key, Keyring};
 
 fn start(claim: Claim, hop: u32) -> Step {
     Step::Start { claim, hop, tally: Tally { attempts: 1, ..Tally::default() }, effect: Effect::None }
@@ -61,11 +62,16 @@ fn steps(claim: &Claim) -> Vec<Step> {
 pub async fn every_step_goes_by_the_rules(bench: &mut impl Bench<dyn JobStore>) {
     let store = bench.open().await;
     let claim = sample::claim(sample::at(30));
+    let old = Key::random();
+    let keys = Keyring::new(Key::random(), vec![old.clone()]);
     let (mut changed, mut refused) = (0, 0);
     for state in states(&claim) {
-        for step in steps(&claim) {
+        for step in steps(&claim).into_iter().map(Some).chain([None]) {
             let finished_at = state.is_finished().then(sample::noon);
             let job = Job { state: state.clone(), finished_at, hop: 1, ..sample::job("o", "a") };
+            let job = Job { payload: Some(sample::sealed_with(&old, job.id.as_str())), ..job };
+            // The last step depends on the job: what its record holds is sealed anew.
+            let step = step.unwrap_or_else(|| job.reseal(&keys).unwrap());
             store.restore(&job).await.unwrap();
             let outcome = store.take(&job.id, &step, sample::at(10)).await.unwrap();
             let kept = store.get(&job.id).await.unwrap().unwrap();
