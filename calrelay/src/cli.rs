@@ -2,12 +2,14 @@
 
 mod accounts;
 mod jobs;
+mod vault;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use common::keys::Scope;
 
 pub use accounts::AccountsCommand;
 pub use jobs::JobsCommand;
+pub use vault::VaultCommand;
 
 /// A durable queue in front of Google Calendar.
 #[derive(Debug, Parser)]
@@ -42,6 +44,9 @@ pub enum Command {
     /// Jobs: what became of them, and another try.
     #[command(subcommand)]
     Jobs(JobsCommand),
+    /// The vault: new keys, backups.
+    #[command(subcommand)]
+    Vault(VaultCommand),
     /// How many messages there are, by where they are.
     Queue,
 }

@@ -20,7 +20,7 @@ use url::Url;
 
 pub use google::GoogleSource;
 pub use notices::NoticesConfig;
-pub use operator::{AccountsConfig, JobsConfig, Place, VaultConfig, queue_place};
+pub use operator::{AccountsConfig, JobsConfig, Place, SealedVaultConfig, VaultConfig, queue_place};
 pub use problems::Problems;
 pub use servers::Servers;
 pub use variables::table;

@@ -13,7 +13,7 @@ use common::port::ListFilter;
 use crate::cli::JobsCommand;
 use crate::config::{JobsConfig, Place};
 use crate::installation::Installation;
-use pages::Pages;
+pub use pages::Pages;
 use replay::Choice;
 
 /// Does it.

@@ -21,6 +21,7 @@ mod run;
 mod sandbox_command;
 mod setup_command;
 mod signals;
+mod vault;
 mod worker_command;
 
 use std::process::ExitCode;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
             Command::Keys(command) => keys::run(command).await,
             Command::Accounts(command) => accounts::run(command).await,
             Command::Jobs(command) => jobs::run(command).await,
+            Command::Vault(command) => vault::run(command).await,
             Command::Queue => queue_command::run().await,
         }
     });

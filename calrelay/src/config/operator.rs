@@ -61,6 +61,15 @@ pub struct VaultConfig {
     pub redis: Option<SecretString>,
 }
 
+/// For `calrelay vault backup` and `restore`: a vault, and the keys to it.
+#[derive(Debug)]
+pub struct SealedVaultConfig {
+    /// Where the vault is.
+    pub place: Place<VaultConfig>,
+    /// The master keys, when they are not in the folder.
+    pub encryption_keys: Option<SecretString>,
+}
+
 impl JobsConfig {
     /// Reads it.
     ///
@@ -108,19 +117,37 @@ impl VaultConfig {
     /// All problems at once.
     pub fn place(lookup: impl Fn(&str) -> Option<String>) -> Result<Place<Self>, Problems> {
         let mut env = Reader::new(lookup);
-        let place = place(&mut env, |env| {
-            let redis = servers::redis(env);
-            let vault = servers::vault(env);
-            if env.text("VAULT_URL").is_none() {
-                env.add(
-                    "VAULT_URL",
-                    "must be set where AMQP_URL or REDIS_URL is: keys are kept in the vault",
-                );
-            }
-            Some(Self { vault: vault?, redis })
-        });
+        let place = vault_place(&mut env);
         Ok(env.finish(place)?.expect(MISSING))
     }
+}
+
+impl SealedVaultConfig {
+    /// Reads where the vault is, and its keys.
+    ///
+    /// # Errors
+    /// All problems at once.
+    pub fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Problems> {
+        let mut env = Reader::new(lookup);
+        let place = vault_place(&mut env);
+        let encryption_keys = match &place {
+            Some(Place::Folder(_)) => encryption_keys(&mut env),
+            Some(Place::Servers(_)) | None => shared_encryption_keys(&mut env),
+        };
+        let place = env.finish(place)?.expect(MISSING);
+        Ok(Self { place, encryption_keys })
+    }
+}
+
+fn vault_place<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<Place<VaultConfig>> {
+    place(env, |env| {
+        let redis = servers::redis(env);
+        let vault = servers::vault(env);
+        if env.text("VAULT_URL").is_none() {
+            env.add("VAULT_URL", "must be set where AMQP_URL or REDIS_URL is: keys are kept in the vault");
+        }
+        Some(VaultConfig { vault: vault?, redis })
+    })
 }
 
 /// Reads where the queue is.
