@@ -165,7 +165,11 @@ impl Backup {
                         drop(ring.open(&doc.name, &sealed).map_err(unreadable)?);
                     }
                 }
-                Shelf::ApiKeys | Shelf::Cancellations | Shelf::Nonces | Shelf::FormerAccounts => {}
+                Shelf::ApiKeys
+                | Shelf::Cancellations
+                | Shelf::Nonces
+                | Shelf::FormerAccounts
+                | Shelf::Notices => {}
             }
         }
         if !self.docs.iter().any(Kept::is_hash_key) {

@@ -61,13 +61,14 @@ pub enum Shelf {
 
 impl Shelf {
     /// Every kind: what is not here is missing from backups.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Accounts,
         Self::ApiKeys,
         Self::Secrets,
         Self::Cancellations,
         Self::Nonces,
         Self::FormerAccounts,
+        Self::Notices,
     ];
 
     /// The name at rest.
@@ -127,8 +128,9 @@ mod tests {
             Shelf::Cancellations => 3,
             Shelf::Nonces => 4,
             Shelf::FormerAccounts => 5,
+            Shelf::Notices => 6,
         };
         let places: Vec<usize> = Shelf::ALL.into_iter().map(place).collect();
-        assert_eq!(places, [0, 1, 2, 3, 4, 5]);
+        assert_eq!(places, [0, 1, 2, 3, 4, 5, 6]);
     }
 }

@@ -10,6 +10,7 @@ mod cut;
 mod drain;
 mod fairness;
 mod installation;
+mod keys;
 mod links;
 mod load;
 mod operators;
