@@ -6,6 +6,7 @@ mod process;
 mod requests;
 mod sandbox;
 mod sandbox_process;
+mod search;
 mod servers;
 
 pub use corpus::{corpus, expanded};
@@ -14,6 +15,7 @@ pub use process::{Calrelay, Launch, free_port};
 pub use requests::{Request, sliding_minutes};
 pub use sandbox::{SandboxView, Stored};
 pub use sandbox_process::SandboxProcess;
+pub use search::Search;
 pub use servers::{
     Cluster, Durability, PostgresServer, Proxy, RabbitServer, RedisServer, SentinelServer, Vhost,
     shared_postgres, shared_rabbit,

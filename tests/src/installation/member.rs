@@ -10,6 +10,8 @@ use crate::servers::Proxy;
 pub struct Member {
     launch: Launch,
     running: Option<Calrelay>,
+    /// What it said before it went down.
+    before: String,
     broker: Proxy,
     redis: Proxy,
     vault: Proxy,
@@ -17,7 +19,7 @@ pub struct Member {
 
 impl Member {
     pub(super) fn new(launch: Launch, (broker, redis, vault): (Proxy, Proxy, Proxy)) -> Self {
-        Self { launch, running: None, broker, redis, vault }
+        Self { launch, running: None, before: String::new(), broker, redis, vault }
     }
 
     /// What it is started with.
@@ -75,6 +77,15 @@ impl Member {
     /// # Panics
     /// When it is down.
     pub async fn terminate(&mut self) -> (ExitStatus, Duration, String) {
-        self.running.take().expect("it is down").terminate().await
+        let ended = self.running.take().expect("it is down").terminate().await;
+        self.before.push_str(&ended.2);
+        ended
+    }
+
+    /// Everything it has said, since before it went down too, if by [`Self::terminate`].
+    #[must_use]
+    pub fn said(&self) -> String {
+        let now = self.running.as_ref().map(Calrelay::log).unwrap_or_default();
+        format!("{}{now}", self.before)
     }
 }

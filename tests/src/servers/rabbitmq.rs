@@ -143,6 +143,12 @@ impl RabbitServer {
         self.node.daemon.lock().expect("no panics").is_some()
     }
 
+    /// Where it keeps its files.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.node.dir.path()
+    }
+
     /// SIGKILL, at once.
     ///
     /// # Panics

@@ -11,7 +11,7 @@ use tests::{Installation, Plan};
 use crate::support::{event_of, succeeded};
 
 /// The one name under which browsers know all of them.
-const PUBLIC: &str = "http://cal.example";
+pub const PUBLIC: &str = "http://cal.example";
 
 async fn install(plan: Plan) -> Installation {
     let calrelay = plan.with("PUBLIC_URL", PUBLIC).start().await;
@@ -21,7 +21,7 @@ async fn install(plan: Plan) -> Installation {
 }
 
 /// The path of a new link for `account`.
-async fn link(calrelay: &Installation, account: &str) -> String {
+pub async fn link(calrelay: &Installation, account: &str) -> String {
     let path = format!("/api/v1/accounts/{account}/connect-links");
     let made = calrelay.apis()[0].process().post(&path, &json!({})).send().await.unwrap();
     assert_eq!(made.status(), 201);
@@ -30,25 +30,31 @@ async fn link(calrelay: &Installation, account: &str) -> String {
 }
 
 /// A browser, as far as cookies and forms go.
-struct Visitor {
+pub struct Visitor {
     http: reqwest::Client,
-    cookies: HashMap<String, String>,
+    pub cookies: HashMap<String, String>,
 }
 
 /// What a page came with.
-struct Page {
-    status: u16,
-    location: String,
-    text: String,
+pub struct Page {
+    pub status: u16,
+    pub location: String,
+    pub text: String,
 }
 
 impl Visitor {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let http = reqwest::Client::builder().no_proxy().redirect(redirect::Policy::none()).build().unwrap();
         Self { http, cookies: HashMap::new() }
     }
 
-    async fn send(&mut self, calrelay: &Installation, api: usize, path: &str, form: Option<&str>) -> Page {
+    pub async fn send(
+        &mut self,
+        calrelay: &Installation,
+        api: usize,
+        path: &str,
+        form: Option<&str>,
+    ) -> Page {
         let url = calrelay.apis()[api].process().url(path);
         let request = match form {
             None => self.http.get(url),
@@ -67,14 +73,14 @@ impl Visitor {
     }
 
     /// Opens the link; answers the token of its form.
-    async fn open(&mut self, calrelay: &Installation, api: usize, path: &str) -> String {
+    pub async fn open(&mut self, calrelay: &Installation, api: usize, path: &str) -> String {
         let shown = self.send(calrelay, api, path, None).await;
         let csrf = shown.text.split_once("name=\"csrf\" value=\"").map(|(_, rest)| rest[..64].to_owned());
         csrf.unwrap_or_else(|| panic!("{path} has no form: {}", shown.text))
     }
 
     /// Consents at Google as `user`; answers the path that leads back.
-    async fn consent(&self, calrelay: &Installation, google: &str, user: &str) -> String {
+    pub async fn consent(&self, calrelay: &Installation, google: &str, user: &str) -> String {
         let asked = Url::parse(google).unwrap();
         let mut form: Vec<(String, String)> = asked.query_pairs().into_owned().collect();
         form.extend([("user".to_owned(), user.to_owned()), ("decision".to_owned(), "all".to_owned())]);

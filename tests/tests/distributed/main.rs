@@ -19,6 +19,7 @@ mod rabbitmq;
 mod reconnecting;
 mod redis;
 mod refusing;
+mod secrets;
 mod servers;
 mod support;
 mod throttle;

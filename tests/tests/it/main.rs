@@ -15,3 +15,4 @@ mod outage;
 mod pacing;
 mod readme;
 mod real_events;
+mod secrets;
