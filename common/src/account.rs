@@ -138,6 +138,20 @@ pub enum ReauthorizationCause {
     ClientChanged,
 }
 
+impl ReauthorizationCause {
+    /// Why, for a person.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::GrantEnded => "Google says that the permission has ended or was withdrawn.",
+            Self::TokenRefused => "Google no longer takes what it has given us.",
+            Self::ScopeMissing => "The permission does not include the calendar. Tick its box this time.",
+            Self::NotACalendarUser => "This Google user has no Google Calendar.",
+            Self::ClientChanged => "It was connected with another OAuth client.",
+        }
+    }
+}
+
 /// `quotaExceeded`: jobs with guests wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::attempt::Attempts;
+use crate::notice::tell_of_accounts;
 use crate::resume::{Resumed, resume};
 use crate::{Ports, Settings, metrics};
 
@@ -43,10 +44,13 @@ pub(crate) async fn keep_house(
         );
     };
     // Every step is safe to leave in the middle: it is done again at the next start.
-    tokio::select! {
-        () = work => {}
-        () = stop.cancelled() => {}
-    }
+    let keeping = async {
+        tokio::select! {
+            () = work => {}
+            () = stop.cancelled() => {}
+        }
+    };
+    tokio::join!(keeping, tell_of_accounts(&ports, &settings.notices, &stop));
 }
 
 /// Accounts are connected and disconnected by other processes too. Of those that turned to connected since

@@ -33,7 +33,10 @@ use common::port::{Calendar, Clock, JobQueue, JobStore, Throttle, TokenCache, To
 use common::quotas::Quotas;
 
 pub use metrics::describe as describe_metrics;
-pub use notice::{Networks, NoClient, NotASecret, NotNetworks, Notices, Signer, Webhook};
+pub use notice::{
+    Encryption, Mail, MailSettings, Networks, NoClient, NoMail, NotASecret, NotNetworks, Notices, Signer,
+    Users, Webhook,
+};
 pub use recall::{RecallError, Recalled, forget, recall};
 pub use replay::{OperatorPorts, ReplayError, Replayed, replay};
 pub use resume::{Resumed, resume};

@@ -1,14 +1,18 @@
 //! Notices: telling whoever wants to know what became of their jobs.
 //!
 //! A notice about a job is a message in the queue, published before the job's end is recorded and as
-//! durable as the job itself. Receivers tell repeats by their id, so a notice may come twice and is
-//! never lost.
+//! durable as the job itself; one about an account is a document in the vault. Receivers tell repeats by
+//! their id, so a notice may come twice and is never lost.
 
+mod account;
 mod body;
 mod delivery;
 mod guard;
+mod letter;
 mod line;
+mod mail;
 mod mute;
+mod progress;
 mod retry;
 mod signer;
 mod webhook;
@@ -18,8 +22,11 @@ use std::fmt;
 use common::message::News;
 use common::port::Vault;
 use jiff::Timestamp;
+use tokio::sync::Notify;
 
+pub(crate) use account::tell_of_accounts;
 pub use guard::{Networks, NotNetworks};
+pub use mail::{Encryption, Mail, MailSettings, NoMail, Users};
 pub use signer::{NotASecret, Signer};
 pub use webhook::{NoClient, Webhook};
 
@@ -30,6 +37,9 @@ use mute::Mute;
 #[derive(Default)]
 pub struct Notices {
     webhook: Option<Endpoint>,
+    post: Option<Post>,
+    /// There may be an account to tell of.
+    prod: Notify,
 }
 
 /// The receiver of webhooks, as this process knows it.
@@ -37,6 +47,12 @@ struct Endpoint {
     webhook: Webhook,
     line: Line,
     mute: Mute,
+}
+
+/// The mail server, as this process knows it.
+struct Post {
+    mail: Mail,
+    line: Line,
 }
 
 impl Notices {
@@ -50,7 +66,18 @@ impl Notices {
     #[must_use]
     pub fn to(self, webhook: Webhook) -> Self {
         let endpoint = Endpoint { webhook, line: Line::default(), mute: Mute::default() };
-        Self { webhook: Some(endpoint) }
+        Self { webhook: Some(endpoint), ..self }
+    }
+
+    /// E-mail is sent this way.
+    #[must_use]
+    pub fn by(self, mail: Mail) -> Self {
+        Self { post: Some(Post { mail, line: Line::default() }), ..self }
+    }
+
+    /// An account may just have lost its connection.
+    pub(crate) fn look_now(&self) {
+        self.prod.notify_one();
     }
 
     /// Whether anybody wants to hear of jobs.
@@ -64,7 +91,7 @@ impl Notices {
 
 impl fmt::Debug for Notices {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Notices(webhook: {})", self.webhook.is_some())
+        write!(f, "Notices(webhook: {}, mail: {})", self.webhook.is_some(), self.post.is_some())
     }
 }
 

@@ -8,7 +8,6 @@ use maud::{Markup, html};
 
 use super::help::troubleshooting;
 use super::{Page, Reader, csrf_field, redirects};
-use crate::routes::accounts::explain;
 use crate::routes::{CONNECT, OPENAPI, REVOKE, SETUP, setup_path};
 use crate::settings::OAuthClient;
 
@@ -145,7 +144,7 @@ fn known(standing: &Standing, csrf: &str) -> Markup {
         AccountState::NeedsReauthorization { since, cause } => html! {
             section.card {
                 p.state.broken { "Needs to be connected again" }
-                p { strong { (email) } ": " (explain(cause)) }
+                p { strong { (email) } ": " (cause.sentence()) }
                 @if ended_like_testing(standing.connected_at, since, cause) {
                     p {
                         "It was connected for seven days, after which Google ends every permission of an app whose "

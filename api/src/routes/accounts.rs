@@ -218,7 +218,7 @@ impl AccountReply {
             state: state_name(account.state),
             since,
             cause,
-            detail: cause.map(|cause| explain(cause).to_owned()),
+            detail: cause.map(|cause| cause.sentence().to_owned()),
             email: account.user(accounts.ring()).ok().map(|user| user.email),
             scopes: account.scopes.clone(),
             connected_at: account.connected_at,
@@ -236,19 +236,6 @@ pub(crate) fn state_name(state: AccountState) -> &'static str {
         AccountState::Connected => STATES[0],
         AccountState::NeedsReauthorization { .. } => STATES[1],
         AccountState::Disconnected { .. } => STATES[2],
-    }
-}
-
-/// Why an account needs to be connected again, for a person.
-pub(crate) fn explain(cause: ReauthorizationCause) -> &'static str {
-    match cause {
-        ReauthorizationCause::GrantEnded => "Google says that the permission has ended or was withdrawn.",
-        ReauthorizationCause::TokenRefused => "Google no longer takes what it has given us.",
-        ReauthorizationCause::ScopeMissing => {
-            "The permission does not include the calendar. Tick its box this time."
-        }
-        ReauthorizationCause::NotACalendarUser => "This Google user has no Google Calendar.",
-        ReauthorizationCause::ClientChanged => "It was connected with another OAuth client.",
     }
 }
 

@@ -1,8 +1,11 @@
 //! Whom to tell: variables that only those who work read.
 
+mod mail;
+
+use anyhow::Context as _;
 use secrecy::ExposeSecret as _;
 use url::Url;
-use worker::{Networks, NoClient, Notices, Signer, Webhook};
+use worker::{Mail, MailSettings, Networks, Notices, Signer, Webhook};
 
 use super::problems::Reader;
 use super::web_url;
@@ -11,6 +14,7 @@ use super::web_url;
 #[derive(Debug)]
 pub struct NoticesConfig {
     webhook: Option<WebhookConfig>,
+    mail: Option<MailSettings>,
 }
 
 #[derive(Debug)]
@@ -23,17 +27,20 @@ struct WebhookConfig {
 impl NoticesConfig {
     /// Reads the variables.
     pub fn read<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Self {
-        Self { webhook: webhook(env) }
+        Self { webhook: webhook(env), mail: mail::read(env) }
     }
 
     /// What a worker tells with.
     ///
     /// # Errors
-    /// When this system cannot speak HTTP.
-    pub fn open(self) -> Result<Notices, NoClient> {
+    /// When this system cannot speak HTTP, or TLS.
+    pub fn open(self) -> anyhow::Result<Notices> {
         let mut notices = Notices::none();
         if let Some(WebhookConfig { url, signer, networks }) = self.webhook {
-            notices = notices.to(Webhook::new(url, signer, networks)?);
+            notices = notices.to(Webhook::new(url, signer, networks).context("WEBHOOK_URL")?);
+        }
+        if let Some(mail) = self.mail {
+            notices = notices.by(Mail::new(mail).context("SMTP_HOST")?);
         }
         Ok(notices)
     }
@@ -74,7 +81,7 @@ mod tests {
     const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
     /// The variables that are found wrong.
-    fn wrong(pairs: &[(&'static str, &'static str)]) -> Vec<&'static str> {
+    pub(super) fn wrong(pairs: &[(&'static str, &'static str)]) -> Vec<&'static str> {
         let find =
             |name: &str| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
         let mut env = Reader::new(find);

@@ -122,6 +122,7 @@ impl Attempts {
         // The connection that was refused, which need not be the one that stands now.
         let generation = trouble.generation().unwrap_or_default();
         grant::give_up(&self.ports, id, generation, cause, &trouble.summary()).await;
+        self.notices().look_now();
         // A late refusal of an old token says nothing about a newer connection.
         let now_connected = match self.ports.accounts.get_now(id).await {
             Ok(Some(account)) => account.state == AccountState::Connected && account.generation > generation,

@@ -15,6 +15,7 @@ use super::body::{self, Opened};
 use super::retry::{Next, decide, is_stale};
 use super::webhook::NotTaken;
 use super::{Endpoint, Notices};
+use crate::Ports;
 use crate::attempt::{Abandoned, Attempts, Verdict};
 use crate::metrics::{self, NoticeKind, NoticeResult};
 use crate::retry::spread_by;
@@ -139,24 +140,14 @@ impl Attempts {
                 delay
             }
             Next::Mute => {
-                self.mute(endpoint, now).await;
+                let receiver = self.ports().accounts.hash_key().name("webhook", endpoint.webhook.url());
+                endpoint.silence(self.ports(), &receiver, now).await;
                 return count(NoticeResult::Disabled);
             }
         };
         metrics::notice(NoticeKind::Webhook, NoticeResult::Retried);
         let work = Work::Notice(Notice { tries: notice.tries.saturating_add(1), ..notice });
         self.tell_later(&Message { work, ..message.clone() }, delay).await
-    }
-
-    async fn mute(&self, endpoint: &Endpoint, now: Timestamp) {
-        let receiver = self.ports().accounts.hash_key().name("webhook", endpoint.webhook.url());
-        match endpoint.mute.set(self.ports().vault.as_ref(), &receiver, now).await {
-            Ok(true) => tracing::error!(
-                "The receiver in WEBHOOK_URL answered 410: it wants nothing more, and is sent nothing more"
-            ),
-            Ok(false) => {}
-            Err(error) => tracing::warn!("That webhooks are no longer wanted could not be kept: {error}"),
-        }
     }
 
     async fn tell_later(&self, message: &Message, delay: Duration) -> Verdict {
@@ -201,6 +192,19 @@ fn open<T: DeserializeOwned>(
         Ok(opened) => Ok(opened),
         Err(OpenError::Damaged) => Ok(None),
         Err(error @ OpenError::UnknownKey(_)) => Err(Trouble::Sealed(error)),
+    }
+}
+
+impl Endpoint {
+    /// The receiver wants nothing more.
+    pub(super) async fn silence(&self, ports: &Ports, receiver: &str, now: Timestamp) {
+        match self.mute.set(ports.vault.as_ref(), receiver, now).await {
+            Ok(true) => tracing::error!(
+                "The receiver in WEBHOOK_URL answered 410: it wants nothing more, and is sent nothing more"
+            ),
+            Ok(false) => {}
+            Err(error) => tracing::warn!("That webhooks are no longer wanted could not be kept: {error}"),
+        }
     }
 }
 

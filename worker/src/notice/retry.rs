@@ -38,9 +38,7 @@ pub(super) enum Next {
 
 /// Decides, `tries` before this one having failed; `fraction` is the random part of a wait, 0 to 1.
 pub(super) fn decide(error: &NotTaken, tries: u32, fraction: f64) -> Next {
-    // At least half of the schedule's wait: a notice that waited for hours should not hammer.
-    let ceiling = TRIES.ceiling(tries.saturating_add(1));
-    let wait = ceiling / 2 + (ceiling / 2).mul_f64(fraction.clamp(0.0, 1.0));
+    let wait = wait(tries, fraction);
     let asked = |asked: &Option<Duration>| asked.unwrap_or_default().min(LONGEST_ASKED);
     match error {
         NotTaken::Gone => Next::Mute,
@@ -52,6 +50,12 @@ pub(super) fn decide(error: &NotTaken, tries: u32, fraction: f64) -> Next {
         NotTaken::NoAnswer(_) => Next::LeaveAlone { delay: wait, at_least: Duration::ZERO },
         NotTaken::Forbidden(_) => Next::LeaveAlone { delay: wait.max(OPERATOR), at_least: OPERATOR },
     }
+}
+
+/// How long to wait, `tries` before this one having failed; `fraction` is the random part, 0 to 1. At least half of the schedule's wait: a notice that waited for hours should not hammer.
+pub(super) fn wait(tries: u32, fraction: f64) -> Duration {
+    let half = TRIES.ceiling(tries.saturating_add(1)) / 2;
+    half + half.mul_f64(fraction.clamp(0.0, 1.0))
 }
 
 /// Whether it is too late to tell of what happened `at`.

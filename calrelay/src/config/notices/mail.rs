@@ -1,0 +1,96 @@
+//! How e-mail is sent, and to whom.
+
+use url::Url;
+use worker::{Encryption, MailSettings, Users};
+
+use super::super::problems::Reader;
+use super::super::web_url;
+
+/// The port that is TLS from the first byte (RFC 8314).
+const TLS: u16 = 465;
+
+/// Reads the variables; `None` where nobody is to be written to.
+pub fn read<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<MailSettings> {
+    let host = env.text("SMTP_HOST");
+    let port = env.parse("SMTP_PORT", "a port number", 587);
+    let usual = if port == TLS { Encryption::Tls } else { Encryption::StartTls };
+    let encryption = env.one_of(
+        "SMTP_TLS",
+        &[("starttls", Encryption::StartTls), ("tls", Encryption::Tls), ("none", Encryption::None)],
+        usual,
+    );
+    let user = env.text("SMTP_USER");
+    let password = env.secret("SMTP_PASS", "SMTP_PASS_FILE");
+    let given = env.text("SMTP_PASS").is_some() || env.text("SMTP_PASS_FILE").is_some();
+    let addresses = "e-mail addresses, separated by commas";
+    let operators = env.optional("NOTIFY_TO", addresses, |text| text.parse().ok());
+    let users = env.one_of("NOTIFY_USERS", &[("1", Users::Told), ("0", Users::Left)], Users::Left);
+    let named = env.optional("SMTP_FROM", "an e-mail address", |text| text.parse().ok());
+    let from = named.or_else(|| user.as_deref().and_then(|user| user.parse().ok()));
+
+    let wanted = env.text("NOTIFY_TO").is_some() || users == Users::Told;
+    match (&host, wanted) {
+        (None, true) => {
+            env.add("SMTP_HOST", "must be set beside NOTIFY_TO and NOTIFY_USERS: it sends the e-mail")
+        }
+        (Some(_), false) => {
+            env.add("NOTIFY_TO", "must be set beside SMTP_HOST, or NOTIFY_USERS=1: nobody is written to");
+        }
+        (Some(_), true) | (None, false) => {}
+    }
+    if host.is_some() && from.is_none() && env.text("SMTP_FROM").is_none() {
+        env.add("SMTP_FROM", "must be set beside SMTP_HOST, unless SMTP_USER is an e-mail address");
+    }
+    if user.is_some() != given {
+        env.add("SMTP_USER", "must be set beside SMTP_PASS or SMTP_PASS_FILE, and only there");
+    }
+    if given && encryption == Encryption::None {
+        env.add("SMTP_TLS", "must not be none beside SMTP_PASS: the password would travel unencrypted");
+    }
+    let page = |url: Url| url.join("google-calendar-setup").ok().map(String::from);
+    Some(MailSettings {
+        host: host?,
+        port,
+        encryption,
+        login: user.zip(password),
+        from: from?,
+        operators,
+        users,
+        // What is wrong with it is said where it matters.
+        setup_page: env.text("PUBLIC_URL").as_deref().and_then(web_url).and_then(page),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::wrong;
+
+    #[test]
+    fn e_mail_has_a_way_a_sender_and_a_receiver() {
+        let (host, to, from) = (
+            ("SMTP_HOST", "mail.example.com"),
+            ("NOTIFY_TO", "a@example.com, b@example.com"),
+            ("SMTP_FROM", "c@example.com"),
+        );
+        assert_eq!(wrong(&[host, to, from]), Vec::<&str>::new());
+        assert_eq!(wrong(&[host, ("NOTIFY_USERS", "1"), from]), Vec::<&str>::new());
+        assert_eq!(wrong(&[host, from]), ["NOTIFY_TO"]);
+        assert_eq!(wrong(&[to]), ["SMTP_HOST"]);
+        assert_eq!(wrong(&[("NOTIFY_USERS", "1")]), ["SMTP_HOST"]);
+        assert_eq!(wrong(&[host, to]), ["SMTP_FROM"]);
+        assert_eq!(wrong(&[host, ("NOTIFY_TO", "nobody"), from]), ["NOTIFY_TO"]);
+    }
+
+    #[test]
+    fn a_password_has_a_user_and_travels_encrypted() {
+        let rest = [("SMTP_HOST", "mail.example.com"), ("NOTIFY_TO", "a@example.com")];
+        let with = |more: &[(&'static str, &'static str)]| wrong(&[&rest, more].concat());
+        let (user, password) = (("SMTP_USER", "c@example.com"), ("SMTP_PASS", "hunter2"));
+        assert_eq!(with(&[user, password]), Vec::<&str>::new());
+        assert_eq!(with(&[user, password, ("SMTP_TLS", "tls")]), Vec::<&str>::new());
+        assert_eq!(with(&[user]), ["SMTP_USER"]);
+        assert_eq!(with(&[password, ("SMTP_FROM", "c@example.com")]), ["SMTP_USER"]);
+        assert_eq!(with(&[user, password, ("SMTP_TLS", "none")]), ["SMTP_TLS"]);
+        assert_eq!(with(&[user, password, ("SMTP_TLS", "perhaps")]), ["SMTP_TLS"]);
+    }
+}

@@ -1,0 +1,365 @@
+//! Telling that an account has to be connected again: once for each connection that has ended.
+//!
+//! The vault says which accounts those are and who has been told, so nothing is lost with a worker; the
+//! repeats that a crash can cause have the same id.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use common::account::{Account, AccountId, AccountState, Generation, ReauthorizationCause};
+use common::port::{Doc, Shelf, VaultError, Version};
+use common::time::hours;
+use futures_util::{StreamExt as _, stream};
+use jiff::Timestamp;
+use lettre::message::Mailboxes;
+use rand::RngExt as _;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::letter::{self, Letter};
+use super::mail::NotMailed;
+use super::progress::{Channel, Errand, Progress, Run};
+use super::retry::{Next, decide, is_stale, wait};
+use super::{Endpoint, Notices, Post};
+use crate::Ports;
+use crate::metrics::{self, NoticeKind, NoticeResult};
+use crate::retry::spread_by;
+
+/// Between two looks.
+const LOOK: Duration = Duration::from_secs(30);
+/// No two looks are closer together.
+const GAP: Duration = Duration::from_secs(1);
+/// At the end of the worker.
+const LAST_MOMENT: Duration = Duration::from_secs(5);
+/// Accounts that are told of at a time.
+const AT_A_TIME: usize = 8;
+/// Names of documents that are about accounts.
+const PREFIX: &str = "account.";
+/// An account that cannot be read now is looked at again.
+const UNREADABLE: Duration = hours(1);
+
+/// The end of one connection.
+#[derive(Debug, Clone, Copy)]
+struct Ended<'a> {
+    account: &'a Account,
+    since: Timestamp,
+    cause: ReauthorizationCause,
+}
+
+/// Looks now and then whether there is an account to tell of, until `stop`.
+pub(crate) async fn tell_of_accounts(ports: &Ports, notices: &Notices, stop: &CancellationToken) {
+    if notices.channels().is_empty() {
+        return;
+    }
+    while !stop.is_cancelled() {
+        let looking = look(ports, notices, stop);
+        // Whoever is being told gets a moment to the end, so that nobody is told twice.
+        let last_moment = async {
+            stop.cancelled().await;
+            tokio::time::sleep(LAST_MOMENT).await;
+        };
+        // Left in the middle it is done again at the next start, once the claim is over.
+        tokio::select! {
+            looked = looking => if let Err(error) = looked {
+                tracing::warn!("It was not seen whether there are accounts to tell of: {error}");
+            },
+            () = last_moment => return,
+        }
+        // Many jobs notice the same account; all three only wait.
+        let next = async {
+            tokio::time::sleep(GAP).await;
+            notices.prod.notified().await;
+        };
+        tokio::select! {
+            () = next => {}
+            () = ports.clock.sleep(LOOK) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+async fn look(ports: &Ports, notices: &Notices, stop: &CancellationToken) -> Result<(), VaultError> {
+    // In this order: an account that is missing now has been removed, and was not just added.
+    let mut known: HashMap<String, Doc> = ports.vault.list(Shelf::Notices).await?.into_iter().collect();
+    let accounts = ports.accounts.list().await?;
+    let mut ended = Vec::new();
+    for account in &accounts {
+        let doc = known.remove(&name(&account.id));
+        match account.state {
+            AccountState::NeedsReauthorization { since, cause } => {
+                ended.push((Ended { account, since, cause }, doc));
+            }
+            AccountState::Connected | AccountState::Disconnected { .. } => {
+                if doc.is_some_and(|doc| progress(&doc).is_none_or(|it| it.generation < account.generation)) {
+                    forget(ports, &account.id).await;
+                }
+            }
+        }
+    }
+    for id in known.keys().filter_map(|name| name.strip_prefix(PREFIX)) {
+        if let Ok(id) = AccountId::parse(id) {
+            forget(ports, &id).await;
+        }
+    }
+    let telling = stream::iter(ended).take_until(stop.cancelled());
+    telling.for_each_concurrent(AT_A_TIME, |(ended, doc)| tell(ports, notices, ended, doc)).await;
+    Ok(())
+}
+
+fn name(id: &AccountId) -> String {
+    format!("{PREFIX}{id}")
+}
+
+fn progress(doc: &Doc) -> Option<Progress> {
+    serde_json::from_value(doc.value.clone()).ok()
+}
+
+/// What was told of a connection before the present one is of no more use.
+async fn forget(ports: &Ports, id: &AccountId) {
+    if let Err(error) = ports.vault.remove(Shelf::Notices, &name(id)).await {
+        tracing::debug!("An old notice stays in the vault: {error}");
+    }
+}
+
+/// Takes the notice on, unless another worker is at it, and runs what is due.
+async fn tell(ports: &Ports, notices: &Notices, ended: Ended<'_>, doc: Option<Doc>) {
+    let (id, generation, now) = (&ended.account.id, ended.account.generation, ports.clock.now());
+    let seen = doc.as_ref().map(|doc| doc.version);
+    let begun = doc.as_ref().and_then(progress).filter(|begun| begun.generation >= generation);
+    let stale = is_stale(ended.since, now);
+    let progress = match begun {
+        Some(begun) => begun,
+        // Nobody wanted to know when it happened.
+        None if stale => return,
+        None => Progress::new(generation, &notices.channels(), now),
+    };
+    let due = if stale { progress.left.clone() } else { progress.due(now) };
+    if due.is_empty() {
+        return;
+    }
+    let Ok(version) = put(ports, id, &progress.claimed(now), seen).await else {
+        // Another worker was faster, or the vault is away: it is looked at again soon.
+        return;
+    };
+    let mut runs = Vec::new();
+    for errand in due {
+        let run = if stale { give_up(id, errand) } else { notices.run(ports, ended, errand).await };
+        runs.push((errand.channel, run));
+    }
+    if let Err(error) = put(ports, id, &progress.ran(&runs, ports.clock.now()), Some(version)).await {
+        tracing::warn!(account.id = %id, "Who was told of account {id} could not be kept, and may be told again: {error}");
+    }
+}
+
+async fn put(
+    ports: &Ports,
+    id: &AccountId,
+    progress: &Progress,
+    seen: Option<Version>,
+) -> Result<Version, VaultError> {
+    let value = serde_json::to_value(progress).expect("it is plain data");
+    ports.vault.put(Shelf::Notices, &name(id), &value, seen).await
+}
+
+fn give_up(id: &AccountId, errand: Errand) -> Run {
+    let kind = match errand.channel {
+        Channel::Webhook => NoticeKind::Webhook,
+        Channel::Operators | Channel::User => NoticeKind::Email,
+    };
+    metrics::notice(kind, NoticeResult::GivenUp);
+    tracing::error!(account.id = %id, "Gave up telling of account {id}: for days nobody has taken it");
+    Run::Over
+}
+
+impl Notices {
+    /// Whom to tell of accounts.
+    fn channels(&self) -> Vec<Channel> {
+        let mut channels = Vec::new();
+        if self.webhook.is_some() {
+            channels.push(Channel::Webhook);
+        }
+        if let Some(post) = &self.post {
+            channels.extend(post.channels());
+        }
+        channels
+    }
+
+    async fn run(&self, ports: &Ports, ended: Ended<'_>, errand: Errand) -> Run {
+        match errand.channel {
+            Channel::Webhook => match &self.webhook {
+                Some(endpoint) => endpoint.tell(ports, ended, errand).await,
+                None => Run::Over,
+            },
+            Channel::Operators => match &self.post {
+                Some(post) => post.tell_operators(ports, ended, errand).await,
+                None => Run::Over,
+            },
+            Channel::User => match &self.post {
+                Some(post) => post.tell_user(ports, ended, errand).await,
+                None => Run::Over,
+            },
+        }
+    }
+}
+
+impl Endpoint {
+    async fn tell(&self, ports: &Ports, ended: Ended<'_>, errand: Errand) -> Run {
+        let now = ports.clock.now();
+        let receiver = ports.accounts.hash_key().name("webhook", self.webhook.url());
+        if self.mute.holds(ports.vault.as_ref(), &receiver, now).await {
+            metrics::notice(NoticeKind::Webhook, NoticeResult::Dropped);
+            return Run::Over;
+        }
+        let _place = match self.line.enter(now) {
+            Ok(place) => place,
+            Err(pause) => return Run::Later(pause),
+        };
+        let began = Instant::now();
+        match self.webhook.send(&ended.id(), now, ended.body()).await {
+            Ok(()) => {
+                self.line.answered(began.elapsed());
+                metrics::notice(NoticeKind::Webhook, NoticeResult::Sent);
+                Run::Over
+            }
+            Err(error) => {
+                let fraction = rand::rng().random();
+                match decide(&error, errand.tries, fraction) {
+                    Next::Again { delay } => {
+                        metrics::notice(NoticeKind::Webhook, NoticeResult::Retried);
+                        tracing::warn!(
+                            "The receiver of webhooks did not take what became of an account: {error}"
+                        );
+                        Run::Again(delay)
+                    }
+                    Next::LeaveAlone { delay, at_least } => {
+                        metrics::notice(NoticeKind::Webhook, NoticeResult::Retried);
+                        if let Some(alone) = self.line.failed(at_least, now) {
+                            tracing::warn!(
+                                "The receiver of webhooks is left alone for {} s: {error}",
+                                alone.as_secs()
+                            );
+                        }
+                        Run::Again(delay)
+                    }
+                    Next::Mute => {
+                        metrics::notice(NoticeKind::Webhook, NoticeResult::Disabled);
+                        self.silence(ports, &receiver, now).await;
+                        Run::Over
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Post {
+    fn channels(&self) -> Vec<Channel> {
+        let operators = self.mail.operators.as_ref().map(|_| Channel::Operators);
+        let user = match self.mail.users {
+            super::Users::Told => Some(Channel::User),
+            super::Users::Left => None,
+        };
+        operators.into_iter().chain(user).collect()
+    }
+
+    async fn tell_operators(&self, ports: &Ports, ended: Ended<'_>, errand: Errand) -> Run {
+        let Some(operators) = self.mail.operators.clone() else {
+            return Run::Over;
+        };
+        let page = self.mail.setup_page.as_deref();
+        let letter = letter::to_operators(&ended.account.id, ended.since, ended.cause, page);
+        self.post(ports, ended, errand, operators, letter).await
+    }
+
+    async fn tell_user(&self, ports: &Ports, ended: Ended<'_>, errand: Errand) -> Run {
+        let user = match ended.account.user(ports.accounts.ring()) {
+            Ok(user) => user,
+            Err(error) => {
+                tracing::warn!("An account's user cannot be written to: {error}");
+                return Run::Later(UNREADABLE);
+            }
+        };
+        let Ok(address) = user.email.parse() else {
+            metrics::notice(NoticeKind::Email, NoticeResult::Dropped);
+            return Run::Over;
+        };
+        let to = Mailboxes::new().with(address);
+        self.post(ports, ended, errand, to, letter::to_user(ended.cause)).await
+    }
+
+    async fn post(
+        &self,
+        ports: &Ports,
+        ended: Ended<'_>,
+        errand: Errand,
+        to: Mailboxes,
+        letter: Letter,
+    ) -> Run {
+        let now = ports.clock.now();
+        let _place = match self.line.enter(now) {
+            Ok(place) => place,
+            Err(pause) => return Run::Later(spread_by(pause, rand::rng().random())),
+        };
+        let id = format!(
+            "{}.{}",
+            ended.id(),
+            match errand.channel {
+                Channel::Webhook | Channel::Operators => "operators",
+                Channel::User => "user",
+            }
+        );
+        let began = Instant::now();
+        match self.mail.send(to, &id, letter).await {
+            Ok(()) => {
+                if self.line.answered(began.elapsed()) {
+                    tracing::info!("The mail server takes e-mail again");
+                }
+                metrics::notice(NoticeKind::Email, NoticeResult::Sent);
+                Run::Over
+            }
+            Err(NotMailed::NoAddress) => {
+                metrics::notice(NoticeKind::Email, NoticeResult::Dropped);
+                Run::Over
+            }
+            Err(error @ NotMailed::Refused(_)) => {
+                metrics::notice(NoticeKind::Email, NoticeResult::Retried);
+                tracing::error!("The mail server (SMTP_HOST) refuses an e-mail: {error}");
+                Run::Again(wait(errand.tries, rand::rng().random()))
+            }
+            Err(error @ NotMailed::Away(_)) => {
+                metrics::notice(NoticeKind::Email, NoticeResult::Retried);
+                if let Some(alone) = self.line.failed(Duration::ZERO, now) {
+                    tracing::error!(
+                        "The mail server (SMTP_HOST) takes nothing, and is left alone for {} s: {error}",
+                        alone.as_secs()
+                    );
+                }
+                Run::Again(wait(errand.tries, rand::rng().random()))
+            }
+        }
+    }
+}
+
+impl Ended<'_> {
+    /// The same for every repeat, and for nothing else.
+    fn id(&self) -> String {
+        let Generation(generation) = self.account.generation;
+        format!("{}.{generation}.needs_reauthorization", self.account.id)
+    }
+
+    fn body(&self) -> String {
+        json!({
+            "type": "account.needs_reauthorization",
+            "timestamp": self.since,
+            "data": {
+                "account": self.account.id,
+                "state": "needsReauthorization",
+                "since": self.since,
+                "cause": self.cause,
+                "detail": self.cause.sentence(),
+                "generation": self.account.generation,
+            },
+        })
+        .to_string()
+    }
+}
