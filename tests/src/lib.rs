@@ -8,6 +8,7 @@ mod sandbox;
 mod sandbox_process;
 mod search;
 mod servers;
+mod smtp;
 
 pub use corpus::{corpus, expanded};
 pub use installation::{Accepted, Answer, Caller, Installation, Member, Plan, VaultServer};
@@ -20,6 +21,7 @@ pub use servers::{
     Cluster, Durability, PostgresServer, Proxy, RabbitServer, RedisServer, SentinelServer, Vhost,
     shared_postgres, shared_rabbit,
 };
+pub use smtp::{LOGIN, MailServer};
 
 use std::time::{Duration, Instant};
 

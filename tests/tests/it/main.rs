@@ -10,6 +10,7 @@ mod first_curl;
 mod handover;
 mod idempotency;
 mod jobs;
+mod mail;
 mod operators;
 mod outage;
 mod pacing;
