@@ -13,6 +13,7 @@ mod installation;
 mod keys;
 mod links;
 mod load;
+mod notices;
 mod operators;
 mod quota;
 mod rabbitmq;
