@@ -103,6 +103,14 @@ impl Accounts {
         }
     }
 
+    /// An account as it was at most a second ago.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    pub async fn get_recent(&self, id: &AccountId) -> Result<Option<Arc<Account>>, VaultError> {
+        if self.was_just_read(id) { self.get(id).await } else { self.get_now(id).await }
+    }
+
     /// An account as it is now.
     ///
     /// # Errors

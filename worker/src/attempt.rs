@@ -17,7 +17,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::account::Account;
+use common::account::{Account, AccountState};
 use common::job::{BlockReason, Effect, FailureKind, Job, WaitReason, WorkerId};
 use common::message::{Message, Work};
 use common::payload::Payload;
@@ -233,7 +233,7 @@ impl Attempts {
     }
 
     async fn attempt(&self, held: &Held<'_>) -> Result<Conclusion, Trouble> {
-        let writing = self.open(&held.job).await?;
+        let writing = self.open_lately(&held.job).await?;
         let account = writing.as_ref().map(|writing| writing.account.as_ref());
         let guests = writing.as_ref().map_or(0, |writing| writing.payload.event.guests());
         match plan(&held.job, account, guests, self.settings.max_attempts, self.ports.clock.now()) {
@@ -245,6 +245,17 @@ impl Attempts {
             Plan::Wait { why, until } => Ok(Conclusion::Wait { why, until }),
             Plan::Block { why, until } => Ok(Conclusion::Block { why, until }),
         }
+    }
+
+    /// The same, with an account that cannot be used as it was a moment ago: it may have been connected since it
+    /// was read, and whoever connected it is waking its jobs now.
+    async fn open_lately(&self, job: &Job) -> Result<Option<Writing>, Trouble> {
+        let writing = self.open(job).await?;
+        let usable = writing.as_ref().is_some_and(|one| one.account.state == AccountState::Connected);
+        if usable || self.ports.accounts.get_recent(&job.account).await.is_err() {
+            return Ok(writing);
+        }
+        self.open(job).await
     }
 
     /// The account and the payload; `None` when the account is gone.

@@ -21,6 +21,9 @@ use crate::Ports;
 const PAGE: u32 = 200;
 /// Where somebody else was faster so often in a row, the rest of the page is left to them.
 const OUTRUN: u32 = 3;
+/// Woken jobs come no earlier: a worker that has just read the account may remember it as it was for a second,
+/// and would block them again.
+const LEAD: Duration = Duration::from_secs(1);
 /// Between two tries to publish.
 const AGAIN: Schedule = Schedule { first: Duration::from_secs(1), longest: Duration::from_secs(5) };
 
@@ -86,7 +89,7 @@ async fn wake(ports: &Ports, quotas: &Quotas, account: &Account, job: &Job) -> R
     let Some(message) = Message::next_for(&job, Work::Create) else {
         return Ok(false);
     };
-    let delay = ports.throttle.place(&quotas.line(account, 1)).await;
+    let delay = ports.throttle.place(&quotas.line(account, 1)).await.max(LEAD);
     let mut failures = 0;
     while let Err(error) = ports.queue.publish(&message, Lane::Due, delay).await {
         if failures == 0 {

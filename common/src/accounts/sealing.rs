@@ -57,7 +57,7 @@ impl Accounts {
         Ok(changed.is_some())
     }
 
-    fn was_just_read(&self, id: &AccountId) -> bool {
+    pub(super) fn was_just_read(&self, id: &AccountId) -> bool {
         let now = self.clock.now();
         let seen = self.seen.lock().expect("nothing panics holding it");
         seen.get(id).is_some_and(|(_, at)| time::until(*at, now) < AGAIN)

@@ -175,7 +175,18 @@ impl Bench {
     }
 
     pub async fn connect_with(&self, id: &AccountId, client: ClientRef) -> Arc<Account> {
-        let before = self.accounts.get_now(id).await.unwrap();
+        self.connected(&self.accounts, id, client).await
+    }
+
+    /// Connects an account where the worker does not see it.
+    pub async fn connect_elsewhere(&self, id: &AccountId) -> Arc<Account> {
+        let hash_key = common::secrets::open(self.embedded.vault().as_ref(), &self.ring).await.unwrap();
+        let accounts = Accounts::new(self.embedded.vault(), self.ring.clone(), hash_key, self.clock.clone());
+        self.connected(&accounts, id, client()).await
+    }
+
+    async fn connected(&self, accounts: &Accounts, id: &AccountId, client: ClientRef) -> Arc<Account> {
+        let before = accounts.get_now(id).await.unwrap();
         let generation = before.map_or(1, |account| account.generation.0 + 1);
         let token = refresh_token(id.as_str(), generation);
         let connection = Connection {
@@ -184,7 +195,7 @@ impl Bench {
             client,
             scopes: Vec::new(),
         };
-        self.accounts.connect(id, &connection).await.unwrap()
+        accounts.connect(id, &connection).await.unwrap()
     }
 
     pub async fn account(&self, id: &AccountId) -> Arc<Account> {

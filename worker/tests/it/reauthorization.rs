@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::account::{AccountId, AccountState, Generation, ReauthorizationCause};
 use common::accounts::AtGoogle;
-use common::job::{BlockReason, Claim, Effect, JobState, Pause, Step, Tally, WorkerId};
+use common::job::{BlockReason, Claim, Effect, JobId, JobState, Pause, Step, Tally, WorkerId};
 use common::port::{CalendarError, Change, ClientRef, JobQueue as _, JobStore as _, TokenError};
 use common::time::minutes;
 use futures_util::future::join_all;
@@ -118,7 +118,7 @@ async fn the_sweep_wakes_what_nobody_woke() {
     bench.blocked(&id).await;
     bench.connect(&default()).await;
     bench.turn(minutes(1));
-    bench.succeeded(&id).await;
+    bench.succeeded_soon(&id).await;
     // The copy that was to look after an hour dies out.
     bench.turn(common::time::hours(2));
     assert_eq!(bench.quiet().await.delayed, 0);
@@ -160,6 +160,20 @@ async fn of_many_workers_one_wakes_each_job() {
 }
 
 #[tokio::test]
+async fn a_woken_job_is_not_blocked_again_by_what_a_worker_remembers() {
+    let mut bench = Bench::new().await;
+    bench.google.end_grant(&refresh_token("default", 1));
+    bench.start();
+    let id = bench.submit(order()).await;
+    bench.blocked(&id).await;
+    bench.turn(Duration::from_secs(5));
+    // By another process: this one remembers the account as it was.
+    let account = bench.connect_elsewhere(&default()).await;
+    assert_eq!(bench.resume(&account).await, 1);
+    bench.succeeded(&id).await;
+}
+
+#[tokio::test]
 async fn a_job_whose_waker_died_is_looked_at_after_an_hour_all_the_same() {
     let mut bench = Bench::new().await;
     bench.google.end_grant(&refresh_token("default", 1));
@@ -189,8 +203,7 @@ async fn a_job_that_was_woken_while_the_queue_was_away_is_published_once_it_is_b
     bench.turn(minutes(1));
     bench.until("the job to be woken", &id, |job| job.state == JobState::Queued).await;
     bench.queue.recover();
-    bench.turn(Duration::from_secs(10));
-    bench.succeeded(&id).await;
+    bench.succeeded_soon(&id).await;
 }
 
 #[tokio::test]
@@ -201,12 +214,22 @@ async fn a_job_that_is_blocked_just_after_the_account_was_connected_is_woken_too
     let job = bench.job_for(&order()).await;
     let id = bench.submit_blocked(job).await;
     bench.turn(minutes(1));
-    bench.succeeded(&id).await;
+    bench.succeeded_soon(&id).await;
 }
 
 impl Bench {
+    /// Waits for the success of a job that comes back within seconds.
+    async fn succeeded_soon(&self, id: &JobId) {
+        let ended = async || {
+            self.turn(Duration::from_secs(1));
+            self.job(id).await.is_finished().then_some(())
+        };
+        eventually("the end of a woken job", ended).await;
+        self.succeeded(id).await;
+    }
+
     /// A job that an attempt has recorded as blocked, having seen the account as it was before.
-    async fn submit_blocked(&self, job: common::job::Job) -> common::job::JobId {
+    async fn submit_blocked(&self, job: common::job::Job) -> JobId {
         let claim = Claim { worker: WorkerId::random(), until: common::time::after(self.now(), minutes(1)) };
         let (tally, effect, hop) = (job.tally, job.effect, 1);
         self.store.restore(&job).await.unwrap();
