@@ -61,8 +61,14 @@ pub fn bind(
             let Ok(Some(account)) = ports.accounts.get_now(&account).await else {
                 return;
             };
-            if let Err(error) = worker::resume(&ports, &quotas, &account).await {
-                tracing::warn!("Blocked jobs could not be woken at once; a worker will wake them: {error}");
+            match worker::resume(&ports, &quotas, &account).await {
+                Ok(worker::Resumed { woken: 0, .. }) => {}
+                Ok(worker::Resumed { woken: count, .. }) => {
+                    tracing::info!(account.id = %account.id, "Woke {count} jobs of account {}", account.id);
+                }
+                Err(error) => {
+                    tracing::warn!("Blocked jobs could not be woken at once; a worker will wake them: {error}");
+                }
             }
         });
     });

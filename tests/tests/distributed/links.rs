@@ -13,7 +13,8 @@ use crate::support::{event_of, succeeded};
 /// The one name under which browsers know all of them.
 pub const PUBLIC: &str = "http://cal.example";
 
-async fn install(plan: Plan) -> Installation {
+/// Installs it under that name.
+pub async fn install(plan: Plan) -> Installation {
     let calrelay = plan.with("PUBLIC_URL", PUBLIC).start().await;
     let callback = json!({"redirect_uris": [format!("{PUBLIC}/oauth2callback")]});
     calrelay.sandbox().view().control("/_sandbox/credentials", &callback).await;

@@ -1,6 +1,7 @@
 //! Many processes on real servers: RabbitMQ, Redis, PostgreSQL.
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+mod accounts;
 mod cancelled;
 mod certificate;
 mod chaos;

@@ -5,6 +5,7 @@ mod blocked;
 mod browser;
 mod cancel;
 mod chaos;
+mod credentials;
 mod drain;
 mod first_curl;
 mod handover;
