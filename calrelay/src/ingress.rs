@@ -67,7 +67,9 @@ pub fn bind(
                     tracing::info!(account.id = %account.id, "Woke {count} jobs of account {}", account.id);
                 }
                 Err(error) => {
-                    tracing::warn!("Blocked jobs could not be woken at once; a worker will wake them: {error}");
+                    tracing::warn!(
+                        "Blocked jobs could not be woken at once; a worker will wake them: {error}"
+                    );
                 }
             }
         });

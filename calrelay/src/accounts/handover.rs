@@ -59,7 +59,7 @@ pub async fn run(
         Handover::Erase => {
             let count = worker::forget(&installation.operator_ports(), id).await?;
             lines.push(format!(
-                "{id} is erased: what its jobs were to write is removed from {count} records, and copies that remain anywhere can be read no more"
+                "{id} is erased: what its jobs were to write is removed from {count} records, and copies that remain anywhere can be read no more, but with a backup of the vault that was made before"
             ));
         }
     }
