@@ -171,3 +171,24 @@ async fn an_account_that_is_given_to_another_user_takes_none_of_its_jobs_along()
         assert_ne!(cancelled, standing(id), "{id}: cancelled is without an event, and the other way round");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_permission_is_given_back_in_an_emergency_with_the_vault_and_google_alone() {
+    let calrelay = Plan::new(1, 1).unlimited().start().await;
+    let google = calrelay.sandbox().view();
+    for (account, user) in [("one", USER), ("two", USER), ("three", "eve@example.com")] {
+        connect(&calrelay, account, user, &[]).await;
+    }
+    let nowhere = tests::free_port();
+    let operator = calrelay.apis()[0].launch().clone();
+    let operator = operator
+        .with("AMQP_URL", format!("amqp://127.0.0.1:{nowhere}"))
+        .with("REDIS_URL", format!("redis://127.0.0.1:{nowhere}"));
+    let told = operator.run(&["accounts", "revoke", "--all"]);
+    assert_eq!(told.matches("given back to Google").count(), 4, "{told}");
+    let listed = operator.run(&["accounts", "list"]);
+    assert_eq!(listed.matches("disconnected").count(), 4, "{listed}");
+    let users = google.read("/_sandbox/users").await;
+    let users = users["users"].as_array().unwrap();
+    assert!(users.iter().all(|user| user["refreshTokens"] == 0), "{users:?}");
+}
