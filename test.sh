@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need, builds, and runs them all.
 #   ./test.sh          everything
-#   ./test.sh --quick  without the tests that wait for minutes of real time
+#   ./test.sh --quick  without the tests that wait for minutes of real time, or need the machine for themselves
 #   ./test.sh --long   everything, with the runs in which everything goes down several times as large
 set -euo pipefail
 cd "$(dirname "$0")"

@@ -8,7 +8,7 @@ pub use member::Member;
 
 use futures_util::future::join_all;
 
-use crate::process::Launch;
+use crate::launch::Launch;
 use crate::sandbox_process::SandboxProcess;
 use crate::servers::{Cluster, Durability, PostgresServer, Proxy, RedisServer, Vhost, shared_rabbit};
 

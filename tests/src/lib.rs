@@ -2,6 +2,7 @@
 
 mod corpus;
 mod installation;
+mod launch;
 mod process;
 mod requests;
 mod sandbox;
@@ -12,7 +13,8 @@ mod smtp;
 
 pub use corpus::{corpus, expanded};
 pub use installation::{Accepted, Answer, Caller, Installation, Member, Plan, VaultServer};
-pub use process::{Calrelay, Launch, free_port};
+pub use launch::{Launch, free_port};
+pub use process::Calrelay;
 pub use requests::{Request, sliding_minutes};
 pub use sandbox::{SandboxView, Stored};
 pub use sandbox_process::SandboxProcess;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::process::program;
+use crate::launch::program;
 use crate::{SandboxView, eventually, free_port};
 
 /// The offline Google, on one port and with one state file for as long as this lives.

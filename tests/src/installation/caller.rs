@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 
-use crate::process::Launch;
+use crate::launch::Launch;
 
 /// Uses several ingresses in turn. Knows nothing of the processes behind their addresses.
 #[derive(Clone)]

@@ -3,7 +3,8 @@
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use crate::process::{Calrelay, Launch};
+use crate::launch::Launch;
+use crate::process::Calrelay;
 use crate::servers::Proxy;
 
 /// An ingress or a worker, which may be down at the moment. Its ports stay the same.

@@ -144,38 +144,32 @@ async fn read(vault: &Arc<dyn Vault>) -> serde_json::Value {
     eventually("the vault", Duration::from_secs(20), answer).await.expect("what was confirmed").value
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_redis_vault_that_died_is_used_again_with_all_that_it_confirmed() {
-    let server = RedisServer::start(Durability::Always).await;
-    let vault = open_vault(&server.url(), None).await.unwrap();
+/// Writes, kills and starts the server, again and again: all that was confirmed is there, and the vault is used again.
+async fn survives(url: &str, kill: impl Fn(), start_again: impl AsyncFn()) {
+    let vault = open_vault(url, None).await.unwrap();
     let mut last = vault.put(Shelf::Secrets, "x", &json!(0), None).await.unwrap();
     for round in 1..=3 {
         for number in 0..20 {
             last = vault.put(Shelf::Secrets, "x", &json!([round, number]), Some(last)).await.unwrap();
         }
-        server.kill();
+        kill();
         let away = vault.get(Shelf::Secrets, "x").await;
         assert!(matches!(away, Err(VaultError::Unusable(_))), "{away:?}");
-        server.start_again().await;
+        start_again().await;
         assert_eq!(read(&vault).await, json!([round, 19]));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_redis_vault_that_died_is_used_again_with_all_that_it_confirmed() {
+    let server = RedisServer::start(Durability::Always).await;
+    survives(&server.url(), || server.kill(), async || server.start_again().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_postgres_vault_that_died_is_used_again_with_all_that_it_confirmed() {
     let server = PostgresServer::start().await;
-    let vault = open_vault(&server.url(), None).await.unwrap();
-    let mut last = vault.put(Shelf::Secrets, "x", &json!(0), None).await.unwrap();
-    for round in 1..=2 {
-        for number in 0..20 {
-            last = vault.put(Shelf::Secrets, "x", &json!([round, number]), Some(last)).await.unwrap();
-        }
-        server.kill();
-        let away = vault.get(Shelf::Secrets, "x").await;
-        assert!(matches!(away, Err(VaultError::Unusable(_))), "{away:?}");
-        server.start_again().await;
-        assert_eq!(read(&vault).await, json!([round, 19]));
-    }
+    survives(&server.url(), || server.kill(), async || server.start_again().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
