@@ -76,21 +76,21 @@ export CALRELAY_PYTHON="$venv/bin/python"
 export CALRELAY_TESTS="$mode"
 cargo build --workspace --all-targets --locked
 
-# The suites of the adapters, each on servers of its own.
+# The suites of the adapters, each on servers of its own. (A filter is found anywhere in a name: no module's may end as
+# another one is called.)
 adapters=(conformance:: rabbitmq:: redis:: servers:: throttle:: tokens:: vaults::)
-# Whole installations that mostly wait.
-patient=(cancelled:: cut:: drain:: operators:: quota:: reconnecting:: refusing:: without_redis::)
+# Whole installations that use all of the machine, one at a time. Those in neither list mostly wait.
+alone=(chaos:: cluster:: fairness:: installation::)
 # These wait for minutes of real time.
 slow=()
 if [ "$mode" = quick ]; then
-    slow=(outage:: rabbitmq::troubles servers:: cut:: quota:: reconnecting:: without_redis::)
+    slow=(outage:: rabbitmq::troubles servers:: accounts:: cut:: keys:: notices:: quota:: reconnecting:: secrets:: redis_away::)
 fi
 skipping() {
     for name in "$@"; do printf -- '--skip\n%s\n' "$name"; done
 }
 mapfile -t skip < <(skipping "${slow[@]}")
-mapfile -t skip_patient < <(skipping "${patient[@]}")
-mapfile -t skip_both < <(skipping "${adapters[@]}" "${patient[@]}")
+mapfile -t skip_both < <(skipping "${adapters[@]}" "${alone[@]}")
 
 log="$target/test.log"
 result=0
@@ -100,12 +100,11 @@ run() {
 : >"$log"
 run --workspace --doc
 run --workspace --exclude tests --lib --bins --tests
-run -p tests --lib --test it -- "${skip[@]}"
-run -p tests --test distributed -- --test-threads=4 "${adapters[@]}" "${skip_patient[@]}" "${skip[@]}"
-run -p tests --test distributed -- --test-threads=3 "${patient[@]}" --skip conformance:: "${skip[@]}"
+run -p tests --lib --test it -- --test-threads=4 "${skip[@]}"
+run -p tests --test distributed -- --test-threads=4 "${adapters[@]}" "${skip[@]}"
+run -p tests --test distributed -- --test-threads=3 "${skip_both[@]}" "${skip[@]}"
 if [ "$mode" != quick ]; then
-    # One at a time: these use all of the machine. Whatever is in neither list is here.
-    run -p tests --test distributed -- --test-threads=1 "${skip_both[@]}"
+    run -p tests --test distributed -- --test-threads=1 "${alone[@]}"
 fi
 
 # One line for all of them: every suite has its own above.
