@@ -66,6 +66,7 @@ impl Attempts {
             Ok(Reply::Event(event)) => Ok(recognise(event, held.job.fingerprint.as_str())),
             Ok(Reply::Deleted) => unreachable!("a get is answered with an event"),
             Err(Trouble::Calendar { error: CalendarError::NotFound, .. }) => Ok(Found::Nothing),
+            Err(Trouble::Calendar { error: CalendarError::Deleted, .. }) => Ok(Found::Deleted),
             Err(trouble) => Err(trouble),
         }
     }

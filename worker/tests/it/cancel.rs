@@ -82,6 +82,17 @@ async fn an_event_that_its_user_has_deleted_is_as_good_as_cancelled() {
 }
 
 #[tokio::test]
+async fn an_event_that_google_says_was_deleted_is_as_good_as_cancelled() {
+    let mut bench = Bench::new().await;
+    let id = unsure(&mut bench, LoseAnswer).await;
+    bench.google.next(Get, Refuse(CalendarError::Deleted));
+    bench.cancel(&id).await;
+    bench.cancelled(&id).await;
+    assert_eq!(bench.google.methods(&id), [Insert, Get]);
+    assert_eq!(bench.job(&id).await.effect, Effect::None);
+}
+
+#[tokio::test]
 async fn a_cancellation_that_cannot_be_confirmed_in_time_says_so() {
     let mut bench = Bench::new().await;
     bench.google.rule(|call| (call.method == Get).then_some(Refuse(FAILING)));
