@@ -146,7 +146,9 @@ impl ReauthorizationCause {
             Self::GrantEnded => "Google says that the permission has ended or was withdrawn.",
             Self::TokenRefused => "Google no longer takes what it has given us.",
             Self::ScopeMissing => "The permission does not include the calendar. Tick its box this time.",
-            Self::NotACalendarUser => "This Google user has no Google Calendar.",
+            Self::NotACalendarUser => {
+                "This Google user has no Google Calendar: suspended, or without the service. That comes first."
+            }
             Self::ClientChanged => "It was connected with another OAuth client.",
         }
     }

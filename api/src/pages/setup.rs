@@ -18,6 +18,8 @@ pub(crate) struct Standing {
     /// `None` when it cannot be read.
     pub(crate) email: Option<String>,
     pub(crate) connected_at: Timestamp,
+    /// Until when Google takes no events with guests from this user, while it does not.
+    pub(crate) guests_limited_until: Option<Timestamp>,
 }
 
 /// What an administrator sees.
@@ -134,6 +136,7 @@ fn known(standing: &Standing, csrf: &str) -> Markup {
             section.card {
                 p.state.on { "Connected" }
                 p { "Events are created as " strong { (email) } "." }
+                @if let Some(until) = standing.guests_limited_until { (guests_limited(until)) }
                 p.hint { "Connected since " (day(standing.connected_at)) "." }
                 div.actions {
                     (connect(account, csrf, "Connect again", true))
@@ -167,6 +170,16 @@ fn known(standing: &Standing, csrf: &str) -> Markup {
                 (connect(account, csrf, "Connect Google Calendar", false))
             }
         },
+    }
+}
+
+/// Nobody can mend it, so what helps is to know that it is known.
+fn guests_limited(until: Timestamp) -> Markup {
+    html! {
+        p {
+            "Google does not let this user invite more guests for now (" code { "quotaExceeded" } "). Events with guests "
+            "wait, and are tried again on " (day(until)) "; all others go on."
+        }
     }
 }
 

@@ -224,11 +224,13 @@ async fn standings(api: &Api, id: &AccountId) -> Result<Standings, Problem> {
 }
 
 fn told(api: &Api, account: &Account) -> setup::Standing {
+    let now = api.ports.clock.now();
     setup::Standing {
         account: account.id.clone(),
         state: account.state,
         email: account.user(api.ports.accounts.ring()).ok().map(|user| user.email),
         connected_at: account.connected_at,
+        guests_limited_until: account.guest_limit.map(|limit| limit.until).filter(|until| *until > now),
     }
 }
 

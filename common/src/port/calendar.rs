@@ -138,7 +138,7 @@ pub enum CalendarError {
     #[error("the user has no Google Calendar")]
     NotACalendarUser,
     /// `accessNotConfigured`: the API is off in the operator's project.
-    #[error("the Calendar API is disabled in the project")]
+    #[error("the Calendar API is disabled in the project; enable it in Google's console")]
     ApiDisabled,
     /// 404.
     #[error("not found")]
