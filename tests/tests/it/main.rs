@@ -17,4 +17,5 @@ mod outage;
 mod pacing;
 mod readme;
 mod real_events;
+mod refusals;
 mod secrets;
