@@ -26,10 +26,13 @@ pub(crate) struct JobRecord {
     calendar_id: Option<String>,
     /// queued, running, waiting, blocked, succeeded, failed or cancelled.
     state: &'static str,
-    /// What a waiting job waits for: schedule, quota or retry.
+    /// What a waiting job waits for: schedule, quota, retry or operator.
     waiting_for: Option<&'static str>,
     /// What stands in a blocked job's way: reauthorization, calendarLimits or paused.
     blocked_by: Option<&'static str>,
+    /// The same for a person, and who has to do something.
+    #[schema(value_type = Option<String>)]
+    detail: Option<&'static str>,
     /// Failures so far that say something about this job.
     attempts: u32,
     /// Postponements so far that do not.
@@ -157,15 +160,15 @@ impl JobRecord {
     }
 
     fn from_parts(job: &Job, opened: Opened) -> Self {
-        let (waiting_for, blocked_by) = match &job.state {
-            JobState::Waiting { why, .. } => (Some(why.as_str()), None),
-            JobState::Blocked { why, .. } => (None, Some(why.as_str())),
+        let (waiting_for, blocked_by, detail) = match &job.state {
+            JobState::Waiting { why, .. } => (Some(why.as_str()), None, Some(why.sentence())),
+            JobState::Blocked { why, .. } => (None, Some(why.as_str()), Some(why.sentence())),
             JobState::Accepting { .. }
             | JobState::Queued
             | JobState::Running(_)
             | JobState::Succeeded { .. }
             | JobState::Failed(_)
-            | JobState::Cancelled => (None, None),
+            | JobState::Cancelled => (None, None, None),
         };
         let error = match &job.state {
             JobState::Failed(failure) => Some(ErrorRecord::of(failure, opened.detail)),
@@ -185,6 +188,7 @@ impl JobRecord {
             state: job.state.name().as_str(),
             waiting_for,
             blocked_by,
+            detail,
             attempts: job.tally.attempts,
             deferrals: job.tally.deferrals,
             submitted_at: job.submitted_at,

@@ -47,6 +47,9 @@ pub enum Command {
     /// The vault: new keys, backups.
     #[command(subcommand)]
     Vault(VaultCommand),
+    /// Notices: whether the receiver of webhooks still wants them.
+    #[command(subcommand)]
+    Notices(NoticesCommand),
     /// How many messages there are, by where they are.
     Queue,
 }
@@ -90,6 +93,15 @@ pub enum KeysCommand {
         /// The key's name: its first characters, as `keys list` shows them.
         name: String,
     },
+}
+
+/// What to do about notices.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum NoticesCommand {
+    /// Says whether a receiver of webhooks is sent nothing more because it answered 410.
+    Show,
+    /// Sends it notices again. Running processes notice within half a minute; what happened meanwhile is not told.
+    Unmute,
 }
 
 /// A scope on the command line.

@@ -13,6 +13,7 @@ mod jobs;
 mod keyfile;
 mod keys;
 mod logging;
+mod notices;
 mod patience;
 mod process;
 mod queue_command;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
             Command::Accounts(command) => accounts::run(command).await,
             Command::Jobs(command) => jobs::run(command).await,
             Command::Vault(command) => vault::run(command).await,
+            Command::Notices(command) => notices::run(command).await,
             Command::Queue => queue_command::run().await,
         }
     });

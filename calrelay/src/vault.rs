@@ -1,7 +1,7 @@
 //! `calrelay vault`: other keys for what is sealed, and a copy of what cannot be rebuilt.
 
 mod backup;
-mod open;
+pub mod open;
 mod restore;
 mod rotate;
 

@@ -136,10 +136,16 @@ pub enum ReauthorizationCause {
     NotACalendarUser,
     /// The grant belongs to another OAuth client than the one configured.
     ClientChanged,
+    /// `invalid_rapt`: the user's organisation wants its people to log in again.
+    LoginRequired,
+    /// An administrator of the user's organisation refuses this app.
+    AdminForbids,
+    /// Google knows no such user any more.
+    NoSuchUser,
 }
 
 impl ReauthorizationCause {
-    /// Why, for a person.
+    /// Why, for a person, and what has to come before connecting again helps.
     #[must_use]
     pub fn sentence(self) -> &'static str {
         match self {
@@ -147,9 +153,18 @@ impl ReauthorizationCause {
             Self::TokenRefused => "Google no longer takes what it has given us.",
             Self::ScopeMissing => "The permission does not include the calendar. Tick its box this time.",
             Self::NotACalendarUser => {
-                "This Google user has no Google Calendar: suspended, or without the service. That comes first."
+                "This Google user has no Google Calendar. An administrator of the organisation can turn it on, which has to come first."
             }
             Self::ClientChanged => "It was connected with another OAuth client.",
+            Self::LoginRequired => {
+                "The user's organisation wants its people to log in to Google again now and then, and it is time."
+            }
+            Self::AdminForbids => {
+                "An administrator of the user's organisation does not let it use this app. Ask them to allow it (Admin console, Security, API controls), which has to come first."
+            }
+            Self::NoSuchUser => {
+                "Google says that there is no such user any more. An administrator of the organisation can restore a deleted one, which has to come first."
+            }
         }
     }
 }

@@ -28,6 +28,7 @@ pub mod postgres;
 pub mod quotas;
 pub mod rabbitmq;
 pub mod redis;
+pub mod refused_client;
 pub mod seal;
 pub mod secrets;
 mod swept;

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::breaker::{Breaker, Outcome, Permit};
 use crate::hold::Hold;
 use crate::quota::Turnstile;
+use crate::refused::Refused;
 use crate::trouble::Trouble;
 use crate::{Ports, metrics, token};
 
@@ -22,6 +23,7 @@ pub(crate) struct Gateway {
     pub(crate) turnstile: Turnstile,
     calendar: Breaker,
     tokens: Breaker,
+    refused: Refused,
 }
 
 /// A request that an attempt may make.
@@ -42,7 +44,7 @@ impl Gateway {
     pub(crate) fn new(ports: Ports, quotas: Quotas, stopping: CancellationToken) -> Self {
         let turnstile = Turnstile::new(Arc::clone(&ports.throttle), Arc::clone(&ports.clock), stopping);
         let breaker = || Breaker::new(Arc::clone(&ports.clock));
-        Self { calendar: breaker(), tokens: breaker(), ports, quotas, turnstile }
+        Self { calendar: breaker(), tokens: breaker(), refused: Refused::default(), ports, quotas, turnstile }
     }
 
     /// Makes one request. Just before a write goes out, `hold` records that it begins.
@@ -78,7 +80,8 @@ impl Gateway {
     ) -> Result<Reply, (Trouble, Option<AccessToken>)> {
         let before = |trouble| (trouble, None);
         let permit = self.calendar.admit().map_err(|retry_in| before(Trouble::CircuitOpen { retry_in }))?;
-        let token = token::access_token(&self.ports, &self.tokens, account).await.map_err(before)?;
+        let token =
+            token::access_token(&self.ports, &self.tokens, &self.refused, account).await.map_err(before)?;
         let hash;
         let what = match request {
             Request::Get { .. } => Use::Read,

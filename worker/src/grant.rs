@@ -8,7 +8,10 @@ use crate::Ports;
 /// Why the user has to connect again, if that is what an answer of the token endpoint means.
 pub(crate) fn lost(error: &TokenError) -> Option<ReauthorizationCause> {
     match error {
-        TokenError::InvalidGrant { .. } | TokenError::Denied { .. } => Some(ReauthorizationCause::GrantEnded),
+        TokenError::InvalidGrant { .. } => Some(ReauthorizationCause::GrantEnded),
+        TokenError::LoginRequired { .. } => Some(ReauthorizationCause::LoginRequired),
+        TokenError::Denied { .. } => Some(ReauthorizationCause::AdminForbids),
+        TokenError::NoSuchUser { .. } => Some(ReauthorizationCause::NoSuchUser),
         // Said by our own guard: the account was connected with another client than ours.
         TokenError::InvalidClient { error, .. } if error == "client_changed" => {
             Some(ReauthorizationCause::ClientChanged)

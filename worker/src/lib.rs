@@ -16,6 +16,7 @@ mod plan;
 mod quota;
 mod recall;
 mod records;
+mod refused;
 mod replay;
 mod resume;
 mod retry;
@@ -35,7 +36,7 @@ use common::quotas::Quotas;
 pub use metrics::describe as describe_metrics;
 pub use notice::{
     Encryption, Mail, MailSettings, Networks, NoClient, NoMail, NotASecret, NotNetworks, Notices, Signer,
-    Users, Webhook,
+    Users, Webhook, muted_since, unmute,
 };
 pub use recall::{RecallError, Recalled, forget, recall};
 pub use replay::{OperatorPorts, ReplayError, Replayed, replay};

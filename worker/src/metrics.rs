@@ -238,7 +238,12 @@ fn cache_label(result: Cache) -> &'static str {
 pub(crate) fn token_refresh(answer: &Result<Grant, TokenError>) {
     let label = match answer {
         Ok(_) => "ok",
-        Err(TokenError::InvalidGrant { .. } | TokenError::Denied { .. }) => "invalid_grant",
+        Err(
+            TokenError::InvalidGrant { .. }
+            | TokenError::LoginRequired { .. }
+            | TokenError::NoSuchUser { .. }
+            | TokenError::Denied { .. },
+        ) => "invalid_grant",
         Err(TokenError::InvalidClient { .. }) => "operator",
         Err(TokenError::Throttled { .. } | TokenError::Unavailable { .. } | TokenError::Transport(_)) => {
             "unavailable"

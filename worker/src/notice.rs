@@ -27,6 +27,7 @@ use tokio::sync::Notify;
 pub(crate) use account::tell_of_accounts;
 pub use guard::{Networks, NotNetworks};
 pub use mail::{Encryption, Mail, MailSettings, NoMail, Users};
+pub use mute::{muted_since, unmute};
 pub use signer::{NotASecret, Signer};
 pub use webhook::{NoClient, Webhook};
 

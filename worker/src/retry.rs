@@ -23,6 +23,9 @@ const GUESTS: Schedule = Schedule { first: hours(1), longest: hours(24) };
 const UNREACHABLE: Schedule = Schedule { first: Duration::from_secs(2), longest: minutes(2) };
 /// What only an operator can mend is looked at this often.
 const OPERATOR: Duration = minutes(10);
+/// The same of the token endpoint, which all these jobs together ask a few times a minute: soon after it is mended
+/// nobody waits any more.
+const CLIENT: Schedule = Schedule { first: Duration::from_secs(15), longest: OPERATOR };
 /// The sealing key is missing.
 const KEY_MISSING: Duration = hours(1);
 /// A calendar that is still not found at this attempt does not exist.
@@ -107,10 +110,10 @@ impl Deferral {
         match self {
             Self::Quota | Self::Throttled => WaitReason::Quota,
             Self::NotDue => WaitReason::Schedule,
+            Self::Operator => WaitReason::Operator,
             Self::CircuitOpen
             | Self::NoConnection
             | Self::TokenEndpoint
-            | Self::Operator
             | Self::OwnStorage
             | Self::Blocked => WaitReason::Retry,
         }
@@ -215,9 +218,14 @@ fn token(error: &TokenError, standing: &Standing) -> Disposition {
     }
     match error {
         TokenError::InvalidGrant { .. }
+        | TokenError::LoginRequired { .. }
+        | TokenError::NoSuchUser { .. }
         | TokenError::Denied { .. }
         | TokenError::InvalidClient { .. }
-        | TokenError::Refused { .. } => defer(Deferral::Operator, spread(OPERATOR, standing)),
+        | TokenError::Refused { .. } => {
+            let wait = CLIENT.ceiling(standing.deferrals.saturating_add(1));
+            defer(Deferral::Operator, spread(wait, standing))
+        }
         TokenError::Throttled { retry_after } => unreachable(Deferral::TokenEndpoint, *retry_after, standing),
         TokenError::Unavailable { .. } | TokenError::Transport(_) => {
             unreachable(Deferral::TokenEndpoint, None, standing)

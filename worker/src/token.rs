@@ -1,10 +1,11 @@
 //! Access tokens: from the cache, or by one refresh per account at a time.
 
-use common::account::{Account, AccountState, Generation};
+use common::account::{Account, AccountState, Generation, ReauthorizationCause};
 use common::accounts::AccountError;
 use common::port::{AccessToken, Grant, TokenError};
 
 use crate::breaker::{Breaker, Outcome};
+use crate::refused::Refused;
 use crate::trouble::Trouble;
 use crate::{Ports, grant, metrics};
 
@@ -15,6 +16,7 @@ use crate::{Ports, grant, metrics};
 pub(crate) async fn access_token(
     ports: &Ports,
     breaker: &Breaker,
+    refused: &Refused,
     account: &Account,
 ) -> Result<AccessToken, Trouble> {
     if let Some(token) = ports.tokens.get(&account.id, account.generation, ports.clock.now()).await {
@@ -42,10 +44,18 @@ pub(crate) async fn access_token(
     {
         return Ok(token);
     }
-    refresh(ports, breaker, current).await
+    refresh(ports, breaker, refused, current).await
 }
 
-async fn refresh(ports: &Ports, breaker: &Breaker, account: &Account) -> Result<AccessToken, Trouble> {
+async fn refresh(
+    ports: &Ports,
+    breaker: &Breaker,
+    refused: &Refused,
+    account: &Account,
+) -> Result<AccessToken, Trouble> {
+    if let Some(error) = refused.lately(account, ports.clock.now()) {
+        return Err(Trouble::Token(error, account.generation));
+    }
     let refresh_token = account
         .refresh_token(ports.accounts.ring())
         .map_err(Trouble::Sealed)?
@@ -55,6 +65,9 @@ async fn refresh(ports: &Ports, breaker: &Breaker, account: &Account) -> Result<
     let answer = ports.endpoint.refresh(&account.client, &refresh_token, now).await;
     permit.report(&account.id, outcome(&answer));
     metrics::token_refresh(&answer);
+    if asked(&answer) {
+        refused.heard(ports.vault.as_ref(), account, answer.as_ref().map(|_| ()), ports.clock.now()).await;
+    }
     match answer {
         Ok(grant) => keep(ports, account, grant).await,
         Err(error) => {
@@ -96,12 +109,22 @@ async fn store_new(
     }
 }
 
+/// Whether the answer is Google's, and not our own guard's.
+fn asked(answer: &Result<Grant, TokenError>) -> bool {
+    match answer {
+        Err(error) => grant::lost(error) != Some(ReauthorizationCause::ClientChanged),
+        Ok(_) => true,
+    }
+}
+
 fn outcome(answer: &Result<Grant, TokenError>) -> Outcome {
     match answer {
         Err(TokenError::Unavailable { .. } | TokenError::Transport(_)) => Outcome::Down,
         Ok(_)
         | Err(
             TokenError::InvalidGrant { .. }
+            | TokenError::LoginRequired { .. }
+            | TokenError::NoSuchUser { .. }
             | TokenError::InvalidClient { .. }
             | TokenError::Denied { .. }
             | TokenError::Throttled { .. }

@@ -2,11 +2,13 @@
 
 use actix_web::http::StatusCode;
 use common::account::{AccountId, AccountState, ReauthorizationCause};
+use common::refused_client::RefusedClient;
 use common::time;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::help::troubleshooting;
+use super::trouble::printable;
 use super::{Page, Reader, csrf_field, redirects};
 use crate::routes::{CONNECT, OPENAPI, REVOKE, SETUP, setup_path};
 use crate::settings::OAuthClient;
@@ -33,6 +35,8 @@ pub(crate) struct View<'a> {
     /// Whether there are still more.
     pub(crate) more: bool,
     pub(crate) client: Option<&'a OAuthClient>,
+    /// What Google lately refuses the client with.
+    pub(crate) refused: Option<&'a RefusedClient>,
     pub(crate) csrf: &'a str,
     pub(crate) may_sign_out: bool,
 }
@@ -71,6 +75,7 @@ pub(crate) fn show(view: &View<'_>) -> Page {
             p { "Account " code { (account) } }
         }
         @if let Some(client) = client.filter(|client| !client.takes_redirect) { (will_mismatch(client)) }
+        @if let Some(refused) = view.refused { (client_refused(refused)) }
         @match standing {
             None => { (not_connected(account, csrf)) }
             Some(standing) => { (known(standing, csrf)) }
@@ -100,6 +105,21 @@ fn will_mismatch(client: &OAuthClient) -> Markup {
             p {
                 "Add the first to the OAuth client in Google's console (and start this server with its new JSON file), "
                 "or set " code { "GOOGLE_REDIRECT_URI" } " to one that is there."
+            }
+        }
+    }
+}
+
+/// Nobody's connection is at fault, so that connecting again would not help.
+fn client_refused(refused: &RefusedClient) -> Markup {
+    html! {
+        section.card.warning role="note" {
+            p.state.broken { "Google refuses the OAuth client of this server (" code { (printable(&refused.error)) } ")" }
+            p { "It said so last on " (day(refused.at)) ". Jobs that need a new token wait; nobody has to connect again." }
+            p {
+                "An operator has to look at the client in Google's console. If it is gone, or its secret was replaced, "
+                "download its JSON file again, or make a new client, and start this server with it ("
+                code { "GOOGLE_CREDENTIALS" } "). Jobs go on by themselves then."
             }
         }
     }
@@ -193,7 +213,10 @@ fn ended_like_testing(connected: Timestamp, ended: Timestamp, cause: Reauthoriza
         ReauthorizationCause::TokenRefused
         | ReauthorizationCause::ScopeMissing
         | ReauthorizationCause::NotACalendarUser
-        | ReauthorizationCause::ClientChanged => false,
+        | ReauthorizationCause::ClientChanged
+        | ReauthorizationCause::LoginRequired
+        | ReauthorizationCause::AdminForbids
+        | ReauthorizationCause::NoSuchUser => false,
     }
 }
 

@@ -35,6 +35,10 @@ pub(crate) enum Trouble {
     UnexpectedUser { expected: String, came: String },
     /// Google no longer takes the code.
     CodeRefused,
+    /// The user's organisation wants a new login.
+    LoginRequired,
+    /// Google knows no such user.
+    NoSuchUser,
     /// An administrator of the user's does not allow the app.
     AdminForbids,
     /// The app is for users of one organisation.
@@ -162,6 +166,17 @@ fn words(trouble: &Trouble, begun: &Begun) -> Words {
         Trouble::CodeRefused => {
             not_connected("Google no longer takes this answer: it was used before, or it is too old.")
         }
+        Trouble::LoginRequired => not_connected(
+            "The organisation of this Google user wants its people to log in to Google again first (`invalid_rapt`).",
+        ),
+        Trouble::NoSuchUser => Words(
+            StatusCode::FORBIDDEN,
+            "Google knows no such user",
+            "Google says that this user was deleted, or never was.".to_owned(),
+            format!(
+                "An administrator of the organisation can restore a deleted user; then {again}, or choose another user."
+            ),
+        ),
         Trouble::Declined => Words(
             StatusCode::FORBIDDEN,
             "Consent was declined",
@@ -283,7 +298,7 @@ fn capital(text: &str) -> String {
 }
 
 /// A code of Google's, without anything that a page should not repeat.
-fn printable(code: &str) -> String {
+pub(crate) fn printable(code: &str) -> String {
     code.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')).take(64).collect()
 }
 
@@ -305,6 +320,8 @@ mod tests {
             Trouble::OtherUser { bound_to: ada.clone(), came: eve.clone() },
             Trouble::UnexpectedUser { expected: ada, came: eve },
             Trouble::CodeRefused,
+            Trouble::LoginRequired,
+            Trouble::NoSuchUser,
             Trouble::AdminForbids,
             Trouble::OutsideOrganisation,
             Trouble::ClientNotInitialised("deleted_client".to_owned()),

@@ -33,7 +33,8 @@ pub(crate) struct AccountReply {
     #[schema(value_type = Option<String>, format = DateTime)]
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<Timestamp>,
-    /// Why it needs to be connected again: grantEnded, tokenRefused, scopeMissing, notACalendarUser or clientChanged.
+    /// Why it needs to be connected again: grantEnded, tokenRefused, scopeMissing, notACalendarUser, clientChanged,
+    /// loginRequired, adminForbids or noSuchUser.
     #[schema(value_type = Option<String>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<ReauthorizationCause>,
@@ -218,7 +219,12 @@ impl AccountReply {
             state: state_name(account.state),
             since,
             cause,
-            detail: cause.map(|cause| cause.sentence().to_owned()),
+            detail: cause.map(|cause| {
+                format!(
+                    "{} The same Google user has to connect it again; jobs wait until then.",
+                    cause.sentence()
+                )
+            }),
             email: account.user(accounts.ring()).ok().map(|user| user.email),
             scopes: account.scopes.clone(),
             connected_at: account.connected_at,

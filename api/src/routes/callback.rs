@@ -222,6 +222,8 @@ fn refused(reason: &Option<String>) -> Trouble {
 fn no_token(error: &TokenError) -> Trouble {
     match error {
         TokenError::InvalidGrant { .. } => Trouble::CodeRefused,
+        TokenError::LoginRequired { .. } => Trouble::LoginRequired,
+        TokenError::NoSuchUser { .. } => Trouble::NoSuchUser,
         TokenError::Denied { .. } => Trouble::AdminForbids,
         TokenError::InvalidClient { error: code, .. } => {
             error!(%error, "Google does not accept our OAuth client: {error}");

@@ -4,6 +4,7 @@ use actix_web::http::header::{HOST, LOCATION, SET_COOKIE};
 use actix_web::{HttpRequest, HttpResponse, web};
 use common::account::{Account, AccountId};
 use common::port::VaultError;
+use common::refused_client::RefusedClient;
 use secrecy::SecretString;
 use tracing::error;
 use url::{Url, form_urlencoded};
@@ -38,12 +39,16 @@ async fn page(api: &Api, request: &HttpRequest) -> Result<HttpResponse, Problem>
     let account = account_in_query(request)?;
     let page = if visit.admin {
         let standings = standings(api, &account).await?;
+        // What it may say is worth less than the page.
+        let refused =
+            RefusedClient::noted(api.ports.vault.as_ref(), api.ports.clock.now()).await.unwrap_or_default();
         setup::show(&setup::View {
             account: &account,
             standing: standings.this.as_ref(),
             others: &standings.others,
             more: standings.more,
             client: api.settings.client.as_ref(),
+            refused: refused.as_ref(),
             csrf: visit.session.csrf(),
             may_sign_out: !api.door.is_open(),
         })

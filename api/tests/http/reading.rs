@@ -26,7 +26,7 @@ async fn a_record_has_every_member_whether_there_is_anything_to_say_or_not() {
     }
     let expected = json!({
         "jobId": id, "eventId": id, "account": "default", "calendarId": "primary", "state": "queued",
-        "waitingFor": null, "blockedBy": null, "attempts": 0, "deferrals": 0, "submittedAt": null,
+        "waitingFor": null, "blockedBy": null, "detail": null, "attempts": 0, "deferrals": 0, "submittedAt": null,
         "updatedAt": null, "finishedAt": null, "nextAttemptAt": null, "notAfter": null,
         "cancelRequested": false, "result": null, "error": null,
     });

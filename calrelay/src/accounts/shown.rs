@@ -79,12 +79,13 @@ fn standing(account: &Account) -> (&'static str, Option<ReauthorizationCause>, T
 
 fn why(cause: ReauthorizationCause) -> &'static str {
     match cause {
-        ReauthorizationCause::GrantEnded => {
-            "the permission was revoked, expired, or ended by an administrator"
-        }
+        ReauthorizationCause::GrantEnded => "the permission was revoked, or has expired",
         ReauthorizationCause::TokenRefused => "Google refuses even fresh tokens",
         ReauthorizationCause::ScopeMissing => "the calendar was not included in the permission",
         ReauthorizationCause::NotACalendarUser => "the user has no Google Calendar",
+        ReauthorizationCause::LoginRequired => "the user's organisation wants its people to log in again",
+        ReauthorizationCause::AdminForbids => "an administrator of the user's organisation refuses this app",
+        ReauthorizationCause::NoSuchUser => "Google knows no such user any more",
         ReauthorizationCause::ClientChanged => "it was connected with another OAuth client than this one",
     }
 }

@@ -18,7 +18,7 @@ use crate::config::SealedVaultConfig;
 /// When the vault cannot be read with these keys, or the file not be written; there is no file then.
 pub async fn run(config: &SealedVaultConfig, file: &Path) -> anyhow::Result<String> {
     let ring = open::ring(config)?;
-    let opened = open::beside(config).await?;
+    let opened = open::beside(&config.place).await?;
     let backup = Backup::of(opened.vault.as_ref(), &ring, Timestamp::now()).await;
     opened.close().await;
     let backup = backup?;

@@ -49,8 +49,8 @@ pub fn ring(config: &SealedVaultConfig) -> anyhow::Result<Keyring> {
 ///
 /// # Errors
 /// A sentence that says what to do.
-pub async fn beside(config: &SealedVaultConfig) -> anyhow::Result<Opened> {
-    match &config.place {
+pub async fn beside(place: &Place<VaultConfig>) -> anyhow::Result<Opened> {
+    match place {
         Place::Folder(dir) => {
             if !dir.is_dir() {
                 bail!("there is no folder {}; DATA_DIR chooses another, VAULT_URL a server", dir.display());

@@ -156,7 +156,9 @@ impl Accounts {
 /// Whether asking again may help.
 fn refusal(error: &TokenError) -> AtGoogle {
     match error {
-        TokenError::InvalidGrant { .. } => AtGoogle::Revoked,
+        TokenError::InvalidGrant { .. }
+        | TokenError::LoginRequired { .. }
+        | TokenError::NoSuchUser { .. } => AtGoogle::Revoked,
         TokenError::Throttled { .. } | TokenError::Unavailable { .. } | TokenError::Transport(_) => {
             AtGoogle::Untold(error.to_string())
         }

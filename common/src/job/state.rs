@@ -90,6 +90,8 @@ pub enum WaitReason {
     Quota,
     /// The next try after a failure.
     Retry,
+    /// What only an operator can mend: the OAuth client, the API's switch, a sealing key.
+    Operator,
 }
 
 /// What stands in a blocked job's way.
@@ -183,6 +185,20 @@ impl WaitReason {
             Self::Schedule => "schedule",
             Self::Quota => "quota",
             Self::Retry => "retry",
+            Self::Operator => "operator",
+        }
+    }
+
+    /// The same for a person.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Schedule => "It is not due yet.",
+            Self::Quota => "Google's limits leave no room for it now. It goes on by itself.",
+            Self::Retry => "Google, or the way there, failed. It is tried again by itself.",
+            Self::Operator => {
+                "Something that an operator has to mend is in the way: the log says what. It goes on by itself once that is done."
+            }
         }
     }
 }
@@ -195,6 +211,20 @@ impl BlockReason {
             Self::Reauthorization => "reauthorization",
             Self::CalendarLimits => "calendarLimits",
             Self::Paused => "paused",
+        }
+    }
+
+    /// The same for a person.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Reauthorization => {
+                "The account's Google user has to connect it again; the setup page says why. It goes on by itself then."
+            }
+            Self::CalendarLimits => {
+                "Google lets this user invite no more guests for now. It is tried again by itself."
+            }
+            Self::Paused => "An operator has paused it. It goes on by itself once that ends.",
         }
     }
 }

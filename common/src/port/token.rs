@@ -171,10 +171,23 @@ pub enum TokenError {
         /// Google's words.
         description: String,
     },
+    /// `invalid_rapt`: the user's organisation wants its people to log in again, which connecting does.
+    #[error("invalid_grant: {description}")]
+    LoginRequired {
+        /// Google's words.
+        description: String,
+    },
+    /// Google knows no such user any more: deleted, or never one.
+    #[error("invalid_grant: {description}")]
+    NoSuchUser {
+        /// Google's words.
+        description: String,
+    },
     /// Google does not know our client, or its secret is wrong: the operator's trouble.
     #[error("{error}: {description}")]
     InvalidClient {
-        /// Google's code: `invalid_client`, `deleted_client`, `unauthorized_client`.
+        /// Google's code: `invalid_client`, `deleted_client`, `unauthorized_client`; `invalid_grant` of an
+        /// assertion that we have signed.
         error: String,
         /// Google's words.
         description: String,

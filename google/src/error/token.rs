@@ -25,7 +25,7 @@ pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8], now:
         return unavailable;
     };
     match error.as_str() {
-        "invalid_grant" => TokenError::InvalidGrant { description },
+        "invalid_grant" => grant(error, description),
         "invalid_client" | "deleted_client" | "disabled_client" | "unauthorized_client" => {
             TokenError::InvalidClient { error, description }
         }
@@ -33,6 +33,20 @@ pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8], now:
         "rate_limit_exceeded" | "slow_down" => throttled(),
         "internal_failure" | "server_error" | "temporarily_unavailable" => unavailable,
         _ => TokenError::Refused { error, description },
+    }
+}
+
+/// `invalid_grant` has many meanings, told apart by Google's words alone (they stand in GAM's
+/// `OAUTH2_TOKEN_ERRORS`); under words that nobody knows yet the grant has ended.
+fn grant(error: String, description: String) -> TokenError {
+    match description.as_str() {
+        "The account has been deleted" | "Invalid email or User ID" | "Not a valid email" => {
+            TokenError::NoSuchUser { description }
+        }
+        rapt if rapt.contains("invalid_rapt") => TokenError::LoginRequired { description },
+        // An assertion of ours: no user can mend our key or our clock.
+        jwt if jwt.starts_with("Invalid JWT") => TokenError::InvalidClient { error, description },
+        _ => TokenError::InvalidGrant { description },
     }
 }
 

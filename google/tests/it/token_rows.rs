@@ -30,10 +30,7 @@ async fn invalid_grant_means_that_the_user_must_connect_again() {
         "Token has been expired or revoked.",
         "Bad Request",
         "Malformed auth code.",
-        "The account has been deleted",
-        "Invalid email or User ID",
-        "Not a valid email",
-        "Invalid JWT: Token must be a short-lived token",
+        "Words that nobody has seen yet",
     ] {
         let error = TokenError::InvalidGrant { description: description.to_owned() };
         assert_eq!(refused(400, "invalid_grant", description).await, error);
@@ -41,13 +38,28 @@ async fn invalid_grant_means_that_the_user_must_connect_again() {
 }
 
 #[tokio::test]
-async fn invalid_rapt_is_an_invalid_grant() {
+async fn a_user_that_google_does_not_know_is_told_apart() {
+    for description in ["The account has been deleted", "Invalid email or User ID", "Not a valid email"] {
+        let error = TokenError::NoSuchUser { description: description.to_owned() };
+        assert_eq!(refused(400, "invalid_grant", description).await, error);
+    }
+}
+
+#[tokio::test]
+async fn an_assertion_that_google_does_not_take_is_the_operators_trouble() {
+    let description = "Invalid JWT: Token must be a short-lived token".to_owned();
+    let error = TokenError::InvalidClient { error: "invalid_grant".to_owned(), description };
+    assert_eq!(refused(400, "invalid_grant", "Invalid JWT: Token must be a short-lived token").await, error);
+}
+
+#[tokio::test]
+async fn invalid_rapt_wants_a_login() {
     let body = json!({
         "error": "invalid_grant", "error_subtype": "invalid_rapt",
         "error_description": "reauth related error (invalid_rapt)",
     });
     let description = "reauth related error (invalid_rapt)".to_owned();
-    assert_eq!(told(400, &[], &body.to_string()).await, TokenError::InvalidGrant { description });
+    assert_eq!(told(400, &[], &body.to_string()).await, TokenError::LoginRequired { description });
 }
 
 #[tokio::test]

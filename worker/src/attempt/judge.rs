@@ -180,7 +180,10 @@ impl Attempts {
                 if let Trouble::Sealed(OpenError::UnknownKey(id)) = trouble {
                     self.missing_keys.missed(*id, self.ports.clock.now());
                 }
-                tracing::error!(job.id = %held.job.id, "An operator has to act, jobs wait: {}", trouble.summary());
+                // Of a client that Google refuses whoever asked has told, once for all jobs.
+                if !matches!(trouble, Trouble::Token(..)) {
+                    tracing::error!(job.id = %held.job.id, "An operator has to act, jobs wait: {}", trouble.summary());
+                }
             }
             Deferral::OwnStorage => {
                 tracing::error!("Our own storage fails, jobs wait: {}", trouble.summary())

@@ -200,7 +200,7 @@ impl Endpoint {
     pub(super) async fn silence(&self, ports: &Ports, receiver: &str, now: Timestamp) {
         match self.mute.set(ports.vault.as_ref(), receiver, now).await {
             Ok(true) => tracing::error!(
-                "The receiver in WEBHOOK_URL answered 410: it wants nothing more, and is sent nothing more"
+                "The receiver in WEBHOOK_URL answered 410: it wants nothing more, and is sent nothing more until `calrelay notices unmute`"
             ),
             Ok(false) => {}
             Err(error) => tracing::warn!("That webhooks are no longer wanted could not be kept: {error}"),

@@ -1,4 +1,5 @@
-//! A receiver that has answered 410 is sent nothing more, by no process, until another one is configured.
+//! A receiver that has answered 410 is sent nothing more, by no process, until another one is configured or an
+//! operator lifts that.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -12,6 +13,26 @@ use serde_json::json;
 const NAME: &str = "webhook";
 /// Other processes are heard of this late.
 const FRESH: Duration = Duration::from_secs(30);
+
+/// Since when a receiver is sent nothing more; `None` where none is muted. It may be one that is configured no more.
+///
+/// # Errors
+/// When the vault cannot be read.
+pub async fn muted_since(vault: &dyn Vault) -> Result<Option<Timestamp>, VaultError> {
+    let Some(doc) = vault.get(Shelf::Notices, NAME).await? else {
+        return Ok(None);
+    };
+    let since = serde_json::from_value(doc.value["at"].clone());
+    since.map(Some).map_err(|_| VaultError::Unreadable(NAME.to_owned()))
+}
+
+/// The receiver is sent notices again: by every process within half a minute. What was to be told meanwhile is not.
+///
+/// # Errors
+/// When the vault cannot be used.
+pub async fn unmute(vault: &dyn Vault) -> Result<(), VaultError> {
+    vault.remove(Shelf::Notices, NAME).await
+}
 
 /// Whether the receiver is muted, as far as this process knows.
 #[derive(Default)]

@@ -126,6 +126,12 @@ fn no_answer(error: &reqwest::Error) -> NotTaken {
         if let Some(forbidden) = error.downcast_ref::<Forbidden>() {
             return NotTaken::Forbidden(*forbidden);
         }
+        // As rustls says it, in whatever its error is wrapped.
+        if error.to_string().starts_with("invalid peer certificate") {
+            return NotTaken::NoAnswer(
+                "its certificate is not trusted; SSL_CERT_FILE may name a file of authorities that are",
+            );
+        }
         cause = error.source();
     }
     NotTaken::NoAnswer(match (error.is_timeout(), error.is_connect()) {

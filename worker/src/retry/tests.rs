@@ -93,10 +93,15 @@ fn every_kind_of_trouble_has_its_meaning() {
             endpoint(TokenError::InvalidGrant { description: words() }),
             block(ReauthorizationCause::GrantEnded),
         ),
-        (endpoint(TokenError::Denied { description: words() }), block(ReauthorizationCause::GrantEnded)),
+        (endpoint(TokenError::Denied { description: words() }), block(ReauthorizationCause::AdminForbids)),
+        (
+            endpoint(TokenError::LoginRequired { description: words() }),
+            block(ReauthorizationCause::LoginRequired),
+        ),
+        (endpoint(TokenError::NoSuchUser { description: words() }), block(ReauthorizationCause::NoSuchUser)),
         (
             endpoint(TokenError::InvalidClient { error: words(), description: words() }),
-            defer(Deferral::Operator, seconds(750)),
+            defer(Deferral::Operator, Duration::from_millis(18_750)),
         ),
         (
             endpoint(TokenError::InvalidClient { error: "client_changed".to_owned(), description: words() }),
@@ -104,7 +109,7 @@ fn every_kind_of_trouble_has_its_meaning() {
         ),
         (
             endpoint(TokenError::Refused { error: words(), description: words() }),
-            defer(Deferral::Operator, seconds(750)),
+            defer(Deferral::Operator, Duration::from_millis(18_750)),
         ),
         (
             endpoint(TokenError::Throttled { retry_after: Some(seconds(30)) }),

@@ -287,7 +287,7 @@ async fn every_way_to_lose_a_grant_is_named() {
         (refused(CalendarError::ScopeMissing), ReauthorizationCause::ScopeMissing),
         (refused(CalendarError::NotACalendarUser), ReauthorizationCause::NotACalendarUser),
         ((None, Some(dead())), ReauthorizationCause::GrantEnded),
-        ((None, Some(denied)), ReauthorizationCause::GrantEnded),
+        ((None, Some(denied)), ReauthorizationCause::AdminForbids),
     ] {
         let mut bench = Bench::new().await;
         if let Some(behaviour) = insert {

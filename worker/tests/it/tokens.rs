@@ -1,10 +1,13 @@
 //! Access tokens: made once for everybody who needs one, and dead grants are not worn out.
 
+use std::time::Duration;
+
 use common::job::Tally;
 use common::port::TokenError;
+use common::refused_client::RefusedClient;
 use common::time::hours;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, accounts};
 use crate::google::{Gate, Granting, refresh_token};
 use crate::logs::Logs;
 use crate::order::order;
@@ -56,6 +59,44 @@ async fn fifty_jobs_on_a_dead_grant_try_it_once() {
     assert_eq!(bench.google.refreshes(), 1, "a dead grant is not worn out");
     assert_eq!(logs.errors().len(), 1, "{}", logs.everything());
     assert_eq!(bench.google.calls().len(), 0);
+}
+
+#[tokio::test]
+async fn fifty_jobs_of_a_client_that_google_refuses_ask_once_and_again_once_it_may_have_been_mended() {
+    let logs = Logs::listen();
+    let mut bench = Bench::new().await;
+    let (gate, words) = (Gate::new(), String::new);
+    let refused = TokenError::InvalidClient { error: "invalid_client".to_owned(), description: words() };
+    let ids = crowd(&mut bench, Granting::Hold(gate.clone(), Some(refused)), gate).await;
+    for id in &ids {
+        let job = bench.waiting(id).await;
+        assert_eq!(job.tally, Tally { deferrals: 1, ..Tally::default() });
+    }
+    assert_eq!((bench.google.refreshes(), logs.errors().len()), (1, 1), "{}", logs.everything());
+    let noted = RefusedClient::noted(bench.vault.as_ref(), bench.now()).await.unwrap();
+    assert_eq!(noted.map(|noted| noted.error).as_deref(), Some("invalid_client"));
+    bench.turn(Duration::from_secs(20));
+    for id in &ids {
+        bench.succeeded(id).await;
+    }
+    assert_eq!(bench.google.refreshes(), 2);
+    assert_eq!(RefusedClient::noted(bench.vault.as_ref(), bench.now()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_google_refuses_one_account_is_asked_for_another() {
+    let mut bench = Bench::new().await;
+    let other = &accounts(1)[0];
+    bench.connect(other).await;
+    let unauthorized = "unauthorized_client".to_owned();
+    let refused = TokenError::InvalidClient { error: unauthorized, description: String::new() };
+    bench.google.next_grant(Granting::Refuse(refused));
+    bench.start();
+    let one = bench.submit(order()).await;
+    bench.waiting(&one).await;
+    let two = bench.submit(order().of(other)).await;
+    bench.succeeded(&two).await;
+    assert_eq!(bench.google.refreshes(), 2);
 }
 
 #[tokio::test]

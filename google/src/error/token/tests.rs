@@ -56,7 +56,7 @@ fn the_subtype_is_told_once() {
         });
         meaning(400, &body.to_string())
     };
-    let told = |description: &str| TokenError::InvalidGrant { description: description.to_owned() };
+    let told = |description: &str| TokenError::LoginRequired { description: description.to_owned() };
     assert_eq!(
         with(Some("reauth related error (invalid_rapt)")),
         told("reauth related error (invalid_rapt)")
