@@ -84,7 +84,7 @@ alone=(chaos:: cluster:: fairness:: installation::)
 # These wait for minutes of real time.
 slow=()
 if [ "$mode" = quick ]; then
-    slow=(outage:: rabbitmq::troubles servers:: accounts:: cut:: keys:: notices:: quota:: reconnecting:: secrets:: redis_away::)
+    slow=(outage:: grants:: refusals::breakers rabbitmq::troubles servers:: accounts:: cut:: erased:: keys:: notices:: quota:: reconnecting:: secrets:: redis_away::)
 fi
 skipping() {
     for name in "$@"; do printf -- '--skip\n%s\n' "$name"; done

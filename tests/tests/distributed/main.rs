@@ -9,6 +9,7 @@ mod cluster;
 mod conformance;
 mod cut;
 mod drain;
+mod erased;
 mod fairness;
 mod installation;
 mod keys;

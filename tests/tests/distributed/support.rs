@@ -42,11 +42,15 @@ pub async fn connect(calrelay: &Installation, account: &str, user: &str, calenda
         client: ClientRef { token_uri: text(&client, "token_uri"), client_id: text(&client, "client_id") },
         scopes: text(&grant, "scope").split(' ').map(str::to_owned).collect(),
     };
+    accounts(calrelay).await.connect(&AccountId::parse(account).unwrap(), &connection).await.unwrap();
+}
+
+/// Its accounts, as whoever has the vault and its key sees them.
+pub async fn accounts(calrelay: &Installation) -> Accounts {
     let vault = common::vault::open_vault(&calrelay.vault().url(), None).await.unwrap();
     let ring = Keyring::new(Key::parse(calrelay.encryption_key()).unwrap(), Vec::new());
     let hash_key = common::secrets::open(vault.as_ref(), &ring).await.unwrap();
-    let accounts = Accounts::new(vault, ring, hash_key, Arc::new(SystemClock));
-    accounts.connect(&AccountId::parse(account).unwrap(), &connection).await.unwrap();
+    Accounts::new(vault, ring, hash_key, Arc::new(SystemClock))
 }
 
 /// The job, once it has succeeded.

@@ -12,6 +12,17 @@ use tests::{Launch, SandboxView};
 
 /// Connects `account` to the sandbox's `user`.
 pub async fn connect(launch: &Launch, sandbox: &SandboxView, account: &str, user: &str) {
+    connect_at(launch, sandbox, account, user, Arc::new(SystemClock)).await;
+}
+
+/// The same at some other time, as far as this folder is told.
+pub async fn connect_at(
+    launch: &Launch,
+    sandbox: &SandboxView,
+    account: &str,
+    user: &str,
+    clock: Arc<dyn Clock>,
+) {
     let client = sandbox.read("/_sandbox/credentials").await["web"].take();
     let grant = sandbox.control("/_sandbox/tokens", &json!({"user": user})).await;
     let text = |object: &Value, name: &str| object[name].as_str().expect("a text").to_owned();
@@ -22,13 +33,16 @@ pub async fn connect(launch: &Launch, sandbox: &SandboxView, account: &str, user
         client,
         scopes: text(&grant, "scope").split(' ').map(str::to_owned).collect(),
     };
-    keep(launch, account, &connection).await;
+    keep_at(launch, account, &connection, clock).await;
 }
 
 /// Writes `connection` into the folder.
 pub async fn keep(launch: &Launch, account: &str, connection: &Connection) {
+    keep_at(launch, account, connection, Arc::new(SystemClock)).await;
+}
+
+async fn keep_at(launch: &Launch, account: &str, connection: &Connection, clock: Arc<dyn Clock>) {
     let data = launch.dir().join("data");
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let folder = Embedded::open(&data, Role::Operator, Arc::clone(&clock), None).await.expect("it opens");
     let key = std::fs::read_to_string(data.join("key")).expect("a key");
     let ring = Keyring::new(Key::parse(key.trim()).expect("a key"), Vec::new());

@@ -48,8 +48,7 @@ const FOR_GOOD: [(u16, &str, &str); 23] = [
 
 const SCOPE: &str = "The permission does not include the calendar. Tick its box this time.";
 const TOKEN: &str = "Google no longer takes what it has given us.";
-const NO_CALENDAR: &str =
-    "This Google user has no Google Calendar: suspended, or without the service. That comes first.";
+const NO_CALENDAR: &str = "This Google user has no Google Calendar. An administrator of the organisation can turn it on, which has to come first.";
 
 /// Somebody else's calendar.
 const SHARED: &str = "shared@group.calendar.google.com";
@@ -223,7 +222,7 @@ fn limits() -> Vec<Row> {
     );
     for layout in OF_THE_FRONT {
         let said = named(403, "accessNotConfigured", layout);
-        let operator = Pause::Waiting("retry", 590.0..=751.0);
+        let operator = Pause::Waiting("operator", 590.0..=751.0);
         rows.push(said.insert(once(403, "accessNotConfigured", layout)).pauses(operator));
     }
     rows.into_iter().map(until_later).collect()

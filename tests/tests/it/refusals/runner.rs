@@ -302,9 +302,11 @@ impl Runner {
             }
             return;
         };
+        let detail =
+            format!("{sentence} The same Google user has to connect it again; jobs wait until then.");
         assert_eq!(
             (&account["state"], &account["cause"], &account["detail"]),
-            (&json!("needsReauthorization"), &json!(cause), &json!(sentence)),
+            (&json!("needsReauthorization"), &json!(cause), &json!(detail)),
             "{name}: {account}"
         );
         let page = Person::new(&self.calrelay, &subject.account).card().await;
