@@ -20,7 +20,9 @@ use url::Url;
 
 pub use google::GoogleSource;
 pub use notices::NoticesConfig;
-pub use operator::{AccountsConfig, JobsConfig, Place, SealedVaultConfig, VaultConfig, queue_place};
+pub use operator::{
+    AccountsConfig, AdminPort, JobsConfig, Place, SealedVaultConfig, VaultConfig, queue_place,
+};
 pub use problems::Problems;
 pub use servers::Servers;
 pub use variables::table;
@@ -104,8 +106,8 @@ impl Config {
         let mut env = Reader::new(lookup);
         let config = Self {
             port: env.parse("PORT", "a port number", 3001),
-            bind: env.parse("BIND", "an IP address", IpAddr::from([127, 0, 0, 1])),
-            admin_port: env.parse("ADMIN_PORT", "a port number", 9464),
+            bind: bind(&mut env),
+            admin_port: admin_port(&mut env),
             public_url: env.optional("PUBLIC_URL", "an http or https URL", web_url),
             data_dir: data_dir(&mut env),
             servers: match role {
@@ -173,6 +175,14 @@ impl Config {
     }
 }
 
+fn bind<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> IpAddr {
+    env.parse("BIND", "an IP address", IpAddr::from([127, 0, 0, 1]))
+}
+
+fn admin_port<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> u16 {
+    env.parse("ADMIN_PORT", "a port number", 9464)
+}
+
 fn data_dir<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> PathBuf {
     env.parse("DATA_DIR", "a path", PathBuf::from("./data"))
 }
@@ -194,7 +204,7 @@ fn retention<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Duration {
 
 /// On servers nobody can make a key by themselves: all processes have to have the same.
 fn shared_encryption_keys<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<SecretString> {
-    if env.text("ENCRYPTION_KEY").is_none() && env.text("ENCRYPTION_KEY_FILE").is_none() {
+    if !env.has_secret("ENCRYPTION_KEY") {
         env.add(
             "ENCRYPTION_KEY",
             "it or ENCRYPTION_KEY_FILE must be set, the same for every process; `openssl rand -base64 32` makes one",
@@ -204,7 +214,7 @@ fn shared_encryption_keys<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) ->
 }
 
 fn encryption_keys<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<SecretString> {
-    let text = env.secret("ENCRYPTION_KEY", "ENCRYPTION_KEY_FILE")?;
+    let text = env.secret("ENCRYPTION_KEY")?;
     if keyfile::parse(text.expose_secret()).is_err() {
         env.add("ENCRYPTION_KEY", "it or its file must hold keys of 32 bytes in base64, separated by commas");
     }

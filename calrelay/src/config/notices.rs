@@ -48,7 +48,7 @@ impl NoticesConfig {
 
 fn webhook<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<WebhookConfig> {
     let url = env.optional("WEBHOOK_URL", "an https URL, or http inside WEBHOOK_NETWORKS", web_url);
-    let secret = env.secret("WEBHOOK_SECRET", "WEBHOOK_SECRET_FILE");
+    let secret = env.secret("WEBHOOK_SECRET");
     let networks: Networks =
         env.parse("WEBHOOK_NETWORKS", "IP addresses or networks, separated by commas", Networks::default());
     let signer = secret.as_ref().map(|secret| secret.expose_secret().parse());
@@ -65,7 +65,7 @@ fn webhook<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<Webhook
             "must be https: only inside the networks that WEBHOOK_NETWORKS names may notices travel unencrypted",
         );
     }
-    if signer.is_none() && env.text("WEBHOOK_SECRET").is_none() && env.text("WEBHOOK_SECRET_FILE").is_none() {
+    if signer.is_none() && !env.has_secret("WEBHOOK_SECRET") {
         env.add(
             "WEBHOOK_SECRET",
             "it or WEBHOOK_SECRET_FILE must be set beside WEBHOOK_URL: `echo whsec_$(openssl rand -base64 32)` makes one",

@@ -1,5 +1,6 @@
 //! What the operators' commands are told: as little as each of them needs.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use secrecy::SecretString;
 use super::GoogleSource;
 use super::problems::{Problems, Reader};
 use super::servers::{self, Servers};
-use super::{data_dir, encryption_keys, quotas, retention, shared_encryption_keys};
+use super::{admin_port, bind, data_dir, encryption_keys, quotas, retention, shared_encryption_keys};
 
 const MISSING: &str = "what is missing was told as a problem";
 
@@ -60,6 +61,10 @@ pub struct VaultConfig {
     /// The Redis that may be lost.
     pub redis: Option<SecretString>,
 }
+
+/// For `calrelay probe`: where the operators' port of a process beside this one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AdminPort(pub SocketAddr);
 
 /// For `calrelay vault backup` and `restore`: a vault, and the keys to it.
 #[derive(Debug)]
@@ -122,6 +127,23 @@ impl VaultConfig {
     }
 }
 
+impl AdminPort {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// All problems at once.
+    pub fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Problems> {
+        let mut env = Reader::new(lookup);
+        let address = SocketAddr::new(bind(&mut env), admin_port(&mut env));
+        let here = match address.ip() {
+            ip if !ip.is_unspecified() => ip,
+            IpAddr::V4(_) => IpAddr::from(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(_) => IpAddr::from(Ipv6Addr::LOCALHOST),
+        };
+        env.finish(Self(SocketAddr::new(here, address.port())))
+    }
+}
+
 impl SealedVaultConfig {
     /// Reads where the vault is, and its keys.
     ///
@@ -143,7 +165,7 @@ fn vault_place<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<Pla
     place(env, |env| {
         let redis = servers::redis(env);
         let vault = servers::vault(env);
-        if env.text("VAULT_URL").is_none() {
+        if !env.has_secret("VAULT_URL") {
             env.add("VAULT_URL", "must be set where AMQP_URL or REDIS_URL is: keys are kept in the vault");
         }
         Some(VaultConfig { vault: vault?, redis })
@@ -157,7 +179,7 @@ fn vault_place<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<Pla
 pub fn queue_place(lookup: impl Fn(&str) -> Option<String>) -> Result<Place<SecretString>, Problems> {
     let mut env = Reader::new(lookup);
     let place = place(&mut env, |env| {
-        if env.text("AMQP_URL").is_none() {
+        if !env.has_secret("AMQP_URL") {
             env.add("AMQP_URL", "must be set where REDIS_URL or VAULT_URL is: it is the queue");
         }
         servers::amqp(env)
@@ -179,6 +201,16 @@ mod tests {
 
     fn only(name: &'static str, value: &'static str) -> impl Fn(&str) -> Option<String> {
         move |asked| (asked == name).then(|| value.to_owned())
+    }
+
+    #[test]
+    fn a_process_that_listens_everywhere_is_asked_on_this_machine() {
+        let bound = |to: &'static str| AdminPort::from_env(only("BIND", to)).expect("fine").0.to_string();
+        assert_eq!(bound(""), "127.0.0.1:9464");
+        assert_eq!(bound("0.0.0.0"), "127.0.0.1:9464");
+        assert_eq!(bound("::"), "[::1]:9464");
+        assert_eq!(bound("192.0.2.7"), "192.0.2.7:9464");
+        assert_eq!(AdminPort::from_env(only("ADMIN_PORT", "9465")).expect("fine").0.port(), 9465);
     }
 
     #[test]

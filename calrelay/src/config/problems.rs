@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use secrecy::SecretString;
 
+use super::variables::file_of;
+
 /// What is wrong with one variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -102,24 +104,32 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         default
     }
 
-    /// A secret: in the variable, or in the file that the variable `file` names, not both.
-    pub fn secret(&mut self, name: &'static str, file: &'static str) -> Option<SecretString> {
-        let (file_name, file) = (file, self.text(file));
-        match (self.text(name), file) {
+    /// A secret: in the variable, or in the file that its twin `…_FILE` names, not both. The line end
+    /// that editors and `openssl` leave at the end of a file is not part of it.
+    pub fn secret(&mut self, name: &'static str) -> Option<SecretString> {
+        let file = file_of(name);
+        match (self.text(name), self.text(file)) {
             (None, None) => None,
             (Some(text), None) => Some(SecretString::from(text)),
             (None, Some(path)) => {
-                let read = std::fs::read_to_string(path).ok();
-                if read.is_none() {
-                    self.add(file_name, "must name a readable file");
+                let text = std::fs::read_to_string(path).unwrap_or_default();
+                let text = text.trim_end_matches(['\r', '\n']);
+                if text.is_empty() {
+                    self.add(file, "must name a readable file that is not empty");
+                    return None;
                 }
-                read.map(SecretString::from)
+                Some(SecretString::from(text))
             }
             (Some(_), Some(_)) => {
-                self.add(name, format!("set it or {file_name}, not both"));
+                self.add(name, format!("set it or {file}, not both"));
                 None
             }
         }
+    }
+
+    /// Whether a secret is given, well or badly: in the variable or in its twin.
+    pub fn has_secret(&self, name: &'static str) -> bool {
+        self.text(name).is_some() || self.text(file_of(name)).is_some()
     }
 
     /// `value`, unless there were problems.
@@ -128,5 +138,64 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
     /// All of them.
     pub fn finish<T>(self, value: T) -> Result<T, Problems> {
         if self.problems.0.is_empty() { Ok(value) } else { Err(self.problems) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret as _;
+
+    use super::super::variables::VARIABLES;
+    use super::*;
+
+    /// Every variable that may be in a file instead.
+    fn secrets() -> impl Iterator<Item = &'static str> {
+        let names = || VARIABLES.iter().map(|variable| variable.name);
+        names().filter(move |name| names().any(|file| file == format!("{name}_FILE")))
+    }
+
+    #[test]
+    fn whatever_may_hold_a_password_may_be_in_a_file() {
+        let found: Vec<&str> = secrets().collect();
+        assert_eq!(
+            found,
+            ["AMQP_URL", "REDIS_URL", "VAULT_URL", "ENCRYPTION_KEY", "WEBHOOK_SECRET", "SMTP_PASS"]
+        );
+    }
+
+    #[test]
+    fn a_secret_in_a_file_is_the_file_without_its_line_end() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("secret");
+        for (written, read) in [("a b", "a b"), ("a b\n", "a b"), (" a b\r\n", " a b")] {
+            std::fs::write(&path, written).expect("it can be written");
+            for name in secrets() {
+                let file = path.to_str().expect("UTF-8").to_owned();
+                let mut env = Reader::new(move |asked| (asked == file_of(name)).then(|| file.clone()));
+                assert!(env.has_secret(name));
+                assert_eq!(env.secret(name).expect("it is there").expose_secret(), read, "{name}");
+                env.finish(()).expect("nothing is wrong");
+            }
+        }
+    }
+
+    #[test]
+    fn a_secret_is_given_once_and_is_something() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let (empty, full) = (dir.path().join("empty"), dir.path().join("full"));
+        std::fs::write(&empty, "\n").expect("it can be written");
+        std::fs::write(&full, "hunter2").expect("it can be written");
+        let wrong = |file: &std::path::Path, beside: Option<&'static str>| {
+            let file = file.to_str().expect("UTF-8").to_owned();
+            let mut env = Reader::new(move |asked| match asked {
+                "SMTP_PASS" => beside.map(str::to_owned),
+                _ => Some(file.clone()),
+            });
+            assert!(env.secret("SMTP_PASS").is_none());
+            env.finish(()).expect_err("it is wrong").0.remove(0).variable
+        };
+        assert_eq!(wrong(&empty, None), "SMTP_PASS_FILE");
+        assert_eq!(wrong(dir.path(), None), "SMTP_PASS_FILE");
+        assert_eq!(wrong(&full, Some("hunter3")), "SMTP_PASS");
     }
 }

@@ -24,7 +24,7 @@ impl Servers {
     pub(super) fn require<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<Self> {
         let (amqp, redis, vault) = (amqp(env), redis(env), vault(env));
         for name in NAMES {
-            if env.text(name).is_none() {
+            if !env.has_secret(name) {
                 env.add(name, "must be set: many processes work together through it");
             }
         }
@@ -45,7 +45,7 @@ impl Servers {
     /// processes.
     pub(super) fn refuse<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<Self> {
         for name in NAMES {
-            if env.text(name).is_some() {
+            if env.has_secret(name) {
                 env.add(
                     name,
                     "`run` is one process with everything in DATA_DIR; unset it, or start `calrelay api` and `calrelay worker`",
@@ -57,7 +57,7 @@ impl Servers {
 
     /// Whether any is named.
     pub(super) fn named<L: Fn(&str) -> Option<String>>(env: &Reader<L>) -> bool {
-        NAMES.iter().any(|name| env.text(name).is_some())
+        NAMES.iter().any(|name| env.has_secret(name))
     }
 }
 
@@ -86,18 +86,25 @@ fn url<L: Fn(&str) -> Option<String>>(
     expected: &str,
     schemes: &[&str],
 ) -> Option<SecretString> {
-    env.optional(name, expected, |text| {
-        let scheme = text.split_once("://").map(|(scheme, _)| scheme)?;
+    let secret = env.secret(name)?;
+    let text = secret.expose_secret();
+    let fits = text.split_once("://").is_some_and(|(scheme, _)| {
         // These may name several hosts, which no URL does; whoever connects reads them.
         let hosts = scheme.ends_with("sentinel") || scheme.starts_with("postgres");
-        let fits = schemes.contains(&scheme) && (hosts || Url::parse(text).is_ok());
-        fits.then(|| SecretString::from(text))
-    })
+        schemes.contains(&scheme) && (hosts || Url::parse(text).is_ok())
+    });
+    if !fits {
+        env.add(name, format!("it or its file must hold {expected}"));
+        return None;
+    }
+    Some(secret)
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
+
+    use secrecy::ExposeSecret as _;
 
     use super::super::{Config, Problems, Role};
 
@@ -160,6 +167,23 @@ mod tests {
             assert!(read(Role::Worker, &[("REDIS_URL", good)]).is_ok(), "{good}");
         }
         assert!(read(Role::Worker, &[("VAULT_URL", "postgres://u@a:5432,b:5432/db")]).is_ok());
+    }
+
+    #[test]
+    fn urls_with_passwords_may_be_in_files() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let file = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, format!("{text}\n")).expect("it can be written");
+            path.to_str().expect("UTF-8").to_owned()
+        };
+        let (amqp, wrong) = (file("amqp", "amqp://u:p@host/%2f"), file("wrong", "http://hunter2"));
+        let config = read(Role::Worker, &[("AMQP_URL", ""), ("AMQP_URL_FILE", &amqp)]).expect("it is there");
+        assert_eq!(config.servers().expect("servers").amqp.expose_secret(), "amqp://u:p@host/%2f");
+        let problems = read(Role::Worker, &[("VAULT_URL", ""), ("VAULT_URL_FILE", &wrong)]);
+        let problems = problems.expect_err("it holds something else");
+        assert_eq!(names(&problems), ["VAULT_URL"]);
+        assert!(!problems.to_string().contains("hunter2"));
     }
 
     #[test]

@@ -23,16 +23,19 @@ pub const VARIABLES: &[Variable] = &[
     variable("PUBLIC_URL", "", "where browsers reach us; http://localhost:PORT if unset"),
     variable("DATA_DIR", "./data", "where `run` keeps everything"),
     variable("AMQP_URL", "", "RabbitMQ, amqp:// or amqps://: where many processes keep their queue"),
+    variable("AMQP_URL_FILE", "", "a file that holds it: it has a password in it, as the next two may"),
     variable(
         "REDIS_URL",
         "",
         "Redis, redis:// or rediss:// or redis+sentinel://host:port,…/master: where they keep what can be rebuilt",
     ),
+    variable("REDIS_URL_FILE", "", "a file that holds it"),
     variable(
         "VAULT_URL",
         "",
         "postgres:// or a second Redis with appendfsync always: where they keep accounts and keys",
     ),
+    variable("VAULT_URL_FILE", "", "a file that holds it"),
     variable(
         "GOOGLE_CREDENTIALS",
         "",
@@ -101,6 +104,16 @@ pub const VARIABLES: &[Variable] = &[
     variable("LOG_FORMAT", "text", "text or json"),
     variable("RUST_LOG", "info", "which log lines, such as info or worker=debug"),
 ];
+
+/// The variable that names a file with the secret `name`.
+///
+/// # Panics
+/// When the table has none: every secret has one.
+#[must_use]
+pub fn file_of(name: &str) -> &'static str {
+    let twin = |variable: &&Variable| variable.name.strip_suffix("_FILE") == Some(name);
+    VARIABLES.iter().find(twin).expect("the table has a file for every secret").name
+}
 
 /// The table as text, for `--help`.
 #[must_use]

@@ -20,8 +20,8 @@ pub fn read<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<MailSe
         usual,
     );
     let user = env.text("SMTP_USER");
-    let password = env.secret("SMTP_PASS", "SMTP_PASS_FILE");
-    let given = env.text("SMTP_PASS").is_some() || env.text("SMTP_PASS_FILE").is_some();
+    let password = env.secret("SMTP_PASS");
+    let given = env.has_secret("SMTP_PASS");
     let addresses = "e-mail addresses, separated by commas";
     let operators = env.optional("NOTIFY_TO", addresses, |text| text.parse().ok());
     let users = env.one_of("NOTIFY_USERS", &[("1", Users::Told), ("0", Users::Left)], Users::Left);
