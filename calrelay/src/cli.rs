@@ -52,6 +52,9 @@ pub enum Command {
     Notices(NoticesCommand),
     /// How many messages there are, by where they are.
     Queue,
+    /// Asks the `api` or `worker` of this container how it is, for health checks: 0 is well.
+    #[command(hide = true)]
+    Probe(ProbeArgs),
 }
 
 /// How the sandbox is started.
@@ -66,9 +69,23 @@ pub struct SandboxArgs {
     /// Keeps its calendars in this file.
     #[arg(long, value_name = "FILE")]
     pub state: Option<std::path::PathBuf>,
+    /// Where browsers reach it, when that is elsewhere than where calrelay does.
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<url::Url>,
     /// A redirect URI that its OAuth client may use; may be given more than once.
     #[arg(long = "redirect-uri", value_name = "URI")]
     pub redirect_uris: Vec<String>,
+}
+
+/// What is asked. A container has no curl.
+#[derive(Debug, clap::Args)]
+pub struct ProbeArgs {
+    /// Whether it can do its own work (`/readyz`), and not only whether it runs (`/livez`).
+    #[arg(long, conflicts_with = "url")]
+    pub ready: bool,
+    /// Another address than the operators' port: well is whatever answers 2xx.
+    #[arg(long, value_name = "URL")]
+    pub url: Option<url::Url>,
 }
 
 /// What to do with API keys.

@@ -33,6 +33,8 @@ pub struct GoogleLink {
     pub client: api::OAuthClient,
     /// The sandbox's origin, when it is one.
     pub sandbox_url: Option<String>,
+    /// The sandbox's calendar page, where browsers find it: that may be elsewhere than where we do.
+    pub sandbox_page: Option<Url>,
     /// The sandbox itself, when it runs in this process.
     pub own: Option<sandbox::Running>,
 }
@@ -106,8 +108,9 @@ async fn open_with(
         redirect_uri: redirect_uri.clone(),
         registered: credentials.redirect_uris.clone(),
     };
+    let sandbox_page = sandbox_url.as_ref().and_then(|_| credentials.auth_uri.join("/").ok());
     let (calendar, oauth) = google::connect(credentials, redirect_uri, api_url)?;
-    Ok(GoogleLink { calendar, oauth, client, sandbox_url, own })
+    Ok(GoogleLink { calendar, oauth, client, sandbox_url, sandbox_page, own })
 }
 
 impl GoogleLink {

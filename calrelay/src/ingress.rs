@@ -24,7 +24,7 @@ pub fn bind(
     public_url: &Url,
 ) -> anyhow::Result<Listening> {
     let google = match &link.sandbox_url {
-        Some(page) => GoogleKind::Sandbox { page: Url::parse(page).ok() },
+        Some(_) => GoogleKind::Sandbox { page: link.sandbox_page.clone() },
         None => GoogleKind::Live,
     };
     let linger = linger(config);

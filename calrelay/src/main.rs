@@ -15,6 +15,7 @@ mod keys;
 mod logging;
 mod notices;
 mod patience;
+mod probe;
 mod process;
 mod queue_command;
 mod recorder;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
             Command::Vault(command) => vault::run(command).await,
             Command::Notices(command) => notices::run(command).await,
             Command::Queue => queue_command::run().await,
+            Command::Probe(args) => probe::run(args).await,
         }
     });
     match done {

@@ -19,6 +19,7 @@ pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
     let mut config = sandbox::Config {
         listen: SocketAddr::new(args.bind, args.port),
         state_file: args.state,
+        public_url: args.public_url.map(|url| url.origin().ascii_serialization()),
         ..sandbox::Config::default()
     };
     config.redirect_uris.extend(args.redirect_uris);
@@ -31,7 +32,7 @@ pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
     {
         println!(
             "SANDBOX Google on {url}\n  calendar page  {url}/\n  start calrelay with  SANDBOX_URL={url}{memory}",
-            url = sandbox.url
+            url = sandbox.url,
         );
     }
     signals.next().await;
