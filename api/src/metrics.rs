@@ -1,119 +1,22 @@
 //! The ingress's metrics (DESIGN §13), their labels, and their first zeroes.
 
+mod route;
+
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode};
-use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+pub(crate) use common::metrics::{finished, publish_confirmed};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 use crate::intake::Entrance;
 use crate::problem::Kind;
-use crate::routes;
+pub(crate) use route::Route;
 
 const REQUESTS: &str = "calrelay_http_requests_total";
 const DURATION: &str = "calrelay_http_request_duration_seconds";
 const ACCEPTED: &str = "calrelay_jobs_accepted_total";
 const REJECTED: &str = "calrelay_jobs_rejected_total";
-const CONFIRM: &str = "calrelay_publish_confirm_seconds";
 const OLDEST: &str = "calrelay_oldest_age_seconds";
-
-/// A route, as metrics name it: a closed list, whatever callers ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Route {
-    Events,
-    Older,
-    Job,
-    Status,
-    Setup,
-    Connect,
-    Callback,
-    Revoke,
-    Accounts,
-    Account,
-    Links,
-    Link,
-    OpenApi,
-    Other,
-}
-
-impl Route {
-    const ALL: [Self; 14] = [
-        Self::Events,
-        Self::Older,
-        Self::Job,
-        Self::Status,
-        Self::Setup,
-        Self::Connect,
-        Self::Callback,
-        Self::Revoke,
-        Self::Accounts,
-        Self::Account,
-        Self::Links,
-        Self::Link,
-        Self::OpenApi,
-        Self::Other,
-    ];
-
-    /// The route that serves `path`.
-    pub(crate) fn of(path: &str) -> Self {
-        let serves = |route: &&Self| fits(route.label(), path);
-        Self::ALL.iter().find(serves).copied().unwrap_or(Self::Other)
-    }
-
-    fn label(self) -> &'static str {
-        match self {
-            Self::Events => routes::EVENTS,
-            Self::Older => routes::OLDER,
-            Self::Job => routes::JOB,
-            Self::Status => routes::STATUS,
-            Self::Setup => routes::SETUP,
-            Self::Connect => routes::CONNECT,
-            Self::Callback => routes::CALLBACK,
-            Self::Revoke => routes::REVOKE,
-            Self::Accounts => routes::ACCOUNTS,
-            Self::Account => routes::ACCOUNT,
-            Self::Links => routes::LINKS,
-            Self::Link => routes::LINK,
-            Self::OpenApi => routes::OPENAPI,
-            Self::Other => "other",
-        }
-    }
-
-    fn methods(self) -> &'static [&'static str] {
-        match self {
-            Self::Events | Self::Older | Self::Connect | Self::Links => &["POST"],
-            Self::Job | Self::Account => &["GET", "DELETE"],
-            Self::Setup | Self::Revoke | Self::Link => &["GET", "POST"],
-            Self::Status | Self::Accounts | Self::Callback | Self::OpenApi => &["GET"],
-            Self::Other => &["GET", "POST", "other"],
-        }
-    }
-}
-
-/// Whether `path` is one that `route` serves, in which `{…}` stands for one part that is not empty.
-fn fits(route: &str, path: &str) -> bool {
-    let (mut wanted, mut parts) = (route.split('/'), path.split('/'));
-    loop {
-        match (wanted.next(), parts.next()) {
-            (None, None) => return true,
-            (Some(wanted), Some(part)) if wanted.starts_with('{') && !part.is_empty() => {}
-            (Some(wanted), Some(part)) if wanted == part => {}
-            (Some(_) | None, Some(_) | None) => return false,
-        }
-    }
-}
-
-fn method_label(method: &Method) -> &'static str {
-    match method.as_str() {
-        "GET" => "GET",
-        "HEAD" => "HEAD",
-        "POST" => "POST",
-        "PUT" => "PUT",
-        "PATCH" => "PATCH",
-        "DELETE" => "DELETE",
-        "OPTIONS" => "OPTIONS",
-        _ => "other",
-    }
-}
 
 /// The classes, so that a scan of odd requests cannot make series without end.
 const STATUSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
@@ -129,12 +32,12 @@ fn status_label(status: StatusCode) -> &'static str {
 
 /// Describes every metric and starts each series at zero.
 pub(crate) fn register() {
+    common::metrics::describe();
     describe_counter!(REQUESTS, "Requests answered, by route, method and class of status");
-    describe_histogram!(DURATION, metrics::Unit::Seconds, "Time from a request's head to its reply's head");
+    describe_histogram!(DURATION, Unit::Seconds, "Time from a request's head to its reply's head, by route");
     describe_counter!(ACCEPTED, "Jobs that the queue has confirmed, by route");
     describe_counter!(REJECTED, "Jobs refused at the door, by reason");
-    describe_histogram!(CONFIRM, metrics::Unit::Seconds, "Time until the queue confirmed a publish");
-    describe_gauge!(OLDEST, metrics::Unit::Seconds, "How long the longest-due unfinished job has been due");
+    describe_gauge!(OLDEST, Unit::Seconds, "How long the longest-due unfinished job has been due");
     for route in Route::ALL {
         for method in route.methods() {
             for status in STATUSES {
@@ -142,6 +45,7 @@ pub(crate) fn register() {
                     .increment(0);
             }
         }
+        let _ = histogram!(DURATION, "route" => route.label());
     }
     for entrance in Entrance::ALL {
         counter!(ACCEPTED, "route" => entrance_label(entrance)).increment(0);
@@ -161,7 +65,7 @@ fn entrance_label(entrance: Entrance) -> &'static str {
 
 /// A request was answered.
 pub(crate) fn answered(route: Route, method: &Method, status: StatusCode, took: Duration) {
-    let (route, method) = (route.label(), method_label(method));
+    let (route, method) = (route.label(), route.method_label(method));
     counter!(REQUESTS, "route" => route, "method" => method, "status" => status_label(status)).increment(1);
     histogram!(DURATION, "route" => route).record(took.as_secs_f64());
 }
@@ -174,11 +78,6 @@ pub(crate) fn accepted(entrance: Entrance) {
 /// A job was refused.
 pub(crate) fn rejected(kind: Kind) {
     counter!(REJECTED, "reason" => kind.slug()).increment(1);
-}
-
-/// A publish was confirmed, or given up.
-pub(crate) fn publish_confirmed(took: Duration) {
-    histogram!(CONFIRM).record(took.as_secs_f64());
 }
 
 /// How long the longest-due unfinished job has been due.
@@ -194,21 +93,7 @@ mod tests {
     use metrics::{KeyName, SharedString};
 
     use super::*;
-
-    #[test]
-    fn paths_fall_into_their_routes_and_all_others_into_one() {
-        for route in Route::ALL {
-            if route != Route::Job && route != Route::Other {
-                assert_eq!(Route::of(route.label()), route);
-            }
-        }
-        assert_eq!(Route::of("/api/v1/jobs/abc"), Route::Job);
-        for path in ["/api/v1/jobs/", "/api/v1/jobs/{id}", "/api/v1/jobs/a/b", "/", "/wp-login.php", "other"]
-        {
-            let expected = if path == "/api/v1/jobs/{id}" { Route::Job } else { Route::Other };
-            assert_eq!(Route::of(path), expected, "{path}");
-        }
-    }
+    use crate::sample::{every_state, job};
 
     /// Remembers the names and labels of what is registered.
     #[derive(Default)]
@@ -248,8 +133,7 @@ mod tests {
         let started = std::mem::take(&mut *names.0.lock().unwrap());
         metrics::with_local_recorder(&names, || {
             for route in Route::ALL {
-                for method in route.methods() {
-                    // A method that is in no list stands for all of those.
+                for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW"] {
                     let method = Method::from_bytes(method.as_bytes()).unwrap();
                     for status in [200, 202, 303, 404, 421, 429, 500, 503] {
                         let status = StatusCode::from_u16(status).unwrap();
@@ -260,18 +144,18 @@ mod tests {
             Entrance::ALL.into_iter().for_each(accepted);
             Kind::REJECTIONS.into_iter().for_each(rejected);
             oldest_age(Duration::ZERO);
+            publish_confirmed(Duration::ZERO);
+            every_state().into_iter().map(job).for_each(|job| finished(&job));
         });
         let used = names.0.lock().unwrap();
-        let counted = used.iter().filter(|name| !name.contains(DURATION));
-        for name in counted {
+        for name in used.iter() {
             assert!(started.contains(name), "{name}");
         }
         assert!(started.iter().all(|name| name.contains("calrelay_")), "{started:?}");
     }
 
     #[test]
-    fn odd_methods_make_no_series_of_their_own() {
-        assert_eq!(method_label(&Method::from_bytes(b"BREW").unwrap()), "other");
+    fn odd_statuses_make_no_series_of_their_own() {
         assert_eq!(status_label(StatusCode::MISDIRECTED_REQUEST), "4xx");
     }
 }

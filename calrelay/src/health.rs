@@ -14,6 +14,12 @@ use tokio::sync::watch;
 /// Between two looks.
 const LOOK: Duration = Duration::from_secs(5);
 
+const UP: &str = "calrelay_dependency_up";
+const DEPTH: &str = "calrelay_queue_depth";
+const DEAD: &str = "calrelay_dead_letters";
+const STANDING: &str = "calrelay_accounts";
+const BLOCKED: &str = "calrelay_broker_blocked";
+
 /// The last look.
 pub type Seen = Arc<Mutex<Vec<Dependency>>>;
 
@@ -33,18 +39,40 @@ pub struct Watched {
     pub link: Option<watch::Receiver<Link>>,
 }
 
+/// Where messages can be.
+const QUEUES: [&str; 4] = ["fresh", "due", "delayed", "taken"];
+
+/// How accounts can stand.
+const ACCOUNTS: [&str; 3] = ["connected", "needs_reauthorization", "disconnected"];
+
+/// Describes what is told of the dependencies and starts each series at zero.
+fn describe(watched: &Watched) {
+    describe_gauge!(UP, "1 while it can be used");
+    describe_gauge!(DEPTH, "Messages, by where they are");
+    describe_gauge!(DEAD, "Messages kept that nobody could read or that failed for good");
+    describe_gauge!(STANDING, "Accounts, by state");
+    describe_gauge!(BLOCKED, "1 while the broker has raised an alarm and takes nothing");
+    for name in ["queue", "store", "vault"].into_iter().chain(watched.google.as_ref().map(|_| "google")) {
+        gauge!(UP, "name" => name).set(0.0);
+    }
+    for queue in QUEUES {
+        gauge!(DEPTH, "queue" => queue).set(0.0);
+    }
+    gauge!(DEAD).set(0.0);
+    for state in ACCOUNTS {
+        gauge!(STANDING, "state" => state).set(0.0);
+    }
+    gauge!(BLOCKED).set(0.0);
+}
+
 /// Looks until it is dropped.
 pub async fn look(watched: Watched, seen: Seen) {
-    describe_gauge!("calrelay_dependency_up", "1 while it can be used");
-    describe_gauge!("calrelay_queue_depth", "Messages, by where they are");
-    describe_gauge!("calrelay_dead_letters", "Messages kept that nobody could read or that failed for good");
-    describe_gauge!("calrelay_accounts", "Accounts, by state");
-    describe_gauge!("calrelay_broker_blocked", "1 while the broker has raised an alarm and takes nothing");
+    describe(&watched);
     let mut vault_up = true;
     loop {
         let blocked =
             watched.link.as_ref().is_some_and(|link| matches!(&*link.borrow(), Link::Blocked { .. }));
-        gauge!("calrelay_broker_blocked").set(if blocked { 1.0 } else { 0.0 });
+        gauge!(BLOCKED).set(if blocked { 1.0 } else { 0.0 });
         let depth = watched.queue.depth().await;
         let accounts = watched.accounts.list().await;
         let store = watched.store.oldest_due(watched.clock.now()).await;
@@ -62,35 +90,30 @@ pub async fn look(watched: Watched, seen: Seen) {
         let mut now = vec![("queue", depth.is_ok()), ("store", store.is_ok()), ("vault", accounts.is_ok())];
         now.extend(watched.google.as_ref().map(|answers| ("google", answers())));
         for (name, up) in &now {
-            gauge!("calrelay_dependency_up", "name" => *name).set(if *up { 1.0 } else { 0.0 });
+            gauge!(UP, "name" => *name).set(if *up { 1.0 } else { 0.0 });
         }
         let dependencies =
             now.into_iter().map(|(name, up)| Dependency { name: name.to_owned(), up }).collect();
         *seen.lock().expect("nothing panics holding it") = dependencies;
         if let Ok(depth) = depth {
-            let counts = [
-                ("fresh", depth.fresh),
-                ("due", depth.due),
-                ("delayed", depth.delayed),
-                ("taken", depth.taken),
-            ];
-            for (queue, count) in counts {
-                gauge!("calrelay_queue_depth", "queue" => queue).set(count as f64);
+            let counts = [depth.fresh, depth.due, depth.delayed, depth.taken];
+            for (queue, count) in QUEUES.into_iter().zip(counts) {
+                gauge!(DEPTH, "queue" => queue).set(count as f64);
             }
-            gauge!("calrelay_dead_letters").set(depth.dead as f64);
+            gauge!(DEAD).set(depth.dead as f64);
         }
         if let Ok(accounts) = accounts {
-            let mut counts = [("connected", 0_u32), ("needs_reauthorization", 0), ("disconnected", 0)];
+            let mut counts = [0_u32; ACCOUNTS.len()];
             for account in &accounts {
                 let at = match account.state {
                     AccountState::Connected => 0,
                     AccountState::NeedsReauthorization { .. } => 1,
                     AccountState::Disconnected { .. } => 2,
                 };
-                counts[at].1 += 1;
+                counts[at] += 1;
             }
-            for (state, count) in counts {
-                gauge!("calrelay_accounts", "state" => state).set(f64::from(count));
+            for (state, count) in ACCOUNTS.into_iter().zip(counts) {
+                gauge!(STANDING, "state" => state).set(f64::from(count));
             }
         }
         tokio::time::sleep(LOOK).await;

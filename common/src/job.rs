@@ -127,6 +127,12 @@ impl Job {
         self.state.is_finished()
     }
 
+    /// From when on it could have been worked on: its acceptance, or its `notBefore` if that is later.
+    #[must_use]
+    pub fn could_start_at(&self) -> Timestamp {
+        self.not_before.map_or(self.submitted_at, |start| start.max(self.submitted_at))
+    }
+
     /// When the job will next be looked at, if that is known.
     #[must_use]
     pub fn next_attempt_at(&self) -> Option<Timestamp> {

@@ -19,6 +19,7 @@ pub mod fingerprint;
 pub mod job;
 pub mod keys;
 pub mod message;
+pub mod metrics;
 pub mod nonces;
 pub mod owner;
 mod pace;

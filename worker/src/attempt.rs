@@ -210,7 +210,7 @@ impl Attempts {
     async fn run(&self, held: Held<'_>) -> Verdict {
         let job = &held.job;
         if job.tally.attempts + job.tally.deferrals == 0 {
-            metrics::queue_wait(until(job.submitted_at, job.updated_at).as_secs_f64());
+            metrics::queue_wait(until(job.could_start_at(), job.updated_at));
         }
         match self.bounded(self.attempt(&held)).await {
             Ok(conclusion) => self.conclude(&held, conclusion).await,

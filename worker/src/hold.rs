@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use common::job::{Claim, Effect, Job, Refusal, Step};
 use common::port::{Change, StoreError};
 
+use crate::metrics;
 use crate::records::Records;
 use crate::trouble::Trouble;
 
@@ -130,7 +131,10 @@ impl Hold {
             && !job.cancel_requested
             && self.records.is_taken_back(&job.id).await.map_err(Trouble::Vault)?
         {
-            self.records.take(&job.id, &Step::Cancel).await.map_err(Trouble::Store)?;
+            let cancelled = self.records.take(&job.id, &Step::Cancel).await.map_err(Trouble::Store)?;
+            if let Change::Taken(job) = cancelled {
+                metrics::finished(&job);
+            }
         }
         Ok(change)
     }

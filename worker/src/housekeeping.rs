@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::account::{Account, AccountId, AccountState, Generation};
 use common::accounts::AtGoogle;
-use common::port::Shelf;
+use common::port::{Shelf, Throttle, Window};
 use common::time::{after, minutes, until};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -40,7 +40,8 @@ pub(crate) async fn keep_house(
             forget(&ports, settings.retention),
             unmark(&ports, settings.retention),
             attempts.records().watch(),
-            gauges(&attempts)
+            gauges(&attempts),
+            quotas_used(ports.throttle.as_ref())
         );
     };
     // Every step is safe to leave in the middle: it is done again at the next start.
@@ -158,6 +159,16 @@ async fn gauges(attempts: &Attempts) {
     loop {
         metrics::circuits(attempts.gateway.open_circuits());
         metrics::sealing_keys_missing(attempts.missing_keys());
+        tokio::time::sleep(GAUGES).await;
+    }
+}
+
+/// What one worker knows of the shared limits: the busiest keys of those that it takes from itself.
+async fn quotas_used(throttle: &dyn Throttle) {
+    loop {
+        for window in Window::ALL {
+            metrics::quota_used(window, throttle.used(window).await);
+        }
         tokio::time::sleep(GAUGES).await;
     }
 }

@@ -10,6 +10,7 @@ use tracing::warn;
 
 use super::{Intake, log_trouble};
 use crate::ledger::Wish;
+use crate::metrics;
 
 /// What became of a wish to take a job back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +82,7 @@ impl Intake {
         };
         match change {
             Change::Taken(job) if job.state == JobState::Cancelled => {
+                metrics::finished(&job);
                 self.leave_line(&job).await;
                 Ok(Cancellation::Cancelled)
             }

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use common::backoff::Schedule;
 use common::job::Job;
-use common::port::StoreError;
+use common::port::{Change, StoreError};
 use futures_util::future::join_all;
 use tracing::{info, warn};
 
 use super::Ledger;
 use super::reconcile::{is_settled, lacks, record};
+use crate::metrics;
 
 /// How often it is tried: soon, because callers ask for their jobs, and never all ingresses at once.
 const TRIES: Schedule = Schedule { first: Duration::from_millis(500), longest: Duration::from_secs(2) };
@@ -71,7 +72,10 @@ impl Ledger {
         }
         if let Some(step) = lacks(&stored, job) {
             // Refused when it is no longer needed.
-            self.heard(self.store.take(&job.id, &step, self.clock.now()).await)?;
+            let change = self.heard(self.store.take(&job.id, &step, self.clock.now()).await)?;
+            if let Change::Taken(job) = change {
+                metrics::finished(&job);
+            }
         }
         self.memory.written(job);
         Ok(())

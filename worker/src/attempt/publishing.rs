@@ -3,7 +3,7 @@
 //! While the queue takes nothing the delivery is kept, not handed back: it would only come again, to
 //! the same end. What Google has answered is kept with it, so Google is not asked again.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::backoff::Schedule;
 use common::message::Message;
@@ -11,6 +11,7 @@ use common::port::{DeliveryTag, Lane, QueueError};
 use rand::RngExt as _;
 
 use super::Attempts;
+use crate::metrics;
 
 /// Between two tries.
 const AGAIN: Schedule = Schedule { first: Duration::from_secs(1), longest: Duration::from_secs(5) };
@@ -49,7 +50,11 @@ impl Attempts {
         // Dropped half-way the message may be there all the same, which the job's hops make harmless.
         tokio::select! {
             published = async {
-                self.ports.queue.publish(&self.ports.resealed(message).await, lane, delay).await
+                let message = self.ports.resealed(message).await;
+                let began = Instant::now();
+                let published = self.ports.queue.publish(&message, lane, delay).await;
+                metrics::publish_confirmed(began.elapsed());
+                published
             } => published,
             () = self.last_moment() => Err(QueueError::Unconfirmed),
         }
