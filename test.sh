@@ -33,6 +33,8 @@ missing() {
     # Makes the certificate of a Redis behind TLS.
     command -v openssl >/dev/null || echo openssl
     compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || echo postgresql
+    # Its promtool reads what we tell Prometheus.
+    command -v promtool >/dev/null || echo prometheus
 }
 
 # Debian starts a server when it is installed. Nobody here needs that, and without an init system it fails.

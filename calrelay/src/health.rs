@@ -46,7 +46,7 @@ const QUEUES: [&str; 4] = ["fresh", "due", "delayed", "taken"];
 const ACCOUNTS: [&str; 3] = ["connected", "needs_reauthorization", "disconnected"];
 
 /// Describes what is told of the dependencies and starts each series at zero.
-fn describe(watched: &Watched) {
+pub fn describe(watched: &Watched) {
     describe_gauge!(UP, "1 while it can be used");
     describe_gauge!(DEPTH, "Messages, by where they are");
     describe_gauge!(DEAD, "Messages kept that nobody could read or that failed for good");
@@ -67,7 +67,6 @@ fn describe(watched: &Watched) {
 
 /// Looks until it is dropped.
 pub async fn look(watched: Watched, seen: Seen) {
-    describe(&watched);
     let mut vault_up = true;
     loop {
         let blocked =

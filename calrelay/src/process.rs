@@ -72,6 +72,7 @@ impl Process {
         watched: Watched,
     ) -> anyhow::Result<Serving> {
         let Self { signals, render, last } = self;
+        health::describe(&watched);
         let seen = Seen::default();
         let told = Seen::clone(&seen);
         let admin = Admin {

@@ -3,6 +3,7 @@
 mod corpus;
 mod installation;
 mod launch;
+mod metrics_page;
 mod process;
 mod requests;
 mod sandbox;
@@ -14,6 +15,7 @@ mod smtp;
 pub use corpus::{corpus, expanded};
 pub use installation::{Accepted, Answer, Caller, Installation, Member, Plan, VaultServer};
 pub use launch::{Launch, free_port};
+pub use metrics_page::{MetricsPage, Shape};
 pub use process::Calrelay;
 pub use requests::{Request, sliding_minutes};
 pub use sandbox::{SandboxView, Stored};

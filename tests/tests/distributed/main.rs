@@ -15,6 +15,7 @@ mod installation;
 mod keys;
 mod links;
 mod load;
+mod metrics;
 mod notices;
 mod operators;
 mod quota;

@@ -15,6 +15,7 @@ mod idempotency;
 mod jobs;
 mod mail;
 mod muted;
+mod metrics;
 mod operators;
 mod outage;
 mod pacing;

@@ -1,6 +1,9 @@
 //! What the README points to is there.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+
+use tests::Shape;
 
 const README: &str = include_str!("../../../README.md");
 
@@ -53,4 +56,24 @@ fn every_test_that_the_readme_names_exists_where_it_says() {
         }
     }
     assert!(named >= 8, "only {named} tests are named");
+}
+
+#[test]
+fn the_readme_names_every_metric_and_no_other() {
+    let metrics = Shape::golden("api").and(&Shape::golden("worker")).names();
+    let table = README.split("| metric (prefix `calrelay_`) |").nth(1).expect("the table");
+    let rows = table.lines().skip(2).take_while(|row| row.starts_with("| "));
+    let mut told = BTreeSet::new();
+    for name in
+        rows.filter_map(|row| row.split('|').nth(1)).flat_map(|cell| cell.split('`').skip(1).step_by(2))
+    {
+        let (stem, labels) = name.trim_end_matches('}').split_once('{').unwrap_or((name, ""));
+        // A row may be about one value of a label.
+        let labels: Vec<&str> = labels.split(',').filter_map(|label| label.split('=').next()).collect();
+        let labels: Vec<&str> = labels.into_iter().filter(|label| !label.is_empty()).collect();
+        let whole =
+            if labels.is_empty() { stem.to_owned() } else { format!("{stem}{{{}}}", labels.join(",")) };
+        told.insert(format!("calrelay_{whole}"));
+    }
+    assert_eq!(told, metrics);
 }
