@@ -75,6 +75,12 @@ pub enum OpenError {
 const FILE: &str = "calrelay.db";
 
 impl Embedded {
+    /// Whether anything was ever kept in `dir`.
+    #[must_use]
+    pub fn is_in(dir: &Path) -> bool {
+        dir.join(FILE).is_file()
+    }
+
     /// Opens `dir`, making what is missing: readable by this user only.
     ///
     /// A worker takes the lock and holds it until the last of its adapters is gone, takes over every delivery and every running job of the worker before

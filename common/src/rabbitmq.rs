@@ -5,6 +5,7 @@
 //! is in doubt is told to whoever asked, and what was in hand comes again.
 
 mod address;
+mod checkup;
 mod consumers;
 mod deadline;
 mod early;
@@ -45,6 +46,7 @@ use outgoing::{Headers, Outgoing};
 use publisher::Publisher;
 
 pub use address::InvalidUrl;
+pub use checkup::Checkup;
 pub use link::Link;
 pub use topology::{SetUpError, set_up};
 

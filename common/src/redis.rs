@@ -5,6 +5,7 @@
 
 mod address;
 mod changes;
+mod checkup;
 mod link;
 mod name;
 mod store;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use address::Address;
 pub use address::InvalidUrl;
+pub use checkup::Checkup;
 use link::Link;
 pub use link::Trouble;
 pub use store::RedisStore;

@@ -12,6 +12,7 @@ mod letter;
 mod line;
 mod mail;
 mod mute;
+mod probe;
 mod progress;
 mod retry;
 mod signer;

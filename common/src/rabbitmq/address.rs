@@ -44,6 +44,11 @@ impl Address {
         Ok(Self(uri))
     }
 
+    /// As lapin has it.
+    pub(super) fn uri(&self) -> &AMQPUri {
+        &self.0
+    }
+
     /// A new connection, named for whoever looks at the broker's list. The error is a sentence.
     pub(super) async fn connect(&self, purpose: &str) -> Result<Wire, String> {
         let properties =

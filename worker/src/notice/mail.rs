@@ -130,6 +130,15 @@ impl Mail {
             Err(_elapsed) => Err(NotMailed::Away("it takes too long".to_owned())),
         }
     }
+
+    /// Connects, encrypts and logs in, as for a letter.
+    pub(super) async fn probe(&self) -> Result<(), NotMailed> {
+        match self.transport.test_connection().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(NotMailed::Away("it does not answer to NOOP".to_owned())),
+            Err(error) => Err(not_mailed(&error)),
+        }
+    }
 }
 
 fn not_mailed(error: &smtp::Error) -> NotMailed {
@@ -145,7 +154,7 @@ fn not_mailed(error: &smtp::Error) -> NotMailed {
             (true, ..) => "it did not answer in time",
             (_, true, _) => "its certificate is not trusted, or it speaks no TLS",
             (.., true) => "it does not offer what is needed: STARTTLS, or a way to log in",
-            (false, false, false) => "there is no connection",
+            (false, false, false) => "there is no connection, or its certificate is not trusted",
         }
         .to_owned(),
     )

@@ -109,6 +109,12 @@ impl Webhook {
         drain(&mut answer).await;
         verdict(answer.status(), retry_after(answer.headers()))
     }
+
+    /// Whether it may be gone to, and answers, whatever it answers to a question that is none.
+    pub(super) async fn probe(&self) -> Result<(), NotTaken> {
+        self.guard.check(&self.url).map_err(NotTaken::Forbidden)?;
+        self.client.head(self.url.clone()).send().await.map(drop).map_err(|error| no_answer(&error))
+    }
 }
 
 fn verdict(status: StatusCode, retry_after: Option<Duration>) -> Result<(), NotTaken> {
