@@ -33,6 +33,9 @@ pub enum Command {
     /// Prepares the servers for `api` and `worker`: declares the queues, opens the vault, prints the
     /// first admin key. Run it again as often as you like.
     Setup,
+    /// Reads the configuration, tries every dependency, and says in a line each what to do. Ends with 0 unless
+    /// one of them fails.
+    Check,
     /// The offline Google alone.
     Sandbox(SandboxArgs),
     /// API keys.

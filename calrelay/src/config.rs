@@ -23,9 +23,9 @@ pub use notices::NoticesConfig;
 pub use operator::{
     AccountsConfig, AdminPort, JobsConfig, Place, SealedVaultConfig, VaultConfig, queue_place,
 };
-pub use problems::Problems;
+pub use problems::{Problem, Problems};
 pub use servers::Servers;
-pub use variables::table;
+pub use variables::{secret_files, table};
 
 use crate::keyfile;
 use problems::Reader;
@@ -164,6 +164,31 @@ impl Config {
             );
         }
         env.finish(config)
+    }
+
+    /// What the processes that are started with these variables are told: `run`, or, where servers are named,
+    /// `api` and `worker`.
+    ///
+    /// # Errors
+    /// All problems of all of them at once.
+    pub fn for_check(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Problems> {
+        if !Servers::named(&Reader::new(&lookup)) {
+            return Self::from_env(Role::Run, lookup);
+        }
+        match (Self::from_env(Role::Api, &lookup), Self::from_env(Role::Worker, &lookup)) {
+            (Ok(_), worker) => worker,
+            (Err(problems), Ok(_)) => Err(problems),
+            (Err(mut problems), Err(more)) => {
+                problems.0.extend(more.0);
+                let mut told = Vec::new();
+                problems.0.retain(|problem| {
+                    let new = !told.contains(problem);
+                    told.push(problem.clone());
+                    new
+                });
+                Err(problems)
+            }
+        }
     }
 
     /// The servers of a role that has some.
@@ -325,6 +350,25 @@ mod tests {
     #[test]
     fn an_empty_variable_counts_as_unset() {
         assert_eq!(read(&[("PORT", "")]).expect("unset").port, 3001);
+    }
+
+    #[test]
+    fn a_check_reads_what_every_process_reads_and_tells_each_problem_once() {
+        let check = |pairs: &[(&str, &str)]| {
+            let find =
+                |name: &str| pairs.iter().find(|(known, _)| *known == name).map(|(_, is)| (*is).to_owned());
+            match Config::for_check(find) {
+                Ok(_) => Vec::new(),
+                Err(problems) => problems.0.iter().map(|problem| problem.variable).collect(),
+            }
+        };
+        assert_eq!(check(&[]), Vec::<&str>::new(), "`run` needs nothing");
+        let servers = [("REDIS_URL", "redis://h"), ("BIND", "0.0.0.0"), ("NOTIFY_USERS", "1")];
+        assert_eq!(
+            check(&servers),
+            ["AMQP_URL", "VAULT_URL", "GOOGLE_CREDENTIALS", "ENCRYPTION_KEY", "PUBLIC_URL", "SMTP_HOST"],
+            "the ingress needs its address, the worker its mail server"
+        );
     }
 
     #[test]

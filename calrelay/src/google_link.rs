@@ -67,6 +67,18 @@ pub async fn beside(source: &GoogleSource, data_dir: &Path) -> anyhow::Result<Go
     open_with(source, None, data_dir, Patience::None).await
 }
 
+/// Opens the link as [`open`] does, and waits for nothing. Never for a sandbox of our own, which would be started.
+///
+/// # Errors
+/// A sentence that says what to do.
+pub async fn for_check(
+    source: &GoogleSource,
+    redirect_uri: &str,
+    data_dir: &Path,
+) -> anyhow::Result<GoogleLink> {
+    open_with(source, Some(redirect_uri), data_dir, Patience::None).await
+}
+
 async fn open_with(
     source: &GoogleSource,
     redirect_uri: Option<&str>,

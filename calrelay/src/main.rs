@@ -3,6 +3,7 @@
 mod accounts;
 mod api_command;
 mod banner;
+mod check;
 mod cli;
 mod config;
 mod google_link;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
             Command::Run => run::run().await,
             Command::Api => api_command::run().await,
             Command::Worker => worker_command::run().await,
+            Command::Check => check::run().await,
             Command::Setup => setup_command::run().await,
             Command::Sandbox(args) => sandbox_command::run(args).await,
             Command::Keys(command) => keys::run(command).await,

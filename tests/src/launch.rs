@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::checked::Checked;
 use crate::process::Calrelay;
 use crate::sandbox::SandboxView;
 
@@ -165,6 +166,15 @@ impl Launch {
         let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         assert_eq!(output.status.code(), Some(1), "{args:?}: {text}");
         text
+    }
+
+    /// Runs `calrelay check` with these variables.
+    ///
+    /// # Panics
+    /// When it says anything but findings.
+    #[must_use]
+    pub fn check(&self) -> Checked {
+        Checked::of(&self.command().arg("check").output().expect("the program runs"))
     }
 
     /// Runs the program as it is and answers how it ended and what it said; for starts that must fail.

@@ -1,5 +1,6 @@
 //! calrelay from outside: starts the real program, talks to it over HTTP, kills it, starts it again.
 
+mod checked;
 mod corpus;
 mod installation;
 mod launch;
@@ -12,6 +13,7 @@ mod search;
 mod servers;
 mod smtp;
 
+pub use checked::Checked;
 pub use corpus::{corpus, expanded};
 pub use installation::{Accepted, Answer, Caller, Installation, Member, Plan, VaultServer};
 pub use launch::{Launch, free_port};

@@ -1,5 +1,7 @@
 //! The table of variables: `--help` prints it, and a test holds the README to it.
 
+use std::path::PathBuf;
+
 /// One variable.
 #[derive(Debug, Clone, Copy)]
 pub struct Variable {
@@ -113,6 +115,12 @@ pub const VARIABLES: &[Variable] = &[
 pub fn file_of(name: &str) -> &'static str {
     let twin = |variable: &&Variable| variable.name.strip_suffix("_FILE") == Some(name);
     VARIABLES.iter().find(twin).expect("the table has a file for every secret").name
+}
+
+/// The files that variables name and that hold secrets, by variable.
+pub fn secret_files(lookup: impl Fn(&str) -> Option<String>) -> Vec<(&'static str, PathBuf)> {
+    let named = VARIABLES.iter().filter(|variable| variable.name.ends_with("_FILE"));
+    named.filter_map(|variable| Some((variable.name, PathBuf::from(lookup(variable.name)?)))).collect()
 }
 
 /// The table as text, for `--help`.

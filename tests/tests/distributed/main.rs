@@ -5,6 +5,7 @@ mod accounts;
 mod cancelled;
 mod certificate;
 mod chaos;
+mod check;
 mod cluster;
 mod conformance;
 mod cut;

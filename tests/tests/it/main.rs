@@ -5,6 +5,7 @@ mod blocked;
 mod browser;
 mod cancel;
 mod chaos;
+mod check;
 mod credentials;
 mod drain;
 mod encrypted;
