@@ -35,6 +35,9 @@ missing() {
     compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || echo postgresql
     # Its promtool reads what we tell Prometheus.
     command -v promtool >/dev/null || echo prometheus
+    # What is in deploy/ is held to them.
+    [ -x /usr/sbin/nginx ] || echo nginx-light
+    command -v systemd-analyze >/dev/null || echo systemd
 }
 
 # Debian starts a server when it is installed. Nobody here needs that, and without an init system it fails.

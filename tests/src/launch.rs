@@ -220,7 +220,11 @@ impl Launch {
 }
 
 /// The program that `./test.sh` has built, beside this test's own binary.
-pub(crate) fn program() -> PathBuf {
+///
+/// # Panics
+/// When it is not built.
+#[must_use]
+pub fn program() -> PathBuf {
     let own = std::env::current_exe().expect("this test has a path");
     let profile = own.ancestors().nth(2).expect("target/<profile>/deps/<test>");
     let program = profile.join("calrelay");

@@ -16,7 +16,7 @@ mod smtp;
 pub use checked::Checked;
 pub use corpus::{corpus, expanded};
 pub use installation::{Accepted, Answer, Caller, Installation, Member, Plan, VaultServer};
-pub use launch::{Launch, free_port};
+pub use launch::{Launch, free_port, program};
 pub use metrics_page::{MetricsPage, Shape};
 pub use process::Calrelay;
 pub use requests::{Request, sliding_minutes};
@@ -24,8 +24,8 @@ pub use sandbox::{SandboxView, Stored};
 pub use sandbox_process::SandboxProcess;
 pub use search::Search;
 pub use servers::{
-    Cluster, Durability, PostgresServer, Proxy, RabbitServer, RedisServer, SentinelServer, Vhost,
-    shared_postgres, shared_rabbit,
+    Cluster, Durability, ForeignServer, PostgresServer, Proxy, RabbitServer, RedisServer, SentinelServer,
+    Vhost, shared_postgres, shared_rabbit,
 };
 pub use smtp::{LOGIN, MailServer};
 

@@ -4,6 +4,7 @@
 
 mod cluster;
 mod daemon;
+mod foreign;
 mod postgres;
 mod proxy;
 mod rabbitmq;
@@ -12,6 +13,7 @@ mod sentinel;
 mod vhost;
 
 pub use cluster::Cluster;
+pub use foreign::ForeignServer;
 pub use postgres::{PostgresServer, shared_postgres};
 pub use proxy::Proxy;
 pub use rabbitmq::{RabbitServer, shared_rabbit};

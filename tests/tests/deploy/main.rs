@@ -1,0 +1,10 @@
+//! What operators are given to install calrelay with, held to the program and run.
+#![expect(clippy::unwrap_used, reason = "these are tests")]
+
+mod compose;
+mod dockerfile;
+mod installed;
+mod manual;
+mod nginx;
+mod repository;
+mod systemd;
