@@ -214,6 +214,10 @@ async fn what_is_too_large_stays_outside_and_operators_pages_stay_inside() {
         let (here, there): (Value, Value) =
             (reply.json().await.unwrap(), direct.send().await.unwrap().json().await.unwrap());
         assert_eq!((&here["type"], &here["title"]), (&there["type"], &there["title"]));
+        assert!(
+            here["detail"].as_str().unwrap().contains("that of a batch"),
+            "{here}: nginx lets it through"
+        );
     }
     // Even with an operators' port for an upstream.
     let admin = calrelay.admin("").rsplit(':').next().unwrap().parse().unwrap();
