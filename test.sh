@@ -32,6 +32,8 @@ missing() {
     command -v redis-sentinel >/dev/null || echo redis-sentinel
     # Makes the certificate of a Redis behind TLS.
     command -v openssl >/dev/null || echo openssl
+    # Renders k8s/, as its users do.
+    command -v kubectl >/dev/null || echo kubernetes-client
     compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || echo postgresql
     # Its promtool reads what we tell Prometheus.
     command -v promtool >/dev/null || echo prometheus

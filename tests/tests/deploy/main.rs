@@ -4,6 +4,7 @@
 mod compose;
 mod dockerfile;
 mod installed;
+mod k8s;
 mod manual;
 mod nginx;
 mod repository;
