@@ -44,14 +44,16 @@ def old() -> bool:
 
 
 def in_old_words(kustomization: dict, folder: pathlib.Path) -> dict:
-    """The same for a kustomize that called folders `bases` and read one file of variables."""
+    """The same for a kustomize that called folders `bases`, read one file of variables, and did not put the hash of a
+    generated name into volumes of several sources: there is none then."""
     folders = [name for name in kustomization["resources"] if (folder / name).is_dir()]
     files = [name for name in kustomization["resources"] if name not in folders]
     generators = kustomization.get("configMapGenerator", [])
     for generator in generators:
         if "envs" in generator:
             (generator["env"],) = generator.pop("envs")
-    return {**kustomization, "bases": folders, "resources": files, "configMapGenerator": generators}
+    words = {"bases": folders, "resources": files, "configMapGenerator": generators}
+    return {**kustomization, **words, "generatorOptions": {"disableNameSuffixHash": True}}
 
 
 def problems(document: dict, versions: list):

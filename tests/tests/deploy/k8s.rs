@@ -7,5 +7,6 @@ mod rights;
 mod scaling;
 mod secrets;
 mod selectors;
+mod servers;
 mod settings;
 mod validity;

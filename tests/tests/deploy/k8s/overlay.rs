@@ -103,7 +103,8 @@ impl Overlay {
 
     /// What the generated ConfigMap says.
     pub fn settings(&self) -> BTreeMap<String, String> {
-        let named = |map: &&Value| text(&map["metadata"]["name"]).starts_with("calrelay-");
+        // Behind its name there may be a hash.
+        let named = |map: &&Value| text(&map["metadata"]["name"]).split('-').next() == Some("calrelay");
         let map = self.all("ConfigMap").find(named).expect("there is one");
         serde_json::from_value(map["data"].clone()).expect("texts")
     }

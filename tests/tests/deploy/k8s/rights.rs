@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::{Durability, Launch, RabbitServer, RedisServer, SandboxProcess, eventually, free_port};
+use tests::{Launch, RabbitServer, SandboxProcess, eventually, free_port};
 
 use super::overlay::{Overlay, copy, list, text};
+use super::servers::Redis;
 use crate::repository::root;
 
 /// A RabbitMQ with its management API, and the port of that.
@@ -44,22 +45,6 @@ fn read(file: &Path) -> String {
     std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
-/// A Redis whose users are those of the Secret.
-async fn guarded(durability: Durability, file: &Path) -> RedisServer {
-    let redis = RedisServer::start(durability).await;
-    let users = read(file);
-    let rules: Vec<&str> = users.split_whitespace().skip(1).collect();
-    assert_eq!(redis.command(&[&["ACL", "SETUSER"], rules.as_slice()].concat()), "OK");
-
-    let password = rules.iter().find_map(|rule| rule.strip_prefix('>')).expect("a password");
-    let ask = |command: &[&str]| redis.command(&[&["--no-auth-warning", "-a", password], command].concat());
-    // Whether a vault keeps what it confirms is looked at, not believed; but nobody may change it from here.
-    assert!(ask(&["CONFIG", "GET", "appendfsync"]).contains("appendfsync"));
-    assert!(ask(&["CONFIG", "SET", "appendfsync", "no"]).contains("NOPERM"));
-    assert!(redis.command(&["GET", "anything"]).contains("NOAUTH"));
-    redis
-}
-
 /// The file that says where a server is, with where it is here.
 fn move_to(file: &Path, host: &str, port: u16) {
     let url = read(file);
@@ -80,10 +65,10 @@ async fn the_rights_that_are_given_are_enough_for_a_job_and_for_scaling() {
             move_to(&secret.join("amqp-url"), "rabbitmq:5672", rabbit.port());
         }
     }
-    let redis = guarded(Durability::Nothing, &secrets.join("redis/users.acl")).await;
-    let vault = guarded(Durability::Always, &secrets.join("vault/users.acl")).await;
-    move_to(&secrets.join("calrelay/redis-url"), "redis:6379", redis.port());
-    move_to(&secrets.join("calrelay/vault-url"), "vault:6379", vault.port());
+    let redis = Redis::start("Deployment", "redis", &secrets.join("redis/users.acl")).await;
+    let vault = Redis::start("StatefulSet", "vault", &secrets.join("vault/users.acl")).await;
+    move_to(&secrets.join("calrelay/redis-url"), "redis:6379", redis.port);
+    move_to(&secrets.join("calrelay/vault-url"), "vault:6379", vault.port);
     let sandbox = SandboxProcess::start().await;
     let launch = Launch::new().with_sandbox(&sandbox.view());
     let role = |name: &'static str| {
