@@ -10,13 +10,14 @@ use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue,
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, web};
 use futures_util::FutureExt as _;
-use tracing::error;
+use tracing::{Instrument as _, error};
 
 use crate::api::Api;
 use crate::metrics::{self, Route};
 use crate::problem::Problem;
 use crate::rate::Standing;
 use crate::settings::GoogleKind;
+use crate::trace;
 
 const GOOGLE: HeaderName = HeaderName::from_static("calrelay-google");
 
@@ -29,15 +30,19 @@ pub(crate) async fn front(
     let api = web::Data::clone(request.app_data::<web::Data<Api>>().expect("the app is made with it"));
     let route = Route::of(request.path());
     let method = request.method().clone();
+    let context = trace::begun(request.headers());
+    request.extensions_mut().insert(context);
     let answer = match api.hosts.admit(request.headers()) {
-        Ok(()) => match AssertUnwindSafe(next.call(request)).catch_unwind().await {
-            Ok(answer) => answer.map(ServiceResponse::map_into_boxed_body),
-            Err(_) => {
-                // The panic hook has printed what it knows.
-                error!(http.route = ?route, "A handler panicked on {route:?}");
-                Err(dressed(Problem::internal(), route))
+        Ok(()) => {
+            match AssertUnwindSafe(next.call(request)).catch_unwind().instrument(context.log_span()).await {
+                Ok(answer) => answer.map(ServiceResponse::map_into_boxed_body),
+                Err(_) => {
+                    // The panic hook has printed what it knows.
+                    error!(http.route = ?route, "A handler panicked on {route:?}");
+                    Err(dressed(Problem::internal(), route))
+                }
             }
-        },
+        }
         Err(problem) => Err(dressed(problem, route)),
     };
     match answer {

@@ -24,9 +24,10 @@ use common::job::{Job, JobId, StateName};
 use common::owner::Owner;
 use common::port::{Backlog, Clock, JobQueue, Throttle, Vault};
 use common::quotas::Quotas;
+use common::trace::TraceContext;
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
-use tracing::error;
+use tracing::{Instrument as _, error};
 
 use crate::idempotency::IdempotencyKey;
 use crate::ledger::{Identity, Ledger};
@@ -85,6 +86,7 @@ pub(crate) struct Ask {
     pub(crate) entrance: Entrance,
     pub(crate) key: Option<IdempotencyKey>,
     pub(crate) submission: Submission,
+    pub(crate) trace: TraceContext,
 }
 
 /// An accepted job.
@@ -117,7 +119,7 @@ impl Intake {
         let (answer, answered) = oneshot::channel();
         let intake = Arc::clone(self);
         // A caller who hangs up must not cut the job off between its record and its message.
-        self.tasks.spawn(async move {
+        let accepting = async move {
             let (receipt, published) = match intake.place(job, identity, &line).await {
                 Ok(Placed { receipt, published }) => (Ok(receipt), published),
                 Err(refusal) => (Err(refusal), None),
@@ -128,7 +130,8 @@ impl Intake {
                 metrics::accepted(ask.entrance);
                 intake.ledger.enqueued(&message, keeper).await;
             }
-        });
+        };
+        self.tasks.spawn(accepting.in_current_span());
         let mut receipt = answered.await.map_err(|_| Refusal::Interrupted)??;
         let waits_for_user = matches!(account.state, AccountState::NeedsReauthorization { .. });
         if waits_for_user && receipt.state == StateName::Queued {

@@ -30,6 +30,7 @@ mod routes;
 mod sample;
 mod session;
 mod settings;
+mod trace;
 mod wait;
 
 pub use admin::{Admin, Dependency, ListeningAdmin, Readiness};

@@ -31,6 +31,7 @@ pub(crate) fn job(state: JobState) -> Job {
         not_before: None,
         not_after: at(1000),
         cancel_requested: false,
+        trace: None,
         fingerprint: HashKey::new(Key::random()).fingerprint(b"request"),
         payload: None,
     }

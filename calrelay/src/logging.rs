@@ -1,8 +1,11 @@
 //! Logs, to standard error.
 
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _};
+use std::panic::{self, PanicHookInfo};
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::LogFormat;
 
@@ -17,14 +20,31 @@ const NEVER: &str = "lapin=off";
 /// Starts logging.
 pub fn start(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(USUAL));
-    let never = NEVER.parse().expect("a directive");
-    let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter.add_directive(never))
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false);
+    let filter = filter.add_directive(NEVER.parse().expect("a directive"));
     match format {
-        LogFormat::Text => logs.compact().init(),
-        LogFormat::Json => logs.json().flatten_event(true).init(),
+        LogFormat::Text => tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(io::stderr)
+            .with_ansi(io::stderr().is_terminal())
+            .with_target(false)
+            .compact()
+            .init(),
+        LogFormat::Json => {
+            // One object a line, of one level: `job.id` is a name with a dot in it, and the trace stands beside it.
+            let lines = json_subscriber::layer()
+                .with_writer(io::stderr)
+                .with_target(false)
+                .flatten_event(true)
+                .with_current_span(false)
+                .with_span_list(false)
+                .flatten_span_list_on_top_level(true);
+            tracing_subscriber::registry().with(filter).with(lines).init();
+            panic::set_hook(Box::new(tell_of_panic));
+        }
     }
+}
+
+/// A panic is a line like any other.
+fn tell_of_panic(panic: &PanicHookInfo<'_>) {
+    tracing::error!("A thread {panic}");
 }

@@ -20,6 +20,7 @@ use crate::fingerprint::Fingerprint;
 use crate::owner::Owner;
 use crate::payload::Payload;
 use crate::seal::Sealed;
+use crate::trace::TraceContext;
 
 /// The record of a job, as a [`JobStore`](crate::port::JobStore) keeps it. Persisted: fields may be
 /// added with a default, never renamed.
@@ -56,6 +57,9 @@ pub struct Job {
     pub fingerprint: Fingerprint,
     /// What to write, kept until it is written.
     pub payload: Option<Sealed<Payload>>,
+    /// The trace of the request that made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceContext>,
 }
 
 /// What a job's tries have added up to.

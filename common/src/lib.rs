@@ -34,5 +34,6 @@ pub mod seal;
 pub mod secrets;
 mod swept;
 pub mod time;
+pub mod trace;
 pub mod vault;
 mod watchers;

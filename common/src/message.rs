@@ -12,6 +12,7 @@ use crate::job::{BlockReason, Effect, EventResult, Failure, Job, JobId, JobState
 use crate::owner::Owner;
 use crate::payload::Payload;
 use crate::seal::{Keyring, Sealed, reseal};
+use crate::trace::TraceContext;
 
 /// The version this build writes.
 pub const VERSION: u32 = 1;
@@ -53,6 +54,9 @@ pub struct Message {
     /// What blocks the job, once somebody has been told: a job that stays blocked tells of it once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<BlockReason>,
+    /// The trace of the request that made the job; in the header `traceparent` too, where there are headers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceContext>,
 }
 
 /// What is to be done. Persisted: variants may be added, never renamed.
@@ -144,6 +148,7 @@ impl Message {
             outcome: None,
             failure: None,
             told: None,
+            trace: job.trace,
         })
     }
 
@@ -168,6 +173,7 @@ impl Message {
             cancel_requested: false,
             fingerprint: self.fingerprint.clone(),
             payload: Some(self.payload.clone()),
+            trace: self.trace,
         }
     }
 

@@ -6,6 +6,7 @@ use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
 
 use crate::job::{FailureKind, Job, JobState};
 use crate::time;
+use crate::trace::log_span;
 
 const FINISHED: &str = "calrelay_jobs_finished_total";
 const DURATION: &str = "calrelay_job_duration_seconds";
@@ -46,11 +47,12 @@ pub fn finished(job: &Job) {
     let seconds = time::until(job.could_start_at(), ended).as_secs_f64();
     counter!(FINISHED, "outcome" => outcome).increment(1);
     histogram!(DURATION, "outcome" => outcome).record(seconds);
-    let kind = kind.map_or("", FailureKind::as_str);
+    let kind = kind.map(FailureKind::as_str);
+    let _trace = log_span(job.trace).entered();
     tracing::info!(
-        job.id = %job.id, account.id = %job.account, job.outcome = outcome, job.failure = kind,
+        job.id = %job.id, account.id = %job.account, job.outcome = outcome, "error.type" = kind,
         job.attempts = job.tally.attempts, job.deferrals = job.tally.deferrals, job.duration_seconds = seconds,
-        "Job {} {outcome} {kind}", job.id
+        "Job {} {outcome}{}", job.id, kind.map(|kind| format!(": {kind}")).unwrap_or_default()
     );
 }
 

@@ -173,10 +173,19 @@ impl RabbitQueue {
         delay: Duration,
     ) -> Result<(), QueueError> {
         let now = Timestamp::now();
-        let headers = Headers::of(job, delay, now);
+        self.send(&Headers::of(job, delay, now), body, lane, now).await
+    }
+
+    async fn send(
+        &self,
+        headers: &Headers,
+        body: Vec<u8>,
+        lane: Lane,
+        now: Timestamp,
+    ) -> Result<(), QueueError> {
         let outgoing = match lane {
-            Lane::Dead => Outgoing::dead(&headers, body, self.retention),
-            Lane::Fresh | Lane::Due => Outgoing::new(&headers, body, lane, now),
+            Lane::Dead => Outgoing::dead(headers, body, self.retention),
+            Lane::Fresh | Lane::Due => Outgoing::new(headers, body, lane, now),
         };
         self.publisher.publish(outgoing).await
     }
@@ -198,7 +207,9 @@ impl Drop for RabbitQueue {
 #[async_trait]
 impl JobQueue for RabbitQueue {
     async fn publish(&self, message: &Message, lane: Lane, delay: Duration) -> Result<(), QueueError> {
-        self.publish_bytes(Some(&message.job), message.to_bytes(), lane, delay).await
+        let now = Timestamp::now();
+        let headers = Headers::of(Some(&message.job), delay, now).traced(message.trace);
+        self.send(&headers, message.to_bytes(), lane, now).await
     }
 
     async fn receive(&self) -> Result<Delivery, QueueError> {

@@ -91,7 +91,7 @@ impl Http {
     pub(crate) async fn send(&self, name: &'static str, request: reqwest::Request) -> Result<Answer, Broken> {
         let started = Instant::now();
         let result = self.answer(request).await;
-        let elapsed = started.elapsed().as_millis();
+        let elapsed = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &result {
             Ok(answer) => tracing::debug!(
                 google.method = name,

@@ -24,10 +24,12 @@ use common::payload::Payload;
 use common::port::Delivery;
 use common::seal::{Keyring, OpenError, Sealed};
 use common::time::until;
+use common::trace::log_span;
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::gateway::Gateway;
 use crate::hold::Hold;
@@ -153,7 +155,7 @@ impl Attempts {
             // comes again, meets its own claim, and counts as a crash once that is past.
             Ok(message) => {
                 let work = AssertUnwindSafe(self.work_on(message, arrival)).catch_unwind();
-                work.await.unwrap_or(Verdict::PutBack)
+                work.instrument(log_span(message.trace)).await.unwrap_or(Verdict::PutBack)
             }
         };
         let told = match verdict {

@@ -109,6 +109,7 @@ mod tests {
             not_before: None,
             not_after: after(now(), minutes(60)),
             cancel_requested: false,
+            trace: None,
             fingerprint: HashKey::new(Key::random()).fingerprint(b""),
             payload: None,
         }

@@ -53,6 +53,7 @@ impl Intake {
             not_after,
             cancel_requested: false,
             fingerprint,
+            trace: Some(ask.trace),
         };
         Ok((account, job))
     }

@@ -18,6 +18,7 @@ use crate::prefer::Preference;
 use crate::problem::Problem;
 use crate::query;
 use crate::record::JobRecord;
+use crate::trace;
 
 /// Accept a job that creates an event.
 #[utoipa::path(
@@ -81,6 +82,7 @@ async fn attempt(
     let body = body::read(request, payload, BodyType::Json).await?;
     let submission = Submission::parse(&body)?;
     caller.may_use(&submission.account)?;
-    let ask = Ask { owner: caller.owner().clone(), entrance, key, submission };
+    let trace = trace::of(request);
+    let ask = Ask { owner: caller.owner().clone(), entrance, key, submission, trace };
     Ok(api.intake.submit(ask).await?)
 }

@@ -69,6 +69,7 @@ pub fn job(owner_name: &str, account_name: &str) -> Job {
         not_before: None,
         not_after: time::after(noon(), time::days(7)),
         cancel_requested: false,
+        trace: None,
         fingerprint: fingerprint(),
         payload: Some(sealed()),
     }

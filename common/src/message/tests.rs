@@ -27,6 +27,7 @@ fn message() -> Message {
         outcome: None,
         failure: None,
         told: None,
+        trace: None,
     }
 }
 
@@ -59,6 +60,17 @@ fn every_kind_of_work_and_a_carried_outcome_survive_the_journey() {
             assert_eq!(Message::from_bytes(&sent.to_bytes()), Ok(sent));
         }
     }
+}
+
+#[test]
+fn the_trace_goes_along_and_comes_back_with_a_rebuilt_record() {
+    let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let sent = Message { trace: Some(TraceContext::parse(text).expect("one")), ..message() };
+    let written: serde_json::Value = serde_json::from_slice(&sent.to_bytes()).expect("JSON");
+    assert_eq!(written["trace"], text);
+    let received = Message::from_bytes(&sent.to_bytes()).expect("it is understood");
+    let job = received.rebuild(received.submitted_at);
+    assert_eq!(Message::next_for(&job, Work::Create).expect("it has its payload").trace, sent.trace);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use super::topology::{DEAD, DEAD_KEY, DELAY, DUE_KEY, FRESH_KEY, JOBS};
 use crate::job::JobId;
 use crate::port::Lane;
 use crate::time;
+use crate::trace::TraceContext;
 
 /// When a delayed message is due: milliseconds since 1970. Persisted in the broker, as all headers are.
 const DUE_AT: &str = "calrelay-due-at";
@@ -18,6 +19,8 @@ const DUE_AT: &str = "calrelay-due-at";
 const JOB: &str = "calrelay-job";
 /// It was delivered before it was published on to the next tier.
 const REDELIVERED: &str = "calrelay-redelivered";
+/// The trace of its job, where every tool looks for it. Workers read it in the message.
+const TRACEPARENT: &str = "traceparent";
 
 /// The broker keeps a message's expiry in 32 bits of milliseconds, and closes the channel over more.
 const LONGEST_EXPIRY: u128 = u32::MAX as u128;
@@ -36,6 +39,7 @@ pub(super) struct Headers {
     pub(super) job: Option<JobId>,
     pub(super) due_at: Option<Timestamp>,
     pub(super) redelivered: bool,
+    pub(super) trace: Option<TraceContext>,
 }
 
 impl Outgoing {
@@ -79,7 +83,12 @@ impl Headers {
             Timestamp::from_millisecond(if whole { millis } else { millis.saturating_add(1) })
                 .unwrap_or(Timestamp::MAX)
         });
-        Self { job: job.cloned(), due_at, redelivered: false }
+        Self { job: job.cloned(), due_at, redelivered: false, trace: None }
+    }
+
+    /// Of a message of this trace.
+    pub(super) fn traced(self, trace: Option<TraceContext>) -> Self {
+        Self { trace, ..self }
     }
 
     /// What a delivery carries. Headers that are not ours, `x-death` among them, end here.
@@ -95,7 +104,11 @@ impl Headers {
             _ => None,
         };
         let before = matches!(header(REDELIVERED), Some(AMQPValue::Boolean(true)));
-        Self { job, due_at, redelivered: redelivered || before }
+        let trace = match header(TRACEPARENT) {
+            Some(AMQPValue::LongString(text)) => TraceContext::parse(&text.to_string()).ok(),
+            _ => None,
+        };
+        Self { job, due_at, redelivered: redelivered || before, trace }
     }
 
     fn properties(&self) -> BasicProperties {
@@ -108,6 +121,9 @@ impl Headers {
         }
         if self.redelivered {
             table.insert(REDELIVERED.into(), AMQPValue::Boolean(true));
+        }
+        if let Some(trace) = self.trace {
+            table.insert(TRACEPARENT.into(), AMQPValue::LongString(trace.to_string().into()));
         }
         let properties = BasicProperties::default()
             .with_delivery_mode(2)
@@ -149,7 +165,7 @@ mod tests {
     #[test]
     fn headers_survive_the_journey() {
         for redelivered in [false, true] {
-            let headers = Headers { redelivered, ..delayed(7) };
+            let headers = Headers { redelivered, ..delayed(7) }.traced(Some(TraceContext::fresh()));
             assert_eq!(Headers::read(&headers.properties(), false), headers);
         }
         assert_eq!(Headers::read(&BasicProperties::default(), false), Headers::default());
@@ -162,6 +178,7 @@ mod tests {
         table.insert("x-death".into(), AMQPValue::LongString("…".into()));
         table.insert(DUE_AT.into(), AMQPValue::LongString("soon".into()));
         table.insert(JOB.into(), AMQPValue::LongString("x".repeat(70_000).into()));
+        table.insert(TRACEPARENT.into(), AMQPValue::LongString("00-no".into()));
         let read = Headers::read(&BasicProperties::default().with_headers(table), false);
         assert_eq!(read, Headers::default());
         assert_eq!(read.properties().headers().as_ref().unwrap().inner().len(), 0);

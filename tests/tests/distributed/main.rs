@@ -30,4 +30,5 @@ mod servers;
 mod support;
 mod throttle;
 mod tokens;
+mod traces;
 mod vaults;

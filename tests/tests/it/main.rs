@@ -25,3 +25,4 @@ mod real_events;
 mod receiver;
 mod refusals;
 mod secrets;
+mod traces;

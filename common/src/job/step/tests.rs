@@ -45,6 +45,7 @@ fn job(state: JobState) -> Job {
         not_before: None,
         not_after: after(now(), minutes(60)),
         cancel_requested: false,
+        trace: None,
         fingerprint: HashKey::new(Key::random()).fingerprint(b"body"),
         payload: None,
     }

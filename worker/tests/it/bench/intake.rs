@@ -35,6 +35,7 @@ impl Bench {
             not_before: start,
             not_after: after(now, order.not_after),
             cancel_requested: false,
+            trace: None,
         }
     }
 
