@@ -46,7 +46,7 @@ use outgoing::{Headers, Outgoing};
 use publisher::Publisher;
 
 pub use address::InvalidUrl;
-pub use checkup::Checkup;
+pub use checkup::{Checkup, Rights};
 pub use link::Link;
 pub use topology::{SetUpError, set_up};
 

@@ -49,7 +49,10 @@ async fn rabbitmq(servers: &Servers) -> Vec<Finding> {
         Ok(()) => {
             findings.push(Check::RabbitMqTopology.holds("every exchange and queue is there"));
             findings.push(match seen.rights {
-                Ok(()) => Check::RabbitMqRights.holds("this user may write and read"),
+                Ok(rabbitmq::Rights::All) => Check::RabbitMqRights.holds("this user may write and read"),
+                Ok(rabbitmq::Rights::WriteOnly) => Check::RabbitMqRights.warns(
+                    "this user may write and not read: enough for `api`; `worker` needs the right to read ^calrelay\\..*",
+                ),
                 Err(why) => Check::RabbitMqRights.fails(why),
             });
         }

@@ -17,6 +17,7 @@ use super::address::{Address, InvalidUrl};
 use super::deadline::{REPLY, within};
 use super::tier::TIERS;
 use super::topology::{DEAD, DELAY, JOBS, delay_queue, queue};
+use super::trouble;
 use super::wire::Wire;
 use crate::port::Lane;
 
@@ -31,8 +32,17 @@ pub struct Checkup {
     pub release: Option<String>,
     /// Whether every exchange and queue is there.
     pub topology: Result<(), String>,
-    /// Whether this user may write to every exchange, and read.
-    pub rights: Result<(), String>,
+    /// What this user may do; not less than write to every exchange.
+    pub rights: Result<Rights, String>,
+}
+
+/// What a user may do beyond declaring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rights {
+    /// Publish and consume: what workers need.
+    All,
+    /// Publish alone: enough for an ingress.
+    WriteOnly,
 }
 
 impl Checkup {
@@ -48,7 +58,7 @@ impl Checkup {
         let rights = match &topology {
             Ok(()) => rights(&connection).await,
             // A channel is lost over an exchange that is missing, whatever the rights are.
-            Err(_) => Ok(()),
+            Err(_) => Ok(Rights::All),
         };
         let _ = within(connection.close(200, "done".into())).await;
         Ok(Self { release, topology, rights })
@@ -81,7 +91,7 @@ async fn topology(connection: &Wire) -> Result<(), String> {
 }
 
 /// Publishes where no queue listens, and looks at a dead letter, which its channel's end puts back.
-async fn rights(connection: &Wire) -> Result<(), String> {
+async fn rights(connection: &Wire) -> Result<Rights, String> {
     let channel = within(connection.create_channel()).await?;
     within(channel.confirm_select(ConfirmSelectOptions::default())).await?;
     for exchange in [JOBS, DELAY, DEAD] {
@@ -97,9 +107,16 @@ async fn rights(connection: &Wire) -> Result<(), String> {
             return Err(why);
         }
     }
-    within(channel.basic_get(queue(Lane::Dead).into(), BasicGetOptions::default())).await?;
-    let _ = within(channel.close(200, "done".into())).await;
-    Ok(())
+    let reading = channel.basic_get(queue(Lane::Dead).into(), BasicGetOptions::default());
+    match timeout(REPLY, reading).await {
+        Ok(Ok(_)) => {
+            let _ = within(channel.close(200, "done".into())).await;
+            Ok(Rights::All)
+        }
+        Ok(Err(error)) if trouble::code(&error) == Some(trouble::ACCESS_REFUSED) => Ok(Rights::WriteOnly),
+        Ok(Err(error)) => Err(trouble::using(&error)),
+        Err(_) => Err("RabbitMQ did not answer in time".to_owned()),
+    }
 }
 
 async fn publish(channel: &Channel, exchange: &str) -> Result<(), String> {
@@ -152,7 +169,8 @@ mod tests {
     #[test]
     fn a_release_before_3_10_is_too_old_and_one_that_is_not_told_is_not() {
         let old = |release: Option<&str>| {
-            Checkup { release: release.map(str::to_owned), topology: Ok(()), rights: Ok(()) }.is_too_old()
+            Checkup { release: release.map(str::to_owned), topology: Ok(()), rights: Ok(Rights::All) }
+                .is_too_old()
         };
         for (release, told) in [
             (Some("3.9.29"), true),
