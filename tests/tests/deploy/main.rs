@@ -7,5 +7,6 @@ mod installed;
 mod k8s;
 mod manual;
 mod nginx;
+mod prometheus;
 mod repository;
 mod systemd;
