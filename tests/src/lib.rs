@@ -26,8 +26,8 @@ pub use sandbox::{SandboxView, Stored};
 pub use sandbox_process::SandboxProcess;
 pub use search::Search;
 pub use servers::{
-    Cluster, Durability, ForeignServer, PostgresServer, Proxy, RabbitServer, RedisServer, SentinelServer,
-    Vhost, shared_postgres, shared_rabbit,
+    Cluster, Durability, ForeignServer, PostgresServer, PrometheusServer, Proxy, RabbitServer, RedisServer,
+    SentinelServer, Vhost, shared_postgres, shared_rabbit,
 };
 pub use smtp::{LOGIN, MailServer};
 

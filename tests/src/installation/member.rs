@@ -29,6 +29,11 @@ impl Member {
         &self.launch
     }
 
+    /// With a variable set in place of what it was, from the next start on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.launch = self.launch.clone().with(name, value);
+    }
+
     /// The process.
     ///
     /// # Panics

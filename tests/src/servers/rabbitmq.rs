@@ -54,6 +54,14 @@ impl RabbitServer {
         Self::start_named(&Self::names(1)[0], config).await
     }
 
+    /// Starts one that tells Prometheus of itself, and answers on which port.
+    pub async fn start_measured() -> (Self, u16) {
+        let port = free_port();
+        let config = format!("prometheus.tcp.ip = 127.0.0.1\nprometheus.tcp.port = {port}");
+        let server = Self::start_with_plugins(&Self::names(1)[0], "rabbitmq_prometheus", &config).await;
+        (server, port)
+    }
+
     /// Names of nodes that there are not yet.
     pub(super) fn names(count: usize) -> Vec<String> {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
@@ -63,6 +71,10 @@ impl RabbitServer {
     }
 
     pub(super) async fn start_named(name: &str, config: &str) -> Self {
+        Self::start_with_plugins(name, "", config).await
+    }
+
+    async fn start_with_plugins(name: &str, plugins: &str, config: &str) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let port = free_port();
         write(
@@ -75,7 +87,7 @@ impl RabbitServer {
                  {config}\n"
             ),
         );
-        write(&dir.path().join("plugins"), "[].\n");
+        write(&dir.path().join("plugins"), &format!("[{plugins}].\n"));
         let cookie = dir.path().join(".erlang.cookie");
         write(&cookie, COOKIE);
         std::fs::set_permissions(&cookie, std::fs::Permissions::from_mode(0o400)).expect("our own file");

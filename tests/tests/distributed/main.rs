@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 mod accounts;
+mod alerts;
 mod cancelled;
 mod certificate;
 mod chaos;

@@ -31,6 +31,18 @@ pub fn event_of(account: &str, calendar: &str, title: &str) -> Value {
 /// Connects `account` to the sandbox's `user`, who has these calendars besides their own; by way of the vault, as an
 /// operator's tool does.
 pub async fn connect(calrelay: &Installation, account: &str, user: &str, calendars: &[String]) {
+    let ring = Keyring::new(Key::parse(calrelay.encryption_key()).unwrap(), Vec::new());
+    connect_with(calrelay, ring, account, user, calendars).await;
+}
+
+/// As [`connect`], sealed with other keys.
+pub async fn connect_with(
+    calrelay: &Installation,
+    ring: Keyring,
+    account: &str,
+    user: &str,
+    calendars: &[String],
+) {
     let google = calrelay.sandbox().view();
     google.control(&format!("/_sandbox/users/{user}"), &json!({"calendars": calendars})).await;
     let client = google.read("/_sandbox/credentials").await["web"].take();
@@ -48,7 +60,6 @@ pub async fn connect(calrelay: &Installation, account: &str, user: &str, calenda
 /// Its accounts, as whoever has the vault and its key sees them.
 pub async fn accounts(calrelay: &Installation) -> Accounts {
     let vault = common::vault::open_vault(&calrelay.vault().url(), None).await.unwrap();
-    let ring = Keyring::new(Key::parse(calrelay.encryption_key()).unwrap(), Vec::new());
     let hash_key = common::secrets::open(vault.as_ref(), &ring).await.unwrap();
     Accounts::new(vault, ring, hash_key, Arc::new(SystemClock))
 }
