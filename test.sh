@@ -32,6 +32,9 @@ missing() {
     command -v redis-sentinel >/dev/null || echo redis-sentinel
     # Makes the certificate of a Redis behind TLS.
     command -v openssl >/dev/null || echo openssl
+    # The examples in docs/ are run.
+    command -v curl >/dev/null || echo curl
+    command -v jq >/dev/null || echo jq
     # Renders k8s/, as its users do.
     command -v kubectl >/dev/null || echo kubernetes-client
     compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || echo postgresql

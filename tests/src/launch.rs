@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -168,13 +168,22 @@ impl Launch {
         text
     }
 
+    /// Runs a command, whatever comes of it.
+    ///
+    /// # Panics
+    /// When the program does not run.
+    #[must_use]
+    pub fn output(&self, args: &[&str]) -> Output {
+        self.command().args(args).output().expect("the program runs")
+    }
+
     /// Runs `calrelay check` with these variables.
     ///
     /// # Panics
     /// When it says anything but findings.
     #[must_use]
     pub fn check(&self) -> Checked {
-        Checked::of(&self.command().arg("check").output().expect("the program runs"))
+        Checked::of(&self.output(&["check"]))
     }
 
     /// Runs the program as it is and answers how it ended and what it said; for starts that must fail.

@@ -263,6 +263,18 @@ mod tests {
     }
 
     #[test]
+    fn the_frontend_guide_lists_every_problem_with_its_status() {
+        const GUIDE: &str = include_str!("../../../docs/INTEGRATING.md");
+        for kind in Kind::ALL {
+            let (slug, status) = (format!("`{}`", kind.slug()), format!("| {} |", kind.status().as_u16()));
+            let mut rows = GUIDE.lines().filter(|line| line.starts_with("| ") && line.contains(&slug));
+            let begins = if matches!(kind, Kind::Job(_)) { format!("| {slug} |") } else { status };
+            let listed = rows.any(|row| row.starts_with(&begins));
+            assert!(listed, "{slug}: a row that begins with {begins}");
+        }
+    }
+
+    #[test]
     fn every_failure_of_a_job_is_listed() {
         for failure in FailureKind::ALL {
             assert!(Kind::ALL.contains(&Kind::Job(failure)), "{failure:?}");

@@ -7,6 +7,7 @@ mod cancel;
 mod chaos;
 mod check;
 mod credentials;
+mod docs;
 mod drain;
 mod encrypted;
 mod first_curl;
