@@ -1,6 +1,7 @@
 //! calrelay from outside: starts the real program, talks to it over HTTP, kills it, starts it again.
 
 mod checked;
+mod connecting;
 mod corpus;
 mod installation;
 mod launch;
@@ -15,6 +16,7 @@ mod servers;
 mod smtp;
 
 pub use checked::Checked;
+pub use connecting::{accounts, connect, connect_with};
 pub use corpus::{corpus, expanded};
 pub use installation::{Accepted, Answer, Caller, Installation, Member, Plan, VaultServer};
 pub use launch::{Launch, free_port, program};

@@ -62,6 +62,14 @@ impl RabbitServer {
         (server, port)
     }
 
+    /// Starts one that also answers its HTTP API, as `guest`, and answers on which port.
+    pub async fn start_managed() -> (Self, u16) {
+        let port = free_port();
+        let config = format!("management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {port}");
+        let server = Self::start_with_plugins(&Self::names(1)[0], "rabbitmq_management", &config).await;
+        (server, port)
+    }
+
     /// Names of nodes that there are not yet.
     pub(super) fn names(count: usize) -> Vec<String> {
         static NEXT: AtomicUsize = AtomicUsize::new(0);

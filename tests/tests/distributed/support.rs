@@ -1,16 +1,12 @@
 //! What several of these tests do.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Duration;
 
-use common::account::AccountId;
-use common::accounts::{Accounts, Connection};
-use common::port::{ClientRef, GoogleUser, RefreshToken, SystemClock};
-use common::seal::{Key, Keyring};
 use futures_util::stream::{self, StreamExt as _};
 use serde_json::{Value, json};
-use tests::{Caller, Installation, SandboxView, eventually};
+pub use tests::{accounts, connect, connect_with};
+use tests::{Caller, SandboxView, eventually};
 
 /// An event with this title, of the account `default`.
 pub fn event(title: &str) -> Value {
@@ -26,42 +22,6 @@ pub fn event_of(account: &str, calendar: &str, title: &str) -> Value {
     event["account"] = json!(account);
     event["calendarId"] = json!(calendar);
     event
-}
-
-/// Connects `account` to the sandbox's `user`, who has these calendars besides their own; by way of the vault, as an
-/// operator's tool does.
-pub async fn connect(calrelay: &Installation, account: &str, user: &str, calendars: &[String]) {
-    let ring = Keyring::new(Key::parse(calrelay.encryption_key()).unwrap(), Vec::new());
-    connect_with(calrelay, ring, account, user, calendars).await;
-}
-
-/// As [`connect`], sealed with other keys.
-pub async fn connect_with(
-    calrelay: &Installation,
-    ring: Keyring,
-    account: &str,
-    user: &str,
-    calendars: &[String],
-) {
-    let google = calrelay.sandbox().view();
-    google.control(&format!("/_sandbox/users/{user}"), &json!({"calendars": calendars})).await;
-    let client = google.read("/_sandbox/credentials").await["web"].take();
-    let grant = google.control("/_sandbox/tokens", &json!({"user": user})).await;
-    let text = |object: &Value, name: &str| object[name].as_str().unwrap().to_owned();
-    let connection = Connection {
-        user: GoogleUser { sub: text(&grant, "sub"), email: text(&grant, "email") },
-        refresh_token: RefreshToken(text(&grant, "refresh_token").into()),
-        client: ClientRef { token_uri: text(&client, "token_uri"), client_id: text(&client, "client_id") },
-        scopes: text(&grant, "scope").split(' ').map(str::to_owned).collect(),
-    };
-    accounts(calrelay).await.connect(&AccountId::parse(account).unwrap(), &connection).await.unwrap();
-}
-
-/// Its accounts, as whoever has the vault and its key sees them.
-pub async fn accounts(calrelay: &Installation) -> Accounts {
-    let vault = common::vault::open_vault(&calrelay.vault().url(), None).await.unwrap();
-    let hash_key = common::secrets::open(vault.as_ref(), &ring).await.unwrap();
-    Accounts::new(vault, ring, hash_key, Arc::new(SystemClock))
 }
 
 /// The job, once it has succeeded.
