@@ -90,7 +90,7 @@ cargo build --workspace --all-targets --locked
 # another one is called.)
 adapters=(conformance:: rabbitmq:: redis:: servers:: throttle:: tokens:: vaults::)
 # Whole installations that use all of the machine, one at a time. Those in neither list mostly wait.
-alone=(chaos:: cluster:: fairness:: installation::)
+alone=(alerts:: chaos:: cluster:: fairness:: installation::)
 # These wait for minutes of real time.
 slow=()
 if [ "$mode" = quick ]; then
@@ -110,7 +110,7 @@ run() {
 : >"$log"
 run --workspace --doc
 run --workspace --exclude tests --lib --bins --tests
-run -p tests --lib --test it -- --test-threads=4 "${skip[@]}"
+run -p tests --lib --test it --test deploy -- --test-threads=4 "${skip[@]}"
 run -p tests --test distributed -- --test-threads=4 "${adapters[@]}" "${skip[@]}"
 run -p tests --test distributed -- --test-threads=3 "${skip_both[@]}" "${skip[@]}"
 if [ "$mode" != quick ]; then

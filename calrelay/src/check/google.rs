@@ -68,7 +68,9 @@ async fn client(link: &GoogleLink) -> Finding {
 fn client_by(error: &TokenError) -> Finding {
     let check = Check::GoogleClient;
     match error {
-        TokenError::InvalidGrant { .. } => check.holds("Google knows the OAuth client and its secret"),
+        TokenError::InvalidGrant { .. } | TokenError::LoginRequired { .. } | TokenError::NoSuchUser { .. } => {
+            check.holds("Google knows the OAuth client and its secret")
+        }
         TokenError::InvalidClient { .. } => check.fails(format!(
             "Google refuses the OAuth client ({error}): make a new client, or a new secret, and put its file in place"
         )),

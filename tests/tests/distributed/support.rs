@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
 use serde_json::{Value, json};
-pub use tests::{accounts, connect, connect_with};
 use tests::{Caller, SandboxView, eventually};
+pub use tests::{accounts, connect, connect_with};
 
 /// An event with this title, of the account `default`.
 pub fn event(title: &str) -> Value {

@@ -135,7 +135,12 @@ pub(super) fn disposition(disposition: &Disposition) -> &'static str {
 pub(super) fn refresh(answer: &Result<Grant, TokenError>) -> &'static str {
     match answer {
         Ok(_) => "ok",
-        Err(TokenError::InvalidGrant { .. } | TokenError::LoginRequired { .. } | TokenError::NoSuchUser { .. } | TokenError::Denied { .. }) => "invalid_grant",
+        Err(
+            TokenError::InvalidGrant { .. }
+            | TokenError::LoginRequired { .. }
+            | TokenError::NoSuchUser { .. }
+            | TokenError::Denied { .. },
+        ) => "invalid_grant",
         Err(TokenError::InvalidClient { .. }) => "operator",
         Err(TokenError::Throttled { .. } | TokenError::Unavailable { .. } | TokenError::Transport(_)) => {
             "unavailable"
