@@ -10,16 +10,15 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::fleet::{Fleet, post, seconds};
 use crate::{CONCURRENCY, JOBS, WORKERS};
 
-/// The queues that hold work.
-const QUEUES: [&str; 2] = ["calrelay.jobs", "calrelay.due"];
 /// Between two decisions: `--horizontal-pod-autoscaler-sync-period`.
 const SYNC: Duration = Duration::from_secs(15);
 /// The stream goes on for so long, with so many jobs each second.
 const STREAM: (usize, usize) = (240, 100);
 
-/// As in k8s/base, but for the window, which is shorter so that this ends.
+/// As in k8s/overlays/production/scaling.yaml, with fewer workers, and with shorter windows on the way down so that
+/// this ends.
 const SCALING: Scaling = Scaling {
-    value: 2 * CONCURRENCY as u64,
+    value: CONCURRENCY as u64,
     min: 1,
     max: WORKERS as u64,
     up_pods: 4,
@@ -32,7 +31,7 @@ const SCALING: Scaling = Scaling {
 /// Prints what was decided and when, and what became of the jobs.
 pub async fn measure(fleet: &mut Fleet) {
     println!("scaled by KEDA's figures: {JOBS} jobs at once, then {} a second for {} s", STREAM.1, STREAM.0);
-    println!("      s  calrelay.jobs  calrelay.due  workers");
+    println!("      s  messages  workers");
     fleet.scale(1).await;
     let (caller, began) = (fleet.caller(), Timestamp::now());
     let callers = tokio::spawn(async move {
@@ -62,18 +61,11 @@ async fn follow(fleet: &mut Fleet, is_over: impl Fn() -> bool) -> f64 {
     let mut ended_busy = 0.0;
     loop {
         tick.tick().await;
-        let mut messages = Vec::new();
-        for queue in QUEUES {
-            messages.push(fleet.queues.messages(queue).await.unwrap_or_default());
-        }
+        // Where there is no figure, KEDA leaves everything as it is.
+        let Ok(messages) = fleet.queues.messages().await else { continue };
         let (now, running) = (began.elapsed(), fleet.running());
-        let decided = autoscaler.decide(now, running as u64, &messages);
-        println!(
-            "{:>7.0}  {:>13}  {:>12}  {running} -> {decided}",
-            now.as_secs_f64(),
-            messages[0],
-            messages[1]
-        );
+        let decided = autoscaler.decide(now, running as u64, messages);
+        println!("{:>7.0}  {messages:>8}  {running} -> {decided}", now.as_secs_f64());
         ended_busy += fleet.scale(usize::try_from(decided).expect("few workers")).await;
         if is_over() && decided == SCALING.min {
             return ended_busy;

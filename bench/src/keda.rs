@@ -1,9 +1,9 @@
 //! How many workers Kubernetes would run: KEDA's figures, and the horizontal pod autoscaler's arithmetic.
 //!
-//! KEDA's `rabbitmq` trigger (`mode: QueueLength`, `protocol: http`) answers the queue's messages, those that
+//! KEDA's `rabbitmq` trigger (`mode: QueueLength`, `protocol: http`) answers the queues' messages, those that
 //! consumers hold included, and makes the autoscaler aim for `value` of them for each replica
-//! (`AverageValue`). The autoscaler asks every 15 s, takes the largest of what its metrics want, leaves
-//! replicas as they are within a tolerance of 10 %, and follows the policies in `behavior`.
+//! (`AverageValue`). The autoscaler asks every 15 s, leaves replicas as they are within a tolerance of 10 %, and
+//! follows the policies in `behavior`.
 //! Sources: keda.sh/docs (scalers/rabbitmq-queue, reference/scaledobject-spec) and kubernetes.io/docs
 //! (tasks/run-application/horizontal-pod-autoscale).
 
@@ -34,7 +34,7 @@ pub struct Scaling {
 /// The autoscaler's default tolerance: `--horizontal-pod-autoscaler-tolerance`.
 const TOLERANCE: f64 = 0.1;
 
-/// What one metric wants: `ceil(messages / value)`, unless that is within the tolerance of what there is.
+/// What the metric wants: `ceil(messages / value)`, unless that is within the tolerance of what there is.
 #[must_use]
 pub fn wanted(messages: u64, value: u64, replicas: u64) -> u64 {
     #[expect(clippy::cast_precision_loss, reason = "there are far fewer messages than 2^52")]
@@ -59,12 +59,11 @@ impl Autoscaler {
         Self { scaling, recommended: VecDeque::new(), before: VecDeque::new() }
     }
 
-    /// How many replicas there shall be, given how many there are and how many messages each queue has; `now`
-    /// counts from anywhere.
-    pub fn decide(&mut self, now: Duration, replicas: u64, queues: &[u64]) -> u64 {
+    /// How many replicas there shall be, given how many there are and how many messages wait or are in hand;
+    /// `now` counts from anywhere.
+    pub fn decide(&mut self, now: Duration, replicas: u64, messages: u64) -> u64 {
         let scaling = &self.scaling;
-        let most = queues.iter().map(|messages| wanted(*messages, scaling.value, replicas)).max();
-        let recommended = most.unwrap_or(replicas).clamp(scaling.min, scaling.max);
+        let recommended = wanted(messages, scaling.value, replicas).clamp(scaling.min, scaling.max);
         self.recommended.push_back((now, recommended));
         forget(&mut self.recommended, now, scaling.stabilization);
         forget(&mut self.before, now, scaling.period);
@@ -126,22 +125,22 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_queue_counts_and_replicas_grow_in_steps() {
+    fn replicas_grow_in_steps() {
         let mut autoscaler = autoscaler();
-        assert_eq!(autoscaler.decide(seconds(0), 1, &[10, 20_000]), 5);
-        assert_eq!(autoscaler.decide(seconds(5), 5, &[0, 19_000]), 5, "once in a period");
-        assert_eq!(autoscaler.decide(seconds(16), 5, &[0, 18_000]), 8, "and no more than the maximum");
+        assert_eq!(autoscaler.decide(seconds(0), 1, 20_000), 5);
+        assert_eq!(autoscaler.decide(seconds(5), 5, 19_000), 5, "once in a period");
+        assert_eq!(autoscaler.decide(seconds(16), 5, 18_000), 8, "and no more than the maximum");
     }
 
     #[test]
     fn replicas_shrink_once_fewer_were_wanted_for_a_while() {
         let mut autoscaler = autoscaler();
-        assert_eq!(autoscaler.decide(seconds(0), 8, &[512]), 8);
-        assert_eq!(autoscaler.decide(seconds(30), 8, &[0]), 8);
-        assert_eq!(autoscaler.decide(seconds(61), 8, &[0]), 4);
-        assert_eq!(autoscaler.decide(seconds(70), 4, &[0]), 4, "once in a period");
-        assert_eq!(autoscaler.decide(seconds(77), 4, &[0]), 2);
-        assert_eq!(autoscaler.decide(seconds(93), 2, &[0]), 1);
-        assert_eq!(autoscaler.decide(seconds(120), 1, &[0]), 1, "and no fewer than the minimum");
+        assert_eq!(autoscaler.decide(seconds(0), 8, 512), 8);
+        assert_eq!(autoscaler.decide(seconds(30), 8, 0), 8);
+        assert_eq!(autoscaler.decide(seconds(61), 8, 0), 4);
+        assert_eq!(autoscaler.decide(seconds(70), 4, 0), 4, "once in a period");
+        assert_eq!(autoscaler.decide(seconds(77), 4, 0), 2);
+        assert_eq!(autoscaler.decide(seconds(93), 2, 0), 1);
+        assert_eq!(autoscaler.decide(seconds(120), 1, 0), 1, "and no fewer than the minimum");
     }
 }

@@ -145,7 +145,7 @@ fn every_variable_that_a_document_names_is_read() {
     let known: BTreeSet<&str> = table.lines().filter_map(|line| line.split_whitespace().next()).collect();
     assert!(known.contains("ENCRYPTION_KEY"), "{known:?}");
     // Of the examples themselves, and of docker compose.
-    let others = ["CALRELAY_URL", "CALRELAY_KEY", "HTTPS_PORT", "HTTP_PORT", "SSL_CERT_FILE"];
+    let others = ["CALRELAY_URL", "CALRELAY_KEY", "HTTPS_PORT", "HTTP_PORT", "SSL_CERT_FILE", "SSL_CERT_DIR"];
     let mut named = 0;
     for (name, text) in documents() {
         for span in spans(&text) {
