@@ -13,7 +13,7 @@ use crate::{CONCURRENCY, JOBS, WORKERS};
 /// Between two decisions: `--horizontal-pod-autoscaler-sync-period`.
 const SYNC: Duration = Duration::from_secs(15);
 /// The stream goes on for so long, with so many jobs each second.
-const STREAM: (usize, usize) = (240, 100);
+const STREAM: (usize, usize) = (150, 100);
 
 /// As in k8s/overlays/production/scaling.yaml, with fewer workers, and with shorter windows on the way down so that
 /// this ends.
