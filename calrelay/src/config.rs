@@ -108,7 +108,7 @@ impl Config {
             port: env.parse("PORT", "a port number", 3001),
             bind: bind(&mut env),
             admin_port: admin_port(&mut env),
-            public_url: env.optional("PUBLIC_URL", "an http or https URL", web_url),
+            public_url: env.optional("PUBLIC_URL", "an http or https URL without a path", origin),
             data_dir: data_dir(&mut env),
             servers: match role {
                 Role::Run => Servers::refuse(&mut env),
@@ -248,13 +248,15 @@ fn encryption_keys<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option
 
 /// Origins as browsers write them; a path, even `*`, would promise what is not kept.
 fn origins(text: &str) -> Option<Vec<String>> {
-    let origin = |text: &str| {
-        let url = web_url(text.trim())?;
-        let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-        let nobody = url.username().is_empty() && url.password().is_none();
-        (bare && nobody).then(|| url.origin().ascii_serialization())
-    };
-    text.split(',').map(origin).collect()
+    text.split(',').map(|text| Some(origin(text.trim())?.origin().ascii_serialization())).collect()
+}
+
+/// A URL of a scheme, a host and a port alone.
+fn origin(text: &str) -> Option<Url> {
+    let url = web_url(text)?;
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    let nobody = url.username().is_empty() && url.password().is_none();
+    (bare && nobody).then_some(url)
 }
 
 fn web_url(text: &str) -> Option<Url> {
@@ -321,6 +323,22 @@ mod tests {
         assert!(read(&[("DEV_NO_AUTH", "1")]).is_ok());
         let problems = read(&[("DEV_NO_AUTH", "1"), ("BIND", "0.0.0.0")]).expect_err("open to the world");
         assert_eq!(problems.0[0].variable, "DEV_NO_AUTH");
+    }
+
+    #[test]
+    fn the_public_url_has_no_path_since_every_page_is_at_the_root() {
+        for good in ["https://cal.example.com", "https://cal.example.com/", "http://localhost:3001"] {
+            assert!(read(&[("PUBLIC_URL", good)]).is_ok(), "{good}");
+        }
+        for bad in [
+            "https://example.com/cal",
+            "https://example.com/cal/",
+            "https://example.com/?a=b",
+            "cal.example.com",
+        ] {
+            let problems = read(&[("PUBLIC_URL", bad)]).expect_err(bad);
+            assert_eq!(problems.0[0].variable, "PUBLIC_URL", "{bad}");
+        }
     }
 
     #[test]

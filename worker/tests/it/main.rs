@@ -10,6 +10,7 @@ mod order;
 mod receiver;
 mod wait;
 
+mod account_notices;
 mod breaker;
 mod cancel;
 mod claims;
