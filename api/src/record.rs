@@ -3,6 +3,7 @@
 use common::accounts::Accounts;
 use common::job::{Effect, EventResult, Failure, Job, JobId, JobState};
 use common::seal::{KeyId, Keyring};
+use common::warning::Warning;
 use jiff::Timestamp;
 use serde::Serialize;
 use tracing::warn;
@@ -55,6 +56,31 @@ pub(crate) struct JobRecord {
     result: Option<ResultRecord>,
     /// Why the job failed.
     error: Option<ErrorRecord>,
+    /// What was changed in the request before it was accepted.
+    warnings: Vec<WarningRecord>,
+}
+
+/// What was changed in one field of a request. It never quotes a value.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(crate) struct WarningRecord {
+    /// Where in the body: `end.date`.
+    field: String,
+    /// What was changed, from a closed list.
+    code: &'static str,
+    /// The same for a person.
+    message: String,
+}
+
+impl WarningRecord {
+    /// The warnings of a job, in the order of its body.
+    pub(crate) fn all(job: &Job) -> Vec<Self> {
+        let shown = |warning: &Warning| Self {
+            field: warning.field.clone(),
+            code: warning.code.as_str(),
+            message: warning.message(),
+        };
+        job.warnings.iter().map(shown).collect()
+    }
 }
 
 /// There may be such a job, but its record was lost.
@@ -199,6 +225,7 @@ impl JobRecord {
             cancel_requested: job.cancel_requested,
             result: opened.result.map(ResultRecord::from),
             error,
+            warnings: WarningRecord::all(job),
         }
     }
 

@@ -32,6 +32,7 @@ pub(crate) fn job(state: JobState) -> Job {
         not_after: at(1000),
         cancel_requested: false,
         trace: None,
+        warnings: Vec::new(),
         fingerprint: HashKey::new(Key::random()).fingerprint(b"request"),
         payload: None,
     }

@@ -21,6 +21,7 @@ use crate::owner::Owner;
 use crate::payload::Payload;
 use crate::seal::Sealed;
 use crate::trace::TraceContext;
+use crate::warning::Warning;
 
 /// The record of a job, as a [`JobStore`](crate::port::JobStore) keeps it. Persisted: fields may be
 /// added with a default, never renamed.
@@ -60,6 +61,9 @@ pub struct Job {
     /// The trace of the request that made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceContext>,
+    /// What was changed in the request before it was accepted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
 }
 
 /// What a job's tries have added up to.

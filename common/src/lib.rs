@@ -36,4 +36,5 @@ mod swept;
 pub mod time;
 pub mod trace;
 pub mod vault;
+pub mod warning;
 mod watchers;

@@ -13,6 +13,7 @@ use crate::owner::Owner;
 use crate::payload::Payload;
 use crate::seal::{Keyring, Sealed, reseal};
 use crate::trace::TraceContext;
+use crate::warning::Warning;
 
 /// The version this build writes.
 pub const VERSION: u32 = 1;
@@ -57,6 +58,9 @@ pub struct Message {
     /// The trace of the request that made the job; in the header `traceparent` too, where there are headers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceContext>,
+    /// What was changed in the request before it was accepted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
 }
 
 /// What is to be done. Persisted: variants may be added, never renamed.
@@ -149,6 +153,7 @@ impl Message {
             failure: None,
             told: None,
             trace: job.trace,
+            warnings: job.warnings.clone(),
         })
     }
 
@@ -174,6 +179,7 @@ impl Message {
             fingerprint: self.fingerprint.clone(),
             payload: Some(self.payload.clone()),
             trace: self.trace,
+            warnings: self.warnings.clone(),
         }
     }
 

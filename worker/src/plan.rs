@@ -110,6 +110,7 @@ mod tests {
             not_after: after(now(), minutes(60)),
             cancel_requested: false,
             trace: None,
+            warnings: Vec::new(),
             fingerprint: HashKey::new(Key::random()).fingerprint(b""),
             payload: None,
         }

@@ -54,6 +54,7 @@ impl Intake {
             cancel_requested: false,
             fingerprint,
             trace: Some(ask.trace),
+            warnings: submission.warnings.clone(),
         };
         Ok((account, job))
     }

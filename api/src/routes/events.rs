@@ -53,7 +53,7 @@ pub(crate) async fn create(
     };
     let mut response = match ended.filter(Job::is_finished) {
         Some(job) => HttpResponse::Ok().json(JobRecord::of(&job, &api.ports.accounts).await),
-        None => HttpResponse::Accepted().json(AcceptedReply::new(&receipt.job.id, receipt.state)),
+        None => HttpResponse::Accepted().json(AcceptedReply::new(&receipt)),
     };
     reply::about(&mut response, &receipt, preference);
     Ok(response)

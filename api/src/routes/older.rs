@@ -13,7 +13,7 @@ use crate::intake::{Entrance, Receipt};
 use crate::openapi::{EventRequest, OlderProblems};
 use crate::prefer::Preference;
 use crate::problem::{Kind, Problem};
-use crate::record::{JobRecord, ResultRecord};
+use crate::record::{JobRecord, ResultRecord, WarningRecord};
 
 /// How long such a client is used to waiting.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -31,6 +31,9 @@ pub(crate) struct CreatedReply {
     event_link: String,
     /// Null while Google is still making the conference, and when none was asked for.
     meet_link: Option<String>,
+    /// What was changed in the request before it was accepted; left out when nothing was.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<WarningRecord>,
 }
 
 /// The event will be in the calendar.
@@ -45,6 +48,9 @@ pub(crate) struct PendingReply {
     event_id: String,
     /// Where the job's record is.
     status_url: String,
+    /// What was changed in the request before it was accepted; left out when nothing was.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<WarningRecord>,
 }
 
 /// Create an event and wait for it, up to 10 seconds.
@@ -91,7 +97,9 @@ async fn answer(api: &Api, request: &HttpRequest, payload: web::Payload) -> Resu
 /// What a job that has ended is to such a client.
 fn told(job: &Job, record: &JobRecord) -> Result<HttpResponse, Problem> {
     match (&job.state, record.result()) {
-        (JobState::Succeeded { .. }, Some(result)) => Ok(HttpResponse::Ok().json(CreatedReply::from(result))),
+        (JobState::Succeeded { .. }, Some(result)) => {
+            Ok(HttpResponse::Ok().json(CreatedReply::of(job, result)))
+        }
         (JobState::Failed(failure), _) => {
             let kind = Kind::Job(failure.kind);
             let detail = record.error().and_then(|error| error.detail.as_deref()).unwrap_or(kind.title());
@@ -144,17 +152,19 @@ fn pending(receipt: &Receipt, why: Option<BlockReason>) -> HttpResponse {
         job_id: id.to_string(),
         event_id: id.to_string(),
         status_url: job_path(id),
+        warnings: WarningRecord::all(&receipt.job),
     })
 }
 
-impl From<&ResultRecord> for CreatedReply {
-    fn from(result: &ResultRecord) -> Self {
+impl CreatedReply {
+    fn of(job: &Job, result: &ResultRecord) -> Self {
         Self {
             success: true,
             message: "Calendar event created successfully",
             event_id: result.event_id.clone(),
             event_link: result.event_link.clone(),
             meet_link: result.meet_link.clone(),
+            warnings: WarningRecord::all(job),
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{HeaderName, HeaderValue, LOCATION, VARY};
-use common::job::{JobId, StateName};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::job_path;
 use crate::intake::Receipt;
 use crate::prefer::{APPLIED, Preference};
+use crate::record::WarningRecord;
 
 /// Says that the job was made by an earlier request.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -27,15 +27,19 @@ pub(crate) struct AcceptedReply {
     /// Where the job's record is.
     #[schema(example = "/api/v1/jobs/7qk1v0j2m8d4h5s6t9a3b7c1e0")]
     status_url: String,
+    /// What was changed in the request before it was accepted.
+    warnings: Vec<WarningRecord>,
 }
 
 impl AcceptedReply {
-    pub(crate) fn new(id: &JobId, state: StateName) -> Self {
+    pub(crate) fn new(receipt: &Receipt) -> Self {
+        let id = &receipt.job.id;
         Self {
             job_id: id.to_string(),
             event_id: id.to_string(),
-            state: state.as_str(),
+            state: receipt.state.as_str(),
             status_url: job_path(id),
+            warnings: WarningRecord::all(&receipt.job),
         }
     }
 }

@@ -23,7 +23,10 @@ async fn an_accepted_event_is_in_the_queue_under_its_final_id() {
     let body = reply.json();
     let id = body["jobId"].as_str().unwrap();
     let path = format!("/api/v1/jobs/{id}");
-    assert_eq!(body, json!({"jobId": id, "eventId": id, "state": "queued", "statusUrl": path}));
+    assert_eq!(
+        body,
+        json!({"jobId": id, "eventId": id, "state": "queued", "statusUrl": path, "warnings": []})
+    );
     assert_eq!(reply.header("location"), Some(path.as_str()));
     assert_eq!(reply.header("vary"), Some("Prefer"));
     assert_eq!(reply.header("calrelay-google"), Some("sandbox"));
@@ -156,4 +159,23 @@ async fn a_caller_who_hangs_up_does_not_cut_the_job_in_half() {
     assert_eq!(reply.header("idempotency-replayed"), Some("true"));
     rig.eventually(reply.json()["jobId"].as_str().unwrap(), |job| job.state == JobState::Queued).await;
     assert_eq!((rig.queue.begun(), rig.queued().await), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_changed_in_a_body_is_told_in_every_answer_about_the_job() {
+    let rig = Rig::start().await;
+    let mut body = event();
+    body["reminders"] = json!({"overrides": [{"method": "popup", "minutes": 10}]});
+    let reply = rig.ask(post(EVENTS, &body).header("Idempotency-Key", "k")).await;
+    let warnings = reply.json()["warnings"].clone();
+    assert_eq!(warnings[0]["field"], "reminders.useDefault");
+    assert_eq!(warnings[0]["code"], "completed");
+    assert!(warnings[0]["message"].as_str().unwrap().starts_with("reminders.useDefault: "));
+    assert_eq!(warnings.as_array().unwrap().len(), 1);
+    let again = rig.ask(post(EVENTS, &body).header("Idempotency-Key", "k")).await.json();
+    assert_eq!(again["warnings"], warnings);
+    let record = rig.record(again["jobId"].as_str().unwrap()).await;
+    assert_eq!(record["warnings"], warnings);
+    let older = post("/api/create-calendar-event", &body).header("Prefer", "respond-async");
+    assert_eq!(rig.ask(older).await.json()["warnings"], warnings);
 }

@@ -28,7 +28,7 @@ async fn a_record_has_every_member_whether_there_is_anything_to_say_or_not() {
         "jobId": id, "eventId": id, "account": "default", "calendarId": "primary", "state": "queued",
         "waitingFor": null, "blockedBy": null, "detail": null, "attempts": 0, "deferrals": 0, "submittedAt": null,
         "updatedAt": null, "finishedAt": null, "nextAttemptAt": null, "notAfter": null,
-        "cancelRequested": false, "result": null, "error": null,
+        "cancelRequested": false, "result": null, "error": null, "warnings": [],
     });
     assert_eq!(record, expected);
     rig.succeed(&id).await;

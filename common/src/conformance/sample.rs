@@ -70,6 +70,7 @@ pub fn job(owner_name: &str, account_name: &str) -> Job {
         not_after: time::after(noon(), time::days(7)),
         cancel_requested: false,
         trace: None,
+        warnings: Vec::new(),
         fingerprint: fingerprint(),
         payload: Some(sealed()),
     }

@@ -52,3 +52,5 @@ pub const YEARS: std::ops::RangeInclusive<i16> = 1970..=2200;
 pub const DEPTH: usize = 16;
 /// Problems reported for one body; the rest would not be read.
 pub const PROBLEMS: usize = 100;
+/// Changes reported for one body; they stay in its record.
+pub const WARNINGS: usize = 30;

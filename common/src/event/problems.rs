@@ -5,6 +5,7 @@ use std::fmt;
 use super::body::BodyError;
 use super::limits;
 use crate::field::{FieldCode, FieldError};
+use crate::warning::{Warning, WarningCode};
 
 /// Names longer than this are cut when they are quoted back.
 const QUOTED_CHARS: usize = 64;
@@ -53,26 +54,29 @@ pub(super) fn quoted(text: &str) -> String {
     safe
 }
 
-/// The problems found so far, in the order they were met.
+/// The problems found so far, in the order they were met, and what was changed on the way.
 #[derive(Debug, Default)]
-pub(super) struct Problems(Vec<FieldError>);
+pub(super) struct Problems {
+    wrong: Vec<FieldError>,
+    changed: Vec<Warning>,
+}
 
 impl Problems {
     /// Notes one more; past the limit nobody would read it.
     pub(super) fn add(&mut self, field: impl fmt::Display, code: FieldCode, message: impl Into<String>) {
         if !self.is_full() {
-            self.0.push(FieldError { field: field.to_string(), code, message: message.into() });
+            self.wrong.push(FieldError { field: field.to_string(), code, message: message.into() });
         }
     }
 
     /// Whether enough has been found.
     pub(super) fn is_full(&self) -> bool {
-        self.0.len() >= limits::PROBLEMS
+        self.wrong.len() >= limits::PROBLEMS
     }
 
     /// Whether `field`, or anything inside it, has been complained about already.
     pub(super) fn concern(&self, field: &str) -> bool {
-        self.0.iter().any(|problem| {
+        self.wrong.iter().any(|problem| {
             problem
                 .field
                 .strip_prefix(field)
@@ -80,13 +84,21 @@ impl Problems {
         })
     }
 
-    /// The value, if nothing is wrong.
-    pub(super) fn finish<T>(self, value: Option<T>) -> Result<T, BodyError> {
+    /// Notes a change, once for each field; past the limit nobody would read it.
+    pub(super) fn warn(&mut self, field: impl fmt::Display, code: WarningCode) {
+        let warning = Warning { field: field.to_string(), code };
+        if self.changed.len() < limits::WARNINGS && !self.changed.contains(&warning) {
+            self.changed.push(warning);
+        }
+    }
+
+    /// The value and what was changed on the way to it, if nothing is wrong.
+    pub(super) fn finish<T>(self, value: Option<T>) -> Result<(T, Vec<Warning>), BodyError> {
         match value {
-            Some(value) if self.0.is_empty() => Ok(value),
+            Some(value) if self.wrong.is_empty() => Ok((value, self.changed)),
             Some(_) | None => {
-                debug_assert!(!self.0.is_empty(), "what is missing was reported");
-                Err(BodyError::Fields(self.0))
+                debug_assert!(!self.wrong.is_empty(), "what is missing was reported");
+                Err(BodyError::Fields(self.wrong))
             }
         }
     }
@@ -94,9 +106,14 @@ impl Problems {
 
 #[cfg(test)]
 impl Problems {
+    /// Field and code of every change.
+    pub(super) fn changes(&self) -> Vec<(String, WarningCode)> {
+        self.changed.iter().map(|warning| (warning.field.clone(), warning.code)).collect()
+    }
+
     /// Field and code of every problem.
     pub(super) fn summary(&self) -> Vec<(String, FieldCode)> {
-        self.0.iter().map(|problem| (problem.field.clone(), problem.code)).collect()
+        self.wrong.iter().map(|problem| (problem.field.clone(), problem.code)).collect()
     }
 }
 
@@ -123,6 +140,20 @@ mod tests {
         assert!(problems.concern("start.dateTime"));
         assert!(!problems.concern("startDateTime"));
         assert!(!problems.concern("end"));
+    }
+
+    #[test]
+    fn a_change_is_noted_once_for_each_field_and_their_number_is_bounded() {
+        let mut problems = Problems::default();
+        for _ in 0..2 {
+            problems.warn("summary", WarningCode::Characters);
+        }
+        assert_eq!(problems.changes(), [("summary".to_owned(), WarningCode::Characters)]);
+        for n in 0..10_000 {
+            problems.warn(n, WarningCode::Characters);
+        }
+        assert_eq!(problems.changes().len(), limits::WARNINGS);
+        assert_eq!(problems.finish(Some(())).unwrap().1.len(), limits::WARNINGS);
     }
 
     #[test]

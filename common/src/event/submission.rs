@@ -14,6 +14,7 @@ use super::times::{self, Repeats};
 use super::{canonical, conference, kind, properties, recurrence, schema};
 use crate::account::AccountId;
 use crate::field::FieldCode;
+use crate::warning::{Warning, WarningCode};
 
 /// Everything that a caller says when asking for an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub struct Submission {
     pub not_after: Option<Timestamp>,
     /// How urgent it is.
     pub priority: Priority,
+    /// What was changed in the body. No part of what was asked for.
+    pub warnings: Vec<Warning>,
 }
 
 impl Submission {
@@ -45,7 +48,8 @@ impl Submission {
         let fields = body::read(body)?;
         let mut problems = Problems::default();
         let submission = Self::from_fields(fields, &mut problems);
-        problems.finish(submission)
+        let (submission, warnings) = problems.finish(submission)?;
+        Ok(Self { warnings, ..submission })
     }
 
     /// The same bytes for the same request, however it was spelt: the order of names, the form of
@@ -89,7 +93,7 @@ impl Submission {
         if let Some(times) = &times {
             recurrence::check(&mut event, times, problems);
         }
-        check_reminders(&event, problems);
+        settle_reminders(&mut event, problems);
         properties::check_together(&event, problems);
         kind::check(&event, problems);
         let conference = conference::settle(&mut event, asked, problems);
@@ -102,6 +106,7 @@ impl Submission {
             not_before,
             not_after,
             priority: priority.and_then(|word| Priority::parse(&word)).unwrap_or_default(),
+            warnings: Vec::new(),
         })
     }
 }
@@ -160,17 +165,24 @@ fn invite_flat_attendee(event: &mut Map<String, Value>, problems: &mut Problems)
     }
 }
 
-/// An event has the calendar's reminders or its own.
-fn check_reminders(event: &Map<String, Value>, problems: &mut Problems) {
-    let Some(reminders) = event.get("reminders") else {
+/// An event has the calendar's reminders or its own. Google refuses its own ones without a written
+/// `useDefault: false` (google-api-go-client#281), so it is written.
+fn settle_reminders(event: &mut Map<String, Value>, problems: &mut Problems) {
+    let Some(Value::Object(reminders)) = event.get_mut("reminders") else {
         return;
     };
-    let default = reminders.get("useDefault") == Some(&Value::Bool(true));
     let own = reminders.get("overrides").and_then(Value::as_array).is_some_and(|own| !own.is_empty());
-    if default && own {
-        let message = "an event has the calendar's reminders or its own: \
-            with overrides, useDefault is false";
-        problems.add("reminders.overrides", FieldCode::Conflict, message);
+    match reminders.get("useDefault").and_then(Value::as_bool) {
+        Some(true) if own => {
+            let message = "an event has the calendar's reminders or its own: \
+                with overrides, useDefault is false";
+            problems.add("reminders.overrides", FieldCode::Conflict, message);
+        }
+        None if own => {
+            reminders.insert("useDefault".to_owned(), Value::Bool(false));
+            problems.warn("reminders.useDefault", WarningCode::Completed);
+        }
+        Some(_) | None => {}
     }
 }
 

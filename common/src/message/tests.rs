@@ -3,6 +3,7 @@
 use super::*;
 use crate::fingerprint::HashKey;
 use crate::seal::Key;
+use crate::warning::WarningCode;
 
 const GOLDEN: &str = include_str!("golden_v1.json");
 
@@ -28,6 +29,7 @@ fn message() -> Message {
         failure: None,
         told: None,
         trace: None,
+        warnings: Vec::new(),
     }
 }
 
@@ -71,6 +73,18 @@ fn the_trace_goes_along_and_comes_back_with_a_rebuilt_record() {
     let received = Message::from_bytes(&sent.to_bytes()).expect("it is understood");
     let job = received.rebuild(received.submitted_at);
     assert_eq!(Message::next_for(&job, Work::Create).expect("it has its payload").trace, sent.trace);
+}
+
+#[test]
+fn the_warnings_go_along_and_come_back_with_a_rebuilt_record() {
+    let warnings = vec![Warning { field: "end.date".to_owned(), code: WarningCode::OneDay }];
+    let sent = Message { warnings: warnings.clone(), ..message() };
+    let written: serde_json::Value = serde_json::from_slice(&sent.to_bytes()).expect("JSON");
+    assert_eq!(written["warnings"], serde_json::json!([{"field": "end.date", "code": "one-day"}]));
+    let received = Message::from_bytes(&sent.to_bytes()).expect("it is understood");
+    let job = received.rebuild(received.submitted_at);
+    assert_eq!(job.warnings, warnings);
+    assert_eq!(Message::next_for(&job, Work::Create).expect("it has its payload").warnings, warnings);
 }
 
 #[test]

@@ -164,3 +164,24 @@ fn debug_keeps_calendar_and_event_to_itself() {
     let printed = format!("{:?}", parse(&body));
     assert!(!printed.contains("ada") && !printed.contains("Secret"), "{printed}");
 }
+
+#[test]
+fn own_reminders_without_a_written_use_default_are_completed() {
+    let own = r#""overrides":[{"method":"popup","minutes":10}]"#;
+    let reminders = |members: &str| parse(&with(&format!(r#""reminders":{{{members}}}"#)));
+    let completed = Warning { field: "reminders.useDefault".to_owned(), code: WarningCode::Completed };
+    for members in [own.to_owned(), format!(r#"{own},"useDefault":null"#)] {
+        let submission = reminders(&members);
+        assert_eq!(submission.event.resource()["reminders"]["useDefault"], false, "{members}");
+        assert_eq!(submission.warnings, [completed.clone()], "{members}");
+    }
+    for members in [
+        format!(r#"{own},"useDefault":false"#),
+        r#""overrides":[]"#.to_owned(),
+        r#""useDefault":true"#.to_owned(),
+    ] {
+        assert_eq!(reminders(&members).warnings, [], "{members}");
+    }
+    let both = with(&format!(r#""reminders":{{{own},"useDefault":true}}"#));
+    assert_eq!(refused(&both), [("reminders.overrides".to_owned(), FieldCode::Conflict)]);
+}

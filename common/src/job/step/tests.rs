@@ -46,6 +46,7 @@ fn job(state: JobState) -> Job {
         not_after: after(now(), minutes(60)),
         cancel_requested: false,
         trace: None,
+        warnings: Vec::new(),
         fingerprint: HashKey::new(Key::random()).fingerprint(b"body"),
         payload: None,
     }

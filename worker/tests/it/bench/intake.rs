@@ -36,6 +36,7 @@ impl Bench {
             not_after: after(now, order.not_after),
             cancel_requested: false,
             trace: None,
+            warnings: Vec::new(),
         }
     }
 
