@@ -11,6 +11,8 @@ mod conference;
 mod date_time;
 mod delivery;
 mod draft;
+mod fetched;
+mod guests;
 mod kind;
 pub mod limits;
 mod problems;

@@ -53,6 +53,7 @@ fn check_brought(data: &Map<String, Value>, at: &Path, problems: &mut Problems) 
         let message = format!("{at} needs at least one entry in entryPoints");
         problems.add(&place, FieldCode::Required, message);
     }
+    check_together(entries, &place, problems);
     for (index, entry) in entries.iter().enumerate() {
         let text = |name: &str| entry.get(name).and_then(Value::as_str);
         let (Some(kind), Some(uri)) = (text("entryPointType"), text("uri")) else {
@@ -71,6 +72,20 @@ fn check_brought(data: &Map<String, Value>, at: &Path, problems: &mut Problems) 
     }
 }
 
+/// Google's discovery document: at most one video, one sip and one more entry, and `more` never alone.
+fn check_together(entries: &[Value], at: &Path, problems: &mut Problems) {
+    let kinds = || entries.iter().filter_map(|entry| entry.get("entryPointType").and_then(Value::as_str));
+    for kind in ["video", "sip", "more"] {
+        if kinds().filter(|found| *found == kind).count() > 1 {
+            problems.add(at, FieldCode::TooMany, format!("{at} may hold one {kind} entry"));
+        }
+    }
+    if !entries.is_empty() && kinds().all(|kind| kind == "more") {
+        let message = format!("{at} needs a video, phone or sip entry beside the one of type more");
+        problems.add(at, FieldCode::Required, message);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -86,7 +101,7 @@ mod tests {
 
     fn brought() -> Value {
         json!({"conferenceData": {
-            "conferenceSolution": {"key": {"type": "addOn"}, "name": "Example Talk"},
+            "conferenceSolution": {"key": {"type": "hangoutsMeet"}, "name": "Google Meet"},
             "entryPoints": [
                 {"entryPointType": "video", "uri": "https://talk.example.com/abc"},
                 {"entryPointType": "phone", "uri": "tel:+4930123456,,42#"},
@@ -149,6 +164,17 @@ mod tests {
             let problems = without(&format!("/conferenceData/entryPoints/{index}/uri"), json!(uri));
             let field = format!("conferenceData.entryPoints[{index}].uri");
             assert_eq!(problems, [(field, FieldCode::InvalidUrl)]);
+        }
+        let entries = |entries: Value| without("/conferenceData/entryPoints", entries);
+        let entry = |kind: &str, uri: &str| json!({"entryPointType": kind, "uri": uri});
+        let more = entry("more", "https://example.com/help");
+        assert_eq!(entries(json!([more])), [required("conferenceData.entryPoints")]);
+        assert_eq!(entries(json!([more, entry("phone", "tel:+1"), entry("phone", "tel:+2")])), []);
+        for twice in [entry("video", "https://example.com"), entry("sip", "sip:a@example.com"), more.clone()]
+        {
+            let phone = entry("phone", "tel:+1");
+            let too_many = ("conferenceData.entryPoints".to_owned(), FieldCode::TooMany);
+            assert_eq!(entries(json!([twice, phone, twice])), [too_many], "{twice}");
         }
         let mut both = brought();
         both["conferenceData"]["createRequest"] = json!({});

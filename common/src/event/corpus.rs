@@ -1,6 +1,6 @@
 //! The corpora of bodies in `tests/corpus`, good and bad, through the parser.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{BodyError, Submission};
 
@@ -94,9 +94,12 @@ fn real_events_are_taken_and_what_is_said_to_google_reaches_google() {
     for (name, bytes, entry) in entries {
         let submission = Submission::parse(&bytes).unwrap_or_else(|error| panic!("{name}: {error:?}"));
         let resource = submission.event.resource();
-        for (field, value) in entry["body"].as_object().unwrap() {
+        let taken = taken(&entry);
+        for (field, value) in &taken {
             let google = super::schema::EVENT.iter().any(|known| known.name == field);
-            if google && !value.is_null() && !changed.contains(&field.as_str()) {
+            if google && value.is_null() {
+                assert_eq!(resource.get(field), None, "{name}: {field}");
+            } else if google && !changed.contains(&field.as_str()) {
                 assert_eq!(resource.get(field), Some(value), "{name}: {field}");
             }
         }
@@ -107,10 +110,21 @@ fn real_events_are_taken_and_what_is_said_to_google_reaches_google() {
         // What goes to Google is itself a body, and comes to the same event.
         let again = serde_json::to_vec(resource).unwrap();
         assert_eq!(Submission::parse(&again).unwrap().event, submission.event, "{name}");
-        if let Some(expect) = entry.get("expect") {
-            check_expectation(&name, expect.as_object().unwrap(), &submission);
-        }
+        let expect = entry.get("expect").and_then(Value::as_object).cloned().unwrap_or_default();
+        check_expectation(&name, &expect, &submission);
+        let warnings: Vec<_> =
+            submission.warnings.iter().map(|warning| json!([warning.field, warning.code.as_str()])).collect();
+        let expected = expect.get("warnings").cloned().unwrap_or_else(|| json!([]));
+        assert_eq!(json!(warnings), expected, "{name}");
     }
+}
+
+/// The body as it is meant to be taken: as it was sent, but for what `taken` names; null is absent.
+fn taken(entry: &Map<String, Value>) -> Map<String, Value> {
+    let mut body = entry["body"].as_object().unwrap().clone();
+    let changes = entry.get("expect").and_then(|expect| expect.get("taken")).and_then(Value::as_object);
+    body.extend(changes.cloned().unwrap_or_default());
+    body
 }
 
 fn check_expectation(name: &str, expect: &Map<String, Value>, submission: &Submission) {
@@ -134,6 +148,8 @@ fn check_expectation(name: &str, expect: &Map<String, Value>, submission: &Submi
                 assert_eq!(Some(event.brings_conference()), value.as_bool(), "{name}");
                 assert!(event.resource()["conferenceData"].get("createRequest").is_none());
             }
+            // Compared by the caller.
+            "taken" | "warnings" => {}
             other => panic!("{name} expects {other}"),
         }
     }

@@ -191,7 +191,7 @@ mod tests {
             ],
             "attachments": [{"fileUrl": "https://drive.google.com/open?id=1"}],
             "conferenceData": {
-                "conferenceSolution": {"key": {"type": "addOn"}},
+                "conferenceSolution": {"key": {"type": "hangoutsMeet"}},
                 "entryPoints": [{"entryPointType": "video", "uri": "https://talk.example.com/a"}],
             },
         }));

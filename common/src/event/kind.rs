@@ -1,8 +1,14 @@
-//! Kinds of events: ordinary ones, and Google's special ones with properties of their own.
+//! Kinds of events: ordinary ones, and Google's special ones with rules of their own.
+//!
+//! The rules are those of Google's guides "Manage focus time, out of office, and working location
+//! events" and "Event types", and of public reports where a rule names one. Google refuses what breaks
+//! them, so it is refused here, by the field's name.
 
 use serde_json::{Map, Value};
 
-use super::problems::{Path, Problems};
+use super::calendar_id::CalendarId;
+use super::problems::Problems;
+use super::times::Times;
 use crate::field::FieldCode;
 
 /// Each special kind, and the field that holds its properties.
@@ -18,30 +24,153 @@ pub(super) fn is_special(event: &Map<String, Value>) -> bool {
     name(event) != "default"
 }
 
-/// Checks that the properties belong to the event's kind.
-pub(super) fn check(event: &Map<String, Value>, problems: &mut Problems) {
+/// Checks the rules of the event's kind.
+pub(super) fn check(
+    event: &Map<String, Value>,
+    calendar: Option<&CalendarId>,
+    times: Option<&Times>,
+    problems: &mut Problems,
+) {
+    if problems.concern("eventType") {
+        return;
+    }
     let kind = name(event);
     for (owner, field) in PROPERTIES {
-        let at = Path::root().key(field);
-        if event.contains_key(*field) && *owner != kind && !problems.concern("eventType") {
-            let message = format!("{at} belong to an event with eventType `{owner}`");
-            problems.add(&at, FieldCode::Conflict, message);
+        if event.contains_key(*field) && *owner != kind {
+            let message = format!("{field} belong to an event with eventType `{owner}`");
+            problems.add(field, FieldCode::Conflict, message);
         }
     }
-    let location = "workingLocationProperties";
-    if kind == "workingLocation" && !event.contains_key(location) && !problems.concern(location) {
-        let message = format!("an event with eventType `{kind}` needs {location}");
-        problems.add(location, FieldCode::Required, message);
+    let mut rules = Rules { event, kind, problems };
+    match kind {
+        "birthday" => rules.birthday(times),
+        "focusTime" | "outOfOffice" => rules.absence(times),
+        "workingLocation" => rules.working_location(times),
+        _ => return,
     }
-    let timed = |side: &str| event.get(side).is_some_and(|side| side.get("date").is_none());
-    if kind == "birthday" && timed("start") {
-        let message = "a birthday is an all-day event: send start.date and end.date";
-        problems.add("start", FieldCode::Conflict, message);
-    }
+    rules.on_a_primary_calendar(calendar);
 }
 
 fn name(event: &Map<String, Value>) -> &str {
     event.get("eventType").and_then(Value::as_str).unwrap_or("default")
+}
+
+struct Rules<'a> {
+    event: &'a Map<String, Value>,
+    kind: &'a str,
+    problems: &'a mut Problems,
+}
+
+impl Rules<'_> {
+    /// All day for one day, every year, private, transparent, without guests, and without private
+    /// properties (OutlookGoogleCalendarSync#2103).
+    fn birthday(&mut self, times: Option<&Times>) {
+        match times {
+            Some(Times::Timed { .. }) => {
+                self.refuse("start", "is an all-day event: send start.date and end.date");
+            }
+            Some(times) if !times.is_one_day() => {
+                self.refuse("end", "is one day: end.date is the day after start.date")
+            }
+            Some(_) | None => {}
+        }
+        self.must_be("visibility", "private");
+        self.must_be("transparency", "transparent");
+        self.no("attendees");
+        self.no("extendedProperties.private");
+        let yearly = |line: &Value| line.as_str().is_some_and(|line| line.contains("FREQ=YEARLY"));
+        match self.event.get("recurrence").and_then(Value::as_array) {
+            Some(lines) if lines.iter().any(yearly) => {}
+            Some(_) => self.refuse("recurrence", "repeats every year: send RRULE:FREQ=YEARLY"),
+            None => self.need("recurrence", "repeats every year: send [\"RRULE:FREQ=YEARLY\"]"),
+        }
+    }
+
+    /// Focus time and out of office: at times of the day, opaque, with properties and without guests
+    /// (macro#6183).
+    fn absence(&mut self, times: Option<&Times>) {
+        if let Some(Times::AllDay { .. }) = times {
+            self.refuse("start", "has times: send start.dateTime and end.dateTime");
+        }
+        if self.event.get("transparency").is_some_and(|value| value != "opaque") {
+            self.refuse("transparency", "is opaque: leave transparency out");
+        }
+        self.no("attendees");
+        let own = if self.kind == "focusTime" { "focusTimeProperties" } else { "outOfOfficeProperties" };
+        if !self.event.contains_key(own) {
+            self.need(own, &format!("needs {own}; they may be empty: {{}}"));
+        }
+    }
+
+    /// Public, transparent, without `location` (agent-native#2512); all day it is one day.
+    fn working_location(&mut self, times: Option<&Times>) {
+        if let Some(times @ Times::AllDay { .. }) = times
+            && !times.is_one_day()
+        {
+            self.refuse("end", "is one day when it is all day: end.date is the day after start.date");
+        }
+        self.must_be("visibility", "public");
+        self.must_be("transparency", "transparent");
+        self.no("location");
+        let own = "workingLocationProperties";
+        let Some(properties) = self.event.get(own) else {
+            self.need(own, &format!("needs {own}"));
+            return;
+        };
+        let label = properties.pointer("/customLocation/label").and_then(Value::as_str).unwrap_or_default();
+        if properties.get("type").is_some_and(|kind| kind == "customLocation") && label.trim().is_empty() {
+            let field = format!("{own}.customLocation.label");
+            self.need(&field, "needs a label for a place of one's own");
+        }
+    }
+
+    /// Only a primary calendar has special events. Its id may be the user's address, but never one of
+    /// a calendar that was made beside it.
+    fn on_a_primary_calendar(&mut self, calendar: Option<&CalendarId>) {
+        if calendar.is_some_and(|id| id.as_str().ends_with("calendar.google.com")) {
+            self.refuse("calendarId", "goes into the user's primary calendar: leave calendarId out");
+        }
+    }
+
+    fn must_be(&mut self, field: &str, word: &str) {
+        match self.event.get(field) {
+            Some(value) if value == word => {}
+            Some(_) => self.refuse(field, &format!("has {field} `{word}`")),
+            None => self.need(field, &format!("needs {field} `{word}`")),
+        }
+    }
+
+    /// Refuses a field that this kind has not; an empty one says nothing.
+    fn no(&mut self, field: &str) {
+        let mut names = field.split('.');
+        let first = names.next().and_then(|name| self.event.get(name));
+        let found = names.fold(first, |value, name| value.and_then(|value| value.get(name)));
+        let says_something = match found {
+            None | Some(Value::Null) => false,
+            Some(Value::Array(items)) => !items.is_empty(),
+            Some(Value::Object(members)) => !members.is_empty(),
+            Some(Value::Bool(_) | Value::Number(_) | Value::String(_)) => true,
+        };
+        if says_something {
+            self.refuse(field, &format!("has no {field}"));
+        }
+    }
+
+    fn refuse(&mut self, field: &str, rule: &str) {
+        self.report(field, FieldCode::Conflict, rule);
+    }
+
+    fn need(&mut self, field: &str, rule: &str) {
+        self.report(field, FieldCode::Required, rule);
+    }
+
+    /// What is wrong with a field for another reason is reported once.
+    fn report(&mut self, field: &str, code: FieldCode, rule: &str) {
+        if !self.problems.concern(field) {
+            let message = format!("an event with eventType `{}` {rule}", self.kind);
+            self.problems.add(field, code, message);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -50,32 +179,149 @@ mod tests {
 
     use super::*;
 
-    fn found(event: Value) -> Vec<(String, FieldCode)> {
+    fn found(event: &Value, calendar: &str) -> Vec<(String, FieldCode)> {
         let mut problems = Problems::default();
-        check(event.as_object().unwrap(), &mut problems);
+        let mut event = event.as_object().unwrap().clone();
+        let times =
+            super::super::times::settle(&mut event, super::super::times::Repeats::Never, &mut problems);
+        let calendar = CalendarId::parse(calendar).unwrap();
+        check(&event, Some(&calendar), times.as_ref(), &mut problems);
         problems.summary()
+    }
+
+    fn timed() -> Value {
+        json!({"start": {"dateTime": "2027-01-05T09:00:00Z"}, "end": {"dateTime": "2027-01-05T10:00:00Z"}})
+    }
+
+    fn all_day(end: &str) -> Value {
+        json!({"start": {"date": "2027-01-05"}, "end": {"date": end}})
+    }
+
+    /// A body that Google takes, of each special kind.
+    fn good(kind: &str) -> Value {
+        let (mut event, more) = match kind {
+            "birthday" => (
+                all_day("2027-01-06"),
+                json!({"visibility": "private", "transparency": "transparent", "recurrence": ["RRULE:FREQ=YEARLY"]}),
+            ),
+            "focusTime" => (timed(), json!({"focusTimeProperties": {}})),
+            "outOfOffice" => (timed(), json!({"outOfOfficeProperties": {"autoDeclineMode": "declineNone"}})),
+            _ => (
+                all_day("2027-01-06"),
+                json!({"visibility": "public", "transparency": "transparent",
+                    "workingLocationProperties": {"type": "homeOffice", "homeOffice": {}}}),
+            ),
+        };
+        let members = event.as_object_mut().unwrap();
+        members.extend(more.as_object().unwrap().clone());
+        members.insert("eventType".to_owned(), kind.into());
+        event
+    }
+
+    /// The good body with one member replaced; `null` removes it.
+    fn but(kind: &str, members: Value) -> Vec<(String, FieldCode)> {
+        let mut event = good(kind);
+        event.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        event.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        found(&event, "primary")
+    }
+
+    #[test]
+    fn what_google_takes_is_taken() {
+        for (kind, _) in PROPERTIES {
+            assert_eq!(found(&good(kind), "primary"), [], "{kind}");
+            assert_eq!(found(&good(kind), "ada@example.com"), [], "{kind}");
+            assert_eq!(
+                but(kind, json!({"attendees": [], "extendedProperties": {"private": {}}})),
+                [],
+                "{kind}"
+            );
+        }
+        assert_eq!(found(&timed(), "team@group.calendar.google.com"), []);
+        let hours = timed();
+        assert_eq!(but("workingLocation", hours), []);
+        assert_eq!(but("outOfOffice", json!({"transparency": "opaque"})), []);
+        let label = json!({"type": "customLocation", "customLocation": {"label": "Library"}});
+        assert_eq!(but("workingLocation", json!({"workingLocationProperties": label})), []);
+        assert_eq!(but("birthday", json!({"recurrence": ["RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=-1"]})), []);
     }
 
     #[test]
     fn properties_belong_to_their_own_kind() {
         for (kind, field) in PROPERTIES {
-            assert_eq!(found(json!({"eventType": kind, *field: {}})), [], "{kind}");
+            let mut event = timed();
+            event[*field] = json!({});
             let conflict = [((*field).to_owned(), FieldCode::Conflict)];
-            assert_eq!(found(json!({ *field: {} })), conflict, "{kind}");
-            assert_eq!(found(json!({"eventType": "default", *field: {}})), conflict, "{kind}");
+            assert_eq!(found(&event, "primary"), conflict, "{kind}");
+            event["eventType"] = json!("default");
+            assert_eq!(found(&event, "primary"), conflict, "{kind}");
         }
     }
 
     #[test]
-    fn a_working_location_says_where_and_a_birthday_is_a_day() {
-        assert_eq!(
-            found(json!({"eventType": "workingLocation"})),
-            [("workingLocationProperties".to_owned(), FieldCode::Required)]
-        );
-        let birthday = |start: Value| json!({"eventType": "birthday", "start": start});
-        assert_eq!(found(birthday(json!({"date": "2027-01-05"}))), []);
-        let timed = found(birthday(json!({"dateTime": "2027-01-05T09:00:00Z"})));
-        assert_eq!(timed, [("start".to_owned(), FieldCode::Conflict)]);
+    fn each_rule_is_refused_by_the_name_of_its_field() {
+        use FieldCode::{Conflict, Required};
+        let guests = json!([{"email": "a@example.com"}]);
+        for (kind, members, field, code) in [
+            ("birthday", timed(), "start", Conflict),
+            ("birthday", all_day("2027-01-07"), "end", Conflict),
+            ("birthday", json!({"visibility": null}), "visibility", Required),
+            ("birthday", json!({"visibility": "public"}), "visibility", Conflict),
+            ("birthday", json!({"transparency": null}), "transparency", Required),
+            ("birthday", json!({"transparency": "opaque"}), "transparency", Conflict),
+            ("birthday", json!({"recurrence": null}), "recurrence", Required),
+            ("birthday", json!({"recurrence": ["RRULE:FREQ=MONTHLY"]}), "recurrence", Conflict),
+            ("birthday", json!({"attendees": guests}), "attendees", Conflict),
+            (
+                "birthday",
+                json!({"extendedProperties": {"private": {"a": "b"}}}),
+                "extendedProperties.private",
+                Conflict,
+            ),
+            ("focusTime", all_day("2027-01-06"), "start", Conflict),
+            ("focusTime", json!({"transparency": "transparent"}), "transparency", Conflict),
+            ("focusTime", json!({"focusTimeProperties": null}), "focusTimeProperties", Required),
+            ("focusTime", json!({"attendees": guests}), "attendees", Conflict),
+            ("outOfOffice", all_day("2027-01-06"), "start", Conflict),
+            ("outOfOffice", json!({"transparency": "transparent"}), "transparency", Conflict),
+            ("outOfOffice", json!({"outOfOfficeProperties": null}), "outOfOfficeProperties", Required),
+            ("outOfOffice", json!({"attendees": guests}), "attendees", Conflict),
+            ("workingLocation", all_day("2027-01-08"), "end", Conflict),
+            ("workingLocation", json!({"visibility": null}), "visibility", Required),
+            ("workingLocation", json!({"visibility": "private"}), "visibility", Conflict),
+            ("workingLocation", json!({"transparency": null}), "transparency", Required),
+            ("workingLocation", json!({"location": "Library"}), "location", Conflict),
+            (
+                "workingLocation",
+                json!({"workingLocationProperties": null}),
+                "workingLocationProperties",
+                Required,
+            ),
+            (
+                "workingLocation",
+                json!({"workingLocationProperties": {"type": "customLocation", "customLocation": {"label": " "}}}),
+                "workingLocationProperties.customLocation.label",
+                Required,
+            ),
+            (
+                "workingLocation",
+                json!({"workingLocationProperties": {"type": "customLocation"}}),
+                "workingLocationProperties.customLocation.label",
+                Required,
+            ),
+        ] {
+            assert_eq!(but(kind, members.clone()), [(field.to_owned(), code)], "{kind} {members}");
+        }
+    }
+
+    #[test]
+    fn special_events_go_into_a_primary_calendar() {
+        for (kind, _) in PROPERTIES {
+            for id in ["team@group.calendar.google.com", "en.usa#holiday@group.v.calendar.google.com"] {
+                let expected = [("calendarId".to_owned(), FieldCode::Conflict)];
+                assert_eq!(found(&good(kind), id), expected, "{kind} {id}");
+            }
+        }
     }
 
     #[test]

@@ -33,6 +33,11 @@ impl Path {
         }
     }
 
+    /// Every entry of this list, in a warning that is given once for all of them.
+    pub(super) fn each(&self) -> Self {
+        Self(format!("{}[]", self.0))
+    }
+
     /// The entry `index` of this list.
     pub(super) fn index(&self, index: usize) -> Self {
         Self(format!("{}[{index}]", self.0))

@@ -10,10 +10,14 @@ use crate::field::FieldCode;
 /// Private properties whose names begin so are calrelay's own.
 const RESERVED: &str = "calrelay";
 
+/// Whether a private property of this name is calrelay's own.
+pub(super) fn is_ours(name: &str) -> bool {
+    name.get(..RESERVED.len()).is_some_and(|head| head.eq_ignore_ascii_case(RESERVED))
+}
+
 /// Checks one property of `extendedProperties.private`.
 pub(super) fn check_private(name: &str, value: &str, at: &Path, problems: &mut Problems) {
-    let ours = name.get(..RESERVED.len()).is_some_and(|head| head.eq_ignore_ascii_case(RESERVED));
-    if ours {
+    if is_ours(name) {
         let message = format!("{at} cannot be set: names that begin with `{RESERVED}` are calrelay's own");
         problems.add(at, FieldCode::NotAllowed, message);
     }

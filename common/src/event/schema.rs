@@ -5,7 +5,9 @@
 use super::delivery::{Priority, SendUpdates};
 use super::limits;
 use super::properties;
-use super::shape::Shape::{Bool, Email, Link, List, Object, OneOf, OneOfBut, Refused, Text, Texts, Whole};
+use super::shape::Shape::{
+    Bool, Email, Link, List, Object, OneOf, OneOfBut, ReadOnly, Refused, Text, Texts, Whole,
+};
 use super::shape::{Field, Shape, optional, required};
 
 /// What is said to calrelay, not to Google.
@@ -60,29 +62,29 @@ pub(super) const EVENT: &[Field] = &[
     optional("visibility", OneOf(&["default", "public", "private", "confidential"])),
     optional("workingLocationProperties", Object(WORKING_LOCATION)),
     // What Google fills in.
-    optional("created", Refused(GOOGLES)),
-    optional("creator", Refused(GOOGLES)),
-    optional("etag", Refused(GOOGLES)),
-    optional("hangoutLink", Refused(GOOGLES)),
-    optional("htmlLink", Refused(GOOGLES)),
-    optional("kind", Refused(GOOGLES)),
-    optional("locked", Refused(GOOGLES)),
-    optional("updated", Refused(GOOGLES)),
-    optional("gadget", Refused(GOOGLES)),
-    optional("organizer", Refused("the organizer is the owner of the calendar that the event goes into")),
+    optional("created", ReadOnly(GOOGLES)),
+    optional("creator", ReadOnly(GOOGLES)),
+    optional("etag", ReadOnly(GOOGLES)),
+    optional("hangoutLink", ReadOnly(GOOGLES)),
+    optional("htmlLink", ReadOnly(GOOGLES)),
+    optional("kind", ReadOnly(GOOGLES)),
+    optional("locked", ReadOnly(GOOGLES)),
+    optional("updated", ReadOnly(GOOGLES)),
+    optional("gadget", ReadOnly(GOOGLES)),
+    optional("organizer", ReadOnly("the organizer is the owner of the calendar that the event goes into")),
     // What calrelay fills in, or what only exists once the event does.
-    optional("id", Refused(OURS)),
-    optional("iCalUID", Refused(OURS)),
-    optional("sequence", Refused("Google counts the changes of an event; a new one has none")),
-    optional("originalStartTime", Refused(INSTANCE)),
-    optional("recurringEventId", Refused(INSTANCE)),
+    optional("id", ReadOnly(OURS)),
+    optional("iCalUID", ReadOnly(OURS)),
+    optional("sequence", ReadOnly("Google counts the changes of an event; a new one has none")),
+    optional("originalStartTime", ReadOnly(INSTANCE)),
+    optional("recurringEventId", ReadOnly(INSTANCE)),
     optional("attendeesOmitted", Refused("a new event has all the attendees that it is sent with")),
     optional("eventLabelId", Refused("event labels are not supported; use colorId")),
 ];
 
 const GOOGLES: &str = "Google fills it in";
-const OURS: &str = "calrelay chooses the event's id, so that no event is made twice; \
-    the reply names it";
+const OURS: &str = "calrelay chooses the event's id, and the reply names it; send the header \
+    Idempotency-Key, so that a repeated request makes no second event";
 const INSTANCE: &str = "it belongs to one occurrence of a recurring event, and this makes an event";
 
 const EVENT_TYPES: &[&str] = &["default", "birthday", "focusTime", "outOfOffice", "workingLocation"];
@@ -102,7 +104,7 @@ const ATTACHMENTS: Shape = List {
         optional("iconLink", Link),
         optional("mimeType", Text(limits::SHORT_CHARS)),
         optional("title", Text(limits::SHORT_CHARS)),
-        optional("fileId", Refused(GOOGLES)),
+        optional("fileId", ReadOnly(GOOGLES)),
     ]),
     because: " by Google",
 };
@@ -117,10 +119,10 @@ const ATTENDEES: Shape = List {
         optional("optional", Bool),
         optional("resource", Bool),
         optional("responseStatus", OneOf(&["needsAction", "declined", "tentative", "accepted"])),
-        optional("asyncOperation", Refused(GOOGLES)),
-        optional("id", Refused(GOOGLES)),
-        optional("organizer", Refused(GOOGLES)),
-        optional("self", Refused(GOOGLES)),
+        optional("asyncOperation", ReadOnly(GOOGLES)),
+        optional("id", ReadOnly(GOOGLES)),
+        optional("organizer", ReadOnly(GOOGLES)),
+        optional("self", ReadOnly(GOOGLES)),
     ]),
     because: ", because Google does not pass on the answers of more; invite a group's address",
 };
@@ -180,8 +182,8 @@ const WORKING_LOCATION: &[Field] = &[
 
 const BIRTHDAY: &[Field] = &[
     optional("type", OneOf(&["birthday"])),
-    optional("contact", Refused(GOOGLES)),
-    optional("customTypeName", Refused(GOOGLES)),
+    optional("contact", ReadOnly(GOOGLES)),
+    optional("customTypeName", ReadOnly(GOOGLES)),
 ];
 
 const CONFERENCE_DATA: &[Field] = &[
@@ -189,7 +191,7 @@ const CONFERENCE_DATA: &[Field] = &[
     optional(
         "conferenceSolution",
         Object(&[
-            required("key", Object(&[required("type", OneOfBut(&["hangoutsMeet", "addOn"], HANGOUTS))])),
+            required("key", Object(&[required("type", OneOfBut(&["hangoutsMeet"], HANGOUTS))])),
             optional("iconUri", Link),
             optional("name", Text(limits::SHORT_CHARS)),
         ]),
@@ -202,7 +204,7 @@ const CONFERENCE_DATA: &[Field] = &[
                 "conferenceSolutionKey",
                 Object(&[required("type", OneOfBut(&["hangoutsMeet"], HANGOUTS))]),
             ),
-            optional("status", Refused(GOOGLES)),
+            optional("status", ReadOnly(GOOGLES)),
         ]),
     ),
     optional("entryPoints", List { most: limits::ENTRY_POINTS, each: &Object(ENTRY_POINT), because: "" }),
@@ -218,10 +220,15 @@ const CONFERENCE_DATA: &[Field] = &[
 ];
 
 /// Kinds of conferences that are shown where they exist.
-const HANGOUTS: &[(&str, &str)] = &[
-    ("eventHangout", "Google no longer makes those"),
-    ("eventNamedHangout", "Google no longer makes those"),
-];
+const HANGOUTS: &[(&str, &str)] = &[ADD_ON, EVENT_HANGOUT, NAMED_HANGOUT];
+const EVENT_HANGOUT: (&str, &str) = ("eventHangout", "Google no longer makes those");
+const NAMED_HANGOUT: (&str, &str) = ("eventNamedHangout", "Google no longer makes those");
+/// Google answers 400 "Invalid conference data" to any client but the add-on itself (gogcli#590).
+const ADD_ON: (&str, &str) = (
+    "addOn",
+    "Google takes the conference of an add-on from that add-on alone; \
+     put the link into `location` or `description`",
+);
 
 const ENTRY_POINT: &[Field] = &[
     required("entryPointType", OneOf(&["video", "phone", "sip", "more"])),

@@ -1,13 +1,12 @@
 //! What a field may hold, and the walk that checks a body against a table of fields.
 //!
-//! The walk keeps what is good, drops what is `null` (the same as absent, for Google too) and
-//! reports the rest, so that one pass names everything that is wrong.
+//! The walk keeps what is good, drops what is absent (`null`, or an empty text) and reports the rest, so that one pass names everything that is wrong.
 
 use serde_json::{Map, Value};
 
 use super::limits;
 use super::problems::{Path, Problems, quoted};
-use super::suggest::nearest;
+use super::suggest::{advice, nearest};
 use super::text::{forbidden_character, is_email, is_link};
 use crate::field::FieldCode;
 
@@ -33,6 +32,9 @@ pub(super) enum Shape {
     Object(&'static [Field]),
     /// An object with any names and texts as values, each checked by the function.
     Texts(fn(name: &str, text: &str, at: &Path, problems: &mut Problems)),
+    /// A field that Google fills in: ignored in an event that was fetched from Google
+    /// ([`fetched`](super::fetched)), otherwise refused; the sentence says why.
+    ReadOnly(&'static str),
     /// A field of Google's that a caller may not set; the sentence says why.
     Refused(&'static str),
 }
@@ -72,11 +74,12 @@ pub(super) fn check_object(
     for (name, value) in object {
         let place = at.key(&name);
         let Some(field) = fields().find(|field| field.name == name) else {
-            let writable = fields().filter(|field| !matches!(field.shape, Shape::Refused(_)));
+            let writable =
+                fields().filter(|field| !matches!(field.shape, Shape::ReadOnly(_) | Shape::Refused(_)));
             unknown(&name, writable.map(|field| field.name), &place, problems);
             continue;
         };
-        if value.is_null() {
+        if is_absent(field, &value) {
             continue;
         }
         if let Some(value) = check(&field.shape, value, &place, problems) {
@@ -86,12 +89,22 @@ pub(super) fn check_object(
     kept
 }
 
+/// `null` is the same as absent, for Google too. So is an empty text, which forms send for what was
+/// left empty; not where it would decide into which calendar the event goes.
+fn is_absent(field: &Field, value: &Value) -> bool {
+    let says_where = matches!(field.name, "account" | "calendarId");
+    value.is_null() || (value == "" && !field.required && !says_where)
+}
+
 fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str>, place: &Path, problems: &mut Problems) {
     // Looking for what a name was meant to be costs more than anything else here.
     if problems.is_full() {
         return;
     }
-    let hint = nearest(name, known).map_or_else(String::new, |known| format!("; did you mean `{known}`?"));
+    let hint = advice(name)
+        .map(|advice| format!("; {advice}"))
+        .or_else(|| nearest(name, known).map(|known| format!("; did you mean `{known}`?")))
+        .unwrap_or_default();
     let message = format!("there is no field `{}` here{hint}", quoted(name));
     problems.add(place, FieldCode::UnknownField, message);
 }
@@ -138,7 +151,7 @@ fn check(shape: &Shape, value: Value, at: &Path, problems: &mut Problems) -> Opt
             Some(Value::Object(check_object(&[fields], object, at, problems)))
         }
         Shape::Texts(each) => texts(value, *each, at, problems),
-        Shape::Refused(why) => {
+        Shape::ReadOnly(why) | Shape::Refused(why) => {
             problems.add(at, FieldCode::NotAllowed, format!("{at} cannot be set: {why}"));
             None
         }

@@ -11,7 +11,7 @@ use super::draft::EventDraft;
 use super::problems::{Path, Problems};
 use super::shape::check_object;
 use super::times::{self, Repeats};
-use super::{canonical, conference, kind, properties, recurrence, schema};
+use super::{canonical, conference, fetched, guests, kind, properties, recurrence, schema};
 use crate::account::AccountId;
 use crate::field::FieldCode;
 use crate::warning::{Warning, WarningCode};
@@ -78,6 +78,8 @@ impl Submission {
 
     fn from_fields(fields: Map<String, Value>, problems: &mut Problems) -> Option<Self> {
         let tables = [schema::CONTROL, schema::FLAT, schema::EVENT];
+        let mut fields = fields;
+        fetched::strip(&mut fields, problems);
         let mut event = check_object(&tables, fields, &Path::root(), problems);
         let account = account(&mut event, problems);
         let calendar = calendar(&mut event, problems);
@@ -87,7 +89,7 @@ impl Submission {
         let (not_before, not_after) = window(&mut event, problems);
         let asked = event.remove("conference").and_then(|value| value.as_bool());
 
-        invite_flat_attendee(&mut event, problems);
+        guests::settle(&mut event, problems);
         let repeats = if recurrence::lines(&event).is_some() { Repeats::Yes } else { Repeats::Never };
         let times = times::settle(&mut event, repeats, problems);
         if let Some(times) = &times {
@@ -95,7 +97,7 @@ impl Submission {
         }
         settle_reminders(&mut event, problems);
         properties::check_together(&event, problems);
-        kind::check(&event, problems);
+        kind::check(&event, calendar.as_ref(), times.as_ref(), problems);
         let conference = conference::settle(&mut event, asked, problems);
         Some(Self {
             account: account?,
@@ -124,9 +126,25 @@ fn calendar(event: &mut Map<String, Value>, problems: &mut Problems) -> Option<C
     let Some(value) = event.remove("calendarId") else {
         return Some(CalendarId::primary());
     };
-    CalendarId::parse(value.as_str().unwrap_or_default())
+    let text = value.as_str().unwrap_or_default();
+    if text.eq_ignore_ascii_case(CalendarId::primary().as_str()) {
+        return Some(CalendarId::primary());
+    }
+    if let Some(escape) = url_escape(text) {
+        let message =
+            format!("calendarId must not be URL-encoded: write the character itself for `{escape}`");
+        problems.add("calendarId", FieldCode::InvalidId, message);
+        return None;
+    }
+    CalendarId::parse(text)
         .map_err(|error| problems.add("calendarId", FieldCode::InvalidId, error.to_string()))
         .ok()
+}
+
+/// The first `%40` or the like: somebody has encoded the id for a path, and Google knows no such calendar.
+fn url_escape(text: &str) -> Option<&str> {
+    let escapes = text.match_indices('%').filter_map(|(at, _)| text.get(at..at + 3));
+    escapes.into_iter().find(|escape| escape[1..].bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 /// When the event may be created: both ends optional, in that order.
@@ -150,19 +168,6 @@ fn window(event: &mut Map<String, Value>, problems: &mut Problems) -> (Option<Ti
         problems.add("notAfter", FieldCode::TimeRangeEmpty, message);
     }
     (not_before, not_after)
-}
-
-/// The flat form's one guest, in Google's form.
-fn invite_flat_attendee(event: &mut Map<String, Value>, problems: &mut Problems) {
-    let Some(email) = event.remove("attendeeEmail") else {
-        return;
-    };
-    if event.contains_key("attendees") {
-        let message = "`attendees` and `attendeeEmail` say the same thing; send one of them";
-        problems.add("attendeeEmail", FieldCode::Conflict, message);
-    } else {
-        event.insert("attendees".to_owned(), json!([{ "email": email }]));
-    }
 }
 
 /// An event has the calendar's reminders or its own. Google refuses its own ones without a written

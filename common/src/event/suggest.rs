@@ -1,5 +1,34 @@
 //! Did you mean …? The nearest known name to one that is not known.
 
+/// What to write in place of a name that belongs to another part of Google's API, or to another API.
+pub(super) fn advice(name: &str) -> Option<&'static str> {
+    ADVICE.iter().find(|(other, _)| *other == name).map(|(_, advice)| *advice)
+}
+
+const WRAPPER: &str = "send the event's fields as members of the body itself";
+const MEET: &str = "leave it out: `conference` (true or false) says whether the event gets a Meet link";
+const ALL_DAY: &str = "for an all-day event send `start.date` and `end.date`";
+
+/// Parameters of `events.insert`, wrappers that Google's clients and guides use, and other calendars'
+/// ways of saying it.
+const ADVICE: &[(&str, &str)] = &[
+    ("resource", WRAPPER),
+    ("requestBody", WRAPPER),
+    ("event", WRAPPER),
+    ("eventData", WRAPPER),
+    ("sendNotifications", "send `sendUpdates`: `all`, `externalOnly` or `none`"),
+    ("sendInvites", "send `sendUpdates`: `all`, `externalOnly` or `none`"),
+    ("conferenceDataVersion", MEET),
+    ("supportsAttachments", "leave it out: `attachments` are accepted as they are"),
+    ("maxAttendees", "leave it out: all `attendees` are invited"),
+    ("eventLabelVersion", "event labels are not supported; send `colorId`"),
+    ("allDay", ALL_DAY),
+    ("isAllDay", ALL_DAY),
+    ("all_day", ALL_DAY),
+    ("eventId", "leave it out and send the header Idempotency-Key, which names the event"),
+    ("duration", "send the event's end, as `end` or `endDateTime`"),
+];
+
 /// The known name that `name` was probably meant to be.
 ///
 /// One that differs in case alone wins, then another word for the same thing, then the nearest
@@ -11,12 +40,13 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     }
     let allowed = if length < 5 { 1 } else { 2 };
     let folded = fold(name);
-    let meant = SYNONYMS.iter().find(|(other, _)| fold(other) == folded).map(|(_, field)| *field);
+    let meant: Vec<_> =
+        SYNONYMS.iter().filter(|(other, _)| fold(other) == folded).map(|(_, field)| *field).collect();
     known
         .into_iter()
         .map(|candidate| match distance(&folded, &fold(candidate)) {
             0 => (0, candidate),
-            _ if meant == Some(candidate) => (0, candidate),
+            _ if meant.contains(&candidate) => (0, candidate),
             distance => (distance, candidate),
         })
         .filter(|(distance, _)| *distance <= allowed)
@@ -29,6 +59,7 @@ const SYNONYMS: &[(&str, &str)] = &[
     ("title", "summary"),
     ("subject", "summary"),
     ("name", "summary"),
+    ("name", "displayName"),
     ("body", "description"),
     ("notes", "description"),
     ("details", "description"),
@@ -78,6 +109,7 @@ fn distance(from: &[char], to: &[char]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::schema;
     use super::*;
 
     #[test]
@@ -101,6 +133,22 @@ mod tests {
             assert_eq!(nearest(name, known), expected, "{name}");
         }
         assert_eq!(nearest(&"x".repeat(100_000), known), None);
+    }
+
+    #[test]
+    fn one_word_may_stand_for_different_fields_in_different_places() {
+        assert_eq!(nearest("name", ["email", "displayName"]), Some("displayName"));
+        assert_eq!(nearest("name", ["summary", "start"]), Some("summary"));
+    }
+
+    #[test]
+    fn advice_is_given_for_names_that_no_table_knows() {
+        let known = [schema::CONTROL, schema::FLAT, schema::EVENT];
+        for (name, advice) in ADVICE {
+            assert!(known.iter().flat_map(|table| table.iter()).all(|field| field.name != *name), "{name}");
+            assert!(advice.len() > 20, "{name}");
+        }
+        assert_eq!(advice("summary"), None);
     }
 
     #[test]

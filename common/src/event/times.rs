@@ -20,6 +20,11 @@ pub(super) enum Times {
 }
 
 impl Times {
+    /// Whether the event is all of one day.
+    pub(super) fn is_one_day(&self) -> bool {
+        matches!(self, Self::AllDay { start, end } if start.tomorrow().is_ok_and(|next| next == *end))
+    }
+
     /// When it is over, wherever on Earth the calendar is.
     pub(super) fn over(&self) -> Timestamp {
         match self {

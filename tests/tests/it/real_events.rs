@@ -28,14 +28,22 @@ const CALENDARS: &[(&str, &str)] = &[
 struct Case {
     name: String,
     body: Map<String, Value>,
+    /// The body as it is meant to be taken: as it was sent, but for what the corpus names; null is absent.
+    taken: Map<String, Value>,
     expect: Value,
 }
 
 fn cases() -> Vec<Case> {
-    let case = |case: &Value| Case {
-        name: case["name"].as_str().expect("a name").to_owned(),
-        body: expanded(&case["body"]).as_object().expect("an object").clone(),
-        expect: case["expect"].clone(),
+    let case = |case: &Value| {
+        let body = expanded(&case["body"]).as_object().expect("an object").clone();
+        let mut taken = body.clone();
+        taken.extend(case["expect"]["taken"].as_object().cloned().unwrap_or_default());
+        Case {
+            name: case["name"].as_str().expect("a name").to_owned(),
+            body,
+            taken,
+            expect: case["expect"].clone(),
+        }
     };
     corpus("real_events.json").iter().map(case).collect()
 }
@@ -96,6 +104,12 @@ async fn every_field_of_a_real_body_is_in_the_calendar_as_it_was_sent_and_once()
         fields += compare(case, stored);
         conferences += compare_conference(case, stored, id, job);
         assert_eq!(job["result"]["eventLink"], stored.event["htmlLink"], "{}", case.name);
+        assert_eq!(
+            told(job),
+            case.expect.get("warnings").cloned().unwrap_or_else(|| json!([])),
+            "{}",
+            case.name
+        );
         let calendar = case.body.get("calendarId").filter(|id| **id != "primary");
         if let Some(calendar) = calendar {
             assert_eq!(stored.event["calendar"], *calendar, "{}", case.name);
@@ -107,22 +121,28 @@ async fn every_field_of_a_real_body_is_in_the_calendar_as_it_was_sent_and_once()
     );
 }
 
+/// Field and code of every warning.
+fn told(job: &Value) -> Value {
+    let warnings = job["warnings"].as_array().expect("a list");
+    warnings.iter().map(|warning| json!([warning["field"], warning["code"]])).collect()
+}
+
 fn expected_status(case: &Case) -> Value {
-    case.body.get("status").cloned().unwrap_or_else(|| json!("confirmed"))
+    case.taken.get("status").cloned().unwrap_or_else(|| json!("confirmed"))
 }
 
 /// Compares every field of the body with what is stored; answers how many there were.
 fn compare(case: &Case, stored: &Stored) -> usize {
     let event = &stored.event;
-    let said = case.body.iter().filter(|(name, value)| !value.is_null() && !OURS.contains(&name.as_str()));
+    let said = case.taken.iter().filter(|(name, value)| !value.is_null() && !OURS.contains(&name.as_str()));
     let mut compared = 0;
     for (name, sent) in said {
         let at = format!("{}: {name}", case.name);
         match name.as_str() {
-            "start" | "end" => when(&at, sent, case.body.get("timeZone"), &event[name]),
+            "start" | "end" => when(&at, sent, case.taken.get("timeZone"), &event[name]),
             "startDateTime" | "endDateTime" => {
                 let side = if name == "startDateTime" { "start" } else { "end" };
-                when(&at, &json!({"dateTime": sent}), case.body.get("timeZone"), &event[side]);
+                when(&at, &json!({"dateTime": sent}), case.taken.get("timeZone"), &event[side]);
             }
             // Compared with the times that it is for.
             "timeZone" => {}
@@ -202,7 +222,7 @@ fn properties(at: &str, sent: &Value, stored: &Value) {
 
 /// Whether a conference was made exactly where one was to be; answers how many.
 fn compare_conference(case: &Case, stored: &Stored, id: &str, job: &Value) -> usize {
-    let body = &case.body;
+    let body = &case.taken;
     let brought = body.get("conferenceData").filter(|data| data.get("createRequest").is_none());
     // Google's special kinds have none.
     let ordinary = body.get("eventType").is_none_or(|kind| *kind == "default");
