@@ -38,6 +38,7 @@ fn cases() -> Vec<Case> {
         let body = expanded(&case["body"]).as_object().expect("an object").clone();
         let mut taken = body.clone();
         taken.extend(case["expect"]["taken"].as_object().cloned().unwrap_or_default());
+        taken.retain(|_, value| !value.is_null());
         Case {
             name: case["name"].as_str().expect("a name").to_owned(),
             body,
@@ -76,7 +77,8 @@ async fn every_field_of_a_real_body_is_in_the_calendar_as_it_was_sent_and_once()
     let mut cases = cases();
     assert!(cases.len() >= 40);
     for (number, case) in cases.iter_mut().enumerate() {
-        let Some(start) = case.body.remove("notBefore").filter(|start| !start.is_null()) else {
+        let said = |start: &Value| !start.is_null() && *start != "";
+        let Some(start) = case.body.remove("notBefore").filter(said) else {
             continue;
         };
         // It is to wait for months: that it does is all there is to see, and then the rest goes without it.
@@ -86,6 +88,7 @@ async fn every_field_of_a_real_body_is_in_the_calendar_as_it_was_sent_and_once()
         let job = calrelay.job(&id).await;
         assert!(job["finishedAt"].is_null(), "{}: {job}", case.name);
         case.body.remove("notAfter");
+        case.taken.remove("notAfter");
     }
 
     let ids = join_all(cases.iter().enumerate().map(|(number, case)| {
@@ -110,7 +113,7 @@ async fn every_field_of_a_real_body_is_in_the_calendar_as_it_was_sent_and_once()
             "{}",
             case.name
         );
-        let calendar = case.body.get("calendarId").filter(|id| **id != "primary");
+        let calendar = case.taken.get("calendarId").filter(|id| **id != "primary");
         if let Some(calendar) = calendar {
             assert_eq!(stored.event["calendar"], *calendar, "{}", case.name);
         }
