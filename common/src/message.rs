@@ -41,7 +41,8 @@ pub struct Message {
     pub not_before: Option<Timestamp>,
     /// It expires then.
     pub not_after: Timestamp,
-    /// Keyed hash of the request.
+    /// Keyed hashes of the request.
+    #[serde(flatten)]
     pub fingerprint: Fingerprint,
     /// What to write.
     pub payload: Sealed<Payload>,
