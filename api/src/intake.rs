@@ -165,6 +165,22 @@ impl Receipt {
     fn replayed(job: Job) -> Self {
         Self { state: job.state.name(), job, replayed: true }
     }
+
+    /// As the caller sees it now, where its record was `seen`. A record that is still queued knows less
+    /// than the intake did: what the job will wait for is found by a worker.
+    pub(crate) fn state_now(&self, seen: Option<&Job>) -> StateName {
+        match seen.map(|job| job.state.name()) {
+            None | Some(StateName::Queued) => self.state,
+            Some(
+                state @ (StateName::Running
+                | StateName::Waiting
+                | StateName::Blocked
+                | StateName::Succeeded
+                | StateName::Failed
+                | StateName::Cancelled),
+            ) => state,
+        }
+    }
 }
 
 fn unusable(what: &str, error: &dyn std::error::Error) -> Refusal {
