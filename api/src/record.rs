@@ -149,6 +149,12 @@ pub async fn shown(job: &Job, accounts: &Accounts) -> serde_json::Value {
     serde_json::to_value(JobRecord::of(job, accounts).await).expect("a record is plain data")
 }
 
+/// A record of which nothing sealed could be opened.
+#[cfg(test)]
+pub(crate) fn unopened(job: &Job) -> serde_json::Value {
+    serde_json::to_value(JobRecord::from_parts(job, Opened::default())).expect("a record is plain data")
+}
+
 impl JobRecord {
     /// The record of `job`, opened with its account's keys.
     pub(crate) async fn of(job: &Job, accounts: &Accounts) -> Self {

@@ -114,6 +114,9 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// Every degree.
+    pub const ALL: [Self; 3] = [Self::None, Self::Unknown, Self::Done];
+
     /// The name in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -104,6 +104,22 @@ pub enum News {
     Updated,
 }
 
+impl News {
+    /// Every `type` of a webhook about a job.
+    pub const TYPES: [&str; 4] = ["job.succeeded", "job.failed", "job.blocked", "job.updated"];
+
+    /// The `type` of the webhook that tells it.
+    #[must_use]
+    pub fn as_type(self) -> &'static str {
+        match self {
+            Self::Succeeded => "job.succeeded",
+            Self::Failed => "job.failed",
+            Self::Blocked { .. } => "job.blocked",
+            Self::Updated => "job.updated",
+        }
+    }
+}
+
 /// A message this build cannot read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {

@@ -24,6 +24,8 @@ use crate::trace;
 #[utoipa::path(
     post,
     path = "/api/v1/events",
+    operation_id = "createEvent",
+    security(("key" = ["submit"])),
     tag = "jobs",
     request_body(content = EventRequest, description = "Google's fields of an event, or the flat forms; at most 64 KiB"),
     params(

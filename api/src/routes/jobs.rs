@@ -34,9 +34,14 @@ pub(crate) struct CancelReply {
 }
 
 /// Read a job, wait for its end, or follow it.
+///
+/// With `Accept: text/event-stream` the answer is a stream of server-sent events instead: an event `job` at
+/// once and after each change, until the job ends, whose data is the JSON of this answer.
 #[utoipa::path(
     get,
     path = "/api/v1/jobs/{id}",
+    operation_id = "getJob",
+    security(("key" = ["read"])),
     tag = "jobs",
     params(
         ("id" = String, Path, description = "The job's id"),
@@ -44,8 +49,7 @@ pub(crate) struct CancelReply {
         ("Prefer" = Option<String>, Header, description = "wait=N does the same"),
     ),
     responses(
-        (status = 200, description = "The job, or that it is not known whether there is one because records were lost lately; with Accept: text/event-stream an event `job` at once and after each change, until it ends",
-            content((Told = "application/json"), (String = "text/event-stream"))),
+        (status = 200, description = "The job, or that it is not known whether there is one because records were lost lately", body = Told),
         ReadProblems,
     )
 )]
@@ -98,6 +102,8 @@ fn names_stream(range: &str) -> bool {
 #[utoipa::path(
     delete,
     path = "/api/v1/jobs/{id}",
+    operation_id = "cancelJob",
+    security(("key" = ["submit"])),
     tag = "jobs",
     params(("id" = String, Path, description = "The job's id")),
     responses(

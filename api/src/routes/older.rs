@@ -51,6 +51,8 @@ pub(crate) struct PendingReply {
 #[utoipa::path(
     post,
     path = "/api/create-calendar-event",
+    operation_id = "createEventOlder",
+    security(("key" = ["submit"])),
     tag = "older contract",
     request_body(content = EventRequest, description = "Google's fields of an event, or the flat forms; at most 64 KiB"),
     params(

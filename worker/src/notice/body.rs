@@ -36,7 +36,7 @@ pub(super) fn body(message: &Message, notice: Notice, opened: Opened, record: Op
     };
     let next_attempt_at = record.filter(|job| job.state.name() == state_now).and_then(Job::next_attempt_at);
     json!({
-        "type": format!("job.{}", state(news)),
+        "type": news.as_type(),
         "timestamp": at,
         "data": {
             "jobId": message.job,
