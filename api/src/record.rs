@@ -28,7 +28,7 @@ pub(crate) struct JobRecord {
     state: &'static str,
     /// What a waiting job waits for: schedule, quota, retry or operator.
     waiting_for: Option<&'static str>,
-    /// What stands in a blocked job's way: reauthorization, calendarLimits or paused.
+    /// What stands in a blocked job's way: reauthorization or calendarLimits. Nothing pauses a job yet.
     blocked_by: Option<&'static str>,
     /// The same for a person, and who has to do something.
     #[schema(value_type = Option<String>)]
@@ -111,7 +111,7 @@ pub(crate) struct ResultRecord {
     pub(crate) event_link: String,
     /// Joins the video conference, once there is one.
     pub(crate) meet_link: Option<String>,
-    /// pending, success or failure; null when no conference was asked for.
+    /// What became of the conference; null when none was asked for.
     pub(crate) conference_status: Option<&'static str>,
 }
 

@@ -77,6 +77,9 @@ pub(super) fn describe(document: &mut Value) {
     for (field, sentence) in SAID {
         properties.get_mut(*field).expect("a field of the body")["description"] = json!(sentence);
     }
+    for (field, pattern) in [("account", "^[A-Za-z0-9_-]{1,64}$"), ("calendarId", r"^[^\s/\\]{1,254}$")] {
+        properties[field]["pattern"] = json!(pattern);
+    }
     for field in ["notBefore", "notAfter"] {
         properties[field]["format"] = json!("date-time");
     }
