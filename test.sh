@@ -23,6 +23,8 @@ fi
 missing() {
     command -v cc >/dev/null || echo gcc libc6-dev
     command -v python3 >/dev/null || echo python3
+    # A typed client is made from the contract, and compiled.
+    command -v npm >/dev/null || echo nodejs npm
     python3 -c 'import venv, ensurepip' 2>/dev/null || echo python3-venv
     command -v chromium >/dev/null || echo chromium
     command -v chromedriver >/dev/null || echo chromium-driver
@@ -81,6 +83,19 @@ if [ "$(cat "$venv/installed" 2>/dev/null)" != "$wanted" ]; then
     printf '%s\n' "$wanted" >"$venv/installed"
 fi
 export CALRELAY_PYTHON="$venv/bin/python"
+
+contract="$target/test-contract"
+if ! cmp -s tests/contract/package-lock.json "$contract/package-lock.json"; then
+    echo "test.sh: getting what makes a typed client from the contract"
+    rm -rf "$contract"
+    mkdir -p "$contract"
+    cp tests/contract/package.json "$contract"
+    # The lock is copied last: it says that everything is there.
+    cp tests/contract/package-lock.json "$contract/npm-shrinkwrap.json"
+    (cd "$contract" && npm ci --silent --no-audit --no-fund)
+    cp tests/contract/package-lock.json "$contract"
+fi
+export CALRELAY_CONTRACT="$contract"
 
 # --- build and run ------------------------------------------------------------------------------
 export CALRELAY_TESTS="$mode"

@@ -4,9 +4,10 @@ use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{ResponseHead, ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, web};
 use futures_util::FutureExt as _;
@@ -30,6 +31,7 @@ pub(crate) async fn front(
     let api = web::Data::clone(request.app_data::<web::Data<Api>>().expect("the app is made with it"));
     let route = Route::of(request.path());
     let method = request.method().clone();
+    let offered = request.head().upgrade();
     let context = trace::begun(request.headers());
     request.extensions_mut().insert(context);
     let answer = match api.hosts.admit(request.headers()) {
@@ -49,15 +51,29 @@ pub(crate) async fn front(
         Ok(mut response) => {
             let standing = response.request().extensions().get::<Standing>().copied();
             finish(response.headers_mut(), &api, standing);
+            close(response.response_mut().head_mut(), offered);
             metrics::answered(route, &method, response.status(), began.elapsed());
             Ok(response)
         }
         Err(error) => {
             let mut response = error.error_response();
             finish(response.headers_mut(), &api, None);
+            close(response.head_mut(), offered);
             metrics::answered(route, &method, response.status(), began.elapsed());
             Err(InternalError::from_response("answered with a problem", response).into())
         }
+    }
+}
+
+/// What a reply says of its connection beyond what the web server says by itself.
+///
+/// To an offer of another protocol (`Upgrade: h2c`), which nothing here takes up, the web server would
+/// answer `connection: upgrade` and then drop the connection. It cannot be made to keep one (actix-http
+/// 3.20 takes the connection's type from the request alone), so the reply says that it is dropped. After a
+/// body that is too large it would keep or drop the connection by how much of it has arrived.
+fn close(response: &mut ResponseHead, offered: bool) {
+    if offered || response.status == StatusCode::PAYLOAD_TOO_LARGE {
+        response.set_connection_type(ConnectionType::Close);
     }
 }
 

@@ -6,6 +6,8 @@ use crate::problem::Problem;
 
 /// The header's name.
 pub(crate) const NAME: &str = "Idempotency-Key";
+/// What clients called it before there was a draft.
+const OLDER_NAME: &str = "X-Idempotency-Key";
 const LONGEST: usize = 255;
 
 /// A caller's name for one request, however often it is sent: 1 to 255 printable characters.
@@ -13,19 +15,25 @@ const LONGEST: usize = 255;
 pub(crate) struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// The key that a request carries, if it carries one.
+    /// The key that a request carries, if it carries one. The older name counts too, and the same key may
+    /// be there more than once: some clients send both names, and some proxies repeat a header.
     pub(crate) fn from_headers(headers: &HeaderMap) -> Result<Option<Self>, Problem> {
-        let mut values = headers.get_all(NAME);
-        let Some(value) = values.next() else {
-            return Ok(None);
-        };
-        if values.next().is_some() {
-            return Err(Problem::header(NAME, "send one key, not several"));
+        let mut found: Option<Self> = None;
+        for name in [NAME, OLDER_NAME] {
+            for value in headers.get_all(name) {
+                let key = value.to_str().ok().and_then(Self::parse).ok_or_else(|| {
+                    Problem::header(
+                        name,
+                        "send 1 to 255 printable ASCII characters, as \"…\" or as a bare token",
+                    )
+                })?;
+                if found.as_ref().is_some_and(|found| *found != key) {
+                    return Err(Problem::header(name, "send one key, not two different ones"));
+                }
+                found = Some(key);
+            }
         }
-        let parsed = value.to_str().ok().and_then(Self::parse);
-        parsed.map(Some).ok_or_else(|| {
-            Problem::header(NAME, "send 1 to 255 printable ASCII characters, as \"…\" or as a bare token")
-        })
+        Ok(found)
     }
 
     /// Parses a quoted structured-field string, or a bare token.
@@ -93,13 +101,32 @@ mod tests {
     }
 
     #[test]
-    fn two_keys_are_one_too_many() {
-        let mut headers = HeaderMap::new();
-        assert_eq!(IdempotencyKey::from_headers(&headers).unwrap(), None);
-        let name = HeaderName::from_static("idempotency-key");
-        headers.append(name.clone(), HeaderValue::from_static("a"));
-        assert!(IdempotencyKey::from_headers(&headers).unwrap().is_some());
-        headers.append(name, HeaderValue::from_static("a"));
-        assert!(IdempotencyKey::from_headers(&headers).is_err());
+    fn one_key_may_be_said_twice_and_two_keys_may_not_be_said() {
+        let asked = |sent: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in sent {
+                headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+            }
+            IdempotencyKey::from_headers(&headers).map(|key| key.map(|key| key.0)).map_err(drop)
+        };
+        const NEW: &str = "idempotency-key";
+        const OLD: &str = "x-idempotency-key";
+        let a = Ok(Some("a".to_owned()));
+        for (sent, expected) in [
+            (&[][..], Ok(None)),
+            (&[(NEW, "a")], a.clone()),
+            (&[(OLD, "a")], a.clone()),
+            (&[(OLD, "\"a\"")], a.clone()),
+            (&[(NEW, "a"), (OLD, "\"a\"")], a.clone()),
+            (&[(NEW, "a"), (NEW, "a")], a.clone()),
+            (&[(OLD, "a"), (OLD, "a")], a),
+            (&[(NEW, "a"), (OLD, "b")], Err(())),
+            (&[(NEW, "a"), (NEW, "b")], Err(())),
+            (&[(OLD, "a"), (OLD, "b")], Err(())),
+            (&[(NEW, "a"), (OLD, "")], Err(())),
+            (&[(OLD, "a b")], Err(())),
+        ] {
+            assert_eq!(asked(sent), expected, "{sent:?}");
+        }
     }
 }

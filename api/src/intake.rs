@@ -104,7 +104,7 @@ impl Intake {
     /// it.
     pub(crate) async fn submit(self: &Arc<Self>, ask: Ask) -> Result<Receipt, Refusal> {
         let now = self.clock.now();
-        let fingerprint = self.accounts.hash_key().fingerprint(&ask.submission.canonical());
+        let fingerprint = self.fingerprint(&ask.submission);
         let (id, identity) = match &ask.key {
             Some(key) => (JobId::derived(&ask.owner, ask.entrance.route(), key.as_str()), Identity::Derived),
             None => (JobId::random(), Identity::Random),
@@ -140,6 +140,10 @@ impl Intake {
         Ok(receipt)
     }
 
+    fn fingerprint(&self, submission: &Submission) -> Fingerprint {
+        self.accounts.hash_key().fingerprint_of(&submission.former(), &submission.canonical())
+    }
+
     /// What an earlier request under this key has made; `refusal` where there was none.
     async fn earlier(
         &self,
@@ -148,7 +152,7 @@ impl Intake {
         refusal: Refusal,
     ) -> Result<Receipt, Refusal> {
         match self.ledger.get(id).await {
-            Ok(Some(known)) if known.fingerprint == *fingerprint => Ok(Receipt::replayed(known)),
+            Ok(Some(known)) if known.fingerprint.is_same_request(fingerprint) => Ok(Receipt::replayed(known)),
             Ok(Some(known)) => Err(Refusal::KeyReused(known.id)),
             Ok(None) => Err(refusal),
             // Whether this is a repeat, and so already accepted, cannot be told.
@@ -160,6 +164,22 @@ impl Intake {
 impl Receipt {
     fn replayed(job: Job) -> Self {
         Self { state: job.state.name(), job, replayed: true }
+    }
+
+    /// As the caller sees it now, where its record was `seen`. A record that is still queued knows less
+    /// than the intake did: what the job will wait for is found by a worker.
+    pub(crate) fn state_now(&self, seen: Option<&Job>) -> StateName {
+        match seen.map(|job| job.state.name()) {
+            None | Some(StateName::Queued) => self.state,
+            Some(
+                state @ (StateName::Running
+                | StateName::Waiting
+                | StateName::Blocked
+                | StateName::Succeeded
+                | StateName::Failed
+                | StateName::Cancelled),
+            ) => state,
+        }
     }
 }
 

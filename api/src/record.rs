@@ -29,7 +29,7 @@ pub(crate) struct JobRecord {
     state: &'static str,
     /// What a waiting job waits for: schedule, quota, retry or operator.
     waiting_for: Option<&'static str>,
-    /// What stands in a blocked job's way: reauthorization, calendarLimits or paused.
+    /// What stands in a blocked job's way: reauthorization or calendarLimits. Nothing pauses a job yet.
     blocked_by: Option<&'static str>,
     /// The same for a person, and who has to do something.
     #[schema(value_type = Option<String>)]
@@ -137,7 +137,7 @@ pub(crate) struct ResultRecord {
     pub(crate) event_link: String,
     /// Joins the video conference, once there is one.
     pub(crate) meet_link: Option<String>,
-    /// pending, success or failure; null when no conference was asked for.
+    /// What became of the conference; null when none was asked for.
     pub(crate) conference_status: Option<&'static str>,
 }
 
@@ -173,6 +173,12 @@ struct Opened {
 /// A job as `GET /api/v1/jobs/{id}` shows it.
 pub async fn shown(job: &Job, accounts: &Accounts) -> serde_json::Value {
     serde_json::to_value(JobRecord::of(job, accounts).await).expect("a record is plain data")
+}
+
+/// A record of which nothing sealed could be opened.
+#[cfg(test)]
+pub(crate) fn unopened(job: &Job) -> serde_json::Value {
+    serde_json::to_value(JobRecord::from_parts(job, Opened::default())).expect("a record is plain data")
 }
 
 impl JobRecord {

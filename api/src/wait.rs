@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::job::{Job, JobId, StateName};
+use common::job::{Job, JobId, JobState};
 use common::port::{Clock, StoreError};
 use common::time;
 use futures_util::future::{select, select_all};
@@ -38,12 +38,11 @@ impl Waiting<'_> {
         self.until(id, until, |job| job.is_some_and(Job::is_finished)).await
     }
 
-    /// As [`Self::ended`], or once the job waits for a person or for Google to relent: nobody holds
-    /// a connection for that.
+    /// As [`Self::ended`], or once it is clear that the job does not end in that time: it waits for a
+    /// person, for Google to relent, or for an instant that is later.
     pub(crate) async fn settled(&self, id: &JobId, patience: Duration) -> Result<Option<Job>, StoreError> {
         let until = time::after(self.clock.now(), patience);
-        let settled = |job: &Job| job.is_finished() || job.state.name() == StateName::Blocked;
-        self.until(id, until, |job| job.is_some_and(settled)).await
+        self.until(id, until, |job| job.is_some_and(|job| is_settled(job, until))).await
     }
 
     /// The record once it is not what was `seen`, or as it stands at `until`.
@@ -88,5 +87,53 @@ impl Waiting<'_> {
             // Nothing is lost by dropping any of them.
             select(Box::pin(changed), select_all(ends)).await;
         }
+    }
+}
+
+/// Whether waiting until then for the job's end is of no use.
+fn is_settled(job: &Job, until: Timestamp) -> bool {
+    let later = |due: Option<Timestamp>| due.is_some_and(|due| due > until);
+    match &job.state {
+        JobState::Succeeded { .. } | JobState::Failed(_) | JobState::Cancelled | JobState::Blocked { .. } => {
+            true
+        }
+        JobState::Waiting { until: due, .. } => later(Some(*due)),
+        JobState::Accepting { .. } | JobState::Queued => later(job.not_before),
+        JobState::Running(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::job::{BlockReason, WaitReason};
+
+    use super::*;
+    use crate::sample::{at, every_settled_state, job};
+
+    #[test]
+    fn nobody_waits_for_what_cannot_end_in_time() {
+        for state in every_settled_state() {
+            let expected = match &state {
+                JobState::Waiting { until, .. } => *until > at(10),
+                JobState::Queued | JobState::Accepting { .. } | JobState::Running(_) => false,
+                JobState::Blocked { .. }
+                | JobState::Succeeded { .. }
+                | JobState::Failed(_)
+                | JobState::Cancelled => true,
+            };
+            assert_eq!(is_settled(&job(state.clone()), at(10)), expected, "{state:?}");
+        }
+        for why in [WaitReason::Schedule, WaitReason::Quota, WaitReason::Retry, WaitReason::Operator] {
+            for (due, settled) in [(9, false), (10, false), (11, true)] {
+                let waiting = JobState::Waiting { why, until: at(due) };
+                assert_eq!(is_settled(&job(waiting), at(10)), settled, "{why:?} {due}");
+            }
+        }
+        for (due, settled) in [(10, false), (11, true)] {
+            let queued = Job { not_before: Some(at(due)), ..job(JobState::Queued) };
+            assert_eq!(is_settled(&queued, at(10)), settled, "{due}");
+        }
+        let soon = JobState::Blocked { why: BlockReason::CalendarLimits, until: Some(at(1)) };
+        assert!(is_settled(&job(soon), at(10)), "it is looked at again, and most likely blocked again");
     }
 }

@@ -13,14 +13,16 @@ use crate::config::LogFormat;
 /// deadpool warns of connections that ended, of which the vault tells itself.
 const USUAL: &str = "info,actix_server=warn,deadpool_postgres=off";
 
-/// Never logged, whatever `RUST_LOG` says: lapin shows messages (those that came back, at `warn`) and
+/// Never logged, whatever `RUST_LOG` says. lapin shows messages (those that came back, at `warn`) and
 /// passwords (at `trace`), and calls it an error that a connection ended, which the queue tells of itself.
-const NEVER: &str = "lapin=off";
+/// The web server calls it an error that a client sent what is no HTTP: anybody can make such lines.
+const NEVER: [&str; 2] = ["lapin=off", "actix_http::h1::dispatcher=off"];
 
 /// Starts logging.
 pub fn start(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(USUAL));
-    let filter = filter.add_directive(NEVER.parse().expect("a directive"));
+    let filter =
+        NEVER.iter().fold(filter, |filter, never| filter.add_directive(never.parse().expect("a directive")));
     match format {
         LogFormat::Text => tracing_subscriber::fmt()
             .with_env_filter(filter)

@@ -145,6 +145,18 @@ pub enum ReauthorizationCause {
 }
 
 impl ReauthorizationCause {
+    /// Every cause.
+    pub const ALL: [Self; 8] = [
+        Self::GrantEnded,
+        Self::TokenRefused,
+        Self::ScopeMissing,
+        Self::NotACalendarUser,
+        Self::ClientChanged,
+        Self::LoginRequired,
+        Self::AdminForbids,
+        Self::NoSuchUser,
+    ];
+
     /// Why, for a person, and what has to come before connecting again helps.
     #[must_use]
     pub fn sentence(self) -> &'static str {

@@ -9,19 +9,49 @@ use sha2::Sha256;
 
 use crate::seal::Key;
 
-/// The keyed hash of a request: equal for equal requests, and tells nothing else.
+/// Keyed hashes of a request, which tell a repeat of it from another request under the same key and tell
+/// nothing else.
 ///
-/// It is stored with the event as the private property `calrelayBody`, so that a repeat can be told
-/// from another request under the same key even when every record of ours is gone.
+/// They are stored with the job, and with the event as private properties, so that a repeat is known even
+/// when every record of ours is gone. Persisted: a version is added, never changed. Version 1 hashes what
+/// was said, version 2 what it means. Both are written: a build that knows version 1 alone still
+/// recognises every repeat in the same words, and never takes it for a new event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Fingerprint(String);
+pub struct Fingerprint {
+    #[serde(rename = "fingerprint")]
+    v1: String,
+    #[serde(rename = "fingerprint2", default, skip_serializing_if = "Option::is_none")]
+    v2: Option<String>,
+}
 
 impl Fingerprint {
-    /// The hash as 32 hexadecimal digits.
+    /// A fingerprint as it was stored: 32 hexadecimal digits for each version.
     #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
+    pub fn stored(v1: String, v2: Option<String>) -> Self {
+        Self { v1, v2 }
+    }
+
+    /// The hash of version 1.
+    #[must_use]
+    pub fn v1(&self) -> &str {
+        &self.v1
+    }
+
+    /// The hash of version 2, unless this was written by a build that did not know it.
+    #[must_use]
+    pub fn v2(&self) -> Option<&str> {
+        self.v2.as_deref()
+    }
+
+    /// Whether both are of the same request, by the newest version that both have.
+    ///
+    /// Use this and not `==`, which compares what was written.
+    #[must_use]
+    pub fn is_same_request(&self, other: &Self) -> bool {
+        match (&self.v2, &other.v2) {
+            (Some(ours), Some(theirs)) => ours == theirs,
+            (Some(_), None) | (None, Some(_) | None) => self.v1 == other.v1,
+        }
     }
 }
 
@@ -36,10 +66,16 @@ impl HashKey {
         Self(key)
     }
 
-    /// The fingerprint of a request's canonical bytes.
+    /// The fingerprint that a build made which knew version 1 alone.
     #[must_use]
-    pub fn fingerprint(&self, canonical: &[u8]) -> Fingerprint {
-        Fingerprint(self.hash("request", canonical))
+    pub fn fingerprint(&self, former: &[u8]) -> Fingerprint {
+        Fingerprint { v1: self.hash("request", former), v2: None }
+    }
+
+    /// The fingerprint of a request's bytes in both versions.
+    #[must_use]
+    pub fn fingerprint_of(&self, former: &[u8], canonical: &[u8]) -> Fingerprint {
+        Fingerprint { v2: Some(self.hash("request 2", canonical)), ..self.fingerprint(former) }
     }
 
     /// A stand-in for `text` (a calendar id, a Google user) in keys and logs; `kind` keeps equal
@@ -76,5 +112,38 @@ mod tests {
         assert_ne!(key.fingerprint(b"x"), other.fingerprint(b"x"));
         assert_ne!(key.fingerprint(b"x"), key.fingerprint(b"y"));
         assert_ne!(key.name("calendar", "x"), key.name("user", "x"));
+    }
+    #[test]
+    fn the_newest_version_that_both_have_decides() {
+        let key = HashKey::new(Key::random());
+        let both = |v1: &[u8], v2: &[u8]| key.fingerprint_of(v1, v2);
+        for (one, other, same) in [
+            (both(b"a", b"x"), both(b"a", b"x"), true),
+            (both(b"a", b"x"), both(b"b", b"x"), true),
+            (both(b"a", b"x"), both(b"a", b"y"), false),
+            (both(b"a", b"x"), key.fingerprint(b"a"), true),
+            (both(b"a", b"x"), key.fingerprint(b"b"), false),
+            (key.fingerprint(b"a"), key.fingerprint(b"a"), true),
+            (key.fingerprint(b"a"), key.fingerprint(b"b"), false),
+        ] {
+            assert_eq!(one.is_same_request(&other), same, "{one:?} {other:?}");
+            assert_eq!(other.is_same_request(&one), same, "{other:?} {one:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_stored_is_pinned_and_the_build_before_reads_it() {
+        let hash = |bytes: &[u8], others: &[u8]| {
+            let key = Key::parse(&data_encoding::BASE64.encode(&[7; 32])).unwrap();
+            serde_json::to_value(HashKey::new(key).fingerprint_of(bytes, others)).unwrap()
+        };
+        let stored = hash(b"said", b"meant");
+        assert_eq!(
+            stored,
+            serde_json::json!({"fingerprint": "77eec159575e4f250deb9e03820e5697", "fingerprint2": "cffd9c0b5ac28a3b3d2deb99193d179a"})
+        );
+        let former = serde_json::json!({"fingerprint": stored["fingerprint"]});
+        let former: Fingerprint = serde_json::from_value(former).unwrap();
+        assert_eq!((former.v1(), former.v2()), (stored["fingerprint"].as_str().unwrap(), None));
     }
 }

@@ -54,7 +54,8 @@ pub struct Job {
     pub not_after: Timestamp,
     /// A caller asked for its cancellation while its effect was unknown.
     pub cancel_requested: bool,
-    /// Keyed hash of the request: tells a repeat from another request under the same key.
+    /// Keyed hashes of the request: tell a repeat from another request under the same key.
+    #[serde(flatten)]
     pub fingerprint: Fingerprint,
     /// What to write, kept until it is written.
     pub payload: Option<Sealed<Payload>>,
@@ -117,6 +118,9 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// Every degree.
+    pub const ALL: [Self; 3] = [Self::None, Self::Unknown, Self::Done];
+
     /// The name in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {

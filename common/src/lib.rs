@@ -8,6 +8,7 @@ pub mod account;
 pub mod accounts;
 pub mod backoff;
 pub mod backup;
+pub mod cancellation;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod deadline;

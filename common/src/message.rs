@@ -42,7 +42,8 @@ pub struct Message {
     pub not_before: Option<Timestamp>,
     /// It expires then.
     pub not_after: Timestamp,
-    /// Keyed hash of the request.
+    /// Keyed hashes of the request.
+    #[serde(flatten)]
     pub fingerprint: Fingerprint,
     /// What to write.
     pub payload: Sealed<Payload>,
@@ -105,6 +106,22 @@ pub enum News {
     },
     /// More has become known of the event: its conference.
     Updated,
+}
+
+impl News {
+    /// Every `type` of a webhook about a job.
+    pub const TYPES: [&str; 4] = ["job.succeeded", "job.failed", "job.blocked", "job.updated"];
+
+    /// The `type` of the webhook that tells it.
+    #[must_use]
+    pub fn as_type(self) -> &'static str {
+        match self {
+            Self::Succeeded => "job.succeeded",
+            Self::Failed => "job.failed",
+            Self::Blocked { .. } => "job.blocked",
+            Self::Updated => "job.updated",
+        }
+    }
 }
 
 /// A message this build cannot read.

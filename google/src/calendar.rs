@@ -14,8 +14,9 @@ use url::Url;
 use crate::error::{self, calendar};
 use crate::http::Http;
 
-/// The private property that holds an event's fingerprint.
+/// The private properties that hold an event's fingerprint, by its version.
 const FINGERPRINT: &str = "calrelayBody";
+const FINGERPRINT_2: &str = "calrelayBody2";
 
 /// Google Calendar, spoken to with one request a method.
 #[derive(Debug, Clone)]
@@ -114,7 +115,11 @@ fn resource(event: &NewEvent<'_>) -> Map<String, Value> {
     let mut resource = event.resource.clone();
     resource.insert("id".to_owned(), json!(event.id.as_str()));
     let properties = object(&mut resource, "extendedProperties");
-    object(properties, "private").insert(FINGERPRINT.to_owned(), json!(event.fingerprint.as_str()));
+    let private = object(properties, "private");
+    private.insert(FINGERPRINT.to_owned(), json!(event.fingerprint.v1()));
+    if let Some(v2) = event.fingerprint.v2() {
+        private.insert(FINGERPRINT_2.to_owned(), json!(v2));
+    }
     // A conference that the caller brought stays.
     if event.conference && !resource.contains_key("conferenceData") {
         let request = json!({

@@ -97,12 +97,7 @@ impl fmt::Debug for Notices {
     }
 }
 
-/// The `type` of a webhook, which is also the end of its id.
+/// The end of a webhook's id: what it tells.
 fn state(news: News) -> &'static str {
-    match news {
-        News::Succeeded => "succeeded",
-        News::Failed => "failed",
-        News::Blocked { .. } => "blocked",
-        News::Updated => "updated",
-    }
+    news.as_type().trim_start_matches("job.")
 }

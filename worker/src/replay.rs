@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use common::account::Account;
 use common::accounts::Accounts;
+use common::cancellation::Mark;
 use common::deadline;
 use common::job::{FailureKind, Job, JobState, StateName, Step, Tally};
 use common::message::{Message, Work};
@@ -14,7 +15,6 @@ use common::port::{
 use common::quotas::Quotas;
 use common::time::until;
 use jiff::Timestamp;
-use serde_json::json;
 
 use crate::Ports;
 
@@ -119,7 +119,7 @@ pub async fn replay(
 async fn mark_cancelled(ports: &OperatorPorts, message: &Message, now: Timestamp) -> Result<(), VaultError> {
     let (shelf, name) = (Shelf::Cancellations, message.job.as_str());
     let seen = ports.vault.get(shelf, name).await?.map(|doc| doc.version);
-    let mark = json!({ "at": now, "until": message.not_after, "fingerprint": message.fingerprint });
+    let mark = Mark { at: now, until: message.not_after, fingerprint: &message.fingerprint }.document();
     ports.vault.put(shelf, name, &mark, seen).await.map(drop)
 }
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use common::cancellation::Mark;
 use common::job::{self, Job, JobId, JobState, Tally};
 use common::message::{Message, Work};
 use common::port::{Change, Lane, Shelf, VaultError};
-use serde_json::json;
 use tracing::warn;
 
 use super::{Intake, log_trouble};
@@ -52,7 +52,8 @@ impl Intake {
         if job.is_finished() {
             return ended(job.clone());
         }
-        let mark = json!({ "at": self.clock.now(), "until": job.not_after, "fingerprint": job.fingerprint });
+        let mark =
+            Mark { at: self.clock.now(), until: job.not_after, fingerprint: &job.fingerprint }.document();
         let marker = match self.vault.put(Shelf::Cancellations, job.id.as_str(), &mark, None).await {
             Ok(_) => Marker::Ours,
             Err(VaultError::Changed) => Marker::Before,

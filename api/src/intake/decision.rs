@@ -26,7 +26,7 @@ pub(super) enum Decision {
 /// Decides by the record alone. A key that was used for another request stays that request's,
 /// however it ended.
 pub(super) fn decide(known: &Job, fingerprint: &Fingerprint, now: Timestamp) -> Decision {
-    if known.fingerprint != *fingerprint {
+    if !known.fingerprint.is_same_request(fingerprint) {
         return Decision::Reused;
     }
     match &known.state {

@@ -94,7 +94,9 @@ impl Ledger {
 fn meaning(mark: Option<Mark>, fingerprint: &Fingerprint) -> Meaning {
     match mark {
         None => Meaning::Wanted,
-        Some(Mark { fingerprint: Some(other) }) if other != *fingerprint => Meaning::Reused(other),
+        Some(Mark { fingerprint: Some(other) }) if !other.is_same_request(fingerprint) => {
+            Meaning::Reused(other)
+        }
         Some(Mark { fingerprint: _ }) => Meaning::TakenBack,
     }
 }
@@ -114,8 +116,8 @@ mod tests {
         let mark = |value| Some(Mark::read(&value));
         for (mark, expected) in [
             (None, Meaning::Wanted),
-            (mark(json!({"fingerprint": same})), Meaning::TakenBack),
-            (mark(json!({"fingerprint": other})), Meaning::Reused(other)),
+            (mark(serde_json::to_value(&same).unwrap()), Meaning::TakenBack),
+            (mark(serde_json::to_value(&other).unwrap()), Meaning::Reused(other)),
             (mark(json!({"at": "2027-01-01T00:00:00Z"})), Meaning::TakenBack),
             (mark(json!(null)), Meaning::TakenBack),
         ] {

@@ -135,6 +135,6 @@ impl Known {
 
 impl Mark {
     pub(super) fn read(value: &Value) -> Self {
-        Self { fingerprint: serde_json::from_value(value["fingerprint"].clone()).ok() }
+        Self { fingerprint: serde_json::from_value(value.clone()).ok() }
     }
 }

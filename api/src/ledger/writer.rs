@@ -67,7 +67,7 @@ impl Ledger {
 
     async fn write(&self, job: &Job) -> Result<(), StoreError> {
         let stored = self.heard(self.store.restore(&record(job)).await)?;
-        if stored.fingerprint != job.fingerprint {
+        if !stored.fingerprint.is_same_request(&job.fingerprint) {
             warn!(job.id = %job.id, "Job {} was accepted twice, with different bodies under one key", job.id);
         }
         if let Some(step) = lacks(&stored, job) {

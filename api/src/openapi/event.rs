@@ -1,166 +1,110 @@
-//! The body that asks for an event, as the contract describes it. What is accepted is decided by
-//! [`Submission::parse`](common::event::Submission::parse) alone; a test compares the two.
+//! The body that asks for an event, as the contract describes it: the parser's own table of fields, with
+//! words for people beside.
 
-use std::collections::BTreeMap;
+use common::event::schema_properties;
+use serde_json::{Map, Value, json};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
-use serde::Serialize;
-use utoipa::ToSchema;
+/// An event to create.
+pub(crate) struct EventRequest;
 
-/// An event to create: Google's own fields, or the flat forms of its times and its guest.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(example = json!({
-    "summary": "Production Test Event",
-    "description": "Testing calendar integration",
-    "startDateTime": "2026-12-30T14:00:00",
-    "endDateTime": "2026-12-30T15:00:00",
-    "attendeeEmail": "test@example.com",
-    "timeZone": "Asia/Kolkata"
-}))]
-pub(crate) struct EventRequest {
-    /// The account to write with.
-    #[schema(default = "default", pattern = "^[A-Za-z0-9_-]{1,64}$")]
-    account: Option<String>,
-    /// The calendar to write to.
-    #[schema(default = "primary")]
-    calendar_id: Option<String>,
-    /// Whether to ask for a Google Meet conference.
-    #[schema(default = true)]
-    conference: Option<bool>,
-    /// Whom Google mails: all, externalOnly or none.
-    #[schema(default = "all")]
-    send_updates: Option<String>,
-    /// Not to be created earlier.
-    #[schema(format = DateTime)]
-    not_before: Option<String>,
-    /// Not to be created later.
-    #[schema(format = DateTime)]
-    not_after: Option<String>,
-    /// normal, or bulk: leaves room for others.
-    #[schema(default = "normal")]
-    priority: Option<String>,
-    /// Flat form of start.dateTime.
-    start_date_time: Option<String>,
-    /// Flat form of end.dateTime.
-    end_date_time: Option<String>,
-    /// Flat form of both times' zone: an IANA name.
-    #[schema(example = "Asia/Kolkata")]
-    time_zone: Option<String>,
-    /// Flat form of one guest.
-    attendee_email: Option<String>,
-    /// The title.
-    summary: Option<String>,
-    description: Option<String>,
-    location: Option<String>,
-    start: Option<EventTime>,
-    /// Exclusive, for an event of whole days too.
-    end: Option<EventTime>,
-    attendees: Option<Vec<Guest>>,
-    /// RRULE, RDATE and EXDATE lines of RFC 5545.
-    recurrence: Option<Vec<String>>,
-    reminders: Option<Reminders>,
-    /// default, public, private or confidential.
-    visibility: Option<String>,
-    /// opaque or transparent.
-    transparency: Option<String>,
-    /// confirmed or tentative.
-    status: Option<String>,
-    /// 1 to 11.
-    color_id: Option<String>,
-    anyone_can_add_self: Option<bool>,
-    guests_can_invite_others: Option<bool>,
-    guests_can_modify: Option<bool>,
-    guests_can_see_other_guests: Option<bool>,
-    extended_properties: Option<Properties>,
-    source: Option<Source>,
-    attachments: Option<Vec<Attachment>>,
-}
+/// Where it stands in the contract; what it says is put there by [`describe`].
+impl ToSchema for EventRequest {}
 
-/// An instant, or a whole day.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct EventTime {
-    /// RFC 3339; without an offset, timeZone must be there.
-    date_time: Option<String>,
-    /// A whole day.
-    #[schema(format = Date)]
-    date: Option<String>,
-    /// An IANA name.
-    time_zone: Option<String>,
-}
-
-/// Somebody who is invited.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Guest {
-    email: String,
-    display_name: Option<String>,
-    optional: Option<bool>,
-    resource: Option<bool>,
-    comment: Option<String>,
-    additional_guests: Option<u32>,
-    /// needsAction, declined, tentative or accepted.
-    response_status: Option<String>,
-}
-
-/// When people are reminded.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Reminders {
-    use_default: Option<bool>,
-    overrides: Option<Vec<Reminder>>,
-}
-
-/// One reminder.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Reminder {
-    /// email or popup.
-    method: String,
-    minutes: u32,
-}
-
-/// Data of the caller's own.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Properties {
-    private: Option<BTreeMap<String, String>>,
-    shared: Option<BTreeMap<String, String>>,
-}
-
-/// Where the event comes from.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Source {
-    title: String,
-    url: String,
-}
-
-/// A file of the event.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Attachment {
-    file_url: String,
-    title: Option<String>,
-    mime_type: Option<String>,
-    icon_link: Option<String>,
-}
-
-#[cfg(test)]
-mod tests {
-    use common::event::{BodyError, Submission};
-    use serde_json::{Map, Value};
-    use utoipa::PartialSchema as _;
-
-    use super::*;
-
-    #[test]
-    fn every_field_of_the_contract_is_known_to_the_parser() {
-        let schema = serde_json::to_value(EventRequest::schema()).unwrap();
-        let names = schema["properties"].as_object().unwrap().keys().cloned();
-        let body: Map<String, Value> = names.map(|name| (name, Value::from(f64::MIN))).collect();
-        assert!(body.len() >= 25, "{body:?}");
-        let Err(BodyError::Fields(errors)) = Submission::parse(&serde_json::to_vec(&body).unwrap()) else {
-            panic!("numbers are no event");
-        };
-        let unknown: Vec<_> = errors.iter().filter(|error| error.code.as_str() == "unknown-field").collect();
-        assert!(unknown.is_empty(), "{unknown:?}");
+impl PartialSchema for EventRequest {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().into()
     }
+}
+
+/// Fields whose objects have a name of their own, which programs in typed languages use.
+const NAMED: &[(&str, &str)] = &[
+    ("start", "EventTime"),
+    ("end", "EventTime"),
+    ("attendees", "Guest"),
+    ("attachments", "Attachment"),
+    ("reminders", "Reminders"),
+    ("source", "Source"),
+    ("extendedProperties", "Properties"),
+    ("conferenceData", "ConferenceData"),
+    ("birthdayProperties", "BirthdayProperties"),
+    ("focusTimeProperties", "FocusTimeProperties"),
+    ("outOfOfficeProperties", "OutOfOfficeProperties"),
+    ("workingLocationProperties", "WorkingLocationProperties"),
+];
+
+/// What a name and its possible values do not say. A default is said here and not as `default`, because
+/// makers of typed clients take a field with one for a field that must be there.
+const SAID: &[(&str, &str)] = &[
+    (
+        "account",
+        "The account to write with: 1 to 64 letters, digits, underscores or hyphens. `default` if left out.",
+    ),
+    ("calendarId", "The calendar to write to. `primary` if left out."),
+    ("conference", "Whether to ask for a Google Meet conference."),
+    ("sendUpdates", "Whom Google mails. `all` if left out."),
+    ("notBefore", "Not to be created earlier: an instant with an offset."),
+    ("notAfter", "Not to be created later: an instant with an offset."),
+    ("priority", "`bulk` leaves room for others. `normal` if left out."),
+    ("startDateTime", "Flat form of start.dateTime."),
+    ("endDateTime", "Flat form of end.dateTime."),
+    ("timeZone", "The zone of both times, where they have none of their own: an IANA name."),
+    ("attendeeEmail", "Flat form of one guest."),
+    ("summary", "The title."),
+    ("start", "When it begins."),
+    ("end", "When it is over: exclusive, for an event of whole days too."),
+    ("recurrence", "RRULE, EXRULE, RDATE and EXDATE lines of RFC 5545."),
+    ("eventType", "`default` if left out."),
+];
+
+/// Writes the body and the objects in it into the document.
+pub(super) fn describe(document: &mut Value) {
+    let mut properties = schema_properties();
+    let mut schemas = Map::new();
+    for (field, name) in NAMED {
+        let schema = properties.get_mut(*field).expect("a field of the body");
+        let place = if schema.get("items").is_some() { &mut schema["items"] } else { &mut *schema };
+        let mut object = place.take();
+        let nullable = object["type"].is_array();
+        object["type"] = json!("object");
+        let reference = json!({"$ref": format!("#/components/schemas/{name}")});
+        *place = if nullable { json!({"anyOf": [reference, {"type": "null"}]}) } else { reference };
+        schemas.insert((*name).to_owned(), object);
+    }
+    schemas["EventTime"]["description"] = json!("An instant, or a whole day.");
+    schemas["EventTime"]["properties"]["date"]["format"] = json!("date");
+    for (field, sentence) in SAID {
+        properties.get_mut(*field).expect("a field of the body")["description"] = json!(sentence);
+    }
+    for (field, pattern) in [("account", "^[A-Za-z0-9_-]{1,64}$"), ("calendarId", r"^[^\s/\\]{1,254}$")] {
+        properties[field]["pattern"] = json!(pattern);
+    }
+    for field in ["notBefore", "notAfter"] {
+        properties[field]["format"] = json!("date-time");
+    }
+    let needed = [
+        ["start", "end"],
+        ["startDateTime", "endDateTime"],
+        ["start", "endDateTime"],
+        ["startDateTime", "end"],
+    ];
+    let body = json!({
+        "type": "object",
+        "description": "An event to create: Google's own fields, or the flat forms of its times and its guest. \
+            Any field may be null, which is the same as leaving it out; other fields are refused by name.",
+        "properties": properties,
+        "anyOf": needed.map(|fields| json!({"required": fields})),
+        "example": {
+            "summary": "Production Test Event",
+            "description": "Testing calendar integration",
+            "startDateTime": "2026-12-30T14:00:00",
+            "endDateTime": "2026-12-30T15:00:00",
+            "attendeeEmail": "test@example.com",
+            "timeZone": "Asia/Kolkata",
+        },
+    });
+    schemas.insert("EventRequest".to_owned(), body);
+    let all = document["components"]["schemas"].as_object_mut().expect("a contract has schemas");
+    all.extend(schemas);
 }

@@ -71,6 +71,8 @@ pub(crate) struct AccountsReply {
 #[utoipa::path(
     get,
     path = "/api/v1/accounts",
+    operation_id = "listAccounts",
+    security(("key" = ["admin"])),
     tag = "accounts",
     params(
         ("state" = Option<String>, Query, description = "Only those that are connected, needsReauthorization or disconnected"),
@@ -115,6 +117,8 @@ fn limit(text: Option<&str>) -> Result<usize, Problem> {
 #[utoipa::path(
     get,
     path = "/api/v1/accounts/{account}",
+    operation_id = "getAccount",
+    security(("key" = ["admin"])),
     tag = "accounts",
     params(("account" = String, Path, description = "Its name")),
     responses((status = 200, description = "The account", body = AccountReply), AccountProblems)
@@ -151,6 +155,8 @@ pub(crate) struct DisconnectReply {
 #[utoipa::path(
     delete,
     path = "/api/v1/accounts/{account}",
+    operation_id = "disconnectAccount",
+    security(("key" = ["admin"])),
     tag = "accounts",
     params(("account" = String, Path, description = "Its name")),
     responses(
@@ -186,24 +192,27 @@ pub(crate) async fn disconnect(
     }))
 }
 
+/// What can have been done at Google.
+pub(crate) const AT_GOOGLE: [&str; 5] = ["revoked", "keptForOthers", "untold", "refused", "nothing"];
+
 fn told(at_google: &AtGoogle) -> (&'static str, String) {
     match at_google {
-        AtGoogle::Revoked => ("revoked", "The permission was given back to Google and forgotten here.".to_owned()),
+        AtGoogle::Revoked => (AT_GOOGLE[0], "The permission was given back to Google and forgotten here.".to_owned()),
         AtGoogle::KeptFor(others) => {
             let others: Vec<&str> = others.iter().map(AccountId::as_str).collect();
             let why = "It was not given back to Google, since these accounts have the same Google user";
-            ("keptForOthers", format!("The permission was forgotten here. {why}: {}.", others.join(", ")))
+            (AT_GOOGLE[1], format!("The permission was forgotten here. {why}: {}.", others.join(", ")))
         }
         AtGoogle::Untold(_) => (
-            "untold",
+            AT_GOOGLE[2],
             "Nothing uses the permission here any more, but Google could not be told just now. Do it again to tell it."
                 .to_owned(),
         ),
         AtGoogle::Refused(_) => (
-            "refused",
+            AT_GOOGLE[3],
             format!("The permission was forgotten here, but Google did not take it back. The user can end it at {PERMISSIONS}."),
         ),
-        AtGoogle::Nothing => ("nothing", "No permission was left to give back.".to_owned()),
+        AtGoogle::Nothing => (AT_GOOGLE[4], "No permission was left to give back.".to_owned()),
     }
 }
 
@@ -235,7 +244,7 @@ impl AccountReply {
     }
 }
 
-const STATES: [&str; 3] = ["connected", "needsReauthorization", "disconnected"];
+pub(crate) const STATES: [&str; 3] = ["connected", "needsReauthorization", "disconnected"];
 
 pub(crate) fn state_name(state: AccountState) -> &'static str {
     match state {

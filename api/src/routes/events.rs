@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use common::event::Submission;
-use common::job::Job;
+use common::job::{Job, StateName};
 use common::keys::Scope;
 
 use super::reply::{self, AcceptedReply};
@@ -24,11 +24,13 @@ use crate::trace;
 #[utoipa::path(
     post,
     path = "/api/v1/events",
+    operation_id = "createEvent",
+    security(("key" = ["submit"])),
     tag = "jobs",
     request_body(content = EventRequest, description = "Google's fields of an event, or the flat forms; at most 64 KiB"),
     params(
         ("Idempotency-Key" = Option<String>, Header, description = "Names this request, however often it is sent: quoted or bare, 1 to 255 printable characters"),
-        ("Prefer" = Option<String>, Header, description = "wait=N (at most 25) waits for the job to end; respond-async does not"),
+        ("Prefer" = Option<String>, Header, description = "wait=N (at most 25) waits for the job to end, unless it is blocked or due later; respond-async does not"),
     ),
     responses(
         (status = 202, description = "Accepted: the queue holds the job", body = AcceptedReply, headers(
@@ -46,17 +48,28 @@ pub(crate) async fn create(
 ) -> Result<HttpResponse, Problem> {
     let preference = Preference::from_headers(request.headers());
     let receipt = submit(&api, &request, payload, Entrance::Events).await?;
-    let ended = match preference.budget(Duration::ZERO) {
-        Duration::ZERO => None,
-        // The job is accepted, whether or not it can be looked at.
-        patience => api.waiting(None).ended(&receipt.job.id, patience).await.ok().flatten(),
-    };
-    let mut response = match ended.filter(Job::is_finished) {
-        Some(job) => HttpResponse::Ok().json(JobRecord::of(&job, &api.ports.accounts).await),
-        None => HttpResponse::Accepted().json(AcceptedReply::new(&receipt)),
+    let seen = seen(&api, &receipt, preference.budget(Duration::ZERO)).await;
+    let mut response = match &seen {
+        Some(job) if job.is_finished() => {
+            HttpResponse::Ok().json(JobRecord::of(job, &api.ports.accounts).await)
+        }
+        Some(_) | None => {
+            let state = receipt.state_now(seen.as_ref());
+            HttpResponse::Accepted().json(AcceptedReply::new(&receipt, state))
+        }
     };
     reply::about(&mut response, &receipt, preference);
     Ok(response)
+}
+
+/// The job's record once it has ended or does not end in that time, as far as it can be seen: the job is
+/// accepted whether or not it can be looked at.
+pub(super) async fn seen(api: &Api, receipt: &Receipt, patience: Duration) -> Option<Job> {
+    // What waits for a person is not worth waiting for.
+    if patience.is_zero() || receipt.state == StateName::Blocked {
+        return None;
+    }
+    api.waiting(None).settled(&receipt.job.id, patience).await.ok().flatten()
 }
 
 /// Everything up to the accepted job, the same for every route that accepts one.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::ACCEPT;
+use actix_web::http::header::{ACCEPT, HeaderMap, HeaderValue, VARY};
 use actix_web::{HttpRequest, HttpResponse, web};
 use common::job::{Job, StateName};
 use common::keys::Scope;
@@ -34,9 +34,14 @@ pub(crate) struct CancelReply {
 }
 
 /// Read a job, wait for its end, or follow it.
+///
+/// With `Accept: text/event-stream` the answer is a stream of server-sent events instead: an event `job` at
+/// once and after each change, until the job ends, whose data is the JSON of this answer.
 #[utoipa::path(
     get,
     path = "/api/v1/jobs/{id}",
+    operation_id = "getJob",
+    security(("key" = ["read"])),
     tag = "jobs",
     params(
         ("id" = String, Path, description = "The job's id"),
@@ -44,8 +49,7 @@ pub(crate) struct CancelReply {
         ("Prefer" = Option<String>, Header, description = "wait=N does the same"),
     ),
     responses(
-        (status = 200, description = "The job, or that it is not known whether there is one because records were lost lately; with Accept: text/event-stream an event `job` at once and after each change, until it ends",
-            content((Told = "application/json"), (String = "text/event-stream"))),
+        (status = 200, description = "The job, or that it is not known whether there is one because records were lost lately", body = Told),
         ReadProblems,
     )
 )]
@@ -57,7 +61,7 @@ pub(crate) async fn read(
     let caller = api.door.enter(&request, Scope::Read).await?;
     let asked = query::wait(request.query_string())?;
     let sight = api.sight(&caller, &id).await?;
-    if wants_stream(&request) {
+    if wants_stream(request.headers()) {
         return Ok(stream::follow(api, caller, sight));
     }
     let preference = Preference::from_headers(request.headers());
@@ -72,21 +76,34 @@ pub(crate) async fn read(
     // What the query overrules was not honoured, and nothing here responds asynchronously.
     let wait = preference.wait.filter(|_| asked.is_none());
     reply::preferred(&mut response, Preference { wait, respond_async: false });
+    response.headers_mut().append(VARY, HeaderValue::from_static("Accept"));
     Ok(response)
 }
 
-fn wants_stream(request: &HttpRequest) -> bool {
-    let mut accepted = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
-    accepted.any(|value| {
-        let mut types = value.split(',').map(|part| part.split(';').next().unwrap_or_default().trim());
-        types.any(|name| name.eq_ignore_ascii_case("text/event-stream"))
-    })
+/// Whether the caller names the type of a stream, and does not refuse it with a weight of nought
+/// (RFC 9110 §12.4.2).
+fn wants_stream(headers: &HeaderMap) -> bool {
+    let mut accepted = headers.get_all(ACCEPT).filter_map(|value| value.to_str().ok());
+    accepted.any(|value| value.split(',').any(names_stream))
+}
+
+fn names_stream(range: &str) -> bool {
+    let mut parts = range.split(';').map(str::trim);
+    let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(stream::TYPE));
+    let refused = |part: &str| {
+        let (name, weight) = part.split_once('=').unwrap_or((part, ""));
+        name.trim().eq_ignore_ascii_case("q")
+            && weight.trim().parse::<f32>().is_ok_and(|weight| weight <= 0.0)
+    };
+    named && !parts.any(refused)
 }
 
 /// Take a job back.
 #[utoipa::path(
     delete,
     path = "/api/v1/jobs/{id}",
+    operation_id = "cancelJob",
+    security(("key" = ["submit"])),
     tag = "jobs",
     params(("id" = String, Path, description = "The job's id")),
     responses(
@@ -141,4 +158,32 @@ fn whose() -> Problem {
 fn undecided() -> Problem {
     let detail = "It is not known whether the job was taken back: its record cannot be reached. Send the request again.";
     Problem::new(Kind::StorageUnavailable, detail).retry_after(AGAIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_for_those_who_name_it_and_give_it_a_weight() {
+        for (accept, stream) in [
+            ("text/event-stream", true),
+            ("Text/Event-Stream; charset=utf-8", true),
+            ("application/json, text/event-stream;q=0.5", true),
+            ("text/event-stream;q=1.0", true),
+            ("text/event-stream; q=high", true),
+            ("text/event-stream;q=0", false),
+            ("text/event-stream; Q=0.000", false),
+            ("text/event-stream;charset=utf-8;q=0", false),
+            ("application/json, text/event-stream;q=0", false),
+            ("text/*", false),
+            ("*/*", false),
+            ("application/json", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, HeaderValue::from_static(accept));
+            assert_eq!(wants_stream(&headers), stream, "{accept}");
+        }
+        assert!(!wants_stream(&HeaderMap::new()));
+    }
 }

@@ -55,9 +55,11 @@ pub(crate) struct LinkReply {
 #[utoipa::path(
     post,
     path = "/api/v1/accounts/{account}/connect-links",
+    operation_id = "createConnectLink",
+    security(("key" = ["admin"])),
     tag = "accounts",
     params(("account" = String, Path, description = "The account, connected or new")),
-    request_body(content = Option<LinkRequest>, content_type = "application/json"),
+    request_body(content = LinkRequest, content_type = "application/json", description = "May be left out: then nobody in particular is expected"),
     responses((status = 201, description = "The link", body = LinkReply), LinkProblems)
 )]
 pub(crate) async fn create(

@@ -57,6 +57,8 @@ pub(crate) struct PendingReply {
 #[utoipa::path(
     post,
     path = "/api/create-calendar-event",
+    operation_id = "createEventOlder",
+    security(("key" = ["submit"])),
     tag = "older contract",
     request_body(content = EventRequest, description = "Google's fields of an event, or the flat forms; at most 64 KiB"),
     params(
@@ -80,11 +82,7 @@ pub(crate) async fn create(
 async fn answer(api: &Api, request: &HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let preference = Preference::from_headers(request.headers());
     let receipt = events::submit(api, request, payload, Entrance::Older).await?;
-    // What waits for a person is not worth waiting for.
-    let blocked = receipt.state == StateName::Blocked;
-    let patience = if blocked { Duration::ZERO } else { preference.budget(PATIENCE) };
-    // The job is accepted, whether or not it can be looked at.
-    let job = api.waiting(None).settled(&receipt.job.id, patience).await.ok().flatten();
+    let job = events::seen(api, &receipt, preference.budget(PATIENCE)).await;
     let why = job.as_ref().and_then(blocked_by);
     let mut response = match job.filter(Job::is_finished) {
         Some(job) => told(&job, &JobRecord::of(&job, &api.ports.accounts).await)?,

@@ -2,6 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{HeaderName, HeaderValue, LOCATION, VARY};
+use common::job::StateName;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -32,12 +33,12 @@ pub(crate) struct AcceptedReply {
 }
 
 impl AcceptedReply {
-    pub(crate) fn new(receipt: &Receipt) -> Self {
+    pub(crate) fn new(receipt: &Receipt, state: StateName) -> Self {
         let id = &receipt.job.id;
         Self {
             job_id: id.to_string(),
             event_id: id.to_string(),
-            state: receipt.state.as_str(),
+            state: state.as_str(),
             status_url: job_path(id),
             warnings: WarningRecord::all(&receipt.job),
         }

@@ -34,6 +34,7 @@ pub(crate) struct StatusReply {
 #[utoipa::path(
     get,
     path = "/api/calendar-status",
+    operation_id = "getCalendarStatus",
     tag = "setup",
     security((), ("key" = [])),
     responses((status = 200, description = "The status", body = StatusReply), StatusProblems)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::HeaderName;
+use actix_web::http::header::{HeaderName, VARY};
 use actix_web::web::{self, Bytes};
 use actix_web::{Error, HttpResponse};
 use common::job::Job;
@@ -19,14 +19,18 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Nobody follows for longer: a browser comes back by itself, and its key is looked at again.
 const LONGEST: Duration = time::minutes(15);
 
+/// The type of server-sent events.
+pub(super) const TYPE: &str = "text/event-stream";
+
 const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Streams what is known of a job at once and after each change, until the job ends or the server
 /// does. A record that is lost, or a store that is away, may come back: neither ends the stream.
 pub(super) fn follow(api: web::Data<Api>, caller: Caller, sight: Sight) -> HttpResponse {
     HttpResponse::Ok()
-        .content_type("text/event-stream; charset=utf-8")
+        .content_type(format!("{TYPE}; charset=utf-8"))
         .insert_header((BUFFERING, "no"))
+        .insert_header((VARY, "Prefer, Accept"))
         .streaming(events(api, caller, sight))
 }
 

@@ -5,15 +5,16 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::account::{AccountId, ReauthorizationCause};
-use common::job::JobState;
+use common::job::{BlockReason, Effect, JobState, Pause, Step, Tally};
 use common::port::{JobQueue as _, QueueError, Throttle as _};
 use common::quotas::Quotas;
-use serde_json::json;
+use common::time;
+use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use crate::client::post;
+use crate::client::{Reply, post};
 use crate::faults::Publish;
-use crate::rig::{EVENTS, Plan, Rig, event};
+use crate::rig::{EVENTS, OLDER, Plan, Rig, event};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_accepted_event_is_in_the_queue_under_its_final_id() {
@@ -178,4 +179,90 @@ async fn what_was_changed_in_a_body_is_told_in_every_answer_about_the_job() {
     assert_eq!(record["warnings"], warnings);
     let older = post("/api/create-calendar-event", &body).header("Prefer", "respond-async");
     assert_eq!(rig.ask(older).await.json()["warnings"], warnings);
+}
+
+/// What these callers are ready to wait: it must not run out.
+const THE_WAIT: Duration = Duration::from_secs(25);
+
+/// Posts with `Prefer: wait=25` and answers the reply and how long it took on the test's clock.
+async fn waited(rig: &Rig, path: &str, body: &Value) -> (Reply, Duration) {
+    let began = rig.clock.now();
+    let reply = rig.ask(post(path, body).header("Prefer", "wait=25")).await;
+    assert_eq!(reply.status, 202, "{}", reply.text());
+    (reply, time::until(began, rig.clock.now()))
+}
+
+async fn needs_its_user(rig: &Rig) {
+    let id = AccountId::default_account();
+    let account = rig.accounts.get(&id).await.unwrap().unwrap();
+    let cause = ReauthorizationCause::GrantEnded;
+    assert!(rig.accounts.needs_reauthorization(&id, account.generation, cause).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_for_a_job_that_is_blocked_when_it_is_accepted() {
+    let rig = Rig::start().await;
+    needs_its_user(&rig).await;
+    for path in [EVENTS, OLDER] {
+        let (reply, waited) = waited(&rig, path, &event()).await;
+        assert!(waited < THE_WAIT, "{path}: {waited:?}");
+        assert_eq!(reply.header("preference-applied"), Some("wait=25"));
+        if path == EVENTS {
+            assert_eq!(reply.json()["state"], "blocked");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_ends_when_the_job_becomes_blocked_and_the_answer_says_so() {
+    let rig = Rig::start().await;
+    for (path, why, until) in [
+        (EVENTS, BlockReason::Reauthorization, None),
+        (EVENTS, BlockReason::CalendarLimits, Some(time::after(rig.clock.now(), Duration::from_secs(1)))),
+        (OLDER, BlockReason::Reauthorization, None),
+    ] {
+        let before = rig.queue.begun();
+        let body = event();
+        let ((reply, waited), ()) = tokio::join!(waited(&rig, path, &body), async {
+            while rig.queue.begun() == before {
+                tokio::task::yield_now().await;
+            }
+            let delivery = rig.queue.receive().await.unwrap();
+            let id = delivery.message.unwrap().job.to_string();
+            rig.eventually(&id, |job| job.state == JobState::Queued).await;
+            let claim = rig.begin(&id).await;
+            let (tally, effect) = (Tally::default(), Effect::None);
+            let pause = Pause::Blocked { why, until };
+            rig.take(&id, Step::Postpone { claim, pause, tally, effect, hop: 2 }).await;
+        });
+        assert!(waited < THE_WAIT, "{path}: {waited:?}");
+        if path == EVENTS {
+            assert_eq!(reply.json()["state"], "blocked", "{why:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_for_a_job_that_starts_after_the_wait_is_over() {
+    let rig = Rig::start().await;
+    let mut body = event();
+    body["notBefore"] = json!("2036-12-01T00:00:00Z");
+    for path in [EVENTS, OLDER] {
+        let (_, waited) = waited(&rig, path, &body).await;
+        assert!(waited < THE_WAIT, "{path}: {waited:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_wait_the_answer_tells_where_the_job_stands() {
+    let rig = Rig::with(Plan { speed: 50, ..Plan::default() }).await;
+    let request = post(EVENTS, &event()).header("Prefer", "wait=20");
+    let (reply, ()) = tokio::join!(rig.ask(request), async {
+        let delivery = rig.queue.receive().await.unwrap();
+        let id = delivery.message.unwrap().job.to_string();
+        rig.eventually(&id, |job| job.state == JobState::Queued).await;
+        rig.begin(&id).await;
+    });
+    assert_eq!(reply.status, 202, "{}", reply.text());
+    assert_eq!(reply.json()["state"], "running");
 }

@@ -6,7 +6,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::account::AccountId;
+use common::fingerprint::Fingerprint;
+use common::job::{Job, JobState};
 use common::keys::Scope;
+use common::port::JobStore as _;
 use futures_util::future::join_all;
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -122,5 +125,66 @@ async fn a_key_that_is_none_is_refused_by_its_header() {
         let problem = rig.ask(request).await.problem(400, "invalid-header");
         assert_eq!(problem["errors"][0]["field"], "Idempotency-Key");
     }
+    let older = |key: &str| post(EVENTS, &event()).header("X-Idempotency-Key", key);
+    for request in
+        [older("a").header("Idempotency-Key", "b"), older("a").header("X-Idempotency-Key", "b"), older("a b")]
+    {
+        let problem = rig.ask(request).await.problem(400, "invalid-header");
+        assert_eq!(problem["errors"][0]["field"], "X-Idempotency-Key");
+    }
     assert_eq!(rig.queued().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_headers_older_name_counts_and_the_same_key_may_be_there_twice() {
+    let rig = Rig::start().await;
+    let plain = || post(EVENTS, &event());
+    let mut ids = BTreeSet::new();
+    for request in [
+        keyed("k"),
+        plain().header("X-Idempotency-Key", "k"),
+        keyed("k").header("X-Idempotency-Key", "\"k\""),
+        keyed("k").header("Idempotency-Key", "k"),
+        plain().header("x-idempotency-key", "\"k\"").header("X-Idempotency-Key", "k"),
+    ] {
+        let reply = rig.ask(request).await;
+        assert_eq!(reply.status, 202, "{}", reply.text());
+        ids.insert(reply.json()["jobId"].as_str().unwrap().to_owned());
+    }
+    assert_eq!((ids.len(), rig.queued().await), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_event_in_other_words_is_the_same_request() {
+    let rig = Rig::start().await;
+    let first = rig.ask(keyed("k")).await.json();
+    let mut spelt = event();
+    let more = json!({
+        "account": "default", "calendarId": "primary", "conference": true, "sendUpdates": "all", "priority": "normal",
+        "visibility": "default", "transparency": "opaque", "status": "confirmed", "eventType": "default",
+        "reminders": {"useDefault": true}, "recurrence": [], "attachments": [], "description": null,
+        "attendeeEmail": "TEST@example.com", "startDateTime": "2036-12-30T14:00:00.000+05:30",
+        "endDateTime": "2036-12-30T09:30:00Z",
+    });
+    spelt.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let again = rig.ask(post(EVENTS, &spelt).header("Idempotency-Key", "k")).await;
+    assert_eq!((again.status, &again.json()["jobId"]), (202, &first["jobId"]), "{}", again.text());
+    assert_eq!(rig.queued().await, 1);
+}
+
+/// The record as a build before wrote it, which knew the first version of the fingerprint alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_the_build_before_is_the_same_request_in_the_same_words() {
+    let rig = Rig::start().await;
+    let first = rig.ask(keyed("k")).await.json();
+    let id = first["jobId"].as_str().unwrap();
+    let job = rig.eventually(id, |job| job.state == JobState::Queued).await;
+    assert!(job.fingerprint.v2().is_some());
+    let former = Fingerprint::stored(job.fingerprint.v1().to_owned(), None);
+    rig.lose_records().await;
+    rig.store.restore(&Job { fingerprint: former, ..job }).await.unwrap();
+    let again = rig.ask(keyed("k")).await;
+    assert_eq!((again.status, &again.json()["jobId"]), (202, &first["jobId"]), "{}", again.text());
+    let other = post(EVENTS, &event_named("Dinner")).header("Idempotency-Key", "k");
+    rig.ask(other).await.problem(422, "idempotency-key-reused");
 }

@@ -8,10 +8,11 @@ use super::calendar_id::CalendarId;
 use super::date_time::Moment;
 use super::delivery::{Priority, SendUpdates};
 use super::draft::EventDraft;
+use super::former::Said;
 use super::problems::{Path, Problems};
 use super::shape::check_object;
 use super::times::{self, Repeats};
-use super::{canonical, conference, fetched, guests, kind, properties, recurrence, schema};
+use super::{canonical, conference, fetched, guests, kind, meaning, properties, recurrence, schema};
 use crate::account::AccountId;
 use crate::field::FieldCode;
 use crate::warning::{Warning, WarningCode};
@@ -37,6 +38,7 @@ pub struct Submission {
     pub priority: Priority,
     /// What was changed in the body. No part of what was asked for.
     pub warnings: Vec<Warning>,
+    said: Said,
 }
 
 impl Submission {
@@ -52,16 +54,28 @@ impl Submission {
         Ok(Self { warnings, ..submission })
     }
 
-    /// The same bytes for the same request, however it was spelt: the order of names, the form of
-    /// the times, defaults written out or not. Input to a keyed hash that outlives deployments.
+    /// The same bytes for requests that mean the same, however they are spelt. Input to version 2 of a
+    /// keyed hash that outlives deployments.
     #[must_use]
     pub fn canonical(&self) -> Vec<u8> {
+        self.bytes(2, self.calendar.as_str(), self.conference, meaning::of(self.event.resource()))
+    }
+
+    /// The bytes that builds hashed which knew version 1 alone: the same for the same words in another
+    /// order or form.
+    #[must_use]
+    pub fn former(&self) -> Vec<u8> {
+        let event = self.said.event(self.event.resource());
+        self.bytes(1, self.said.calendar(), self.said.conference(), event)
+    }
+
+    fn bytes(&self, version: u8, calendar: &str, conference: bool, event: Map<String, Value>) -> Vec<u8> {
         let whole = json!({
-            "v": 1,
+            "v": version,
             "account": self.account.as_str(),
-            "calendarId": self.calendar.as_str(),
-            "conference": self.conference,
-            "event": self.event.resource(),
+            "calendarId": calendar,
+            "conference": conference,
+            "event": event,
             "notAfter": self.not_after.map(|time| time.to_string()),
             "notBefore": self.not_before.map(|time| time.to_string()),
             "priority": self.priority.as_str(),
@@ -77,6 +91,7 @@ impl Submission {
     }
 
     fn from_fields(fields: Map<String, Value>, problems: &mut Problems) -> Option<Self> {
+        let said = Said::new(&fields);
         let tables = [schema::CONTROL, schema::FLAT, schema::EVENT];
         let mut fields = fields;
         fetched::strip(&mut fields, problems);
@@ -109,6 +124,7 @@ impl Submission {
             not_after,
             priority: priority.and_then(|word| Priority::parse(&word)).unwrap_or_default(),
             warnings: Vec::new(),
+            said,
         })
     }
 }

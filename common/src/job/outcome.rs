@@ -34,6 +34,10 @@ pub enum Conference {
 }
 
 impl Conference {
+    /// Every `conferenceStatus` that there is. The last is of an event that stands without the conference
+    /// that was asked for, because Google does not let this calendar have one.
+    pub const STATUSES: [&str; 4] = ["pending", "success", "failure", "unavailable"];
+
     /// The `conferenceStatus` of the HTTP contract.
     #[must_use]
     pub fn status(&self) -> Option<&'static str> {

@@ -178,6 +178,9 @@ impl StateName {
 }
 
 impl WaitReason {
+    /// Every reason.
+    pub const ALL: [Self; 4] = [Self::Schedule, Self::Quota, Self::Retry, Self::Operator];
+
     /// The name in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -204,6 +207,9 @@ impl WaitReason {
 }
 
 impl BlockReason {
+    /// Every reason.
+    pub const ALL: [Self; 3] = [Self::Reauthorization, Self::CalendarLimits, Self::Paused];
+
     /// The name in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {

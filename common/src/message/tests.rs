@@ -1,7 +1,7 @@
 //! The message outlives deployments: what it looks like is pinned by a golden file.
 
 use super::*;
-use crate::fingerprint::HashKey;
+use crate::fingerprint::{Fingerprint, HashKey};
 use crate::seal::Key;
 use crate::warning::WarningCode;
 
@@ -23,7 +23,7 @@ fn message() -> Message {
         submitted_at: "2027-01-01T00:00:00Z".parse().expect("an instant"),
         not_before: Some("2027-01-02T00:00:00Z".parse().expect("an instant")),
         not_after: "2027-01-08T00:00:00Z".parse().expect("an instant"),
-        fingerprint: serde_json::from_value("00112233445566778899aabbccddeeff".into()).expect("a hash"),
+        fingerprint: Fingerprint::stored("00112233445566778899aabbccddeeff".to_owned(), None),
         payload: sealed("AAECAwQFBgcICQoLDA0ODw=="),
         outcome: None,
         failure: None,

@@ -50,9 +50,9 @@ pub struct NewEvent<'a> {
     pub calendar: &'a CalendarId,
     /// Its id.
     pub id: &'a JobId,
-    /// Google's Event resource, without id, conference request and our private property.
+    /// Google's Event resource, without id, conference request and our private properties.
     pub resource: &'a Map<String, Value>,
-    /// Goes into the private property `calrelayBody`.
+    /// Goes into the private properties `calrelayBody` and `calrelayBody2`.
     pub fingerprint: &'a Fingerprint,
     /// Whether to ask for a Meet conference. The request id is the job id, so that a repeat of the
     /// job asks for the same conference.
@@ -74,8 +74,8 @@ pub struct StoredEvent {
     pub meeting: Meeting,
     /// Whether it was deleted (`status: cancelled`).
     pub cancelled: bool,
-    /// The private property `calrelayBody`, if it is there.
-    pub fingerprint: Option<String>,
+    /// The private properties `calrelayBody` and `calrelayBody2`, if they are there.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// An event's conference as Google tells it.

@@ -1,10 +1,11 @@
 //! What Google says of an event, read out of its Event resource.
 
+use common::fingerprint::Fingerprint;
 use common::port::{CalendarError, Meeting, StoredEvent};
 use serde_json::Value;
 use serde_json::error::Category;
 
-use super::FINGERPRINT;
+use super::{FINGERPRINT, FINGERPRINT_2};
 
 /// Reads an Event resource out of a 2xx.
 pub(super) fn parse(body: &[u8]) -> Result<StoredEvent, CalendarError> {
@@ -24,11 +25,14 @@ pub(super) fn parse(body: &[u8]) -> Result<StoredEvent, CalendarError> {
         link: text(&event, "/htmlLink").unwrap_or_default().to_owned(),
         meeting: meeting(&event),
         cancelled: text(&event, "/status") == Some("cancelled"),
-        fingerprint: event
-            .pointer("/extendedProperties/private")
-            .and_then(|properties| text(properties, &format!("/{FINGERPRINT}")))
-            .map(str::to_owned),
+        fingerprint: fingerprint(&event),
     })
+}
+
+fn fingerprint(event: &Value) -> Option<Fingerprint> {
+    let private = event.pointer("/extendedProperties/private")?;
+    let property = |name: &str| text(private, &format!("/{name}")).map(str::to_owned);
+    Some(Fingerprint::stored(property(FINGERPRINT)?, property(FINGERPRINT_2)))
 }
 
 fn meeting(event: &Value) -> Meeting {
@@ -79,7 +83,7 @@ mod tests {
                 link: "https://www.google.com/calendar/event?eid=x".to_owned(),
                 meeting: Meeting::None,
                 cancelled: false,
-                fingerprint: Some("f00d".to_owned()),
+                fingerprint: Some(Fingerprint::stored("f00d".to_owned(), None)),
             }
         );
         let bare = parsed(&json!({"id": "abc", "status": "cancelled"}));

@@ -53,7 +53,7 @@ async fn insert_asks_for_the_event_under_its_own_id_with_a_meeting_and_our_prope
             "id": id().as_str(),
             "summary": "Tea",
             "start": {"dateTime": "2026-12-30T14:00:00", "timeZone": "Asia/Kolkata"},
-            "extendedProperties": {"private": {"order": "17", "calrelayBody": "f00d"}, "shared": {"team": "a"}},
+            "extendedProperties": {"private": {"order": "17", "calrelayBody": "f00d", "calrelayBody2": "cafe"}, "shared": {"team": "a"}},
             "conferenceData": {"createRequest": {
                 "requestId": id().as_str(), "conferenceSolutionKey": {"type": "hangoutsMeet"},
             }},
@@ -69,7 +69,7 @@ async fn insert_asks_for_no_meeting_and_no_attachments_unless_told() {
         seen.json(),
         json!({
             "id": id().as_str(), "summary": "Tea",
-            "extendedProperties": {"private": {"calrelayBody": "f00d"}},
+            "extendedProperties": {"private": {"calrelayBody": "f00d", "calrelayBody2": "cafe"}},
         })
     );
 }
@@ -93,7 +93,7 @@ async fn insert_tells_what_google_stored() {
         link: "https://www.google.com/calendar/event?eid=MDEy".to_owned(),
         meeting: Meeting::Ready("https://meet.google.com/nix-thaw-twy".to_owned()),
         cancelled: false,
-        fingerprint: Some("f00d".to_owned()),
+        fingerprint: Some(fingerprint()),
     };
     assert_eq!(setting.insert().await, Ok(told));
 }

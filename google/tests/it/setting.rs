@@ -92,7 +92,7 @@ pub fn id() -> JobId {
 }
 
 pub fn fingerprint() -> Fingerprint {
-    serde_json::from_value(json!("f00d")).unwrap()
+    Fingerprint::stored("f00d".to_owned(), Some("cafe".to_owned()))
 }
 
 pub fn resource(value: Value) -> Map<String, Value> {
@@ -105,6 +105,6 @@ pub fn stored() -> Value {
         "kind": "calendar#event", "etag": "\"3424091776564000\"", "id": id().as_str(), "status": "confirmed",
         "htmlLink": "https://www.google.com/calendar/event?eid=MDEy", "summary": "Tea",
         "hangoutLink": "https://meet.google.com/nix-thaw-twy",
-        "extendedProperties": {"private": {"calrelayBody": "f00d"}},
+        "extendedProperties": {"private": {"calrelayBody": "f00d", "calrelayBody2": "cafe"}},
     })
 }

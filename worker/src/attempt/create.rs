@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use common::fingerprint::Fingerprint;
 use common::job::{Conference, Effect, EventResult, FailureKind};
 use common::port::{CalendarError, Meeting, NewEvent, StoredEvent};
 
@@ -63,7 +64,7 @@ impl Attempts {
     pub(super) async fn look(&self, held: &Held<'_>, writing: &Writing) -> Result<Found, Trouble> {
         let request = Request::Get { calendar: &writing.payload.calendar, id: &held.job.id };
         match self.gateway.ask(&writing.account, request, None).await {
-            Ok(Reply::Event(event)) => Ok(recognise(event, held.job.fingerprint.as_str())),
+            Ok(Reply::Event(event)) => Ok(recognise(event, &held.job.fingerprint)),
             Ok(Reply::Deleted) => unreachable!("a get is answered with an event"),
             Err(Trouble::Calendar { error: CalendarError::NotFound, .. }) => Ok(Found::Nothing),
             Err(Trouble::Calendar { error: CalendarError::Deleted, .. }) => Ok(Found::Deleted),
@@ -119,8 +120,8 @@ pub(crate) fn event_result(event: StoredEvent, conference_asked: bool, calendar:
     EventResult { event_id: event.id, event_link: event.link, conference, calendar_id: calendar.to_owned() }
 }
 
-fn recognise(event: StoredEvent, fingerprint: &str) -> Found {
-    let ours = event.fingerprint.as_deref().is_none_or(|stored| stored == fingerprint);
+fn recognise(event: StoredEvent, fingerprint: &Fingerprint) -> Found {
+    let ours = event.fingerprint.as_ref().is_none_or(|stored| stored.is_same_request(fingerprint));
     match (ours, event.cancelled) {
         (true, false) => Found::Ours(event),
         (true, true) => Found::Deleted,
@@ -132,23 +133,34 @@ fn recognise(event: StoredEvent, fingerprint: &str) -> Found {
 mod tests {
     use super::*;
 
-    fn stored(fingerprint: Option<&str>, cancelled: bool) -> StoredEvent {
-        StoredEvent {
-            id: "id".to_owned(),
-            link: String::new(),
-            meeting: Meeting::None,
-            cancelled,
-            fingerprint: fingerprint.map(str::to_owned),
-        }
+    fn print(v1: &str, v2: Option<&str>) -> Fingerprint {
+        Fingerprint::stored(v1.to_owned(), v2.map(str::to_owned))
+    }
+
+    fn stored(fingerprint: Option<Fingerprint>, cancelled: bool) -> StoredEvent {
+        let (id, link) = ("id".to_owned(), String::new());
+        StoredEvent { id, link, meeting: Meeting::None, cancelled, fingerprint }
     }
 
     #[test]
-    fn an_event_is_ours_when_its_property_is_equal_or_absent() {
-        assert!(matches!(recognise(stored(Some("f"), false), "f"), Found::Ours(_)));
-        assert!(matches!(recognise(stored(None, false), "f"), Found::Ours(_)));
-        assert!(matches!(recognise(stored(Some("g"), false), "f"), Found::Other));
-        assert!(matches!(recognise(stored(Some("g"), true), "f"), Found::Other));
-        assert!(matches!(recognise(stored(Some("f"), true), "f"), Found::Deleted));
-        assert!(matches!(recognise(stored(None, true), "f"), Found::Deleted));
+    fn an_event_is_ours_when_its_properties_are_of_the_same_request_or_absent() {
+        let found = |there, cancelled| recognise(stored(there, cancelled), &print("f", Some("m")));
+        assert!(matches!(found(Some(print("f", Some("m"))), false), Found::Ours(_)));
+        assert!(matches!(found(None, false), Found::Ours(_)));
+        assert!(matches!(found(Some(print("g", Some("n"))), false), Found::Other));
+        assert!(matches!(found(Some(print("g", Some("n"))), true), Found::Other));
+        assert!(matches!(found(Some(print("f", Some("m"))), true), Found::Deleted));
+        assert!(matches!(found(None, true), Found::Deleted));
+        // The same request in other words.
+        assert!(matches!(found(Some(print("g", Some("m"))), false), Found::Ours(_)));
+    }
+
+    #[test]
+    fn an_event_or_a_job_of_the_build_before_is_compared_by_what_both_have() {
+        let found = |there, job| recognise(stored(Some(there), false), &job);
+        assert!(matches!(found(print("f", None), print("f", Some("m"))), Found::Ours(_)));
+        assert!(matches!(found(print("f", Some("m")), print("f", None)), Found::Ours(_)));
+        assert!(matches!(found(print("g", None), print("f", Some("m"))), Found::Other));
+        assert!(matches!(found(print("g", Some("m")), print("f", None)), Found::Other));
     }
 }

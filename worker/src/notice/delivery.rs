@@ -81,7 +81,9 @@ impl Attempts {
             tracing::error!(job.id = %message.job, "Gave up telling of job {}: the receiver of webhooks has not taken it for days", message.job);
             return count(NoticeResult::GivenUp);
         }
-        if self.is_superseded(message, notice.news).await {
+        // What cannot be looked up is told: a notice that misleads is better than none.
+        let record = self.ports().store.get(&message.job).await.ok().flatten();
+        if record.as_ref().is_some_and(|job| supersedes(job, notice.news)) {
             return count(NoticeResult::Dropped);
         }
         let _place = match endpoint.line.enter(now) {
@@ -98,7 +100,8 @@ impl Attempts {
                 return self.tell_later(message, KEY_MISSING).await;
             }
         };
-        let (id, body) = (body::id(message, notice.news), body::body(message, notice, opened));
+        let id = body::id(message, notice.news);
+        let body = body::body(message, notice, opened, record.as_ref());
         let began = Instant::now();
         // Dropped half-way it may have arrived all the same: it then comes again under its id.
         let sent = tokio::select! {
@@ -157,14 +160,6 @@ impl Attempts {
         }
     }
 
-    /// Whether the job has gone on so that the news would mislead. Unless that is known, it is told.
-    async fn is_superseded(&self, message: &Message, news: News) -> bool {
-        match self.ports().store.get(&message.job).await {
-            Ok(Some(job)) => supersedes(&job, news),
-            Ok(None) | Err(_) => false,
-        }
-    }
-
     /// What is sealed in a notice. Of an account that is gone there is nothing to open, and what is damaged
     /// is left out.
     async fn opened(&self, message: &Message) -> Result<Opened, Trouble> {
@@ -213,7 +208,8 @@ fn count(result: NoticeResult) -> Verdict {
     Verdict::Done
 }
 
-/// A notice is published before its news is recorded, so the record may still say what was before.
+/// Whether the job has gone on so that the news would mislead. A notice is published before its news is
+/// recorded, so the record may still say what was before.
 fn supersedes(job: &Job, news: News) -> bool {
     match (news, &job.state) {
         // It is being taken back: the event goes.

@@ -108,7 +108,7 @@ async fn poison_that_left_its_event_behind_has_succeeded() {
     let mut bench = Bench::new().await;
     let id = left_behind(&bench, 4).await;
     let job = bench.job(&id).await;
-    bench.google.plant(&id, &job.account, Some(job.fingerprint.as_str()));
+    bench.google.plant(&id, &job.account, Some(job.fingerprint.v1()));
     bench.start();
     bench.succeeded(&id).await;
 }

@@ -89,7 +89,7 @@ async fn with_an_unknown_effect_google_is_asked_before_anything_is_written() {
     let mut bench = Bench::new().await;
     let there = bench.job_for(&order()).await;
     let there = common::job::Job { effect: Effect::Unknown, ..there };
-    bench.google.plant(&there.id, &there.account, Some(there.fingerprint.as_str()));
+    bench.google.plant(&there.id, &there.account, Some(there.fingerprint.v1()));
     let absent = common::job::Job { effect: Effect::Unknown, ..bench.job_for(&order()).await };
     bench.start();
     bench.submit_job(there.clone()).await;

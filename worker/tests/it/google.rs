@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use common::account::AccountId;
+use common::fingerprint::Fingerprint;
 use common::job::JobId;
 use common::port::{CalendarError, ClientRef, Clock, Meeting, TokenError};
 use jiff::Timestamp;
@@ -47,7 +48,7 @@ pub type Rule = dyn Fn(&Call) -> Option<Behaviour> + Send;
 pub struct Event {
     pub calendar: String,
     pub user: String,
-    pub fingerprint: Option<String>,
+    pub fingerprint: Option<Fingerprint>,
     pub cancelled: bool,
     pub guests: usize,
     meetings: VecDeque<Meeting>,
@@ -166,10 +167,15 @@ impl Google {
 
     /// Puts an event under an id, as somebody else or an earlier life of ours may have.
     pub fn plant(&self, id: &JobId, account: &AccountId, fingerprint: Option<&str>) {
+        self.plant_with(id, account, fingerprint.map(|v1| Fingerprint::stored(v1.to_owned(), None)));
+    }
+
+    /// The same, with every version of its fingerprint.
+    pub fn plant_with(&self, id: &JobId, account: &AccountId, fingerprint: Option<Fingerprint>) {
         let event = Event {
             calendar: "primary".to_owned(),
             user: account.to_string(),
-            fingerprint: fingerprint.map(str::to_owned),
+            fingerprint,
             cancelled: false,
             guests: 0,
             meetings: VecDeque::new(),

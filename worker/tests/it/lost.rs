@@ -14,7 +14,7 @@ use crate::wait::eventually;
 async fn a_record_that_is_gone_is_rebuilt_and_google_asked_first() {
     let mut bench = Bench::new().await;
     let there = bench.job_for(&order()).await;
-    bench.google.plant(&there.id, &there.account, Some(there.fingerprint.as_str()));
+    bench.google.plant(&there.id, &there.account, Some(there.fingerprint.v1()));
     let absent = bench.job_for(&order()).await;
     for job in [&there, &absent] {
         bench.publish_only(job).await;
@@ -31,7 +31,7 @@ async fn a_record_that_is_gone_is_rebuilt_and_google_asked_first() {
 async fn a_job_that_was_taken_back_stays_so_when_its_record_is_gone() {
     let mut bench = Bench::new().await;
     let there = bench.job_for(&order()).await;
-    bench.google.plant(&there.id, &there.account, Some(there.fingerprint.as_str()));
+    bench.google.plant(&there.id, &there.account, Some(there.fingerprint.v1()));
     let absent = bench.job_for(&order()).await;
     for job in [&there, &absent] {
         let vault = bench.ports().vault;

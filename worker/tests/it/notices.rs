@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::job::JobState;
+use common::job::{BlockReason, JobState};
 use common::port::{CalendarError, Depth, Meeting, Shelf, Vault as _};
 use common::time::{days, hours, minutes};
 use serde_json::{Value, json};
@@ -59,8 +59,10 @@ async fn a_success_is_told_signed_and_in_the_words_of_the_api() {
             "timestamp": bench.now(),
             "data": {
                 "jobId": id, "eventId": id, "account": "default", "calendarId": "primary",
-                "state": "succeeded", "blockedBy": null, "attempts": 0, "deferrals": 0,
-                "submittedAt": bench.now(), "notAfter": bench.job(&id).await.not_after,
+                "state": "succeeded", "waitingFor": null, "blockedBy": null, "detail": null,
+                "attempts": 0, "deferrals": 0, "submittedAt": bench.now(), "updatedAt": bench.now(),
+                "finishedAt": bench.now(), "nextAttemptAt": null, "notAfter": bench.job(&id).await.not_after,
+                "cancelRequested": false,
                 "result": {
                     "eventId": id, "eventLink": result.event_link, "meetLink": null, "conferenceStatus": null,
                 },
@@ -104,7 +106,10 @@ async fn a_job_that_stays_blocked_is_told_once_and_again_when_it_succeeds() {
     }
     let calls = about_jobs(&receiver.calls());
     assert_eq!(kinds(&calls), ["job.blocked"]);
-    assert_eq!(calls[0].body["data"]["blockedBy"], "reauthorization");
+    let data = &calls[0].body["data"];
+    assert_eq!((&data["state"], &data["blockedBy"]), (&json!("blocked"), &json!("reauthorization")));
+    assert_eq!(data["detail"], BlockReason::Reauthorization.sentence());
+    assert_eq!((&data["finishedAt"], &data["updatedAt"]), (&Value::Null, &calls[0].body["timestamp"]));
     let connected = bench.connect(&account).await;
     bench.resume(&connected).await;
     bench.succeeded(&id).await;
@@ -131,7 +136,10 @@ async fn a_conference_that_comes_later_is_told_as_an_update() {
     bench.turn(minutes(2));
     let second = receiver.heard(2).await.remove(1);
     assert_eq!((second.id, second.kind.as_str()), (format!("{id}.updated"), "job.updated"));
-    assert_eq!(second.body["data"]["result"]["meetLink"], link);
+    let data = &second.body["data"];
+    assert_eq!(data["result"]["meetLink"], link);
+    assert_eq!(data["finishedAt"], json!(bench.job(&id).await.finished_at), "it ended before that");
+    assert_eq!(data["updatedAt"], second.body["timestamp"]);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The id is taken: whose event is it, and what then?
 
+use common::fingerprint::Fingerprint;
 use common::job::{Effect, FailureKind, Job, JobState};
 use common::port::CalendarError;
 
@@ -14,7 +15,7 @@ const FAILING: CalendarError = CalendarError::Unavailable { status: 503, retry_a
 /// A job whose event somebody has made before, with this fingerprint or its own.
 async fn taken(bench: &Bench, fingerprint: Option<&str>) -> Job {
     let job = bench.job_for(&order()).await;
-    bench.google.plant(&job.id, &job.account, Some(fingerprint.unwrap_or(job.fingerprint.as_str())));
+    bench.google.plant(&job.id, &job.account, Some(fingerprint.unwrap_or(job.fingerprint.v1())));
     job
 }
 
@@ -98,4 +99,18 @@ async fn an_event_that_was_there_is_deleted_when_its_job_is_taken_back_meanwhile
     bench.cancelled(&id).await;
     assert!(bench.google.event(&id).unwrap().cancelled);
     assert!(bench.google.methods(&id).ends_with(&[Get, Delete]));
+}
+
+#[tokio::test]
+async fn an_event_of_the_same_request_in_other_words_is_our_own() {
+    let mut bench = Bench::new().await;
+    bench.start();
+    let job = bench.job_for(&order()).await;
+    let there = Fingerprint::stored("other words".to_owned(), Some("the same meaning".to_owned()));
+    bench.google.plant_with(&job.id, &job.account, Some(there.clone()));
+    let v1 = job.fingerprint.v1().to_owned();
+    let job = Job { fingerprint: Fingerprint::stored(v1, there.v2().map(str::to_owned)), ..job };
+    let id = bench.submit_job(job).await;
+    bench.succeeded(&id).await;
+    assert_eq!(bench.google.methods(&id), [Insert, Get]);
 }

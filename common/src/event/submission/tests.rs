@@ -94,7 +94,6 @@ fn every_difference_that_matters_makes_another_request() {
         r#""notAfter":"2027-01-01T00:00Z""#,
         r#""summary":"x""#,
         r#""attendees":[{"email":"a@example.com"},{"email":"b@example.com"}]"#,
-        r#""attendees":[{"email":"b@example.com"},{"email":"a@example.com"}]"#,
         r#""extendedProperties":{"private":{"a":"b"}}"#,
         r#""extendedProperties":{"shared":{"a":"b"}}"#,
         r#""recurrence":["RRULE:FREQ=DAILY"]"#,
@@ -105,10 +104,10 @@ fn every_difference_that_matters_makes_another_request() {
 }
 
 #[test]
-fn canonical_bytes_are_pinned() {
+fn the_bytes_of_version_1_are_pinned() {
     // They go into hashes that events carry for ever: a change here makes every repeat of an
     // older request look like another one.
-    let bytes = parse(&with(r#""summary":"Café ☕","notAfter":"2027-01-05T05:30+05:30""#)).canonical();
+    let bytes = parse(&with(r#""summary":"Café ☕","notAfter":"2027-01-05T05:30+05:30""#)).former();
     assert_eq!(
         String::from_utf8(bytes).unwrap(),
         r#"{"account":"default","calendarId":"primary","conference":true,"event":{"end":{"dateTime":"2027-01-05T15:00:00","timeZone":"Asia/Kolkata"},"start":{"dateTime":"2027-01-05T14:00:00","timeZone":"Asia/Kolkata"},"summary":"Café ☕"},"notAfter":"2027-01-05T00:00:00Z","notBefore":null,"priority":"normal","sendUpdates":"all","v":1}"#

@@ -110,7 +110,7 @@ impl Calendar for Google {
             let new = Event {
                 calendar: event.calendar.as_str().to_owned(),
                 user: user.to_owned(),
-                fingerprint: Some(event.fingerprint.as_str().to_owned()),
+                fingerprint: Some(event.fingerprint.clone()),
                 cancelled: false,
                 guests,
                 meetings,
