@@ -137,8 +137,11 @@ pub(crate) struct ResultRecord {
     pub(crate) event_link: String,
     /// Joins the video conference, once there is one.
     pub(crate) meet_link: Option<String>,
-    /// pending, success or failure; null when no conference was asked for.
+    /// pending, success, failure (Google could not make it) or unavailable (Google refused it, and the event was
+    /// written without it); null when no conference was asked for.
     pub(crate) conference_status: Option<&'static str>,
+    /// Why the conference is unavailable, in Google's words; else null.
+    pub(crate) conference_reason: Option<String>,
 }
 
 /// Why a job failed.
@@ -311,6 +314,7 @@ impl From<EventResult> for ResultRecord {
         Self {
             meet_link: result.conference.link().map(str::to_owned),
             conference_status: result.conference.status(),
+            conference_reason: result.conference.reason().map(str::to_owned),
             event_id: result.event_id,
             event_link: result.event_link,
         }

@@ -58,6 +58,9 @@ pub struct Job {
     pub fingerprint: Fingerprint,
     /// What to write, kept until it is written.
     pub payload: Option<Sealed<Payload>>,
+    /// Google's words, once it has refused the event's conference: the event is written without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conference_refused: Option<Sealed<String>>,
     /// The trace of the request that made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceContext>,

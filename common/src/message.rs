@@ -52,6 +52,9 @@ pub struct Message {
     /// Why the job has failed: in a dead letter, and where the failure could not be recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// Google's words, once it has refused the event's conference: the event is written without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conference_refused: Option<Sealed<String>>,
     /// What blocks the job, once somebody has been told: a job that stays blocked tells of it once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<BlockReason>,
@@ -151,6 +154,7 @@ impl Message {
             payload: job.payload.clone()?,
             outcome: None,
             failure: None,
+            conference_refused: job.conference_refused.clone(),
             told: None,
             trace: job.trace,
             warnings: job.warnings.clone(),
@@ -178,6 +182,7 @@ impl Message {
             cancel_requested: false,
             fingerprint: self.fingerprint.clone(),
             payload: Some(self.payload.clone()),
+            conference_refused: self.conference_refused.clone(),
             trace: self.trace,
             warnings: self.warnings.clone(),
         }
@@ -192,6 +197,7 @@ impl Message {
             payload: reseal(keys, context, &self.payload),
             outcome: self.outcome.as_ref().map(|outcome| reseal(keys, context, outcome)),
             failure: self.failure.as_ref().map(|failure| failure.resealed(keys, context)),
+            conference_refused: self.conference_refused.as_ref().map(|words| reseal(keys, context, words)),
             ..self.clone()
         }
     }

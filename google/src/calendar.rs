@@ -113,8 +113,10 @@ impl Calendar for GoogleCalendar {
 fn resource(event: &NewEvent<'_>) -> Map<String, Value> {
     let mut resource = event.resource.clone();
     resource.insert("id".to_owned(), json!(event.id.as_str()));
-    let properties = object(&mut resource, "extendedProperties");
-    object(properties, "private").insert(FINGERPRINT.to_owned(), json!(event.fingerprint.as_str()));
+    if let Some(fingerprint) = event.fingerprint {
+        let properties = object(&mut resource, "extendedProperties");
+        object(properties, "private").insert(FINGERPRINT.to_owned(), json!(fingerprint.as_str()));
+    }
     // A conference that the caller brought stays.
     if event.conference && !resource.contains_key("conferenceData") {
         let request = json!({

@@ -26,6 +26,8 @@ pub enum Step {
     },
     /// The attempt is about to write. From here on the effect is unknown.
     BeginWrite(Claim),
+    /// Google has refused the event's conference, in these words: from here on the event is written without it.
+    LeaveOutConference(Claim, Sealed<String>),
     /// The attempt ends and the job comes back later.
     Postpone {
         /// The attempt's hold.
@@ -163,6 +165,10 @@ impl Job {
                 }
                 job.effect = Effect::Unknown;
             }
+            Step::LeaveOutConference(claim, words) => {
+                self.held_by(claim)?;
+                job.conference_refused = Some(words.clone());
+            }
             Step::Postpone { claim, pause, tally, effect, hop } => {
                 self.held_by(claim)?;
                 job.tally = *tally;
@@ -183,6 +189,7 @@ impl Job {
                 job.effect = Effect::Done;
                 job.end(JobState::Succeeded { result: result.clone() }, now);
                 job.payload = None;
+                job.conference_refused = None;
             }
             Step::Fail(claim, failure) => {
                 self.held_by(claim)?;
@@ -216,6 +223,8 @@ impl Job {
                 job.hop = self.hop.max(*hop);
                 job.not_after = *not_after;
                 job.cancel_requested = false;
+                // The calendar may take a conference by now.
+                job.conference_refused = None;
                 job.finished_at = None;
                 job.state = JobState::Queued;
             }
@@ -252,6 +261,7 @@ impl Job {
             }
             Step::Forget => {
                 job.payload = None;
+                job.conference_refused = None;
                 if let JobState::Failed(failure) = &mut job.state {
                     failure.detail = None;
                 }

@@ -1,5 +1,6 @@
 //! What Google says of an event, read out of its Event resource.
 
+use common::event::Outline;
 use common::port::{CalendarError, Meeting, StoredEvent};
 use serde_json::Value;
 use serde_json::error::Category;
@@ -28,6 +29,7 @@ pub(super) fn parse(body: &[u8]) -> Result<StoredEvent, CalendarError> {
             .pointer("/extendedProperties/private")
             .and_then(|properties| text(properties, &format!("/{FINGERPRINT}")))
             .map(str::to_owned),
+        outline: event.as_object().map(Outline::of).unwrap_or_default(),
     })
 }
 
@@ -80,6 +82,7 @@ mod tests {
                 meeting: Meeting::None,
                 cancelled: false,
                 fingerprint: Some("f00d".to_owned()),
+                outline: Outline::default(),
             }
         );
         let bare = parsed(&json!({"id": "abc", "status": "cancelled"}));

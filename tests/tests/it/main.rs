@@ -16,6 +16,7 @@ mod handover;
 mod idempotency;
 mod jobs;
 mod mail;
+mod meet_refused;
 mod metrics;
 mod muted;
 mod operators;
