@@ -159,7 +159,7 @@ impl Intake {
 
 impl Receipt {
     fn replayed(job: Job) -> Self {
-        Self { state: job.state.name(), job, replayed: true }
+        Self { state: job.state_name(), job, replayed: true }
     }
 }
 

@@ -189,7 +189,8 @@ impl JobRecord {
     }
 
     fn from_parts(job: &Job, opened: Opened) -> Self {
-        let (waiting_for, blocked_by, detail) = match &job.state {
+        let state = job.shown_state();
+        let (waiting_for, blocked_by, detail) = match state.as_ref() {
             JobState::Waiting { why, .. } => (Some(why.as_str()), None, Some(why.sentence())),
             JobState::Blocked { why, .. } => (None, Some(why.as_str()), Some(why.sentence())),
             JobState::Accepting { .. }
@@ -214,7 +215,7 @@ impl JobRecord {
             event_id: job.id.to_string(),
             account: job.account.to_string(),
             calendar_id: opened.calendar_id,
-            state: job.state.name().as_str(),
+            state: state.name().as_str(),
             waiting_for,
             blocked_by,
             detail,
@@ -223,7 +224,7 @@ impl JobRecord {
             submitted_at: job.submitted_at,
             updated_at: job.updated_at,
             finished_at: job.finished_at,
-            next_attempt_at: next_attempt_at(job),
+            next_attempt_at: job.next_attempt_at(),
             not_after: job.not_after,
             cancel_requested: job.cancel_requested,
             result: opened.result.map(ResultRecord::from),
@@ -240,21 +241,6 @@ impl JobRecord {
     /// Why it failed, if it did.
     pub(crate) fn error(&self) -> Option<&ErrorRecord> {
         self.error.as_ref()
-    }
-}
-
-/// A queued job that must not start yet is looked at when it may.
-fn next_attempt_at(job: &Job) -> Option<Timestamp> {
-    match &job.state {
-        JobState::Accepting { .. } | JobState::Queued => {
-            job.not_before.filter(|not_before| *not_before > job.updated_at)
-        }
-        JobState::Waiting { .. }
-        | JobState::Blocked { .. }
-        | JobState::Running(_)
-        | JobState::Succeeded { .. }
-        | JobState::Failed(_)
-        | JobState::Cancelled => job.next_attempt_at(),
     }
 }
 

@@ -166,7 +166,7 @@ impl Message {
     /// Whatever was known beside the message is lost, so the write may have happened.
     #[must_use]
     pub fn rebuild(&self, now: Timestamp) -> Job {
-        Job {
+        let job = Job {
             id: self.job.clone(),
             owner: self.owner.clone(),
             account: self.account.clone(),
@@ -185,7 +185,8 @@ impl Message {
             conference_refused: self.conference_refused.clone(),
             trace: self.trace,
             warnings: self.warnings.clone(),
-        }
+        };
+        Job { state: job.in_queue(now), ..job }
     }
 
     /// The message with what it carries sealed with the newest of these keys; what none of them opens

@@ -133,7 +133,7 @@ impl Job {
         job.updated_at = now;
         match step {
             Step::Enqueued => match self.state {
-                JobState::Accepting { .. } => job.state = JobState::Queued,
+                JobState::Accepting { .. } => job.state = self.in_queue(now),
                 JobState::Queued
                 | JobState::Running(_)
                 | JobState::Waiting { .. }
@@ -175,7 +175,7 @@ impl Job {
                 job.effect = *effect;
                 job.hop = self.hop.max(*hop);
                 job.state = match pause.clone() {
-                    Pause::Queued => JobState::Queued,
+                    Pause::Queued => self.in_queue(now),
                     Pause::Waiting { why, until } => JobState::Waiting { why, until },
                     Pause::Blocked { why, until } => JobState::Blocked { why, until },
                 };
@@ -213,7 +213,7 @@ impl Job {
                     return Err(Refusal::OutOfPlace);
                 };
                 job.hop = self.hop.max(*hop);
-                job.state = JobState::Queued;
+                job.state = self.in_queue(now);
             }
             Step::Replay { hop, not_after } => {
                 let (JobState::Failed(_) | JobState::Cancelled) = self.state else {
@@ -226,7 +226,7 @@ impl Job {
                 // The calendar may take a conference by now.
                 job.conference_refused = None;
                 job.finished_at = None;
-                job.state = JobState::Queued;
+                job.state = self.in_queue(now);
             }
             Step::TakeBack { hop } => {
                 let JobState::Cancelled = self.state else {
@@ -257,7 +257,7 @@ impl Job {
                     return Err(Refusal::OutOfPlace);
                 };
                 job.abandoned();
-                job.state = JobState::Queued;
+                job.state = self.in_queue(now);
             }
             Step::Forget => {
                 job.payload = None;

@@ -77,6 +77,14 @@ fn a_refused_conference_goes_along_and_comes_back_with_a_rebuilt_record() {
 }
 
 #[test]
+fn a_rebuilt_record_waits_for_its_not_before() {
+    let job = message().rebuild(message().submitted_at);
+    assert_eq!((job.state_name().as_str(), job.next_attempt_at()), ("waiting", message().not_before));
+    let job = message().rebuild(message().not_before.expect("it has one"));
+    assert_eq!(job.state, JobState::Queued);
+}
+
+#[test]
 fn the_trace_goes_along_and_comes_back_with_a_rebuilt_record() {
     let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let sent = Message { trace: Some(TraceContext::parse(text).expect("one")), ..message() };

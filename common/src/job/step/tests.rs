@@ -145,6 +145,66 @@ fn every_step_from_every_state_does_what_the_table_says() {
     }
 }
 
+/// Where a job with this `notBefore` stands after a step that leaves it to the queue.
+fn left_to_the_queue(state: &JobState, step: &Step, not_before: Timestamp) -> JobState {
+    let job = Job { not_before: Some(not_before), ..job(state.clone()) };
+    job.take(step, now()).expect("the step fits the state").state
+}
+
+#[test]
+fn a_job_that_is_left_to_the_queue_before_its_time_waits_for_it() {
+    let Case { mine, .. } = cases();
+    let postpone = Step::Postpone {
+        claim: mine.clone(),
+        pause: Pause::Queued,
+        tally: Tally::default(),
+        effect: Effect::None,
+        hop: 6,
+    };
+    let blocked = JobState::Blocked { why: BlockReason::Reauthorization, until: None };
+    let replay = Step::Replay { hop: 6, not_after: after(now(), minutes(60)) };
+    for (state, step) in [
+        (JobState::Accepting { since: now() }, Step::Enqueued),
+        (JobState::Running(mine.clone()), postpone),
+        (blocked, Step::Unblock { hop: 6 }),
+        (JobState::Failed(failure(Effect::None)), replay.clone()),
+        (JobState::Cancelled, replay),
+        (JobState::Running(mine), Step::Recover),
+    ] {
+        let second = jiff::SignedDuration::from_secs(1);
+        let later = now() + second;
+        let waiting = JobState::Waiting { why: WaitReason::Schedule, until: later };
+        assert_eq!(left_to_the_queue(&state, &step, later), waiting, "{step:?}");
+        for due in [now(), now() - second] {
+            assert_eq!(left_to_the_queue(&state, &step, due), JobState::Queued, "{step:?}");
+        }
+    }
+    // A cancelled job that may have left its event waits for nothing.
+    let step = Step::TakeBack { hop: 6 };
+    assert_eq!(left_to_the_queue(&JobState::Cancelled, &step, after(now(), minutes(5))), JobState::Queued);
+}
+
+#[test]
+fn callers_see_that_a_job_waits_for_its_time_from_its_first_record_on() {
+    let until = after(now(), minutes(5));
+    let shown = |state, not_before| {
+        let job = Job { not_before, ..job(state) };
+        (job.state_name().as_str(), job.next_attempt_at())
+    };
+    let accepting = || JobState::Accepting { since: now() };
+    for state in [accepting(), JobState::Queued] {
+        assert_eq!(shown(state.clone(), Some(until)), ("waiting", Some(until)), "{state:?}");
+        assert_eq!(shown(state.clone(), Some(now())), ("queued", None), "{state:?}");
+        assert_eq!(shown(state.clone(), None), ("queued", None), "{state:?}");
+    }
+    // Whatever else is known of a job says more than its notBefore.
+    for state in
+        cases().states.into_iter().filter(|state| *state != accepting() && *state != JobState::Queued)
+    {
+        assert_eq!(shown(state.clone(), Some(until)), shown(state.clone(), None), "{state:?}");
+    }
+}
+
 #[test]
 fn a_conference_that_was_refused_is_left_out_until_the_job_has_ended_or_is_replayed() {
     let Case { mine, .. } = cases();
