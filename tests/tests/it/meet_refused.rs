@@ -45,6 +45,7 @@ async fn every_event_stands_where_google_refuses_its_conference() {
     let receiver = Receiver::start();
     let calrelay = receiver.told_by(Launch::new().unlimited()).start().await;
     let sandbox = calrelay.sandbox();
+    sandbox.no_quotas().await;
     no_conferences(&calrelay).await;
     let create = json!({"conferenceData": {"createRequest": {
         "requestId": "x", "conferenceSolutionKey": {"type": "hangoutsMeet"},
@@ -60,12 +61,12 @@ async fn every_event_stands_where_google_refuses_its_conference() {
         ("asked for, all day", all_day(&json!({"conference": true}))),
         ("asked for in Google's way, all day", all_day(&create)),
     ];
-    for (name, body) in &cases {
+    for (number, (name, body)) in cases.iter().enumerate() {
         let mut body = body.clone();
         if let Some(zone) = body.as_object_mut().expect("an object").remove("timeZone") {
             (body["start"]["timeZone"], body["end"]["timeZone"]) = (zone.clone(), zone);
         }
-        let id = calrelay.submit(&body, name).await.expect("accepted");
+        let id = calrelay.submit(&body, &format!("case-{number}")).await.expect("accepted");
         let job = succeeded(&calrelay, &id).await;
         let result = &job["result"];
         assert_eq!(
@@ -129,10 +130,10 @@ async fn an_all_day_event_gets_no_conference_unless_it_asks_for_one() {
     let calrelay = Launch::new().unlimited().start().await;
     let sandbox = calrelay.sandbox();
     for (name, more, wanted) in [
-        ("by default", json!({}), false),
-        ("in a series", json!({"recurrence": ["RRULE:FREQ=YEARLY"]}), false),
+        ("default", json!({}), false),
+        ("series", json!({"recurrence": ["RRULE:FREQ=YEARLY"]}), false),
         ("refused", json!({"conference": false}), false),
-        ("asked for", json!({"conference": true}), true),
+        ("asked-for", json!({"conference": true}), true),
     ] {
         let id = calrelay.submit(&all_day(&more), name).await.expect("accepted");
         let job = succeeded(&calrelay, &id).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::job::{Conference, Effect, FailureKind, JobState, Tally, WaitReason};
-use common::port::{CalendarError, JobStore as _, Meeting, ThrottledKey};
+use common::port::{CalendarError, Meeting, ThrottledKey};
 use common::time::hours;
 use serde_json::json;
 

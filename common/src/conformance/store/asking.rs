@@ -84,7 +84,7 @@ pub async fn a_list_is_filtered(bench: &mut impl Bench<dyn JobStore>) {
             taken(&store, &scheduled.id, Step::Enqueued).await;
         }
         let waiting = listed(&store, &in_state(StateName::Waiting), 10).await;
-        assert_eq!(waiting, [scheduled.id.clone()], "confirmed: {confirmed}");
+        assert_eq!(waiting, std::slice::from_ref(&scheduled.id), "confirmed: {confirmed}");
         assert_eq!(listed(&store, &in_state(StateName::Queued), 10).await, ids(&[0, 3]));
     }
 }
