@@ -77,6 +77,21 @@ mod tests {
     }
 
     #[test]
+    fn an_all_day_event_is_tried_until_its_day_is_over_everywhere_and_two_hours_at_least() {
+        let body = br#"{"start":{"date":"2027-01-05"},"end":{"date":"2027-01-06"}}"#;
+        let ends = crate::event::Submission::parse(body).unwrap().event.ends_at();
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        for (now, expected) in [
+            ("2027-01-05T09:00:00Z", "2027-01-06T12:00:00Z"),
+            ("2027-01-06T10:00:00Z", "2027-01-06T12:00:00Z"),
+            ("2027-01-06T11:59:59Z", "2027-01-06T13:59:59Z"),
+            ("2027-01-06T12:00:00Z", "2027-01-13T12:00:00Z"),
+        ] {
+            assert_eq!(deadline(None, None, ends, at(now)), Ok(at(expected)), "{now}");
+        }
+    }
+
+    #[test]
     fn what_the_caller_says_has_no_floor() {
         let now = day(100);
         for seconds in [1, 60, 7_199] {

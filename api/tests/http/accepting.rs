@@ -103,6 +103,9 @@ async fn an_event_that_is_about_to_end_has_two_hours_and_the_callers_deadline_is
         (json!({}), 7_200, 7_230),
         (json!({"notBefore": at(3_600), "end": {"dateTime": at(3_601)}}), 10_800, 10_801),
         (json!({"notAfter": at(30)}), 30, 30),
+        // A series has no end of its own, and this one has ended already.
+        (json!({"timeZone": "Etc/UTC", "recurrence": ["RRULE:FREQ=DAILY"]}), 604_800, 604_830),
+        (json!({"end": {"dateTime": at(-5)}}), 604_800, 604_830),
     ] {
         let mut body = json!({
             "summary": "It is nearly over", "conference": false,

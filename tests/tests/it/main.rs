@@ -10,6 +10,7 @@ mod credentials;
 mod docs;
 mod drain;
 mod encrypted;
+mod ending;
 mod first_curl;
 mod grants;
 mod handover;
