@@ -163,7 +163,7 @@ impl Intake {
 
 impl Receipt {
     fn replayed(job: Job) -> Self {
-        Self { state: job.state.name(), job, replayed: true }
+        Self { state: job.state_name(), job, replayed: true }
     }
 
     /// As the caller sees it now, where its record was `seen`. A record that is still queued knows less

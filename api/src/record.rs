@@ -137,8 +137,11 @@ pub(crate) struct ResultRecord {
     pub(crate) event_link: String,
     /// Joins the video conference, once there is one.
     pub(crate) meet_link: Option<String>,
-    /// What became of the conference; null when none was asked for.
+    /// pending, success, failure (Google could not make it) or unavailable (Google refused it, and the event was
+    /// written without it); null when no conference was asked for.
     pub(crate) conference_status: Option<&'static str>,
+    /// Why the conference is unavailable, in Google's words; else null.
+    pub(crate) conference_reason: Option<String>,
 }
 
 /// Why a job failed.
@@ -192,7 +195,8 @@ impl JobRecord {
     }
 
     fn from_parts(job: &Job, opened: Opened) -> Self {
-        let (waiting_for, blocked_by, detail) = match &job.state {
+        let state = job.shown_state();
+        let (waiting_for, blocked_by, detail) = match state.as_ref() {
             JobState::Waiting { why, .. } => (Some(why.as_str()), None, Some(why.sentence())),
             JobState::Blocked { why, .. } => (None, Some(why.as_str()), Some(why.sentence())),
             JobState::Accepting { .. }
@@ -217,7 +221,7 @@ impl JobRecord {
             event_id: job.id.to_string(),
             account: job.account.to_string(),
             calendar_id: opened.calendar_id,
-            state: job.state.name().as_str(),
+            state: state.name().as_str(),
             waiting_for,
             blocked_by,
             detail,
@@ -226,7 +230,7 @@ impl JobRecord {
             submitted_at: job.submitted_at,
             updated_at: job.updated_at,
             finished_at: job.finished_at,
-            next_attempt_at: next_attempt_at(job),
+            next_attempt_at: job.next_attempt_at(),
             not_after: job.not_after,
             cancel_requested: job.cancel_requested,
             result: opened.result.map(ResultRecord::from),
@@ -243,21 +247,6 @@ impl JobRecord {
     /// Why it failed, if it did.
     pub(crate) fn error(&self) -> Option<&ErrorRecord> {
         self.error.as_ref()
-    }
-}
-
-/// A queued job that must not start yet is looked at when it may.
-fn next_attempt_at(job: &Job) -> Option<Timestamp> {
-    match &job.state {
-        JobState::Accepting { .. } | JobState::Queued => {
-            job.not_before.filter(|not_before| *not_before > job.updated_at)
-        }
-        JobState::Waiting { .. }
-        | JobState::Blocked { .. }
-        | JobState::Running(_)
-        | JobState::Succeeded { .. }
-        | JobState::Failed(_)
-        | JobState::Cancelled => job.next_attempt_at(),
     }
 }
 
@@ -317,6 +306,7 @@ impl From<EventResult> for ResultRecord {
         Self {
             meet_link: result.conference.link().map(str::to_owned),
             conference_status: result.conference.status(),
+            conference_reason: result.conference.reason().map(str::to_owned),
             event_id: result.event_id,
             event_link: result.event_link,
         }

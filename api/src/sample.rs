@@ -35,6 +35,7 @@ pub(crate) fn job(state: JobState) -> Job {
         warnings: Vec::new(),
         fingerprint: HashKey::new(Key::random()).fingerprint(b"request"),
         payload: None,
+        conference_refused: None,
     }
 }
 

@@ -8,6 +8,9 @@ use crate::time;
 
 /// How long a job is tried when its caller does not say.
 const USUAL: Duration = time::days(7);
+/// How long it is tried at least, even where the event ends sooner: Google's throttles and short outages
+/// last for minutes, and callers' clocks differ by seconds.
+const FLOOR: Duration = time::hours(2);
 
 /// The caller's `notAfter` is over already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,12 +34,12 @@ pub fn deadline(
 }
 
 /// The instant at which a job expires whose caller did not say: a week after it may start, or the end
-/// of the event itself where that is ahead and earlier.
+/// of the event itself where that is ahead and earlier, but never less than two hours after it may start.
 #[must_use]
 pub fn usual(not_before: Option<Timestamp>, event_ends: Option<Timestamp>, now: Timestamp) -> Timestamp {
     let start = not_before.map_or(now, |not_before| not_before.max(now));
-    let week = time::after(start, USUAL);
-    event_ends.filter(|end| *end > start).map_or(week, |end| end.min(week))
+    let (floor, week) = (time::after(start, FLOOR), time::after(start, USUAL));
+    event_ends.filter(|end| *end > start).map_or(week, |end| end.clamp(floor, week))
 }
 
 #[cfg(test)]
@@ -45,6 +48,57 @@ mod tests {
 
     fn day(day: i64) -> Timestamp {
         Timestamp::from_second(day * 86_400).unwrap()
+    }
+
+    fn later(instant: Timestamp, seconds: i64) -> Timestamp {
+        instant + jiff::SignedDuration::from_secs(seconds)
+    }
+
+    #[test]
+    fn an_event_that_is_about_to_end_is_tried_for_two_hours_all_the_same() {
+        let (now, hour) = (day(100), 3_600);
+        let floor = later(now, 2 * hour);
+        let start = later(now, 24 * hour);
+        let after_start = later(start, 2 * hour);
+        for (not_before, ends, expected, what) in [
+            (None, later(now, 1), floor, "it ends in a second"),
+            (None, later(now, hour), floor, "it ends in an hour"),
+            (None, floor, floor, "it ends just then"),
+            (None, later(floor, 1), later(floor, 1), "it ends a second after that"),
+            (Some(start), later(start, 1), after_start, "it ends a second after its start is allowed"),
+            (Some(start), later(start, 3 * hour), later(start, 3 * hour), "hours after that"),
+            (Some(later(now, -hour)), later(now, 1), floor, "a start that is past does not count"),
+            // Clocks seconds apart must not make the difference between a week and nothing.
+            (None, later(now, -1), day(107), "it ended a second ago"),
+            (None, now, day(107), "it ends now"),
+        ] {
+            assert_eq!(deadline(None, not_before, Some(ends), now), Ok(expected), "{what}");
+        }
+    }
+
+    #[test]
+    fn an_all_day_event_is_tried_until_its_day_is_over_everywhere_and_two_hours_at_least() {
+        let body = br#"{"start":{"date":"2027-01-05"},"end":{"date":"2027-01-06"}}"#;
+        let ends = crate::event::Submission::parse(body).unwrap().event.ends_at();
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        for (now, expected) in [
+            ("2027-01-05T09:00:00Z", "2027-01-06T12:00:00Z"),
+            ("2027-01-06T10:00:00Z", "2027-01-06T12:00:00Z"),
+            ("2027-01-06T11:59:59Z", "2027-01-06T13:59:59Z"),
+            ("2027-01-06T12:00:00Z", "2027-01-13T12:00:00Z"),
+        ] {
+            assert_eq!(deadline(None, None, ends, at(now)), Ok(at(expected)), "{now}");
+        }
+    }
+
+    #[test]
+    fn what_the_caller_says_has_no_floor() {
+        let now = day(100);
+        for seconds in [1, 60, 7_199] {
+            let asked = later(now, seconds);
+            assert_eq!(deadline(Some(asked), None, Some(later(now, 1)), now), Ok(asked));
+            assert_eq!(deadline(Some(asked), Some(later(now, -5)), None, now), Ok(asked));
+        }
     }
 
     #[test]

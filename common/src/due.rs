@@ -36,7 +36,8 @@ pub(crate) fn restored(job: &Job) -> Due {
 pub(crate) fn after(before: &JobState, job: &Job) -> Due {
     match (before, &job.state) {
         // Being confirmed changes nothing; being reopened, unblocked or put back does.
-        (JobState::Accepting { .. } | JobState::Queued, JobState::Queued) => Due::Kept,
+        (JobState::Accepting { .. } | JobState::Queued, JobState::Queued)
+        | (JobState::Accepting { .. }, JobState::Waiting { .. }) => Due::Kept,
         (_, JobState::Queued) => Due::At(job.updated_at),
         // It waited for somebody, and was looked at all the same.
         (JobState::Blocked { until: None, .. }, JobState::Running(_)) => Due::At(job.updated_at),

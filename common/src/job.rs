@@ -6,6 +6,8 @@ mod sealed_parts;
 mod state;
 mod step;
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +61,9 @@ pub struct Job {
     pub fingerprint: Fingerprint,
     /// What to write, kept until it is written.
     pub payload: Option<Sealed<Payload>>,
+    /// Google's words, once it has refused the event's conference: the event is written without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conference_refused: Option<Sealed<String>>,
     /// The trace of the request that made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceContext>,
@@ -145,10 +150,37 @@ impl Job {
         self.not_before.map_or(self.submitted_at, |start| start.max(self.submitted_at))
     }
 
+    /// The state of a job at `now` whose message is in the queue: it waits for its `notBefore`, or for a worker.
+    #[must_use]
+    pub fn in_queue(&self, now: Timestamp) -> JobState {
+        match self.not_before {
+            Some(until) if until > now => JobState::Waiting { why: WaitReason::Schedule, until },
+            Some(_) | None => JobState::Queued,
+        }
+    }
+
+    /// The state as callers see it. While a job is being accepted, and in the records of older builds, the
+    /// state itself does not say that the job waits for its `notBefore`.
+    #[must_use]
+    pub fn shown_state(&self) -> Cow<'_, JobState> {
+        match (&self.state, self.in_queue(self.updated_at)) {
+            (JobState::Accepting { .. } | JobState::Queued, waits @ JobState::Waiting { .. }) => {
+                Cow::Owned(waits)
+            }
+            (_, _) => Cow::Borrowed(&self.state),
+        }
+    }
+
+    /// The name of the state as callers see it.
+    #[must_use]
+    pub fn state_name(&self) -> StateName {
+        self.shown_state().name()
+    }
+
     /// When the job will next be looked at, if that is known.
     #[must_use]
     pub fn next_attempt_at(&self) -> Option<Timestamp> {
-        match &self.state {
+        match self.shown_state().as_ref() {
             JobState::Waiting { until, .. } => Some(*until),
             JobState::Blocked { until, .. } => *until,
             JobState::Accepting { .. }

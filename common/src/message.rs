@@ -53,6 +53,9 @@ pub struct Message {
     /// Why the job has failed: in a dead letter, and where the failure could not be recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// Google's words, once it has refused the event's conference: the event is written without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conference_refused: Option<Sealed<String>>,
     /// What blocks the job, once somebody has been told: a job that stays blocked tells of it once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<BlockReason>,
@@ -168,6 +171,7 @@ impl Message {
             payload: job.payload.clone()?,
             outcome: None,
             failure: None,
+            conference_refused: job.conference_refused.clone(),
             told: None,
             trace: job.trace,
             warnings: job.warnings.clone(),
@@ -179,7 +183,7 @@ impl Message {
     /// Whatever was known beside the message is lost, so the write may have happened.
     #[must_use]
     pub fn rebuild(&self, now: Timestamp) -> Job {
-        Job {
+        let job = Job {
             id: self.job.clone(),
             owner: self.owner.clone(),
             account: self.account.clone(),
@@ -195,9 +199,11 @@ impl Message {
             cancel_requested: false,
             fingerprint: self.fingerprint.clone(),
             payload: Some(self.payload.clone()),
+            conference_refused: self.conference_refused.clone(),
             trace: self.trace,
             warnings: self.warnings.clone(),
-        }
+        };
+        Job { state: job.in_queue(now), ..job }
     }
 
     /// The message with what it carries sealed with the newest of these keys; what none of them opens
@@ -209,6 +215,7 @@ impl Message {
             payload: reseal(keys, context, &self.payload),
             outcome: self.outcome.as_ref().map(|outcome| reseal(keys, context, outcome)),
             failure: self.failure.as_ref().map(|failure| failure.resealed(keys, context)),
+            conference_refused: self.conference_refused.as_ref().map(|words| reseal(keys, context, words)),
             ..self.clone()
         }
     }

@@ -17,3 +17,11 @@ pub struct Payload {
     /// Whom Google mails.
     pub send_updates: SendUpdates,
 }
+
+impl Payload {
+    /// Whether the event is to have a conference: one that Google makes, or one that the caller brings.
+    #[must_use]
+    pub fn has_conference(&self) -> bool {
+        self.conference || self.event.brings_conference()
+    }
+}

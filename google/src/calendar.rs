@@ -114,11 +114,13 @@ impl Calendar for GoogleCalendar {
 fn resource(event: &NewEvent<'_>) -> Map<String, Value> {
     let mut resource = event.resource.clone();
     resource.insert("id".to_owned(), json!(event.id.as_str()));
-    let properties = object(&mut resource, "extendedProperties");
-    let private = object(properties, "private");
-    private.insert(FINGERPRINT.to_owned(), json!(event.fingerprint.v1()));
-    if let Some(v2) = event.fingerprint.v2() {
-        private.insert(FINGERPRINT_2.to_owned(), json!(v2));
+    if let Some(fingerprint) = event.fingerprint {
+        let properties = object(&mut resource, "extendedProperties");
+        let private = object(properties, "private");
+        private.insert(FINGERPRINT.to_owned(), json!(fingerprint.v1()));
+        if let Some(v2) = fingerprint.v2() {
+            private.insert(FINGERPRINT_2.to_owned(), json!(v2));
+        }
     }
     // A conference that the caller brought stays.
     if event.conference && !resource.contains_key("conferenceData") {

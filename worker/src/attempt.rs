@@ -43,7 +43,7 @@ use claim::Arrival;
 use success::Success;
 use under_way::UnderWay;
 
-pub(crate) use create::event_result;
+pub(crate) use create::{Wish, event_result};
 pub(crate) use publishing::Abandoned;
 
 /// The calls of an attempt take no longer, which leaves time to record before its claim ends.
@@ -313,6 +313,7 @@ impl Held<'_> {
             effect: self.effect(),
             tally: self.job.tally,
             failure: None,
+            conference_refused: self.hold.conference_refused().cloned(),
             ..self.message.clone()
         }
     }

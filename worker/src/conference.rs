@@ -7,7 +7,7 @@ use common::message::{Message, News, Work};
 use common::port::{Change, Lane};
 use common::time::{hours, minutes};
 
-use crate::attempt::{Attempts, Verdict, event_result};
+use crate::attempt::{Attempts, Verdict, Wish, event_result};
 use crate::gateway::{Reply, Request};
 use crate::trouble::Trouble;
 
@@ -64,7 +64,7 @@ impl Attempts {
         if event.cancelled {
             return Ok(true);
         }
-        let result = event_result(event, payload.conference, payload.calendar.as_str());
+        let result = event_result(event, Wish::of(&payload), payload.calendar.as_str());
         if result.conference == Conference::Pending {
             return Ok(false);
         }

@@ -186,6 +186,7 @@ fn outcome(error: Option<&CalendarError>) -> Outcome {
             | CalendarError::Duplicate
             | CalendarError::Conflict
             | CalendarError::Deleted
+            | CalendarError::ConferenceRefused { .. }
             | CalendarError::Refused { .. }
             | CalendarError::Unintelligible(_),
         ) => Outcome::Up,

@@ -3,11 +3,12 @@
 //! A hold outlives its record. Where records are away the attempt goes on without them, and where the
 //! record has vanished, or never knew of the attempt, it is put right before the next step.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use common::job::{Claim, Effect, Job, Refusal, Step};
 use common::port::{Change, StoreError};
+use common::seal::Sealed;
 
 use crate::metrics;
 use crate::records::Records;
@@ -24,6 +25,8 @@ pub(crate) struct Hold {
     claim: Claim,
     writing: AtomicBool,
     absent: AtomicBool,
+    /// Google's words, once it has refused the conference.
+    conference_refused: OnceLock<Sealed<String>>,
 }
 
 /// What has to be done before a step can be taken.
@@ -40,7 +43,9 @@ enum Mending {
 impl Hold {
     /// The hold that `claim` has taken on `job`.
     pub(crate) fn new(records: Arc<Records>, job: Arc<Job>, claim: Claim) -> Self {
-        Self { records, job, claim, writing: AtomicBool::new(false), absent: AtomicBool::new(false) }
+        let conference_refused = job.conference_refused.clone().map(OnceLock::from).unwrap_or_default();
+        let (writing, absent) = Default::default();
+        Self { records, job, claim, writing, absent, conference_refused }
     }
 
     /// Takes a step, having put the record right where that is needed.
@@ -89,6 +94,30 @@ impl Hold {
         self.absent.store(true, Ordering::Relaxed);
     }
 
+    /// Notes that Google refuses the conference, in these words, before the event is written without it:
+    /// should the answer to that write be lost, the reason is not.
+    ///
+    /// # Errors
+    /// When the job is no longer this attempt's. Where records are away the words travel with the message.
+    pub(crate) async fn leave_out_conference(&self, words: Sealed<String>) -> Result<(), Trouble> {
+        let words = self.conference_refused.get_or_init(|| words).clone();
+        match self.take(&Step::LeaveOutConference(self.claim.clone(), words)).await {
+            Ok(Change::Taken(_)) | Err(Trouble::Store(_)) => Ok(()),
+            Ok(Change::Refused(refusal)) => Err(Trouble::Lost(refusal)),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// Takes over what a message says of a refused conference.
+    pub(crate) fn note_refused_conference(&self, words: &Sealed<String>) {
+        self.conference_refused.get_or_init(|| words.clone());
+    }
+
+    /// Google's words, once it has refused the conference.
+    pub(crate) fn conference_refused(&self) -> Option<&Sealed<String>> {
+        self.conference_refused.get()
+    }
+
     /// What is known of the write by now.
     pub(crate) fn effect(&self) -> Effect {
         if self.writing.load(Ordering::Relaxed) {
@@ -111,6 +140,7 @@ impl Hold {
         let taken_back = self.records.is_taken_back(&self.job.id).await.map_err(Trouble::Vault)?;
         let job = Job {
             effect: self.effect(),
+            conference_refused: self.conference_refused.get().cloned(),
             cancel_requested: self.job.cancel_requested || taken_back,
             ..self.job.as_ref().clone()
         };

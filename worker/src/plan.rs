@@ -113,6 +113,7 @@ mod tests {
             warnings: Vec::new(),
             fingerprint: HashKey::new(Key::random()).fingerprint(b""),
             payload: None,
+            conference_refused: None,
         }
     }
 

@@ -138,7 +138,10 @@ pub(crate) async fn refreshed(
     };
     let ends = account.and_then(|account| event_ends(ports, &account, &message));
     let not_after = deadline::usual(message.not_before, ends, now);
-    (Message { tally: Tally::default(), not_after, failure: None, ..message }, delay)
+    // The calendar may take a conference by now.
+    let fresh =
+        Message { tally: Tally::default(), not_after, failure: None, conference_refused: None, ..message };
+    (fresh, delay)
 }
 
 fn event_ends(ports: &OperatorPorts, account: &Account, message: &Message) -> Option<Timestamp> {

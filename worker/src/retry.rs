@@ -1,5 +1,7 @@
 //! What a failure means for its job: one pure, exhaustive decision, by Google's reason.
 
+mod extra;
+
 use std::time::Duration;
 
 use common::account::ReauthorizationCause;
@@ -12,6 +14,7 @@ use jiff::Timestamp;
 
 use crate::grant;
 use crate::trouble::{Circuit, Trouble};
+pub(crate) use extra::{Extra, Remedy, remedy};
 
 /// Waits between attempts.
 const ATTEMPTS: Schedule = Schedule { first: Duration::from_secs(1), longest: minutes(60) };
@@ -200,7 +203,9 @@ fn calendar(error: &CalendarError, circuit: Circuit, standing: &Standing) -> Dis
         },
         CalendarError::Duplicate | CalendarError::Conflict => retry(None, standing),
         CalendarError::Deleted => fail(FailureKind::DeletedByUser),
-        CalendarError::Refused { status, reason, message } => Disposition::Fail {
+        // The attempt has done without the conference already where that can be done ([`remedy`]).
+        CalendarError::ConferenceRefused { status, reason, message }
+        | CalendarError::Refused { status, reason, message } => Disposition::Fail {
             kind: FailureKind::Refused,
             status: Some(*status),
             reason: Some(reason.clone()),

@@ -39,6 +39,7 @@ impl Intake {
         };
         let job = Job {
             payload: Some(keys.seal(id.as_str(), &payload)),
+            conference_refused: None,
             id,
             owner: ask.owner.clone(),
             account: submission.account.clone(),

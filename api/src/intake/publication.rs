@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use common::job::{Effect, Job, JobId, JobState, StateName};
+use common::job::{Effect, Job, JobId, JobState};
 use common::message::{Message, Work};
 use common::port::{Limit, QueueError};
 use common::time;
@@ -111,7 +111,8 @@ impl Intake {
             Ok(()) => {
                 // Before the answer: a repeat that comes right behind it is to find the job queued.
                 self.ledger.confirmed(&message, keeper);
-                let receipt = Receipt { state: StateName::Queued, job, replayed: record == Record::Older };
+                let state = job.in_queue(self.clock.now()).name();
+                let receipt = Receipt { state, job, replayed: record == Record::Older };
                 Ok(Placed { receipt, published: Some((message, keeper)) })
             }
             Err(QueueError::Unconfirmed) => {

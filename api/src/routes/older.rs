@@ -29,7 +29,7 @@ pub(crate) struct CreatedReply {
     message: &'static str,
     event_id: String,
     event_link: String,
-    /// Null while Google is still making the conference, and when none was asked for.
+    /// Null while Google is still making the conference, when none was asked for, and when Google refused it.
     meet_link: Option<String>,
     /// What was changed in the request before it was accepted; left out when nothing was.
     #[serde(skip_serializing_if = "Vec::is_empty")]

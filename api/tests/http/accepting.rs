@@ -9,11 +9,13 @@ use common::job::{BlockReason, Effect, JobState, Pause, Step, Tally};
 use common::port::{JobQueue as _, QueueError, Throttle as _};
 use common::quotas::Quotas;
 use common::time;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use crate::client::{Reply, post};
+use crate::client::{Reply, get, post};
 use crate::faults::Publish;
+use crate::reading::read_until;
 use crate::rig::{EVENTS, OLDER, Plan, Rig, event};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,11 +44,82 @@ async fn what_must_not_start_yet_waits_in_the_queue() {
     let rig = Rig::start().await;
     let mut body = event();
     body["notBefore"] = json!("2036-12-01T00:00:00Z");
-    let reply = rig.ask(post(EVENTS, &body)).await;
-    assert_eq!(reply.status, 202, "{}", reply.text());
+    let request = post(EVENTS, &body).header("Idempotency-Key", "later");
+    let reply = rig.ask(request.clone()).await;
+    assert_eq!((reply.status, &reply.json()["state"]), (202, &json!("waiting")), "{}", reply.text());
     assert_eq!(rig.queue.depth().await.unwrap().delayed, 1);
+    let id = reply.json()["jobId"].as_str().unwrap().to_owned();
+    // At once, and once the confirmation has been written behind the answer's back.
+    for written in [false, true] {
+        if written {
+            rig.eventually(&id, |job| matches!(job.state, JobState::Waiting { .. })).await;
+        }
+        let record = rig.record(&id).await;
+        assert_eq!((&record["state"], &record["waitingFor"]), (&json!("waiting"), &json!("schedule")));
+        assert_eq!(record["nextAttemptAt"], "2036-12-01T00:00:00Z");
+        assert_eq!((&record["detail"], &record["deferrals"]), (&json!("It is not due yet."), &json!(0)));
+    }
+    let again = rig.ask(request).await;
+    assert_eq!(again.header("idempotency-replayed"), Some("true"));
+    assert_eq!(again.json()["state"], "waiting");
+    let stream = get(&format!("/api/v1/jobs/{id}")).header("Accept", "text/event-stream").key(&rig.key);
+    let mut stream = stream.open(rig.address).await;
+    read_until(&mut stream, &mut String::new(), "\"waitingFor\":\"schedule\"").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_start_now_is_queued_whatever_its_not_before_was() {
+    let rig = Rig::start().await;
+    let mut body = event();
+    body["notBefore"] = json!("2020-01-01T00:00:00Z");
+    let reply = rig.ask(post(EVENTS, &body)).await;
+    assert_eq!((reply.status, &reply.json()["state"]), (202, &json!("queued")), "{}", reply.text());
+    let id = reply.json()["jobId"].as_str().unwrap().to_owned();
+    rig.eventually(&id, |job| job.state == JobState::Queued).await;
+    let record = rig.record(&id).await;
+    assert_eq!((&record["waitingFor"], &record["nextAttemptAt"]), (&json!(null), &json!(null)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_must_not_start_yet_waits_for_that_first_where_its_account_needs_its_user_too() {
+    let rig = Rig::start().await;
+    let id = AccountId::default_account();
+    let account = rig.accounts.get(&id).await.unwrap().unwrap();
+    let cause = ReauthorizationCause::GrantEnded;
+    assert!(rig.accounts.needs_reauthorization(&id, account.generation, cause).await.unwrap());
+    let mut body = event();
+    body["notBefore"] = json!("2036-12-01T00:00:00Z");
+    let reply = rig.ask(post(EVENTS, &body)).await;
+    assert_eq!(reply.json()["state"], "waiting", "as its record says");
     let record = rig.record(reply.json()["jobId"].as_str().unwrap()).await;
-    assert_eq!(record["nextAttemptAt"], "2036-12-01T00:00:00Z");
+    assert_eq!((&record["state"], &record["waitingFor"]), (&json!("waiting"), &json!("schedule")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_is_about_to_end_has_two_hours_and_the_callers_deadline_is_obeyed() {
+    let rig = Rig::start().await;
+    let now = Timestamp::now();
+    let at = |seconds: i64| (now + SignedDuration::from_secs(seconds)).to_string();
+    for (more, least, most) in [
+        (json!({}), 7_200, 7_230),
+        (json!({"notBefore": at(3_600), "end": {"dateTime": at(3_601)}}), 10_800, 10_801),
+        (json!({"notAfter": at(30)}), 30, 30),
+        // A series has no end of its own, and this one has ended already.
+        (json!({"timeZone": "Etc/UTC", "recurrence": ["RRULE:FREQ=DAILY"]}), 604_800, 604_830),
+        (json!({"end": {"dateTime": at(-5)}}), 604_800, 604_830),
+    ] {
+        let mut body = json!({
+            "summary": "It is nearly over", "conference": false,
+            "start": {"dateTime": at(-3_600)}, "end": {"dateTime": at(5)},
+        });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let reply = rig.ask(post(EVENTS, &body)).await;
+        assert_eq!(reply.status, 202, "{}", reply.text());
+        let record = rig.record(reply.json()["jobId"].as_str().unwrap()).await;
+        let not_after: Timestamp = record["notAfter"].as_str().unwrap().parse().unwrap();
+        let left = not_after.duration_since(now).as_secs();
+        assert!((least..=most).contains(&left), "{body}: {left} s");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -38,6 +38,7 @@ async fn a_record_has_every_member_whether_there_is_anything_to_say_or_not() {
     let result = json!({
         "eventId": id, "eventLink": "https://www.google.com/calendar/event?eid=abc",
         "meetLink": "https://meet.google.com/abc-defg-hij", "conferenceStatus": "success",
+        "conferenceReason": null,
     });
     assert_eq!((&record["result"], &record["calendarId"]), (&result, &json!("primary")));
 }
@@ -102,7 +103,7 @@ async fn a_caller_may_wait_where_the_job_is_accepted() {
 }
 
 /// Reads until the stream says this, or ends.
-async fn read_until(stream: &mut TcpStream, text: &mut String, wanted: &str) {
+pub async fn read_until(stream: &mut TcpStream, text: &mut String, wanted: &str) {
     let reading = async {
         let mut piece = [0; 4096];
         while !text.contains(wanted) {

@@ -117,6 +117,7 @@ fn api_by(error: &CalendarError) -> Finding {
         | CalendarError::Duplicate
         | CalendarError::Conflict
         | CalendarError::Deleted
+        | CalendarError::ConferenceRefused { .. }
         | CalendarError::Refused { .. } => {
             check.fails(format!("what answers is not the Calendar API ({error}): correct GOOGLE_API_URL"))
         }

@@ -14,8 +14,8 @@ pub fn of(jobs: &[Job]) -> String {
             job.id.to_string(),
             job.account.to_string(),
             job.owner.to_string(),
-            job.state.name().as_str().to_owned(),
-            why(&job.state),
+            job.state_name().as_str().to_owned(),
+            why(job),
             job.tally.attempts.to_string(),
             format!("{:.0}", job.submitted_at),
             format!("{:.0}", job.updated_at),
@@ -25,8 +25,8 @@ pub fn of(jobs: &[Job]) -> String {
 }
 
 /// What keeps the job where it is, in one or two words.
-fn why(state: &JobState) -> String {
-    match state {
+fn why(job: &Job) -> String {
+    match job.shown_state().as_ref() {
         JobState::Waiting { why, until } => format!("{} until {until:.0}", why.as_str()),
         JobState::Blocked { why, .. } => why.as_str().to_owned(),
         JobState::Failed(failure) => match &failure.google_reason {
@@ -37,5 +37,57 @@ fn why(state: &JobState) -> String {
         JobState::Queued | JobState::Running(_) | JobState::Succeeded { .. } | JobState::Cancelled => {
             String::new()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::account::AccountId;
+    use common::fingerprint::HashKey;
+    use common::job::{Effect, JobId, Step, Tally};
+    use common::owner::Owner;
+    use common::seal::Key;
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn at(hour: i64) -> Timestamp {
+        Timestamp::from_second(hour * 3_600).expect("within all time")
+    }
+
+    fn accepting(not_before: Option<Timestamp>) -> Job {
+        Job {
+            id: JobId::random(),
+            owner: Owner::local(),
+            account: AccountId::default_account(),
+            state: JobState::Accepting { since: at(0) },
+            tally: Tally::default(),
+            effect: Effect::None,
+            hop: 0,
+            submitted_at: at(0),
+            updated_at: at(0),
+            finished_at: None,
+            not_before,
+            not_after: at(9),
+            cancel_requested: false,
+            trace: None,
+            fingerprint: HashKey::new(Key::random()).fingerprint(b"request"),
+            payload: None,
+            conference_refused: None,
+            warnings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_job_that_waits_for_its_not_before_says_so_from_its_first_record_on() {
+        let first = accepting(Some(at(1)));
+        let queued = Job { state: JobState::Queued, ..first.clone() };
+        let waiting = first.take(&Step::Enqueued, at(0)).expect("a first step");
+        for job in [first, queued, waiting] {
+            assert_eq!(why(&job), format!("schedule until {:.0}", at(1)), "{:?}", job.state);
+            assert!(of(std::slice::from_ref(&job)).contains(" waiting "), "{:?}", job.state);
+        }
+        assert_eq!(why(&accepting(None)), "not confirmed");
+        assert_eq!(why(&Job { state: JobState::Queued, ..accepting(Some(at(0))) }), "");
     }
 }

@@ -73,6 +73,7 @@ pub fn job(owner_name: &str, account_name: &str) -> Job {
         warnings: Vec::new(),
         fingerprint: fingerprint(),
         payload: Some(sealed()),
+        conference_refused: None,
     }
 }
 

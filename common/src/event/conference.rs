@@ -18,7 +18,7 @@ pub(super) fn settle(event: &mut Map<String, Value>, asked: Option<bool>, proble
         problems.add("conference", FieldCode::Conflict, message);
     }
     let Some(Value::Object(data)) = event.get("conferenceData") else {
-        return asked.unwrap_or(!special);
+        return asked.unwrap_or(!special && is_timed(event));
     };
     let at = Path::root().key("conferenceData");
     if data.contains_key("createRequest") {
@@ -38,6 +38,11 @@ pub(super) fn settle(event: &mut Map<String, Value>, asked: Option<bool>, proble
     }
     check_brought(data, &at, problems);
     false
+}
+
+/// Nobody meets all day long: an all-day event gets a conference only if it is asked for.
+fn is_timed(event: &Map<String, Value>) -> bool {
+    event.get("start").is_some_and(|start| start.get("date").is_none())
 }
 
 fn check_brought(data: &Map<String, Value>, at: &Path, problems: &mut Problems) {
@@ -112,12 +117,17 @@ mod tests {
     }
 
     #[test]
-    fn ordinary_events_get_one_unless_they_say_no_and_special_ones_do_not() {
+    fn timed_events_get_one_unless_they_say_no_and_special_ones_do_not() {
         let special = json!({"eventType": "focusTime"});
+        let timed = json!({"start": {"dateTime": "2027-01-05T09:00:00Z"}});
+        let all_day = json!({"start": {"date": "2027-01-05"}});
         for (event, asked, expected) in [
-            (json!({}), None, true),
-            (json!({}), Some(true), true),
-            (json!({}), Some(false), false),
+            (timed.clone(), None, true),
+            (timed.clone(), Some(true), true),
+            (timed, Some(false), false),
+            (all_day.clone(), None, false),
+            (all_day.clone(), Some(true), true),
+            (all_day, Some(false), false),
             (special.clone(), None, false),
             (special.clone(), Some(false), false),
         ] {
@@ -134,6 +144,9 @@ mod tests {
         assert_eq!(settled(event.clone(), Some(true)), (true, json!({}), vec![]));
         let (_, _, problems) = settled(event, Some(false));
         assert_eq!(problems, [("conference".to_owned(), FieldCode::Conflict)]);
+        let ask = json!({"start": {"date": "2027-01-05"}, "conferenceData": {"createRequest": {}}});
+        let (asks, _, problems) = settled(ask, None);
+        assert_eq!((asks, problems), (true, vec![]), "an all-day event that asks for one");
     }
 
     #[test]

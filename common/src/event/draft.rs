@@ -66,6 +66,21 @@ impl EventDraft {
         !self.list("attachments").is_empty()
     }
 
+    /// Whether the event may bear calrelay's private property. Google refuses a birthday with private extended
+    /// properties (400 `eventTypeRestriction`; OutlookGoogleCalendarSync#2103, #2021).
+    #[must_use]
+    pub fn bears_private_properties(&self) -> bool {
+        self.resource.get("eventType").and_then(Value::as_str) != Some("birthday")
+    }
+
+    /// The same event without a conference, as it is sent once Google has refused that.
+    #[must_use]
+    pub fn without_conference(&self) -> Self {
+        let mut bare = self.clone();
+        bare.resource.remove("conferenceData");
+        bare
+    }
+
     /// Whether the event brings a conference of its own, which Google must be told to expect.
     #[must_use]
     pub fn brings_conference(&self) -> bool {
@@ -196,6 +211,28 @@ mod tests {
             },
         }));
         assert_eq!((full.guests(), full.has_attachments(), full.brings_conference()), (2, true, true));
+    }
+
+    #[test]
+    fn without_its_conference_an_event_is_otherwise_the_same() {
+        let brought = json!({"conferenceData": {
+            "conferenceSolution": {"key": {"type": "hangoutsMeet"}},
+            "entryPoints": [{"entryPointType": "video", "uri": "https://talk.example.com/a"}],
+        }});
+        assert_eq!(draft(brought).without_conference(), draft(json!({})));
+        assert_eq!(draft(json!({})).without_conference(), draft(json!({})));
+    }
+
+    #[test]
+    fn every_kind_of_event_but_a_birthday_bears_private_properties() {
+        for (kind, bears) in
+            [("default", true), ("focusTime", true), ("outOfOffice", true), ("birthday", false)]
+        {
+            let mut draft = draft(json!({}));
+            draft.resource.insert("eventType".to_owned(), json!(kind));
+            assert_eq!(draft.bears_private_properties(), bears, "{kind}");
+        }
+        assert!(draft(json!({})).bears_private_properties());
     }
 
     #[test]

@@ -5,9 +5,11 @@ use serde::{Deserialize, Serialize};
 use super::Effect;
 use crate::seal::{Keyring, Sealed, reseal};
 
+mod kept;
+
 /// What a caller is told of a created event. Rests sealed: the links hold the calendar's address.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(from = "kept::EventResult", into = "kept::EventResult")]
 pub struct EventResult {
     /// The event's id, which is the job's.
     pub event_id: String,
@@ -20,8 +22,7 @@ pub struct EventResult {
 }
 
 /// What became of the video conference that was asked for with the event.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "status", content = "link")]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Conference {
     /// None was asked for.
     NotAsked,
@@ -31,6 +32,8 @@ pub enum Conference {
     Ready(String),
     /// Google could not make it. The event stands all the same.
     Failed,
+    /// Google refused it, in these words. The event was written without it.
+    Unavailable(String),
 }
 
 impl Conference {
@@ -46,6 +49,7 @@ impl Conference {
             Self::Pending => Some("pending"),
             Self::Ready(_) => Some("success"),
             Self::Failed => Some("failure"),
+            Self::Unavailable(_) => Some("unavailable"),
         }
     }
 
@@ -54,7 +58,16 @@ impl Conference {
     pub fn link(&self) -> Option<&str> {
         match self {
             Self::Ready(link) => Some(link),
-            Self::NotAsked | Self::Pending | Self::Failed => None,
+            Self::NotAsked | Self::Pending | Self::Failed | Self::Unavailable(_) => None,
+        }
+    }
+
+    /// Why there is none: Google's words, which may repeat what was sent.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Unavailable(reason) => Some(reason),
+            Self::NotAsked | Self::Pending | Self::Ready(_) | Self::Failed => None,
         }
     }
 }

@@ -12,6 +12,7 @@ pub struct SealedParts {
     payload: Option<Sealed<Payload>>,
     result: Option<Sealed<EventResult>>,
     detail: Option<Sealed<String>>,
+    conference_refused: Option<Sealed<String>>,
 }
 
 impl Job {
@@ -35,11 +36,17 @@ impl Job {
             | JobState::Blocked { .. }
             | JobState::Cancelled => (None, None),
         };
-        SealedParts { payload: self.payload.clone(), result, detail }
+        SealedParts {
+            payload: self.payload.clone(),
+            result,
+            detail,
+            conference_refused: self.conference_refused.clone(),
+        }
     }
 
     pub(super) fn put_sealed_parts(&mut self, parts: &SealedParts) {
         self.payload.clone_from(&parts.payload);
+        self.conference_refused.clone_from(&parts.conference_refused);
         match (&mut self.state, &parts.result) {
             (JobState::Succeeded { result }, Some(sealed)) => result.clone_from(sealed),
             (JobState::Failed(failure), _) => failure.detail.clone_from(&parts.detail),
@@ -63,6 +70,7 @@ impl SealedParts {
             payload: self.payload.as_ref().map(|payload| reseal(keys, context, payload)),
             result: self.result.as_ref().map(|result| reseal(keys, context, result)),
             detail: self.detail.as_ref().map(|detail| reseal(keys, context, detail)),
+            conference_refused: self.conference_refused.as_ref().map(|words| reseal(keys, context, words)),
         }
     }
 }
@@ -87,6 +95,7 @@ mod tests {
         let keys = Keyring::new(new.clone(), vec![old.clone()]);
         let any = record(JobState::Queued, &old);
         let context = any.id.as_str();
+        let any = Job { conference_refused: Some(old.seal(context, &"words".to_owned())), ..any.clone() };
         let result = || Sealed::try_from(String::from(old.seal(context, &2_u8))).unwrap();
         let failure = Failure {
             kind: FailureKind::Refused,
@@ -102,6 +111,7 @@ mod tests {
                 parts.payload.as_ref().map(|part| part.key_id()),
                 parts.result.as_ref().map(|part| part.key_id()),
                 parts.detail.as_ref().map(|part| part.key_id()),
+                parts.conference_refused.as_ref().map(|part| part.key_id()),
             ];
             assert!(sealed_by.iter().flatten().all(|id| *id == Ok(new.id())), "{sealed_by:?}");
             assert_eq!(after.reseal(&keys), None, "there is nothing more to do");

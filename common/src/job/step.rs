@@ -26,6 +26,8 @@ pub enum Step {
     },
     /// The attempt is about to write. From here on the effect is unknown.
     BeginWrite(Claim),
+    /// Google has refused the event's conference, in these words: from here on the event is written without it.
+    LeaveOutConference(Claim, Sealed<String>),
     /// The attempt ends and the job comes back later.
     Postpone {
         /// The attempt's hold.
@@ -131,7 +133,7 @@ impl Job {
         job.updated_at = now;
         match step {
             Step::Enqueued => match self.state {
-                JobState::Accepting { .. } => job.state = JobState::Queued,
+                JobState::Accepting { .. } => job.state = self.in_queue(now),
                 JobState::Queued
                 | JobState::Running(_)
                 | JobState::Waiting { .. }
@@ -163,13 +165,17 @@ impl Job {
                 }
                 job.effect = Effect::Unknown;
             }
+            Step::LeaveOutConference(claim, words) => {
+                self.held_by(claim)?;
+                job.conference_refused = Some(words.clone());
+            }
             Step::Postpone { claim, pause, tally, effect, hop } => {
                 self.held_by(claim)?;
                 job.tally = *tally;
                 job.effect = *effect;
                 job.hop = self.hop.max(*hop);
                 job.state = match pause.clone() {
-                    Pause::Queued => JobState::Queued,
+                    Pause::Queued => self.in_queue(now),
                     Pause::Waiting { why, until } => JobState::Waiting { why, until },
                     Pause::Blocked { why, until } => JobState::Blocked { why, until },
                 };
@@ -183,6 +189,7 @@ impl Job {
                 job.effect = Effect::Done;
                 job.end(JobState::Succeeded { result: result.clone() }, now);
                 job.payload = None;
+                job.conference_refused = None;
             }
             Step::Fail(claim, failure) => {
                 self.held_by(claim)?;
@@ -206,7 +213,7 @@ impl Job {
                     return Err(Refusal::OutOfPlace);
                 };
                 job.hop = self.hop.max(*hop);
-                job.state = JobState::Queued;
+                job.state = self.in_queue(now);
             }
             Step::Replay { hop, not_after } => {
                 let (JobState::Failed(_) | JobState::Cancelled) = self.state else {
@@ -216,8 +223,10 @@ impl Job {
                 job.hop = self.hop.max(*hop);
                 job.not_after = *not_after;
                 job.cancel_requested = false;
+                // The calendar may take a conference by now.
+                job.conference_refused = None;
                 job.finished_at = None;
-                job.state = JobState::Queued;
+                job.state = self.in_queue(now);
             }
             Step::TakeBack { hop } => {
                 let JobState::Cancelled = self.state else {
@@ -248,10 +257,11 @@ impl Job {
                     return Err(Refusal::OutOfPlace);
                 };
                 job.abandoned();
-                job.state = JobState::Queued;
+                job.state = self.in_queue(now);
             }
             Step::Forget => {
                 job.payload = None;
+                job.conference_refused = None;
                 if let JobState::Failed(failure) = &mut job.state {
                     failure.detail = None;
                 }

@@ -27,6 +27,7 @@ fn message() -> Message {
         payload: sealed("AAECAwQFBgcICQoLDA0ODw=="),
         outcome: None,
         failure: None,
+        conference_refused: None,
         told: None,
         trace: None,
         warnings: Vec::new(),
@@ -62,6 +63,25 @@ fn every_kind_of_work_and_a_carried_outcome_survive_the_journey() {
             assert_eq!(Message::from_bytes(&sent.to_bytes()), Ok(sent));
         }
     }
+}
+
+#[test]
+fn a_refused_conference_goes_along_and_comes_back_with_a_rebuilt_record() {
+    let sent = Message { conference_refused: Some(sealed("AAEC")), ..message() };
+    let written: serde_json::Value = serde_json::from_slice(&sent.to_bytes()).expect("JSON");
+    assert_eq!(written["conferenceRefused"], "AAEC");
+    let received = Message::from_bytes(&sent.to_bytes()).expect("it is understood");
+    let job = received.rebuild(received.submitted_at);
+    let next = Message::next_for(&job, Work::Create).expect("it has its payload");
+    assert_eq!(next.conference_refused, sent.conference_refused);
+}
+
+#[test]
+fn a_rebuilt_record_waits_for_its_not_before() {
+    let job = message().rebuild(message().submitted_at);
+    assert_eq!((job.state_name().as_str(), job.next_attempt_at()), ("waiting", message().not_before));
+    let job = message().rebuild(message().not_before.expect("it has one"));
+    assert_eq!(job.state, JobState::Queued);
 }
 
 #[test]

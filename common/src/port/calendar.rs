@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
-use crate::event::{CalendarId, SendUpdates};
+use crate::event::{CalendarId, Outline, SendUpdates};
 use crate::fingerprint::Fingerprint;
 use crate::job::JobId;
 
@@ -52,8 +52,8 @@ pub struct NewEvent<'a> {
     pub id: &'a JobId,
     /// Google's Event resource, without id, conference request and our private properties.
     pub resource: &'a Map<String, Value>,
-    /// Goes into the private properties `calrelayBody` and `calrelayBody2`.
-    pub fingerprint: &'a Fingerprint,
+    /// Goes into the private properties `calrelayBody` and `calrelayBody2`; nothing where the event may bear none.
+    pub fingerprint: Option<&'a Fingerprint>,
     /// Whether to ask for a Meet conference. The request id is the job id, so that a repeat of the
     /// job asks for the same conference.
     pub conference: bool,
@@ -76,6 +76,8 @@ pub struct StoredEvent {
     pub cancelled: bool,
     /// The private properties `calrelayBody` and `calrelayBody2`, if they are there.
     pub fingerprint: Option<Fingerprint>,
+    /// What it is recognised by where it may bear none.
+    pub outline: Outline,
 }
 
 /// An event's conference as Google tells it.
@@ -152,6 +154,16 @@ pub enum CalendarError {
     /// 410 `deleted`.
     #[error("deleted")]
     Deleted,
+    /// A 4xx about the event's conference: the event may be taken without it.
+    #[error("the conference was refused with {status} {reason}")]
+    ConferenceRefused {
+        /// The HTTP status.
+        status: u16,
+        /// Google's reason.
+        reason: String,
+        /// Google's words.
+        message: String,
+    },
     /// Any other 4xx: for good.
     #[error("refused with {status} {reason}")]
     Refused {
@@ -198,6 +210,7 @@ impl CalendarError {
             | Self::Duplicate
             | Self::Conflict
             | Self::Deleted
+            | Self::ConferenceRefused { .. }
             | Self::Refused { .. }
             | Self::NotSent(_) => Reach::NoEffect,
         }

@@ -1,5 +1,6 @@
 //! What Google says of an event, read out of its Event resource.
 
+use common::event::Outline;
 use common::fingerprint::Fingerprint;
 use common::port::{CalendarError, Meeting, StoredEvent};
 use serde_json::Value;
@@ -26,6 +27,7 @@ pub(super) fn parse(body: &[u8]) -> Result<StoredEvent, CalendarError> {
         meeting: meeting(&event),
         cancelled: text(&event, "/status") == Some("cancelled"),
         fingerprint: fingerprint(&event),
+        outline: event.as_object().map(Outline::of).unwrap_or_default(),
     })
 }
 
@@ -84,6 +86,7 @@ mod tests {
                 meeting: Meeting::None,
                 cancelled: false,
                 fingerprint: Some(Fingerprint::stored("f00d".to_owned(), None)),
+                outline: Outline::default(),
             }
         );
         let bare = parsed(&json!({"id": "abc", "status": "cancelled"}));

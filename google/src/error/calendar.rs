@@ -137,16 +137,21 @@ fn by_status(
         // Nothing in between us and Google answers so.
         (StatusCode::GONE, None) => CalendarError::Deleted,
         (StatusCode::NOT_FOUND, Some(complaint)) if complaint.reasons.is_empty() => CalendarError::NotFound,
-        (status, Some(complaint)) if status.is_client_error() => CalendarError::Refused {
-            status: status.as_u16(),
-            reason: complaint.reason().to_owned(),
-            message: complaint.message,
-        },
+        (status, Some(complaint)) if status.is_client_error() => refused(status, complaint),
         // Not Google's words: a redirect, or a page from something in between. Even a 404 of that
         // kind says nothing about the event.
         (status, _) => {
             CalendarError::Unintelligible(format!("status {} in no layout of Google's", status.as_u16()))
         }
+    }
+}
+
+/// For good; where the complaint is about the conference, only as long as the event has one.
+fn refused(status: StatusCode, complaint: Complaint) -> CalendarError {
+    let (status, reason) = (status.as_u16(), complaint.reason().to_owned());
+    match complaint.about_conference {
+        Some(message) => CalendarError::ConferenceRefused { status, reason, message },
+        None => CalendarError::Refused { status, reason, message: complaint.message },
     }
 }
 

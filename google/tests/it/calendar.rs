@@ -1,6 +1,6 @@
 //! What is asked of Calendar, and what its answers become.
 
-use common::event::{CalendarId, SendUpdates};
+use common::event::{CalendarId, Outline, SendUpdates};
 use common::port::{Calendar as _, CalendarError, Meeting, NewEvent, StoredEvent};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ async fn asked(event: Value, conference: bool, send_updates: SendUpdates, attach
         calendar: &CalendarId::primary(),
         id: &id(),
         resource: &resource(event),
-        fingerprint: &fingerprint(),
+        fingerprint: Some(&fingerprint()),
         conference,
         send_updates,
         attachments,
@@ -75,6 +75,27 @@ async fn insert_asks_for_no_meeting_and_no_attachments_unless_told() {
 }
 
 #[tokio::test]
+async fn an_event_that_may_bear_no_private_property_is_sent_without_one() {
+    let setting = Setting::new().await;
+    setting.server.answer(200, &[], &stored().to_string());
+    let birthday = json!({"summary": "Ada", "eventType": "birthday", "start": {"date": "1948-03-02"}});
+    let event = NewEvent {
+        calendar: &CalendarId::primary(),
+        id: &id(),
+        resource: &resource(birthday.clone()),
+        fingerprint: None,
+        conference: false,
+        send_updates: SendUpdates::All,
+        attachments: false,
+    };
+    setting.calendar.insert(&token(), &event).await.unwrap();
+    let mut sent = setting.server.only().json();
+    assert_eq!(sent["id"].take(), json!(id().as_str()));
+    sent.as_object_mut().unwrap().remove("id");
+    assert_eq!(sent, birthday, "no empty extendedProperties either");
+}
+
+#[tokio::test]
 async fn a_conference_that_the_caller_brings_is_kept_and_announced() {
     let own = json!({"conferenceId": "x", "entryPoints": [{"entryPointType": "video", "uri": "https://x.example"}]});
     for conference in [true, false] {
@@ -94,6 +115,7 @@ async fn insert_tells_what_google_stored() {
         meeting: Meeting::Ready("https://meet.google.com/nix-thaw-twy".to_owned()),
         cancelled: false,
         fingerprint: Some(fingerprint()),
+        outline: Outline::of(&resource(stored())),
     };
     assert_eq!(setting.insert().await, Ok(told));
 }

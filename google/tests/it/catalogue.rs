@@ -50,7 +50,6 @@ async fn a_400_is_for_good_with_googles_words() {
         ("global", "invalid", "Invalid resource id value."),
         ("global", "invalid", "Invalid attendee email."),
         ("global", "invalid", "Invalid start time."),
-        ("global", "invalid", "Invalid conference type value."),
         ("global", "invalid", "Start and end times must either both be date or both be dateTime."),
         ("global", "invalid", "Invalid time zone definition for start time."),
         ("calendar", "timeRangeEmpty", "The specified time range is empty."),
@@ -63,6 +62,57 @@ async fn a_400_is_for_good_with_googles_words() {
     ] {
         is_for_good(400, domain, reason, message).await;
     }
+}
+
+/// A refusal of the conference alone, in these words.
+fn without_conference(status: u16, reason: &str, message: &str) -> CalendarError {
+    CalendarError::ConferenceRefused { status, reason: reason.to_owned(), message: message.to_owned() }
+}
+
+#[tokio::test]
+async fn what_is_about_the_conference_is_told_apart_by_googles_words() {
+    for (status, reason, message) in [
+        (400, "invalid", "Invalid conference type value."),
+        (400, "invalid", "Invalid conference data"),
+        (400, "badRequest", "Invalid value for: hangoutsMeet is not a supported conference solution"),
+        (403, "forbidden", "The user is not allowed to create Google Meet meetings."),
+        (403, "conferenceNotAllowed", "Not allowed."),
+        (400, "invalidParameter", "Invalid value of conferenceDataVersion."),
+    ] {
+        let error = without_conference(status, reason, message);
+        assert_eq!(error.reach(), Reach::NoEffect);
+        assert_eq!(refused(status, "global", reason, message).await, error);
+    }
+    // A reason that asks for something else keeps its meaning, whatever the words.
+    let pace = refused(403, "usageLimits", "rateLimitExceeded", "Too many conference requests").await;
+    assert_eq!(pace, throttled(ThrottledKey::User, "rateLimitExceeded"));
+    let limits = refused(403, "usageLimits", "quotaExceeded", "Conference limit").await;
+    assert_eq!(limits, CalendarError::UsageLimits);
+}
+
+#[tokio::test]
+async fn what_is_about_the_conference_is_told_apart_by_the_field_and_among_several() {
+    let field = json!({"error": {"code": 400, "message": "Invalid Value", "errors": [{
+        "domain": "global", "reason": "invalid", "message": "Invalid Value",
+        "location": "conferenceData.createRequest.conferenceSolutionKey.type", "locationType": "parameter",
+    }]}});
+    let error = without_conference(400, "invalid", "Invalid Value");
+    assert_eq!(told(400, &[], &field.to_string()).await, error);
+    let bad_request = json!({"error": {
+        "code": 400, "message": "Request contains an invalid argument.", "status": "INVALID_ARGUMENT",
+        "details": [{"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": [
+            {"field": "event.summary", "description": "Odd."},
+            {"field": "event.conference_data.create_request", "description": "Not available."},
+        ]}],
+    }});
+    let error = without_conference(400, "INVALID_ARGUMENT", "Not available.");
+    assert_eq!(told(400, &[], &bad_request.to_string()).await, error);
+    let several = json!({"error": {"code": 400, "message": "Invalid attendee email.", "errors": [
+        {"domain": "global", "reason": "invalid", "message": "Invalid attendee email."},
+        {"domain": "global", "reason": "invalid", "message": "Invalid conference type value."},
+    ]}});
+    let error = without_conference(400, "invalid", "Invalid conference type value.");
+    assert_eq!(told(400, &[], &several.to_string()).await, error);
 }
 
 #[tokio::test]

@@ -70,7 +70,7 @@ pub async fn insert(calendar: &GoogleCalendar) -> Result<StoredEvent, CalendarEr
                 calendar: &address(),
                 id: &id(),
                 resource: &resource,
-                fingerprint: &fingerprint(),
+                fingerprint: Some(&fingerprint()),
                 conference: false,
                 send_updates: SendUpdates::All,
                 attachments: false,

@@ -41,6 +41,13 @@ async fn a_cancelled_job_in_the_hours_tier_stays_cancelled_when_redis_is_emptied
     let mut later = event("never");
     later["notBefore"] = json!((Timestamp::now() + SignedDuration::from_mins(90)).to_string());
     let id = caller.submit(&later, "never", LIMIT).await.id;
+    let waiting = caller.job(&id).await.unwrap().body;
+    assert_eq!(
+        (&waiting["state"], &waiting["waitingFor"]),
+        (&json!("waiting"), &json!("schedule")),
+        "{waiting}"
+    );
+    assert_eq!(waiting["nextAttemptAt"], later["notBefore"]);
     assert_eq!(calrelay.vhost().messages().await.get(TIER), Some(&1));
     let cancelled = caller.cancel(&id).await.unwrap();
     assert_eq!(

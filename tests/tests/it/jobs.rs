@@ -66,6 +66,35 @@ async fn a_failed_job_is_listed_shown_and_replayed_beside_a_running_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_may_not_start_yet_waits_for_its_time_and_is_listed_so() {
+    let calrelay = Launch::new().start().await;
+    let operator = calrelay.launch();
+    let start = "2027-02-01T00:00:00Z";
+    let mut later = event("Later");
+    later["notBefore"] = json!(start);
+    let reply = calrelay.post("/api/v1/events", &later).send().await.expect("an answer");
+    let accepted: Value = reply.json().await.expect("JSON");
+    assert_eq!(accepted["state"], "waiting", "{accepted}");
+    let id = accepted["jobId"].as_str().expect("an id");
+    let job = calrelay.job(id).await;
+    assert_eq!(
+        (&job["state"], &job["waitingFor"], &job["nextAttemptAt"]),
+        (&json!("waiting"), &json!("schedule"), &json!(start)),
+        "{job}"
+    );
+    let listed = operator.run(&["jobs", "list", "--state", "waiting"]);
+    assert!(listed.contains(id) && listed.contains("schedule until 2027-02-01"), "{listed}");
+    assert!(!operator.run(&["jobs", "list", "--state", "queued"]).contains(id));
+    let soon = jiff::Timestamp::now() + Duration::from_secs(3);
+    later["notBefore"] = json!(soon.to_string());
+    let id = calrelay.submit(&later, "soon").await.expect("accepted");
+    until(&calrelay, &id, "succeeded").await;
+    assert!(jiff::Timestamp::now() >= soon, "never before its time");
+    let job = calrelay.job(&id).await;
+    assert_eq!((&job["waitingFor"], &job["deferrals"]), (&Value::Null, &json!(0)), "{job}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn queue_tells_how_many_messages_there_are_and_where() {
     let calrelay = Launch::new().start().await;
     let mut later = event("Later");

@@ -87,6 +87,12 @@ async fn every_field_of_a_real_body_is_in_the_calendar_as_it_was_sent_and_once()
         let id = post(&calrelay, &waiting, &format!("scheduled-{number}")).await;
         let job = calrelay.job(&id).await;
         assert!(job["finishedAt"].is_null(), "{}: {job}", case.name);
+        assert_eq!(
+            (&job["state"], &job["waitingFor"]),
+            (&json!("waiting"), &json!("schedule")),
+            "{}",
+            case.name
+        );
         case.body.remove("notAfter");
         case.taken.remove("notAfter");
     }
@@ -105,6 +111,10 @@ async fn every_field_of_a_real_body_is_in_the_calendar_as_it_was_sent_and_once()
         let stored = stored.get(id).unwrap_or_else(|| panic!("{}: no event", case.name));
         assert_eq!((stored.inserts, &stored.event["status"]), (1, &expected_status(case)), "{}", case.name);
         fields += compare(case, stored);
+        if !case.body.contains_key("extendedProperties") {
+            let at = format!("{}: extendedProperties", case.name);
+            properties(&at, &json!({}), &stored.event["extendedProperties"], kind(&case.body));
+        }
         conferences += compare_conference(case, stored, id, job);
         assert_eq!(job["result"]["eventLink"], stored.event["htmlLink"], "{}", case.name);
         assert_eq!(
@@ -151,7 +161,7 @@ fn compare(case: &Case, stored: &Stored) -> usize {
             "timeZone" => {}
             "attendeeEmail" => guests(&at, &[json!({"email": sent})], &event["attendees"]),
             "attendees" => guests(&at, sent.as_array().expect("a list"), &event["attendees"]),
-            "extendedProperties" => properties(&at, sent, &event[name]),
+            "extendedProperties" => properties(&at, sent, &event[name], kind(&case.body)),
             "recurrence" => {
                 let written = case.expect.pointer("/event/recurrence").unwrap_or(sent);
                 assert_eq!(event[name], *written, "{at}");
@@ -211,13 +221,18 @@ fn guests(at: &str, sent: &[Value], stored: &Value) {
     }
 }
 
-/// The caller's properties, and calrelay's own.
-fn properties(at: &str, sent: &Value, stored: &Value) {
+fn kind(body: &Map<String, Value>) -> &str {
+    body.get("eventType").and_then(Value::as_str).unwrap_or("default")
+}
+
+/// The caller's properties, and calrelay's own, which Google refuses of a birthday.
+fn properties(at: &str, sent: &Value, stored: &Value, kind: &str) {
     for side in ["private", "shared"] {
         let mut kept = stored[side].as_object().cloned().unwrap_or_default();
         if side == "private" {
             for mark in ["calrelayBody", "calrelayBody2"] {
-                assert!(kept.remove(mark).is_some(), "{at}: calrelay knows its own events by {mark}");
+                let marked = kept.remove(mark).is_some();
+                assert_eq!(marked, kind != "birthday", "{at}: calrelay knows its own events by {mark}");
             }
         }
         let sent = sent[side].as_object().cloned().unwrap_or_default();
@@ -229,8 +244,10 @@ fn properties(at: &str, sent: &Value, stored: &Value) {
 fn compare_conference(case: &Case, stored: &Stored, id: &str, job: &Value) -> usize {
     let body = &case.taken;
     let brought = body.get("conferenceData").filter(|data| data.get("createRequest").is_none());
-    // Google's special kinds have none.
-    let ordinary = body.get("eventType").is_none_or(|kind| *kind == "default");
+    // Google's special kinds have none, and all-day events only where they are asked for.
+    let kind = body.get("eventType").is_none_or(|kind| *kind == "default");
+    let all_day = body.get("start").is_some_and(|start| start["date"].is_string());
+    let ordinary = kind && !all_day;
     let wanted = match body.get("conference").and_then(Value::as_bool) {
         Some(said) => said,
         None => ordinary && brought.is_none(),
@@ -252,4 +269,54 @@ fn compare_conference(case: &Case, stored: &Stored, id: &str, job: &Value) -> us
     let link = brought.and_then(|data| data.pointer("/entryPoints/0/uri"));
     assert_eq!(result["meetLink"], json!(link), "{}", case.name);
     0
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_real_body_stands_where_its_calendar_takes_no_conference() {
+    let launch = Launch::new().unlimited();
+    let calrelay = launch.start().await;
+    let sandbox = calrelay.sandbox();
+    sandbox.no_quotas().await;
+    for (user, calendar) in CALENDARS {
+        sandbox.control(&format!("/_sandbox/users/{user}"), &json!({"calendars": [calendar]})).await;
+    }
+    for (account, user) in ACCOUNTS {
+        connect(&launch, &sandbox, account, user).await;
+    }
+    for user in ["ada@example.com", "grace@example.com", "linus@example.com"] {
+        let change = json!({"allowedConferenceSolutionTypes": []});
+        sandbox.control(&format!("/_sandbox/users/{user}"), &change).await;
+    }
+    let mut cases = cases();
+    for case in &mut cases {
+        case.body.remove("notBefore");
+        case.body.remove("notAfter");
+    }
+    let ids = join_all(cases.iter().enumerate().map(|(number, case)| {
+        let calrelay = &calrelay;
+        async move { post(calrelay, &case.body, &format!("case-{number}")).await }
+    }))
+    .await;
+    let jobs = join_all(cases.iter().zip(&ids).map(|(case, id)| done(&calrelay, case, id))).await;
+    let stored = sandbox.events().await;
+    assert_eq!(stored.len(), cases.len());
+    let mut refused = 0;
+    for ((case, id), job) in cases.iter().zip(&ids).zip(&jobs) {
+        assert_eq!(stored[id].inserts, 1, "{}", case.name);
+        compare(case, &stored[id]);
+        let brought = case.body.get("conferenceData").is_some_and(|data| data.get("createRequest").is_none());
+        if brought || job["result"]["conferenceStatus"].is_null() {
+            continue;
+        }
+        refused += 1;
+        assert_eq!(
+            (&job["result"]["conferenceStatus"], &job["result"]["conferenceReason"]),
+            (&json!("unavailable"), &json!("Invalid conference type value.")),
+            "{}: {job}",
+            case.name
+        );
+        assert_eq!(stored[id].event.get("conferenceData"), None, "{}", case.name);
+    }
+    assert!(refused >= 20, "most bodies ask for a conference by saying nothing: {refused}");
+    println!("{} bodies, {refused} conferences refused, each event once", cases.len());
 }

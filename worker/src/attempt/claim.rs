@@ -141,6 +141,9 @@ impl Attempts {
 
     fn held<'a>(&self, message: &'a Message, job: Arc<Job>, claim: Claim) -> Held<'a> {
         let hold = Hold::new(Arc::clone(&self.records), Arc::clone(&job), claim);
+        if let Some(words) = &message.conference_refused {
+            hold.note_refused_conference(words);
+        }
         Held { message, job, hold }
     }
 

@@ -27,7 +27,7 @@ impl Attempts {
         match (self.look(held, writing).await?, ending) {
             (Found::Ours(event), Ending::Fail(_)) => {
                 let payload = &writing.payload;
-                let result = event_result(event, payload.conference, payload.calendar.as_str());
+                let result = event_result(event, held.wish(writing), payload.calendar.as_str());
                 Ok(self.success(held, writing, result).await)
             }
             (Found::Ours(_), Ending::Cancel) => {

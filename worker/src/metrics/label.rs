@@ -160,9 +160,12 @@ pub(super) fn result(error: Option<&CalendarError>) -> &'static str {
         Some(CalendarError::NotFound) => "not_found",
         Some(CalendarError::Duplicate) => "duplicate",
         Some(CalendarError::Conflict) => "conflict",
-        Some(CalendarError::Deleted | CalendarError::Refused { .. } | CalendarError::NotACalendarUser) => {
-            "refused"
-        }
+        Some(
+            CalendarError::Deleted
+            | CalendarError::ConferenceRefused { .. }
+            | CalendarError::Refused { .. }
+            | CalendarError::NotACalendarUser,
+        ) => "refused",
         Some(CalendarError::Unavailable { .. }) => "unavailable",
         Some(CalendarError::NoAnswer(_) | CalendarError::Unintelligible(_)) => "no_answer",
         Some(CalendarError::NotSent(_)) => "not_sent",

@@ -70,6 +70,7 @@ fn result(result: EventResult) -> Value {
         "eventLink": result.event_link,
         "meetLink": result.conference.link(),
         "conferenceStatus": result.conference.status(),
+        "conferenceReason": result.conference.reason(),
         "eventId": result.event_id,
     })
 }

@@ -8,10 +8,12 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use common::account::AccountId;
+use common::event::Outline;
 use common::fingerprint::Fingerprint;
 use common::job::JobId;
 use common::port::{CalendarError, ClientRef, Clock, Meeting, TokenError};
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
 use ledger::Ledger;
@@ -33,6 +35,8 @@ struct State {
     rule: Option<Box<Rule>>,
     /// What successive looks at a new event's conference say; the last one stays.
     meetings: Vec<Meeting>,
+    /// Calendars take no conference: Google refuses the insert of an event that has one.
+    refuses_conferences: bool,
     /// Whose an access token is, and until when it is good.
     access: HashMap<String, (String, Timestamp)>,
     dead_grants: HashSet<String>,
@@ -51,6 +55,9 @@ pub struct Event {
     pub fingerprint: Option<Fingerprint>,
     pub cancelled: bool,
     pub guests: usize,
+    /// Whether it was inserted with a conference, asked for or brought.
+    pub conference: bool,
+    outline: Outline,
     meetings: VecDeque<Meeting>,
 }
 
@@ -107,6 +114,15 @@ impl Gate {
         let closed = self.0.acquire().await;
         assert!(closed.is_err(), "no permits are ever given out");
     }
+}
+
+/// Google's words when a calendar takes no conference.
+pub const NO_CONFERENCE: &str = "Invalid conference type value.";
+
+/// Google refuses the conference alone.
+pub fn conference_refused() -> CalendarError {
+    let (status, reason) = (400, "invalid".to_owned());
+    CalendarError::ConferenceRefused { status, reason, message: NO_CONFERENCE.to_owned() }
 }
 
 /// The one OAuth client.
@@ -178,9 +194,27 @@ impl Google {
             fingerprint,
             cancelled: false,
             guests: 0,
+            conference: false,
+            outline: Outline::default(),
             meetings: VecDeque::new(),
         };
         self.state().events.insert(id.clone(), event);
+    }
+
+    /// The same, an event that bears no fingerprint and says this.
+    pub fn plant_unmarked(&self, id: &JobId, account: &AccountId, event: &Map<String, Value>) {
+        self.plant(id, account, None);
+        self.state().events.get_mut(id).expect("it was planted").outline = Outline::of(event);
+    }
+
+    /// From now on the event's conference is this.
+    pub fn hold_meeting(&self, id: &JobId, meeting: Meeting) {
+        self.state().events.get_mut(id).expect("an event").meetings = VecDeque::from([meeting]);
+    }
+
+    /// From now on no calendar takes a conference.
+    pub fn refuse_conferences(&self) {
+        self.state().refuses_conferences = true;
     }
 
     /// The user deletes the event in the calendar.

@@ -11,6 +11,7 @@ mod receiver;
 mod wait;
 
 mod account_notices;
+mod birthdays;
 mod breaker;
 mod cancel;
 mod claims;
@@ -22,6 +23,7 @@ mod former;
 mod limits;
 mod lost;
 mod meet;
+mod meet_refused;
 mod notices;
 mod queue_away;
 mod quota;

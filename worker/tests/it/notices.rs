@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::bench::{Bench, message};
 use crate::google::Behaviour::{Hold, Refuse};
 use crate::google::Method::Insert;
-use crate::google::{Gate, refresh_token};
+use crate::google::{Gate, NO_CONFERENCE, refresh_token};
 use crate::logs::Logs;
 use crate::order::{TITLE, order};
 use crate::receiver::Answer::{Hangup, Never, Status, With};
@@ -65,11 +65,29 @@ async fn a_success_is_told_signed_and_in_the_words_of_the_api() {
                 "cancelRequested": false,
                 "result": {
                     "eventId": id, "eventLink": result.event_link, "meetLink": null, "conferenceStatus": null,
+                    "conferenceReason": null,
                 },
-                "error": null,
+                "error": null, "warnings": [],
             },
         })
     );
+}
+
+#[tokio::test]
+async fn a_refused_conference_is_told_with_the_success_and_why() {
+    let (mut bench, receiver) = told().await;
+    bench.google.refuse_conferences();
+    bench.start();
+    let id = bench.submit(order().conference()).await;
+    bench.succeeded(&id).await;
+    let call = receiver.heard(1).await.remove(0);
+    assert_eq!((call.id, call.kind.as_str()), (format!("{id}.succeeded"), "job.succeeded"));
+    let (data, result) = (&call.body["data"], &call.body["data"]["result"]);
+    assert_eq!((&data["state"], &data["error"]), (&json!("succeeded"), &Value::Null));
+    assert_eq!((&result["conferenceStatus"], &result["meetLink"]), (&json!("unavailable"), &Value::Null));
+    assert_eq!(result["conferenceReason"], NO_CONFERENCE);
+    bench.quiet().await;
+    assert_eq!(receiver.calls().len(), 1);
 }
 
 #[tokio::test]

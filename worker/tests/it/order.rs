@@ -19,6 +19,8 @@ pub struct Order {
     calendar: &'static str,
     guests: usize,
     conference: bool,
+    /// Google's fields of the event beside the usual ones.
+    more: Value,
 }
 
 /// An event for the account `default`, without guests or a conference.
@@ -30,6 +32,7 @@ pub fn order() -> Order {
         calendar: "primary",
         guests: 0,
         conference: false,
+        more: json!({}),
     }
 }
 
@@ -50,6 +53,11 @@ impl Order {
         Self { conference: true, ..self }
     }
 
+    /// With these fields of Google's in place of the usual ones.
+    pub fn with(self, more: Value) -> Self {
+        Self { more, ..self }
+    }
+
     /// Counted from now.
     pub fn not_before(self, span: Duration) -> Self {
         Self { not_before: Some(span), ..self }
@@ -66,12 +74,13 @@ impl Order {
             _ => json!({"email": format!("guest{number}@example.com")}),
         };
         let attendees: Vec<Value> = (0..self.guests).map(guest).collect();
-        let body = json!({
+        let mut body = json!({
             "summary": TITLE,
             "start": {"dateTime": "2027-06-01T10:00:00Z"},
             "end": {"dateTime": "2027-06-01T11:00:00Z"},
             "attendees": attendees,
         });
+        body.as_object_mut().unwrap().extend(self.more.as_object().unwrap().clone());
         let submission = Submission::parse(body.to_string().as_bytes()).unwrap();
         Payload {
             calendar: CalendarId::parse(self.calendar).unwrap(),

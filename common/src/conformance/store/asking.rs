@@ -76,6 +76,17 @@ pub async fn a_list_is_filtered(bench: &mut impl Bench<dyn JobStore>) {
     assert_eq!(listed(&store, &in_state(StateName::Cancelled), 10).await, ids(&[1]));
     assert_eq!(listed(&store, &in_state(StateName::Queued), 10).await, ids(&[0, 3]));
     assert_eq!(listed(&store, &in_state(StateName::Failed), 10).await, ids(&[]));
+    // A job that may not start yet waits, from its first record on.
+    let scheduled = Job { not_before: Some(sample::at(3_600)), ..sample::job("o", "a") };
+    accepted(&store, &scheduled).await;
+    for confirmed in [false, true] {
+        if confirmed {
+            taken(&store, &scheduled.id, Step::Enqueued).await;
+        }
+        let waiting = listed(&store, &in_state(StateName::Waiting), 10).await;
+        assert_eq!(waiting, std::slice::from_ref(&scheduled.id), "confirmed: {confirmed}");
+        assert_eq!(listed(&store, &in_state(StateName::Queued), 10).await, ids(&[0, 3]));
+    }
 }
 
 /// Whoever watches is woken by a step, by the record's appearance and by its removal.
@@ -122,6 +133,9 @@ pub async fn the_longest_due_is_found(bench: &mut impl Bench<dyn JobStore>) {
     let scheduled = Job { not_before: Some(sample::at(200)), ..sample::job("o", "b") };
     accepted(&store, &scheduled).await;
     assert_eq!(oldest(199).await, None);
+    assert_eq!(oldest(1_000).await, Some(sample::at(200)));
+    taken(&store, &scheduled.id, Step::Enqueued).await;
+    assert_eq!(oldest(199).await, None, "it waits for its notBefore");
     assert_eq!(oldest(1_000).await, Some(sample::at(200)));
     let blocked = JobState::Blocked { why: BlockReason::Reauthorization, until: None };
     store.restore(&Job { state: blocked, ..sample::job("o", "c") }).await.unwrap();

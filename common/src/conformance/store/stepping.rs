@@ -42,6 +42,7 @@ fn steps(claim: &Claim) -> Vec<Step> {
         start(sample::claim(sample::at(90)), 5),
         start(sample::claim(sample::at(90)), 0),
         Step::BeginWrite(claim.clone()),
+        Step::LeaveOutConference(claim.clone(), sample::sealed()),
         postpone(Pause::Queued),
         postpone(Pause::Waiting { why: WaitReason::Retry, until: sample::at(600) }),
         postpone(Pause::Blocked { why: BlockReason::Reauthorization, until: None }),

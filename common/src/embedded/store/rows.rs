@@ -58,7 +58,7 @@ pub(super) fn insert(db: &Connection, job: &Job, due: Due) -> Result<(), Databas
         job.id.as_str(),
         job.owner.as_str(),
         job.account.as_str(),
-        job.state.name().as_str(),
+        job.state_name().as_str(),
         nanos(job.submitted_at),
         nanos(job.updated_at),
         finished_at(job),
@@ -81,7 +81,7 @@ pub(super) fn update(db: &Connection, job: &Job, due: Due) -> Result<(), Databas
     };
     update.execute(params![
         job.id.as_str(),
-        job.state.name().as_str(),
+        job.state_name().as_str(),
         nanos(job.updated_at),
         finished_at(job),
         kept,

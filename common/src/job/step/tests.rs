@@ -26,6 +26,10 @@ fn result() -> Sealed<EventResult> {
     Key::random().seal("job", &plain)
 }
 
+fn words() -> Sealed<String> {
+    Key::random().seal("job", &"Invalid conference type value.".to_owned())
+}
+
 fn failure(effect: Effect) -> Failure {
     Failure { kind: FailureKind::Refused, google_status: None, google_reason: None, effect, detail: None }
 }
@@ -49,6 +53,7 @@ fn job(state: JobState) -> Job {
         warnings: Vec::new(),
         fingerprint: HashKey::new(Key::random()).fingerprint(b"body"),
         payload: None,
+        conference_refused: None,
     }
 }
 
@@ -114,6 +119,8 @@ fn every_step_from_every_state_does_what_the_table_says() {
         (Step::Enqueued,                     ["queued",    out,         out,         out,         out,         out,         out,      out]),
         (start,                              ["running",   "running",   "-claimed",  "running",   "running",   over,        over,     over]),
         (Step::BeginWrite(mine.clone()),     [not,         not,         "running",   not,         not,         over,        over,     over]),
+        (Step::LeaveOutConference(mine.clone(), words()),
+                                             [not,         not,         "running",   not,         not,         over,        over,     over]),
         (postpone(Pause::Queued),            [not,         not,         "queued",    not,         not,         over,        over,     over]),
         (postpone(waiting),                  [not,         not,         "waiting",   not,         not,         over,        over,     over]),
         (postpone(blocked),                  [not,         not,         "blocked",   not,         not,         over,        over,     over]),
@@ -136,6 +143,92 @@ fn every_step_from_every_state_does_what_the_table_says() {
             assert_eq!(outcome(state, step), *expected, "{step:?} from {state:?}");
         }
     }
+}
+
+/// Where a job with this `notBefore` stands after a step that leaves it to the queue.
+fn left_to_the_queue(state: &JobState, step: &Step, not_before: Timestamp) -> JobState {
+    let job = Job { not_before: Some(not_before), ..job(state.clone()) };
+    job.take(step, now()).expect("the step fits the state").state
+}
+
+#[test]
+fn a_job_that_is_left_to_the_queue_before_its_time_waits_for_it() {
+    let Case { mine, .. } = cases();
+    let postpone = Step::Postpone {
+        claim: mine.clone(),
+        pause: Pause::Queued,
+        tally: Tally::default(),
+        effect: Effect::None,
+        hop: 6,
+    };
+    let blocked = JobState::Blocked { why: BlockReason::Reauthorization, until: None };
+    let replay = Step::Replay { hop: 6, not_after: after(now(), minutes(60)) };
+    for (state, step) in [
+        (JobState::Accepting { since: now() }, Step::Enqueued),
+        (JobState::Running(mine.clone()), postpone),
+        (blocked, Step::Unblock { hop: 6 }),
+        (JobState::Failed(failure(Effect::None)), replay.clone()),
+        (JobState::Cancelled, replay),
+        (JobState::Running(mine), Step::Recover),
+    ] {
+        let second = jiff::SignedDuration::from_secs(1);
+        let later = now() + second;
+        let waiting = JobState::Waiting { why: WaitReason::Schedule, until: later };
+        assert_eq!(left_to_the_queue(&state, &step, later), waiting, "{step:?}");
+        for due in [now(), now() - second] {
+            assert_eq!(left_to_the_queue(&state, &step, due), JobState::Queued, "{step:?}");
+        }
+    }
+    // A cancelled job that may have left its event waits for nothing.
+    let step = Step::TakeBack { hop: 6 };
+    assert_eq!(left_to_the_queue(&JobState::Cancelled, &step, after(now(), minutes(5))), JobState::Queued);
+}
+
+#[test]
+fn callers_see_that_a_job_waits_for_its_time_from_its_first_record_on() {
+    let until = after(now(), minutes(5));
+    let shown = |state, not_before| {
+        let job = Job { not_before, ..job(state) };
+        (job.state_name().as_str(), job.next_attempt_at())
+    };
+    let accepting = || JobState::Accepting { since: now() };
+    for state in [accepting(), JobState::Queued] {
+        assert_eq!(shown(state.clone(), Some(until)), ("waiting", Some(until)), "{state:?}");
+        assert_eq!(shown(state.clone(), Some(now())), ("queued", None), "{state:?}");
+        assert_eq!(shown(state.clone(), None), ("queued", None), "{state:?}");
+    }
+    // Whatever else is known of a job says more than its notBefore.
+    for state in
+        cases().states.into_iter().filter(|state| *state != accepting() && *state != JobState::Queued)
+    {
+        assert_eq!(shown(state.clone(), Some(until)), shown(state.clone(), None), "{state:?}");
+    }
+}
+
+#[test]
+fn a_conference_that_was_refused_is_left_out_until_the_job_has_ended_or_is_replayed() {
+    let Case { mine, .. } = cases();
+    let leave_out = Step::LeaveOutConference(mine.clone(), words());
+    let running = job(JobState::Running(mine.clone())).take(&leave_out, now()).expect("it is ours");
+    let kept = |step: &Step| running.take(step, now()).expect("it is ours").conference_refused.is_some();
+    assert!(kept(&Step::BeginWrite(mine.clone())) && kept(&Step::Recover));
+    assert!(!kept(&Step::Succeed(result())), "the result says it");
+    assert!(!kept(&Step::Forget), "Google's words may repeat what was sent");
+    let failed = running.take(&Step::Fail(mine, failure(Effect::None)), now()).expect("it is ours");
+    let replayed = failed.take(&Step::Replay { hop: 9, not_after: now() }, now()).expect("it failed");
+    assert_eq!(replayed.conference_refused, None);
+}
+
+#[test]
+fn a_record_without_the_newer_fields_is_still_read() {
+    let job = job(JobState::Queued);
+    let written = serde_json::to_value(&job).expect("plain data");
+    assert_eq!(written.get("conferenceRefused"), None, "older builds wrote none");
+    assert_eq!(serde_json::from_value::<Job>(written).expect("a record"), job);
+    let refused = Job { conference_refused: Some(words()), ..job };
+    let written = serde_json::to_value(&refused).expect("plain data");
+    assert!(written["conferenceRefused"].is_string());
+    assert_eq!(serde_json::from_value::<Job>(written).expect("a record"), refused);
 }
 
 #[test]

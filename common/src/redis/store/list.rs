@@ -97,7 +97,7 @@ fn fits(entry: &str, filter: &ListFilter) -> bool {
 }
 
 fn is_in(job: &Job, state: Option<StateName>) -> bool {
-    state.is_none_or(|state| job.state.name() == state)
+    state.is_none_or(|state| job.state_name() == state)
 }
 
 /// The records of these entries; those that are gone are left out.

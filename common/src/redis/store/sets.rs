@@ -139,7 +139,7 @@ pub(super) fn changed(
 /// Where a record stands, but for when it is due.
 fn places(job: &Job, retention: Duration) -> Vec<Place> {
     let mut places =
-        vec![(Shelf::of(job.state.name()).key().to_owned(), Some(0)), (of_owner(&job.owner), Some(0))];
+        vec![(Shelf::of(job.state_name()).key().to_owned(), Some(0)), (of_owner(&job.owner), Some(0))];
     match &job.state {
         JobState::Accepting { .. }
         | JobState::Queued

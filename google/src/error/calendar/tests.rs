@@ -116,6 +116,7 @@ fn a_page_never_says_anything_about_an_event() {
                 | CalendarError::ApiDisabled
                 | CalendarError::NotFound
                 | CalendarError::Duplicate
+                | CalendarError::ConferenceRefused { .. }
                 | CalendarError::Refused { .. }
                 | CalendarError::NotSent(_)
                 | CalendarError::NoAnswer(_) => panic!("{status} {page:?} taken for {told:?}"),

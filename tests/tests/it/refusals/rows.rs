@@ -15,14 +15,13 @@ const OF_THE_FRONT: [&str; 3] = ["backend", "frontend", "bare"];
 const PAGES_TOO: [&str; 3] = ["html", "backend", "frontend"];
 
 /// Status, reason, words: for good, whoever asks and however often.
-const FOR_GOOD: [(u16, &str, &str); 23] = [
+const FOR_GOOD: [(u16, &str, &str); 22] = [
     (400, "required", "Missing end time."),
     (400, "required", "Missing time zone definition for start time."),
     (400, "required", "Missing attendee email."),
     (400, "invalid", "Invalid resource id value."),
     (400, "invalid", "Invalid attendee email."),
     (400, "invalid", "Invalid start time."),
-    (400, "invalid", "Invalid conference type value."),
     (400, "invalid", "Start and end times must either both be date or both be dateTime."),
     (400, "invalid", "Invalid time zone definition for start time."),
     (400, "timeRangeEmpty", "The specified time range is empty."),
@@ -44,6 +43,14 @@ const FOR_GOOD: [(u16, &str, &str); 23] = [
     (410, "updatedMinTooLongAgo", "The requested minimum modification time lies too far in the past."),
     // Google thinks of new reasons.
     (403, "somethingNew", "Nobody has seen this one yet."),
+];
+
+/// The same of the conference alone, which the event does without.
+const ABOUT_THE_CONFERENCE: [(u16, &str, &str); 4] = [
+    (400, "invalid", "Invalid conference type value."),
+    (400, "invalid", "Invalid conference data"),
+    (400, "badRequest", "conferenceData.createRequest: Bad Request"),
+    (403, "forbidden", "The user may not create Google Meet conferences."),
 ];
 
 const SCOPE: &str = "The permission does not include the calendar. Tick its box this time.";
@@ -68,7 +75,8 @@ fn named(status: u16, reason: &str, layout: &str) -> Row {
 /// The rows about one user at a time: they disturb nobody else.
 pub fn of_one_user() -> Vec<Row> {
     // Those in which Google seems to be down come first, while many others have just been answered.
-    [failing(), transport(), looks(), tokens(), paces(), limits(), grants(), for_good(), conflicts()]
+    let refused = [for_good(), about_the_conference(), conflicts()].into_iter().flatten().collect();
+    [failing(), transport(), looks(), tokens(), paces(), limits(), grants(), refused]
         .into_iter()
         .flatten()
         .collect()
@@ -289,6 +297,35 @@ fn for_good() -> Vec<Row> {
         let row = named(410, "deleted", layout).insert(once(410, "deleted", layout));
         rows.push(row.fails(told::deleted_by_user()));
     }
+    rows
+}
+
+/// The event is inserted again at once, without its conference.
+fn about_the_conference() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (status, reason, words) in ABOUT_THE_CONFERENCE {
+        for layout in BOTH {
+            let mut fault = once(status, reason, layout);
+            fault["message"] = words.into();
+            let row = || Row::new(format!("{status} {reason} ({layout}): {words}")).insert(fault.clone());
+            rows.push(row().order(json!({"conference": true})).asked(2, 0, 1));
+            // There is nothing to leave out.
+            rows.push(row().fails(told::refused(status, reason, words, "none")));
+        }
+    }
+    let refused =
+        json!({"status": 400, "reason": "invalid", "message": "Invalid conference data", "count": 1});
+    let asks = || Row::new("the conference is refused, and then").order(json!({"conference": true}));
+    let again = |fault: Value| asks().insert(refused.clone()).insert(fault);
+    rows.extend([
+        // The sandbox has the event, and it is found again.
+        again(json!({"drop": "after", "count": 1})).tally(1, 0).asked(2, 1, 1),
+        again(json!({"drop": "before", "count": 1})).tally(1, 0).asked(3, 1, 1),
+        again(once(503, "backendError", "html")).tally(1, 0).asked(3, 1, 1),
+        again(once(400, "timeRangeEmpty", "backend"))
+            .fails(told::refused(400, "timeRangeEmpty", "The specified time range is empty.", "none"))
+            .asked(2, 0, 1),
+    ]);
     rows
 }
 

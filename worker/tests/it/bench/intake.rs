@@ -37,6 +37,7 @@ impl Bench {
             cancel_requested: false,
             trace: None,
             warnings: Vec::new(),
+            conference_refused: None,
         }
     }
 

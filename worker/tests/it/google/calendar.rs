@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 
 use async_trait::async_trait;
-use common::event::{CalendarId, SendUpdates};
+use common::event::{CalendarId, Outline, SendUpdates};
 use common::job::JobId;
 use common::port::{Calendar, CalendarError, Meeting, NewEvent, StoredEvent};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
-use super::{Behaviour, Call, Event, Google, Method, State};
+use super::{Behaviour, Call, Event, Google, Method, State, conference_refused};
 
 /// A call under way; it ends when dropped, by whomever.
 struct Ongoing<'a> {
@@ -103,6 +103,10 @@ impl Calendar for Google {
             if state.events.contains_key(event.id) {
                 return Err(CalendarError::Duplicate);
             }
+            let conference = event.conference || event.resource.contains_key("conferenceData");
+            if conference && state.refuses_conferences {
+                return Err(conference_refused());
+            }
             let mut meetings: VecDeque<Meeting> = state.meetings.iter().cloned().collect();
             if event.conference && meetings.is_empty() {
                 meetings.push_back(Meeting::Ready(link(event.id)));
@@ -110,9 +114,11 @@ impl Calendar for Google {
             let new = Event {
                 calendar: event.calendar.as_str().to_owned(),
                 user: user.to_owned(),
-                fingerprint: Some(event.fingerprint.clone()),
+                fingerprint: event.fingerprint.cloned(),
                 cancelled: false,
                 guests,
+                conference,
+                outline: Outline::of(event.resource),
                 meetings,
             };
             let stored = state.events.entry(event.id.clone()).or_insert(new);
@@ -172,6 +178,7 @@ impl Event {
             meeting,
             cancelled: self.cancelled,
             fingerprint: self.fingerprint.clone(),
+            outline: self.outline.clone(),
         }
     }
 }
