@@ -22,7 +22,7 @@ pub(crate) struct AcceptedReply {
     job_id: String,
     /// The id that the event will have.
     event_id: String,
-    /// queued; or blocked, while the account waits to be connected again.
+    /// Where the job stands when this is sent: blocked, for one, while the account waits to be connected again.
     state: &'static str,
     /// Where the job's record is.
     #[schema(example = "/api/v1/jobs/7qk1v0j2m8d4h5s6t9a3b7c1e0")]
