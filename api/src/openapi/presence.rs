@@ -29,6 +29,11 @@ pub(super) fn describe(document: &mut Value) {
         }
         schema["required"] = Value::Array(required);
     }
+    // A parameter that is not sent is not null either.
+    let paths = document["paths"].as_object_mut().expect("a contract has paths").values_mut();
+    let operations = paths.filter_map(Value::as_object_mut).flat_map(Map::values_mut);
+    let parameters = operations.filter_map(|operation| operation.get_mut("parameters")?.as_array_mut());
+    parameters.flatten().for_each(|parameter| not_null(&mut parameter["schema"]));
     let links = &mut document["paths"][crate::routes::LINKS]["post"]["requestBody"];
     links["required"] = json!(false);
 }

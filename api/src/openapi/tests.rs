@@ -191,6 +191,12 @@ fn what_a_record_always_has_is_required() {
         let there: BTreeSet<&str> = record.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(there, required);
     }
+    for (path, method, operation) in operations(&document) {
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let kind = &parameter["schema"]["type"];
+            assert!(kind.is_string(), "{method} {path} {}: {kind}", parameter["name"]);
+        }
+    }
     let body = &document["paths"][routes::LINKS]["post"]["requestBody"];
     assert_eq!(body["required"], false);
     assert_eq!(body["content"]["application/json"]["schema"]["$ref"], "#/components/schemas/LinkRequest");

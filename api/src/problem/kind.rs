@@ -182,7 +182,7 @@ impl Kind {
             Self::InvalidFields => "Some fields cannot be accepted.",
             Self::BodyTooLarge => "The body is too large.",
             Self::BodyTooSlow => "The body did not arrive in time.",
-            Self::UnsupportedMediaType => "The body has the wrong type.",
+            Self::UnsupportedMediaType => "The body has a type or an encoding that is not taken.",
             Self::Unauthenticated => "A valid API key is needed.",
             Self::InsufficientScope => "This API key may not do that.",
             Self::AccountNotAllowed => "This API key may not use that account.",

@@ -23,7 +23,8 @@ pub(crate) struct AcceptedReply {
     job_id: String,
     /// The id that the event will have.
     event_id: String,
-    /// queued; waiting, before its notBefore; or blocked, while the account waits to be connected again.
+    /// Where the job stands when this is sent: waiting before its notBefore, blocked while its account has to be
+    /// connected again.
     state: &'static str,
     /// Where the job's record is.
     #[schema(example = "/api/v1/jobs/7qk1v0j2m8d4h5s6t9a3b7c1e0")]

@@ -47,6 +47,23 @@ fn what_the_golden_file_says_is_still_understood() {
 }
 
 #[test]
+fn both_versions_of_the_fingerprint_travel_where_the_build_before_finds_its_own() {
+    let fingerprint = Fingerprint::stored("f00d".to_owned(), Some("cafe".to_owned()));
+    let sent = Message { fingerprint: fingerprint.clone(), ..message() };
+    let written: serde_json::Value = serde_json::from_slice(&sent.to_bytes()).expect("JSON");
+    let record = serde_json::to_value(sent.rebuild(sent.submitted_at)).expect("JSON");
+    for stored in [&written, &record] {
+        assert_eq!((&stored["fingerprint"], &stored["fingerprint2"]), (&"f00d".into(), &"cafe".into()));
+    }
+    assert_eq!(Message::from_bytes(&sent.to_bytes()), Ok(sent));
+    // What that build writes back has its own alone.
+    let mut former = record;
+    former.as_object_mut().expect("an object").remove("fingerprint2");
+    let former: Job = serde_json::from_value(former).expect("a record");
+    assert!(former.fingerprint.is_same_request(&fingerprint));
+}
+
+#[test]
 fn every_kind_of_work_and_a_carried_outcome_survive_the_journey() {
     let at = message().submitted_at;
     let notice = |news| Work::Notice(Notice { news, at, tries: 3 });
