@@ -9,6 +9,7 @@ mod controls;
 mod drops;
 mod errors;
 mod harness;
+mod hosts;
 mod journal;
 mod kinds;
 mod lifetimes;
