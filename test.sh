@@ -24,6 +24,9 @@ missing() {
     command -v cc >/dev/null || echo gcc libc6-dev
     command -v python3 >/dev/null || echo python3
     python3 -c 'import venv, ensurepip' 2>/dev/null || echo python3-venv
+    # Google's Node client is one of the peers.
+    command -v node >/dev/null || echo nodejs
+    command -v npm >/dev/null || echo npm
     command -v chromium >/dev/null || echo chromium
     command -v chromedriver >/dev/null || echo chromium-driver
     # The servers that the tests start for themselves, on ports of their own.
@@ -81,6 +84,17 @@ if [ "$(cat "$venv/installed" 2>/dev/null)" != "$wanted" ]; then
     printf '%s\n' "$wanted" >"$venv/installed"
 fi
 export CALRELAY_PYTHON="$venv/bin/python"
+
+peers="$target/test-node"
+if ! cmp -s tests/interop/package-lock.json "$peers/installed"; then
+    echo "test.sh: installing Google's Node client"
+    rm -rf "$peers"
+    mkdir -p "$peers"
+    cp tests/interop/package.json tests/interop/package-lock.json "$peers"
+    npm --prefix "$peers" ci --ignore-scripts --no-audit --no-fund --silent
+    cp tests/interop/package-lock.json "$peers/installed"
+fi
+export CALRELAY_NODE_MODULES="$peers/node_modules"
 
 # --- build and run ------------------------------------------------------------------------------
 export CALRELAY_TESTS="$mode"

@@ -86,4 +86,5 @@ def main():
     expect("get a deleted event", gone["status"], "cancelled")
 
 
-main()
+if __name__ == "__main__":
+    main()

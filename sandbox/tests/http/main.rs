@@ -10,6 +10,7 @@ mod drops;
 mod errors;
 mod harness;
 mod hosts;
+mod interop;
 mod journal;
 mod kinds;
 mod lifetimes;
@@ -18,7 +19,7 @@ mod meet;
 mod oauth;
 mod outbox;
 mod pages;
-mod python;
+
 mod quota;
 mod resource;
 mod service_account;
