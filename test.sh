@@ -23,9 +23,10 @@ fi
 missing() {
     command -v cc >/dev/null || echo gcc libc6-dev
     command -v python3 >/dev/null || echo python3
-    # A typed client is made from the contract, and compiled.
-    command -v npm >/dev/null || echo nodejs npm
     python3 -c 'import venv, ensurepip' 2>/dev/null || echo python3-venv
+    # Google's Node client is one of the peers, and a typed client is made from the contract.
+    command -v node >/dev/null || echo nodejs
+    command -v npm >/dev/null || echo npm
     command -v chromium >/dev/null || echo chromium
     command -v chromedriver >/dev/null || echo chromium-driver
     # The servers that the tests start for themselves, on ports of their own.
@@ -84,18 +85,21 @@ if [ "$(cat "$venv/installed" 2>/dev/null)" != "$wanted" ]; then
 fi
 export CALRELAY_PYTHON="$venv/bin/python"
 
-contract="$target/test-contract"
-if ! cmp -s tests/contract/package-lock.json "$contract/package-lock.json"; then
-    echo "test.sh: getting what makes a typed client from the contract"
-    rm -rf "$contract"
-    mkdir -p "$contract"
-    cp tests/contract/package.json "$contract"
-    # The lock is copied last: it says that everything is there.
-    cp tests/contract/package-lock.json "$contract/npm-shrinkwrap.json"
-    (cd "$contract" && npm ci --silent --no-audit --no-fund)
-    cp tests/contract/package-lock.json "$contract"
-fi
-export CALRELAY_CONTRACT="$contract"
+# Installs what tests/$1 locks into a folder of the target's; does nothing when it is there already.
+packages() {
+    local folder="$target/test-$1"
+    cmp -s "tests/$1/package-lock.json" "$folder/installed" && return
+    echo "test.sh: installing the npm packages of tests/$1"
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    cp "tests/$1/package.json" "tests/$1/package-lock.json" "$folder"
+    npm --prefix "$folder" ci --ignore-scripts --no-audit --no-fund --silent
+    cp "tests/$1/package-lock.json" "$folder/installed"
+}
+# What makes a typed client from the contract, and Google's Node client.
+packages contract
+packages interop
+export CALRELAY_CONTRACT="$target/test-contract" CALRELAY_NODE_MODULES="$target/test-interop/node_modules"
 
 # --- build and run ------------------------------------------------------------------------------
 export CALRELAY_TESTS="$mode"

@@ -75,6 +75,10 @@ pub struct SandboxArgs {
     /// Where browsers reach it, when that is elsewhere than where calrelay does.
     #[arg(long, value_name = "URL")]
     pub public_url: Option<url::Url>,
+    /// A name under which its pages and controls answer besides localhost, addresses and the public URL's, such as the
+    /// one that calrelay asks for; may be given more than once.
+    #[arg(long = "allow-host", value_name = "NAME")]
+    pub allowed_hosts: Vec<String>,
     /// A redirect URI that its OAuth client may use; may be given more than once.
     #[arg(long = "redirect-uri", value_name = "URI")]
     pub redirect_uris: Vec<String>,

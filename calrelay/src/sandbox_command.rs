@@ -19,6 +19,7 @@ pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
     let mut config = sandbox::Config {
         listen: SocketAddr::new(args.bind, args.port),
         state_file: args.state,
+        allowed_hosts: args.allowed_hosts,
         public_url: args.public_url.map(|url| url.origin().ascii_serialization()),
         ..sandbox::Config::default()
     };

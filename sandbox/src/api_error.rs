@@ -25,6 +25,8 @@ struct Parts {
     retry_after: Option<String>,
     details: Option<Value>,
     challenge: Option<String>,
+    /// The entries of `errors[]` after the first.
+    others: Vec<Value>,
 }
 
 impl From<Row> for ApiError {
@@ -40,6 +42,7 @@ impl From<Row> for ApiError {
             retry_after: None,
             details: None,
             challenge: None,
+            others: Vec::new(),
         }))
     }
 }
@@ -56,6 +59,20 @@ impl ApiError {
 
     pub(crate) fn required(message: impl Into<Cow<'static, str>>) -> Self {
         Self::of("required").saying(message)
+    }
+
+    /// A word where only others are allowed.
+    pub(crate) fn no_such_value(word: &str) -> Self {
+        Self::invalid(format!("Invalid value for: {word} is not a valid value"))
+    }
+
+    /// Several refusals of one request in one answer: the first gives the status and the words above, and each has its
+    /// entry in `errors[]`.
+    pub(crate) fn together(refusals: Vec<Self>) -> Option<Self> {
+        let mut refusals = refusals.into_iter();
+        let mut first = refusals.next()?;
+        first.0.others.extend(refusals.map(|refusal| refusal.item()));
+        Some(first)
     }
 
     /// What Google most likely says with a bare status.
@@ -170,6 +187,15 @@ impl ApiError {
         self
     }
 
+    pub(crate) fn reason(&self) -> &str {
+        &self.0.reason
+    }
+
+    /// Whether the two make the same entry.
+    pub(crate) fn says_as(&self, other: &Self) -> bool {
+        self.0.reason == other.0.reason && self.0.message == other.0.message
+    }
+
     #[cfg(test)]
     pub(crate) fn message(&self) -> &str {
         &self.0.message
@@ -192,7 +218,8 @@ impl ApiError {
         reply
     }
 
-    fn body(&self) -> Value {
+    /// Its entry in `errors[]`.
+    fn item(&self) -> Value {
         let mut item = json!({
             "domain": self.0.domain,
             "reason": self.0.reason,
@@ -205,9 +232,14 @@ impl ApiError {
         if self.0.reason == "dailyLimitExceeded" || self.0.reason == "accessNotConfigured" {
             item["extendedHelp"] = "https://console.developers.google.com/".into();
         }
+        item
+    }
+
+    fn body(&self) -> Value {
         let mut error = json!({"code": self.0.status, "message": self.0.message});
         if self.0.layout != Layout::Bare {
-            error["errors"] = json!([item]);
+            let items = std::iter::once(self.item()).chain(self.0.others.iter().cloned());
+            error["errors"] = items.collect();
         }
         if self.is_of_the_front() {
             error["status"] = catalogue::canonical(self.0.status).into();

@@ -81,6 +81,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The origin that browsers use, without a trailing slash, when it is not `http://<listen>`.
     pub public_url: Option<String>,
+    /// Names under which the pages and controls answer besides localhost, addresses and the host of `public_url`.
+    pub allowed_hosts: Vec<String>,
     /// A journal of everything accepted, so that a killed process loses nothing. `None` keeps it in memory.
     pub state_file: Option<PathBuf>,
     /// Redirect URIs of the OAuth client, compared exactly. More can be added over `POST /_sandbox/credentials`.
@@ -108,6 +110,7 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             public_url: None,
+            allowed_hosts: Vec::new(),
             state_file: None,
             redirect_uris: vec!["http://localhost:3001/oauth2callback".to_owned()],
             quota: Quota::default(),

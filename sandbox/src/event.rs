@@ -29,9 +29,6 @@ pub(crate) struct Event {
     pub(crate) insert_count: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) conference: Option<Conference>,
-    /// A conference of somebody else's making, as the caller described it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) brought: Option<Value>,
     /// Everything else, checked and in Google's spelling.
     pub(crate) fields: Map<String, Value>,
 }
@@ -182,7 +179,6 @@ pub(crate) mod tests {
             sequence: 0,
             insert_count: 1,
             conference: None,
-            brought: None,
             fields: Map::new(),
         }
     }

@@ -42,6 +42,16 @@
 //! tokens that live for seven days, unless they only sign in. The page for consent also offers access for a time, and the
 //! token response then says so.
 //!
+//! The pages and controls answer under localhost, a loopback address and the host of `public_url`; where the sandbox listens
+//! beyond loopback, also under any address and [`Config::allowed_hosts`] (421 otherwise). Pages of another origin get 403,
+//! and a body that is not called `application/json` gets 415. Google's own paths answer under any name.
+//!
+//! # How strict it is
+//!
+//! No kinder than Google: a body that Google refuses is refused with its status, reason and domain, and in its words where
+//! somebody has quoted them (`events/refusal.rs` says whose words each refusal has, and what is uncertain). Several faults
+//! of one body are several entries of `errors[]`. Where nobody knows what Google does, the stricter answer is given.
+//!
 //! # What it is not
 //!
 //! Its signatures prove nothing (the key is part of the source), instances of a recurring event can be read but not
@@ -61,6 +71,7 @@ mod event;
 mod events;
 mod faults;
 mod grant;
+mod hosts;
 mod identifier;
 mod journal;
 mod key;

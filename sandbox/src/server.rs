@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::http::header::ACCEPT;
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use tokio::task::JoinHandle;
@@ -13,7 +14,7 @@ use crate::config::Config;
 use crate::sandbox::Sandbox;
 use crate::start_error::StartError;
 use crate::wire::Wire;
-use crate::{controls, events, oauth, page};
+use crate::{controls, events, hosts, oauth, page};
 
 /// Google's own limit is of this order; nothing real comes near it.
 const LARGEST_BODY: usize = 4 * 1024 * 1024;
@@ -52,9 +53,14 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
             .app_data(web::PayloadConfig::new(LARGEST_BODY))
             .configure(events::routes)
             .configure(oauth::routes)
-            .configure(controls::routes)
-            .configure(page::routes)
-            .default_service(web::route().to(nowhere))
+            .service(
+                // What Google does not have.
+                web::scope("")
+                    .wrap(from_fn(hosts::guard))
+                    .configure(controls::routes)
+                    .configure(page::routes)
+                    .default_service(web::route().to(nowhere)),
+            )
     })
     .on_connect(Wire::remember)
     .workers(workers)

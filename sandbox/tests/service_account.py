@@ -37,7 +37,9 @@ def events(credentials, api_url):
 
 def main():
     body = json.dumps({"delegatedScopes": [SCOPE]}).encode()
-    with urllib.request.urlopen(f"{SANDBOX}/_sandbox/service-account", data=body) as reply:
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{SANDBOX}/_sandbox/service-account", data=body, headers=headers)
+    with urllib.request.urlopen(request) as reply:
         file = json.load(reply)
     itself = service_account.Credentials.from_service_account_info(file, scopes=[SCOPE])
     event = {

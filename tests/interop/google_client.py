@@ -19,7 +19,8 @@ SANDBOX = os.environ["SANDBOX_URL"].rstrip("/")
 
 def sandbox(path, body=None):
     data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(SANDBOX + path, data=data)) as reply:
+    request = urllib.request.Request(SANDBOX + path, data=data, headers={"Content-Type": "application/json"})
+    with urllib.request.urlopen(request) as reply:
         return json.load(reply)
 
 
@@ -85,4 +86,5 @@ def main():
     expect("get a deleted event", gone["status"], "cancelled")
 
 
-main()
+if __name__ == "__main__":
+    main()

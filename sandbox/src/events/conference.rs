@@ -1,10 +1,12 @@
-//! Conferences: a Meet that a body asks for, and what becomes of it; or one that the caller brings.
+//! Conferences: a Meet that a body asks for, and what becomes of it.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::brought;
+use super::refusal::conference::{MISSING_REQUEST_ID, TYPE};
 use super::resource::Kind;
 use crate::api_error::ApiError;
 use crate::config::{Meet, MeetOutcome};
@@ -14,18 +16,13 @@ use crate::query::Query;
 
 /// The only kind of conference that can still be made.
 pub(super) const MEET: &str = "hangoutsMeet";
-pub(super) const NO_SUCH_TYPE: &str = "Invalid conference type value.";
 
 /// What a write wants done about the conference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Wish {
     Leave,
     Remove,
-    Create {
-        request_id: String,
-    },
-    /// It was made elsewhere: kept as it is.
-    Bring(Value),
+    Create { request_id: String },
 }
 
 /// Without `conferenceDataVersion=1` the body's conference is ignored, with no error.
@@ -44,20 +41,17 @@ pub(super) fn wish(body: &Map<String, Value>, query: &Query, kind: Kind) -> Resu
         Some(_) => return Err(ApiError::of("badRequest")),
     };
     let Some(request) = data.get("createRequest").filter(|value| !value.is_null()) else {
-        let entries = data.get("entryPoints").and_then(Value::as_array);
-        // Google's description of the resource: a solution and at least one entry point, or a request.
-        let whole = data.contains_key("conferenceSolution") && entries.is_some_and(|list| !list.is_empty());
-        return Ok(if whole { Wish::Bring(Value::Object(data.clone())) } else { Wish::Leave });
+        return brought::check(data).map(|()| Wish::Leave);
     };
-    // A fetched conference that is sent back is refused, as was observed at Google.
+    // A fetched conference that is sent back is refused, as was observed at Google (google_workspace_mcp#801).
     let is_echo = data.contains_key("entryPoints") || data.contains_key("conferenceSolution");
     let solution = request.pointer("/conferenceSolutionKey/type").and_then(Value::as_str);
     if is_echo || solution != Some(MEET) {
-        return Err(ApiError::invalid(NO_SUCH_TYPE));
+        return Err(TYPE.into());
     }
     match request.get("requestId").and_then(Value::as_str) {
         Some(id) if !id.is_empty() => Ok(Wish::Create { request_id: id.to_owned() }),
-        Some(_) | None => Err(ApiError::required("Missing conference request id.")),
+        Some(_) | None => Err(MISSING_REQUEST_ID.into()),
     }
 }
 
@@ -66,14 +60,12 @@ impl Wish {
     pub(super) fn apply(&self, event: &mut Event, meet: Meet, now: Timestamp) {
         match self {
             Self::Leave => {}
-            Self::Remove => (event.conference, event.brought) = (None, None),
-            Self::Bring(data) => (event.conference, event.brought) = (None, Some(data.clone())),
+            Self::Remove => event.conference = None,
             Self::Create { request_id } => {
                 let last = event.conference.as_ref().map(|last| &last.request_id);
                 if last == Some(request_id) {
                     return;
                 }
-                event.brought = None;
                 event.conference =
                     Some(Conference { request_id: request_id.clone(), state: begin(meet, now) });
             }
@@ -94,9 +86,6 @@ fn begin(meet: Meet, now: Timestamp) -> ConferenceState {
 
 /// `conferenceData` and, once there is one, the link.
 pub(super) fn shown(event: &Event) -> Option<(Value, Option<String>)> {
-    if let Some(brought) = &event.brought {
-        return Some((brought.clone(), None));
-    }
     let conference = event.conference.as_ref()?;
     let status = match conference.state {
         ConferenceState::Pending { .. } => "pending",

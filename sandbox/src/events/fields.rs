@@ -2,7 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::guests;
+use super::objections::Objections;
+use super::refusal::Refusal;
+use super::refusal::field::{
+    COLOR, FILE, LONG_DESCRIPTION, LONG_SUMMARY, MANY_ATTACHMENTS, MANY_PROPERTIES, MISSING_FILE, SOURCE,
+};
+use super::{guests, reminders, text};
 use crate::api_error::ApiError;
 
 enum Shape {
@@ -28,6 +33,7 @@ const FIELDS: &[(&str, Shape)] = &[
     ),
     ("anyoneCanAddSelf", Shape::Boolean),
     ("attendeesOmitted", Shape::Boolean),
+    ("endTimeUnspecified", Shape::Boolean),
     ("guestsCanInviteOthers", Shape::Boolean),
     ("guestsCanModify", Shape::Boolean),
     ("guestsCanSeeOtherGuests", Shape::Boolean),
@@ -46,50 +52,73 @@ const FIELDS: &[(&str, Shape)] = &[
 ];
 
 /// The fields of a body, checked and tidied. Unknown and read-only ones are ignored, as Google ignores them.
-pub(super) fn read(body: &Map<String, Value>) -> Result<Map<String, Value>, ApiError> {
+///
+/// Of the fields that a caller may write, `gadget` and `attendeesOmitted` have no effect on a new event and are ignored
+/// too. Uncertain: an `eventLabelId` that the calendar has no label for, which is kept.
+pub(super) fn read(body: &Map<String, Value>, objections: &mut Objections) -> Map<String, Value> {
     let mut fields = Map::new();
     for (name, shape) in FIELDS {
         let value = match body.get(*name) {
             None | Some(Value::Null) => continue,
             Some(value) => value,
         };
-        if !shape.fits(value)? {
-            return Err(ApiError::of("badRequest"));
-        }
-        if let Some(value) = tidy(name, value)? {
+        let tidied = shape.check(value).and_then(|()| tidy(name, value, objections));
+        if let Some(value) = objections.take(tidied).flatten() {
             fields.insert((*name).to_owned(), value);
         }
     }
-    Ok(fields)
+    fields
 }
 
 impl Shape {
-    fn fits(&self, value: &Value) -> Result<bool, ApiError> {
-        match (self, value) {
+    fn check(&self, value: &Value) -> Result<(), ApiError> {
+        let fits = match (self, value) {
             (Self::OneOf(words), Value::String(word)) if !words.contains(&word.as_str()) => {
-                Err(ApiError::invalid(format!("Invalid value for: {word} is not a valid value")))
+                return Err(ApiError::no_such_value(word));
             }
-            (Self::Text | Self::OneOf(_), value) => Ok(value.is_string()),
-            (Self::Boolean, value) => Ok(value.is_boolean()),
-            (Self::Object, value) => Ok(value.is_object()),
-            (Self::Array, value) => Ok(value.is_array()),
-        }
+            (Self::Text | Self::OneOf(_), value) => value.is_string(),
+            (Self::Boolean, value) => value.is_boolean(),
+            (Self::Object, value) => value.is_object(),
+            (Self::Array, value) => value.is_array(),
+        };
+        if fits { Ok(()) } else { Err(ApiError::of("badRequest")) }
     }
 }
 
 /// What is kept of a value of the right type; `None` when nothing is.
-fn tidy(name: &str, value: &Value) -> Result<Option<Value>, ApiError> {
+fn tidy(name: &str, value: &Value, objections: &mut Objections) -> Result<Option<Value>, ApiError> {
     match (name, value) {
-        ("attendees", Value::Array(list)) => guests::read(list).map(some_array),
+        ("summary", Value::String(text)) => long(text, SUMMARY_CHARS, LONG_SUMMARY),
+        ("description", Value::String(text)) => long(text, DESCRIPTION_CHARS, LONG_DESCRIPTION),
+        ("location", Value::String(text)) => Ok(Some(json!(text::stripped(text)))),
+        ("colorId", Value::String(id)) if !COLORS.contains(&id.as_str()) => Err(COLOR.into()),
+        ("attendees", Value::Array(list)) => Ok(some_array(guests::read(list, objections))),
         ("attachments", Value::Array(list)) => attachments(list).map(some_array),
         ("recurrence", Value::Array(list)) if list.is_empty() => Ok(None),
         // Google's way to take a label off.
         ("eventLabelId", Value::String(text)) if text.is_empty() => Ok(None),
         ("extendedProperties", Value::Object(object)) => extended(object),
-        ("reminders", Value::Object(object)) => reminders(object).map(Some),
+        ("reminders", Value::Object(object)) => reminders::read(object).map(Some),
         ("source", Value::Object(object)) => source(object).map(Some),
+        ("focusTimeProperties" | "outOfOfficeProperties", Value::Object(object)) => {
+            let mut kept = object.clone();
+            text::strip(&mut kept, &["declineMessage"]);
+            Ok(Some(Value::Object(kept)))
+        }
+        // It is told only of an event that has none.
+        ("endTimeUnspecified", Value::Bool(false)) => Ok(None),
+        ("attendeesOmitted" | "gadget", _) => Ok(None),
         _ => Ok(Some(value.clone())),
     }
+}
+
+const COLORS: &[&str] = &["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"];
+const SUMMARY_CHARS: usize = 1024;
+const DESCRIPTION_CHARS: usize = 8192;
+
+fn long(text: &str, most: usize, refusal: Refusal) -> Result<Option<Value>, ApiError> {
+    let text = text::stripped(text);
+    if text.chars().count() > most { Err(refusal.into()) } else { Ok(Some(json!(text))) }
 }
 
 fn some_array(list: Vec<Value>) -> Option<Value> {
@@ -133,66 +162,43 @@ fn extended(object: &Map<String, Value>) -> Result<Option<Value>, ApiError> {
         }
     }
     if count > PROPERTIES || bytes > PROPERTY_BYTES {
-        return Err(ApiError::invalid("The extended properties exceed the size limit."));
+        return Err(MANY_PROPERTIES.into());
     }
     Ok((!kept.is_empty()).then_some(Value::Object(kept)))
 }
 
-fn reminders(object: &Map<String, Value>) -> Result<Value, ApiError> {
-    let uses_default = match object.get("useDefault") {
-        None | Some(Value::Null) => false,
-        Some(Value::Bool(value)) => *value,
-        Some(_) => return Err(ApiError::of("badRequest")),
-    };
-    let overrides = match object.get("overrides") {
-        None | Some(Value::Null) => return Ok(json!({"useDefault": uses_default})),
-        Some(Value::Array(overrides)) => overrides,
-        Some(_) => return Err(ApiError::of("badRequest")),
-    };
-    if overrides.is_empty() {
-        return Ok(json!({"useDefault": uses_default}));
-    }
-    if uses_default {
-        return Err(ApiError::invalid(
-            "Cannot specify both default reminders and overrides at the same time.",
-        ));
-    }
-    if overrides.len() > 5 {
-        return Err(ApiError::invalid("The maximum number of override reminders is 5."));
-    }
-    let mut kept = Vec::new();
-    for reminder in overrides {
-        let method = reminder.get("method").and_then(Value::as_str);
-        let Some(method) = method.filter(|method| ["email", "popup"].contains(method)) else {
-            return Err(ApiError::invalid("Invalid reminder method."));
-        };
-        let minutes = reminder.get("minutes").and_then(Value::as_i64);
-        let Some(minutes) = minutes.filter(|minutes| (0..=40_320).contains(minutes)) else {
-            return Err(ApiError::invalid("Invalid reminder minutes."));
-        };
-        kept.push(json!({"method": method, "minutes": minutes}));
-    }
-    Ok(json!({"useDefault": false, "overrides": kept}))
-}
-
 fn source(object: &Map<String, Value>) -> Result<Value, ApiError> {
     let url = object.get("url").and_then(Value::as_str).unwrap_or_default();
-    match url::Url::parse(url) {
-        Ok(parsed) if ["http", "https"].contains(&parsed.scheme()) => Ok(Value::Object(object.clone())),
-        Ok(_) | Err(_) => Err(ApiError::invalid("Invalid source URL.")),
+    if !is_link(url) {
+        return Err(SOURCE.into());
     }
+    let mut kept = object.clone();
+    text::strip(&mut kept, &["title"]);
+    Ok(Value::Object(kept))
 }
 
+fn is_link(text: &str) -> bool {
+    url::Url::parse(text).is_ok_and(|url| ["http", "https"].contains(&url.scheme()))
+}
+
+/// Files by their links; an id is Google's to give.
 fn attachments(list: &[Value]) -> Result<Vec<Value>, ApiError> {
     if list.len() > 25 {
-        return Err(ApiError::invalid("The maximum number of attachments is 25."));
+        return Err(MANY_ATTACHMENTS.into());
     }
-    for attachment in list {
-        if attachment.get("fileUrl").and_then(Value::as_str).is_none() {
-            return Err(ApiError::required("Missing attachment file URL."));
+    let one = |attachment: &Value| {
+        let mut attachment = attachment.as_object().ok_or_else(|| ApiError::of("badRequest"))?.clone();
+        attachment.retain(|name, value| name != "fileId" && !value.is_null());
+        if attachment.values().any(|value| !value.is_string()) {
+            return Err(ApiError::of("badRequest"));
         }
-    }
-    Ok(list.to_vec())
+        match attachment.get("fileUrl").and_then(Value::as_str).unwrap_or_default() {
+            "" => Err(MISSING_FILE.into()),
+            link if !is_link(link) => Err(FILE.into()),
+            _ => Ok(Value::Object(attachment)),
+        }
+    };
+    list.iter().map(one).collect()
 }
 
 #[cfg(test)]
@@ -201,7 +207,9 @@ mod tests {
 
     fn read_one(name: &str, value: Value) -> Result<Option<Value>, ApiError> {
         let body = Map::from_iter([(name.to_owned(), value)]);
-        read(&body).map(|mut fields| fields.remove(name))
+        let mut objections = Objections::default();
+        let kept = read(&body, &mut objections).remove(name);
+        objections.settle(Some(kept))
     }
 
     #[test]
@@ -246,18 +254,5 @@ mod tests {
         assert!(read_one("extendedProperties", properties(301)).is_err());
         let fat: Map<String, Value> = (0..33).map(|n| (format!("k{n}"), json!("v".repeat(1024)))).collect();
         assert!(read_one("extendedProperties", json!({"shared": fat})).is_err());
-    }
-
-    #[test]
-    fn reminders_have_bounds() {
-        let reminder = |minutes: i64| json!({"method": "popup", "minutes": minutes});
-        let with = |list: Vec<Value>| read_one("reminders", json!({"useDefault": false, "overrides": list}));
-        assert!(with(vec![reminder(0), reminder(40_320)]).is_ok());
-        assert!(with(vec![reminder(40_321)]).is_err());
-        assert!(with(vec![reminder(-1)]).is_err());
-        assert!(with((0..6).map(reminder).collect()).is_err());
-        assert!(with(vec![json!({"method": "sms", "minutes": 1})]).is_err());
-        let both = json!({"useDefault": true, "overrides": [reminder(1)]});
-        assert!(read_one("reminders", both).is_err());
     }
 }

@@ -1,7 +1,11 @@
 //! Attendees: who they are, and how each is shown.
 
+use email_address::{EmailAddress, Options};
 use serde_json::{Map, Value, json};
 
+use super::objections::Objections;
+use super::refusal::field::{ANSWER, ATTENDEE, MISSING_ATTENDEE};
+use super::text;
 use crate::api_error::ApiError;
 
 /// Above this many guests nobody's answer is propagated.
@@ -11,34 +15,52 @@ const ANSWERS: &[&str] = &["needsAction", "declined", "tentative", "accepted"];
 const KEPT: &[&str] =
     &["email", "displayName", "optional", "resource", "responseStatus", "comment", "additionalGuests"];
 
-/// Checks the addresses and keeps what a caller may set.
-pub(super) fn read(list: &[Value]) -> Result<Vec<Value>, ApiError> {
+/// Checks the addresses and keeps what a caller may set. Uncertain: a guest who is there twice, who is kept twice here.
+pub(super) fn read(list: &[Value], objections: &mut Objections) -> Vec<Value> {
     let crowded = list.len() > ANSWERS_PROPAGATED;
-    list.iter().map(|guest| one(guest, crowded)).collect()
+    list.iter().filter_map(|guest| objections.take(one(guest, crowded))).collect()
+}
+
+/// An address alone, without a name, in a domain with a dot. Uncertain: quoted local parts.
+fn is_address(text: &str) -> bool {
+    let strict = Options::default().without_display_text().without_domain_literal().with_required_tld();
+    EmailAddress::parse_with_options(text, strict).is_ok() && !text.contains('"')
+}
+
+/// Whether what is said of a guest besides the address has the right types.
+fn is_shaped(guest: &Map<String, Value>) -> bool {
+    guest.iter().all(|(name, value)| match name.as_str() {
+        "displayName" | "comment" | "id" => value.is_string() || value.is_null(),
+        "optional" | "resource" | "organizer" | "self" => value.is_boolean() || value.is_null(),
+        "additionalGuests" => value.is_u64() || value.is_null(),
+        _ => true,
+    })
 }
 
 fn one(guest: &Value, crowded: bool) -> Result<Value, ApiError> {
     let guest = guest.as_object().ok_or_else(|| ApiError::of("badRequest"))?;
     let email = match guest.get("email") {
-        None | Some(Value::Null) => return Err(ApiError::required("Missing attendee email.")),
-        Some(Value::String(email)) if email.is_empty() => {
-            return Err(ApiError::required("Missing attendee email."));
-        }
+        None | Some(Value::Null) => return Err(MISSING_ATTENDEE.into()),
+        Some(Value::String(email)) if email.is_empty() => return Err(MISSING_ATTENDEE.into()),
         Some(Value::String(email)) => email,
         Some(_) => return Err(ApiError::of("badRequest")),
     };
-    if !email_address::EmailAddress::is_valid(email) {
-        return Err(ApiError::invalid("Invalid attendee email."));
+    if !is_address(email) {
+        return Err(ATTENDEE.into());
+    }
+    if !is_shaped(guest) {
+        return Err(ApiError::of("badRequest"));
     }
     let mut kept: Map<String, Value> = guest
         .iter()
         .filter(|(key, value)| KEPT.contains(&key.as_str()) && !value.is_null())
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
+    text::strip(&mut kept, &["displayName", "comment"]);
     match kept.get("responseStatus").map(Value::as_str) {
         Some(Some(answer)) if ANSWERS.contains(&answer) && !crowded => {}
         Some(Some(answer)) if !ANSWERS.contains(&answer) => {
-            return Err(ApiError::invalid("Invalid attendee response status."));
+            return Err(ANSWER.into());
         }
         Some(None) => return Err(ApiError::of("badRequest")),
         None | Some(Some(_)) => {
@@ -89,6 +111,12 @@ pub(super) enum Omitted {
 mod tests {
     use super::*;
 
+    fn kept(list: &[Value]) -> Vec<Value> {
+        let mut objections = Objections::default();
+        let kept = read(list, &mut objections);
+        objections.settle(Some(kept)).unwrap()
+    }
+
     #[test]
     fn addresses_are_required_and_checked_in_googles_words() {
         for (guest, message) in [
@@ -98,7 +126,9 @@ mod tests {
             (json!({"email": 5}), "Bad Request"),
             (json!("ada@example.com"), "Bad Request"),
         ] {
-            assert_eq!(read(&[guest]).unwrap_err().message(), message);
+            let mut objections = Objections::default();
+            let kept = read(&[guest], &mut objections);
+            assert_eq!(objections.settle(Some(kept)).unwrap_err().message(), message);
         }
     }
 
@@ -109,13 +139,13 @@ mod tests {
                 .map(|n| json!({"email": format!("g{n}@example.com"), "responseStatus": "accepted"}))
                 .collect()
         };
-        assert_eq!(read(&guests(200)).unwrap()[0]["responseStatus"], "accepted");
-        assert_eq!(read(&guests(201)).unwrap()[0]["responseStatus"], "needsAction");
+        assert_eq!(kept(&guests(200))[0]["responseStatus"], "accepted");
+        assert_eq!(kept(&guests(201))[0]["responseStatus"], "needsAction");
     }
 
     #[test]
     fn the_owner_is_marked_and_a_crowd_is_left_out() {
-        let list = read(&[json!({"email": "ada@example.com"}), json!({"email": "g@example.com"})]).unwrap();
+        let list = kept(&[json!({"email": "ada@example.com"}), json!({"email": "g@example.com"})]);
         let (all, omitted) = shown(&list, "ada@example.com", "ada@example.com", Some(2));
         assert_eq!((all.len(), omitted), (2, Omitted::Nobody));
         assert_eq!(all[0]["self"], true);

@@ -27,7 +27,7 @@ pub(super) fn import(scene: &mut Scene<'_>, ask: &Ask) -> Result<Reply, ApiError
         body.remove(*special);
     }
     let calendar = scene.calendar()?;
-    let draft = resource::read(&body, &ask.query, &calendar.zone, Kind::New)?;
+    let draft = resource::read(&body, &ask.query, calendar, Kind::New, None)?;
     let Some(ical_uid) = draft.ical_uid else {
         return Err(ApiError::required("Missing iCal UID."));
     };
@@ -47,7 +47,6 @@ pub(super) fn import(scene: &mut Scene<'_>, ask: &Ask) -> Result<Reply, ApiError
         sequence: draft.sequence.unwrap_or(0),
         insert_count: 1,
         conference: None,
-        brought: None,
         fields: draft.fields,
     };
     if let Some(organizer) = body.get("organizer").filter(|value| value.is_object()) {

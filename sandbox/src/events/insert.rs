@@ -1,5 +1,6 @@
 //! `events.insert`: a new event under the caller's id or a new one. An id that was ever used is a duplicate.
 
+use super::refusal::field::ID;
 use super::resource::{self, Kind};
 use super::{Ask, Scene, write};
 use crate::api_error::ApiError;
@@ -12,12 +13,10 @@ pub(super) fn insert(scene: &mut Scene<'_>, ask: &Ask) -> Result<Reply, ApiError
     let mut body = write::body(ask)?;
     body.remove(write::ignored_label(ask)?);
     let calendar = scene.calendar()?;
-    let draft = resource::read(&body, &ask.query, &calendar.zone, Kind::New)?;
+    let draft = resource::read(&body, &ask.query, calendar, Kind::New, None)?;
     let id = match (&draft.id, &draft.ical_uid) {
-        (Some(_), Some(_)) => return Err(ApiError::invalid("Invalid resource id value.")),
-        (Some(id), None) if !identifier::is_event_id(id) => {
-            return Err(ApiError::invalid("Invalid resource id value."));
-        }
+        (Some(_), Some(_)) => return Err(ID.into()),
+        (Some(id), None) if !identifier::is_event_id(id) => return Err(ID.into()),
         (Some(id), None) => id.clone(),
         (None, _) => identifier::event_id(),
     };
@@ -39,7 +38,6 @@ pub(super) fn insert(scene: &mut Scene<'_>, ask: &Ask) -> Result<Reply, ApiError
         sequence: draft.sequence.unwrap_or(0),
         insert_count: 1,
         conference: None,
-        brought: None,
         fields: draft.fields,
         id,
     };

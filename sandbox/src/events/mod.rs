@@ -1,6 +1,7 @@
 //! The Events methods of the Calendar API: who may call, which calendar is meant, and what answers.
 
 pub(crate) mod authorize;
+mod brought;
 mod condition;
 mod conference;
 mod delete;
@@ -9,17 +10,25 @@ mod get;
 mod guests;
 mod import;
 mod insert;
+mod kinds;
 mod list;
+mod moment;
+mod objections;
 mod page_token;
 mod patch;
 pub(crate) mod recurrence;
+mod refusal;
+mod reminders;
 pub(crate) mod render;
 mod resource;
+mod rule;
+mod text;
 mod times;
 mod write;
+mod zone;
 
 use actix_web::web::{self, Bytes, Data, Path};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -41,6 +50,8 @@ pub(crate) struct Ask {
     pub(crate) body: Bytes,
     pub(crate) if_match: Option<String>,
     pub(crate) if_none_match: Option<String>,
+    /// Whether the body is said to be a form.
+    pub(crate) is_form: bool,
     pub(crate) method: Method,
 }
 
@@ -129,6 +140,7 @@ async fn run(
         body,
         if_match: header("If-Match"),
         if_none_match: header("If-None-Match"),
+        is_form: request.content_type().eq_ignore_ascii_case("application/x-www-form-urlencoded"),
         method,
         query,
     };

@@ -24,12 +24,11 @@ pub(super) fn patch(scene: &mut Scene<'_>, ask: &Ask) -> Result<Reply, ApiError>
     let Value::Object(merged) = merged else {
         return Err(ApiError::of("badRequest"));
     };
-    let zone = scene.calendar()?.zone.clone();
     let kind = match patch.contains_key("conferenceData") {
         true => Kind::PatchWithConference,
         false => Kind::Patch,
     };
-    let draft = resource::read(&merged, &ask.query, &zone, kind)?;
+    let draft = resource::read(&merged, &ask.query, scene.calendar()?, kind, old.text("eventType"))?;
     change(scene, ask, &old, draft)
 }
 
@@ -42,8 +41,8 @@ pub(super) fn update(scene: &mut Scene<'_>, ask: &Ask) -> Result<Reply, ApiError
     }
     let label = write::ignored_label(ask)?;
     body.remove(label);
-    let zone = scene.calendar()?.zone.clone();
-    let mut draft = resource::read(&body, &ask.query, &zone, Kind::Replacement)?;
+    let was = old.text("eventType");
+    let mut draft = resource::read(&body, &ask.query, scene.calendar()?, Kind::Replacement, was)?;
     let attachments = !ask.query.is_true("supportsAttachments");
     for (kept, field) in [(true, "organizer"), (attachments, "attachments"), (true, label)] {
         if let (true, Some(value)) = (kept, old.fields.get(field)) {

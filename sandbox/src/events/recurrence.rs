@@ -4,12 +4,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use jiff::civil::{Date, DateTime};
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use rrule::RRuleSet;
 use serde_json::Value;
 
+use super::moment::{basic_date, moment};
+use super::refusal::field::RULE;
+use super::rule::{self, Start};
+use super::zone;
 use crate::api_error::ApiError;
 use crate::calendar::Calendar;
 use crate::event::{Event, When};
@@ -19,16 +22,11 @@ const LOOKED_AT: usize = 5_000;
 
 /// Refuses lines that are no rules, in Google's words.
 pub(super) fn check(lines: &[Value], start: &When, calendar: &TimeZone) -> Result<(), ApiError> {
-    let bad = || ApiError::invalid("Invalid recurrence rule.");
-    let (zone, first) = wall_clock(start, calendar);
+    let (zone, at) = wall_clock(start, calendar);
+    let start = Start { at, zone: &zone, all_day: start.is_date() };
     for line in lines {
         let line = line.as_str().ok_or_else(|| ApiError::of("badRequest"))?;
-        match Line::read(line, &zone).ok_or_else(bad)? {
-            Line::Rule(rule) | Line::ExRule(rule) => {
-                rule_set(&rule, first).ok_or_else(bad)?;
-            }
-            Line::Dates(_) | Line::ExDates(_) => {}
-        }
+        Line::read(line, start).ok_or(RULE)?;
     }
     Ok(())
 }
@@ -41,79 +39,37 @@ enum Line {
 }
 
 impl Line {
-    fn read(line: &str, zone: &TimeZone) -> Option<Self> {
+    fn read(line: &str, start: Start<'_>) -> Option<Self> {
         let (head, value) = line.split_once(':')?;
-        let (name, parameters) = head.split_once(';').unwrap_or((head, ""));
-        match name.to_ascii_uppercase().as_str() {
-            "RRULE" => Some(Self::Rule(with_local_until(value, zone)?)),
-            "EXRULE" => Some(Self::ExRule(with_local_until(value, zone)?)),
-            "RDATE" => Some(Self::Dates(dates(parameters, value, zone)?)),
-            "EXDATE" => Some(Self::ExDates(dates(parameters, value, zone)?)),
+        let (name, parameters) = match head.split_once(';') {
+            Some((name, parameters)) => (name, Some(parameters)),
+            None => (head, None),
+        };
+        match (name.to_ascii_uppercase().as_str(), parameters) {
+            ("RRULE", None) => Some(Self::Rule(rule::read(value, start)?)),
+            ("EXRULE", None) => Some(Self::ExRule(rule::read(value, start)?)),
+            ("RDATE", _) => Some(Self::Dates(dates(parameters, value, start)?)),
+            ("EXDATE", _) => Some(Self::ExDates(dates(parameters, value, start)?)),
             _ => None,
         }
     }
 }
 
-/// `UNTIL` on the wall clock of the event.
-fn with_local_until(rule: &str, zone: &TimeZone) -> Option<String> {
-    let mut parts = Vec::new();
-    for part in rule.trim().split(';').filter(|part| !part.is_empty()) {
-        let (key, value) = part.split_once('=')?;
-        if key.eq_ignore_ascii_case("UNTIL") {
-            let until = match value.len() {
-                8 => basic_date(value)?.at(23, 59, 59, 0),
-                _ => moment(value, zone, zone)?,
-            };
-            parts.push(format!("UNTIL={}", until.strftime("%Y%m%dT%H%M%SZ")));
-        } else {
-            parts.push(part.to_ascii_uppercase());
+/// Days for an event of days, times for one of times. (RFC 5545 wants it so; what Google does with others is uncertain.)
+fn dates(parameters: Option<&str>, value: &str, start: Start<'_>) -> Option<Vec<DateTime>> {
+    let mut source = start.zone.clone();
+    for parameter in parameters.into_iter().flat_map(|all| all.split(';')) {
+        let (name, value) = parameter.split_once('=')?;
+        if name.eq_ignore_ascii_case("TZID") {
+            source = zone::known(value)?;
         }
     }
-    Some(parts.join(";"))
-}
-
-fn dates(parameters: &str, value: &str, zone: &TimeZone) -> Option<Vec<DateTime>> {
-    let named = parameters.split(';').find_map(|parameter| parameter.strip_prefix("TZID="));
-    let source = match named {
-        Some(name) => TimeZone::get(name).ok()?,
-        None => zone.clone(),
+    let one = |text: &str| match start.all_day {
+        true => basic_date(text).map(|date| date.at(0, 0, 0, 0)),
+        false => moment(text, &source, start.zone),
     };
-    value
-        .split(',')
-        .map(|one| {
-            let one = one.split('/').next().unwrap_or(one);
-            match one.len() {
-                8 => basic_date(one).map(|date| date.at(0, 0, 0, 0)),
-                _ => moment(one, &source, zone),
-            }
-        })
-        .collect()
-}
-
-fn basic_date(text: &str) -> Option<Date> {
-    let is_number = text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit());
-    is_number.then(|| text.parse().ok()).flatten()
-}
-
-/// `YYYYMMDDTHHMMSS`, in UTC with a final `Z`, else in `source`; on the wall clock of `zone`.
-fn moment(text: &str, source: &TimeZone, zone: &TimeZone) -> Option<DateTime> {
-    let (clock, source) = match text.strip_suffix('Z') {
-        Some(clock) => (clock, &TimeZone::UTC),
-        None => (text, source),
-    };
-    let shaped = clock.len() == 15
-        && clock.bytes().enumerate().all(|(at, b)| match at {
-            8 => b == b'T',
-            _ => b.is_ascii_digit(),
-        });
-    let clock: DateTime = shaped.then(|| clock.parse().ok()).flatten()?;
-    let at = clock.to_zoned(source.clone()).ok()?;
-    Some(at.with_time_zone(zone.clone()).datetime())
-}
-
-fn rule_set(rule: &str, first: DateTime) -> Option<RRuleSet> {
-    let start = first.strftime("DTSTART:%Y%m%dT%H%M%SZ");
-    format!("{start}\nRRULE:{rule}").parse().ok()
+    // A period counts by its beginning.
+    value.split(',').map(|text| one(text.split('/').next().unwrap_or(text))).collect()
 }
 
 /// The zone a start is in, and its wall clock there.
@@ -134,12 +90,13 @@ fn wall_clock(start: &When, calendar: &TimeZone) -> (TimeZone, DateTime) {
 /// When the instances begin, in order, up to `before`.
 pub(crate) fn starts(event: &Event, calendar: &TimeZone, before: Timestamp) -> Vec<Timestamp> {
     let (zone, first) = wall_clock(&event.start, calendar);
+    let start = Start { at: first, zone: &zone, all_day: event.start.is_date() };
     let lines = event.fields.get("recurrence").and_then(Value::as_array);
     let mut clocks = BTreeSet::from([first]);
     let mut removed = BTreeSet::new();
     let latest = before.to_zoned(zone.clone()).datetime();
     let lines = lines.into_iter().flatten().filter_map(Value::as_str);
-    for line in lines.filter_map(|line| Line::read(line, &zone)) {
+    for line in lines.filter_map(|line| Line::read(line, start)) {
         match line {
             Line::Rule(rule) => clocks.extend(run(&rule, first, latest)),
             Line::ExRule(rule) => removed.extend(run(&rule, first, latest)),
@@ -156,7 +113,7 @@ pub(crate) fn starts(event: &Event, calendar: &TimeZone, before: Timestamp) -> V
 }
 
 fn run(rule: &str, first: DateTime, latest: DateTime) -> Vec<DateTime> {
-    let Some(set) = rule_set(rule, first) else {
+    let Some(set) = rule::set(rule, first) else {
         return Vec::new();
     };
     let clock = |seconds: i64| Timestamp::from_second(seconds).ok().map(wall);
@@ -232,7 +189,7 @@ mod tests {
             "RRULE:FREQ=DAILY;UNTIL=20271231",
             "RRULE:FREQ=MONTHLY;BYDAY=-1FR;COUNT=5",
             "EXDATE;TZID=Europe/Berlin:20261024T090000,20261025T090000",
-            "RDATE;VALUE=DATE:20270101",
+            "RDATE;VALUE=DATE-TIME:20270101T090000Z",
             "EXRULE:FREQ=WEEKLY;COUNT=2",
         ] {
             assert!(is_valid(good), "{good}");

@@ -4,8 +4,11 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
 use super::conference::{self, Wish};
+use super::kinds::{self, Subject};
+use super::objections::Objections;
 use super::{fields, recurrence, render, times};
 use crate::api_error::ApiError;
+use crate::calendar::Calendar;
 use crate::event::{Event, When};
 use crate::query::Query;
 
@@ -31,19 +34,34 @@ pub(super) struct Draft {
     pub(super) fields: Map<String, Value>,
 }
 
-/// Checks everything that can be checked without the calendar's events.
+/// Checks everything that can be checked without the calendar's events. `was` is the kind that the event has.
 pub(super) fn read(
     body: &Map<String, Value>,
     query: &Query,
-    zone: &TimeZone,
+    calendar: &Calendar,
     kind: Kind,
+    was: Option<&str>,
 ) -> Result<Draft, ApiError> {
-    let mut fields = fields::read(body)?;
+    let mut objections = Objections::default();
+    let mut fields = fields::read(body, &mut objections);
     let is_recurring = fields.contains_key("recurrence");
-    let (start, end) = times::read(body, zone, is_recurring)?;
-    if let Some(lines) = fields.get("recurrence").and_then(Value::as_array) {
-        recurrence::check(lines, &start, zone)?;
+    let times = times::read(body, &calendar.zone, is_recurring, &mut objections);
+    if let (Some(lines), Some((start, _))) = (fields.get("recurrence").and_then(Value::as_array), &times) {
+        objections.take(recurrence::check(lines, start, &calendar.zone));
     }
+    let conference = objections.take(conference::wish(body, query, kind)).unwrap_or(Wish::Leave);
+    let subject = Subject {
+        fields: &fields,
+        times: times.as_ref(),
+        conference: matches!(conference, Wish::Create { .. }),
+        primary: calendar.info.id == calendar.info.owner,
+        was,
+    };
+    kinds::check(&subject, &mut objections);
+    let id = objections.take(text(body, "id")).flatten();
+    let ical_uid = objections.take(text(body, "iCalUID")).flatten();
+    let sequence = objections.take(integer(body, "sequence")).flatten();
+    let (start, end) = objections.settle(times)?;
     let attachments = match kind {
         Kind::New | Kind::Replacement => query.is_true("supportsAttachments"),
         Kind::Patch | Kind::PatchWithConference => true,
@@ -55,10 +73,10 @@ pub(super) fn read(
     fields.entry("eventType").or_insert_with(|| json!("default"));
     fields.entry("reminders").or_insert_with(|| json!({"useDefault": true}));
     Ok(Draft {
-        id: text(body, "id")?.filter(|_| kind == Kind::New),
-        ical_uid: text(body, "iCalUID")?.filter(|_| kind == Kind::New),
-        sequence: integer(body, "sequence")?,
-        conference: conference::wish(body, query, kind)?,
+        id: id.filter(|_| kind == Kind::New),
+        ical_uid: ical_uid.filter(|_| kind == Kind::New),
+        sequence,
+        conference,
         start,
         end,
         fields,
@@ -90,7 +108,7 @@ fn integer(body: &Map<String, Value>, key: &str) -> Result<Option<i64>, ApiError
     match body.get(key) {
         None | Some(Value::Null) => Ok(None),
         Some(value) => match value.as_i64() {
-            Some(number) if number >= 0 => Ok(Some(number)),
+            Some(number) if (0..=i64::from(i32::MAX)).contains(&number) => Ok(Some(number)),
             Some(_) | None => Err(ApiError::of("badRequest")),
         },
     }

@@ -92,50 +92,68 @@ fn minutes_since(midnight: DateTime, at: DateTime) -> i32 {
     i32::try_from(minutes).unwrap_or(0)
 }
 
+/// Of an event that repeats every second a week would be a page of hundreds of megabytes, and show nothing else.
+pub(super) const TIMES: usize = 100;
+
 /// What a week holds, in order of start.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) entries: Vec<Entry>,
+    /// How many times of repeating events are not among them.
+    pub(super) left_out: usize,
+}
+
+/// Of each event that repeats, the first [`TIMES`].
 pub(super) fn entries<'a>(
     calendars: impl Iterator<Item = &'a Calendar>,
     week: Week,
     zone: &TimeZone,
-) -> Vec<Entry> {
+) -> Found {
     let (from, to) = week.bounds(zone);
     // All-day events are read in their calendar's zone, so look a day further on both sides.
     let after = from.checked_sub(24.hours()).unwrap_or(from);
     let before = to.checked_add(24.hours()).unwrap_or(to);
     let days = (week.monday, week.days().last().unwrap_or(week.monday));
-    let mut entries: Vec<Entry> = calendars
-        .flat_map(|calendar| between(calendar, after, before))
-        .filter(|entry| {
-            let (first, last) = entry.days(zone);
-            first <= days.1 && last >= days.0
-        })
-        .collect();
-    entries.sort_by(|a, b| a.starts.cmp(&b.starts).then(b.ends.cmp(&a.ends)));
-    entries
+    let mut found = Found { entries: Vec::new(), left_out: 0 };
+    for event in calendars.flat_map(|calendar| between(calendar, after, before)) {
+        let mut times: Vec<Entry> = event
+            .filter(|entry| {
+                let (first, last) = entry.days(zone);
+                entry.ends >= after && first <= days.1 && last >= days.0
+            })
+            .collect();
+        found.left_out += times.len().saturating_sub(TIMES);
+        times.truncate(TIMES);
+        found.entries.append(&mut times);
+    }
+    found.entries.sort_by(|a, b| a.starts.cmp(&b.starts).then(b.ends.cmp(&a.ends)));
+    found
 }
 
-fn between(calendar: &Calendar, after: Timestamp, before: Timestamp) -> Vec<Entry> {
+/// The times of each event that begin before `before`.
+fn between(
+    calendar: &Calendar,
+    after: Timestamp,
+    before: Timestamp,
+) -> impl Iterator<Item = impl Iterator<Item = Entry>> {
     let zone = &calendar.zone;
-    let entry = |event: &Arc<Event>, starts: Timestamp| {
+    let single = calendar.by_start.range(..(before, 0));
+    let single = single
+        .filter(|(_, at)| !calendar.recurring.contains(at))
+        .filter_map(|(starts, at)| Some((calendar.events.get(at)?, vec![*starts])))
+        .filter(move |(event, _)| event.ends(zone) >= after);
+    let recurring = calendar.recurring.iter().filter_map(|at| calendar.events.get(at));
+    let recurring = recurring.map(move |event| (event, recurrence::starts(event, zone, before)));
+    single.chain(recurring).filter(|(event, _)| !event.is_cancelled()).map(move |(event, starts)| {
         let length = event.ends(zone).duration_since(event.starts(zone));
-        Entry {
+        starts.into_iter().map(move |starts| Entry {
             event: Arc::clone(event),
             calendar: calendar.info.id.clone(),
             home: zone.clone(),
             starts,
             ends: starts.checked_add(length).unwrap_or(starts),
-        }
-    };
-    let single = calendar.by_start.range(..(before, 0));
-    let single = single
-        .filter(|(_, at)| !calendar.recurring.contains(at))
-        .filter_map(|(starts, at)| Some(entry(calendar.events.get(at)?, *starts)));
-    let recurring = calendar.recurring.iter().filter_map(|at| calendar.events.get(at));
-    let recurring = recurring.flat_map(|event| {
-        let starts = recurrence::starts(event, zone, before);
-        starts.into_iter().map(move |at| entry(event, at))
-    });
-    single.chain(recurring).filter(|entry| entry.ends >= after && !entry.event.is_cancelled()).collect()
+        })
+    })
 }
 
 /// The nearest event that begins at `from` or later.
@@ -222,7 +240,7 @@ mod tests {
     fn an_event_over_midnight_is_cut_at_midnight() {
         let late = event("abcde", at("2026-12-30T22:30:00Z"), at("2026-12-31T01:00:00Z"));
         let calendar = calendar("UTC", vec![late]);
-        let found = entries([&calendar].into_iter(), week("2026-12-30"), &TimeZone::UTC);
+        let found = entries([&calendar].into_iter(), week("2026-12-30"), &TimeZone::UTC).entries;
         let minutes = |day: &str| found[0].minutes(day.parse().unwrap(), &TimeZone::UTC);
         assert_eq!(minutes("2026-12-30"), Some((1_350, 1_440)));
         assert_eq!(minutes("2026-12-31"), Some((0, 60)));
@@ -236,7 +254,7 @@ mod tests {
         for (home, shown) in [("UTC", "Pacific/Kiritimati"), ("Pacific/Kiritimati", "America/Los_Angeles")] {
             let zone = TimeZone::get(shown).unwrap();
             let calendar = calendar(home, vec![party.clone()]);
-            let found = entries([&calendar].into_iter(), week("2026-12-31"), &zone);
+            let found = entries([&calendar].into_iter(), week("2026-12-31"), &zone).entries;
             let (first, last) = found[0].days(&zone);
             assert_eq!((first.to_string(), last.to_string()), ("2026-12-31".into(), "2026-12-31".into()));
         }

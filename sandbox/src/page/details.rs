@@ -1,5 +1,7 @@
 //! All there is to know about one event: a popover, which opens, closes and gives the focus back without a script.
 
+use std::collections::HashMap;
+
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
 use serde_json::Value;
@@ -46,7 +48,49 @@ pub(super) fn own_zone(event: &Event) -> Option<TimeZone> {
     }
 }
 
-pub(super) fn card(number: usize, entry: &Entry, zone: &TimeZone, inner: &Inner) -> Markup {
+/// What the long parts of a page's cards may add up to.
+const LONG_BYTES: usize = 2 * 1024 * 1024;
+
+/// A card for each entry. What is long about an event is told once, and only as long as there is room for it.
+pub(super) fn cards(entries: &[Entry], zone: &TimeZone, inner: &Inner) -> Markup {
+    let mut told: HashMap<(&str, &str), usize> = HashMap::new();
+    let mut room = LONG_BYTES;
+    html! {
+        @for (number, entry) in entries.iter().enumerate() {
+            @let long = match told.get(&(entry.calendar.as_str(), entry.event.id.as_str())) {
+                Some(first) => html! { button type="button" popovertarget={ "e" (first) } { "Everything about it" } },
+                None => {
+                    told.insert((&entry.calendar, &entry.event.id), number);
+                    let long = long(entry, inner);
+                    match room.checked_sub(long.0.len()) {
+                        Some(left) => { room = left; long }
+                        None => html! { p .quiet {
+                            "This page is full: what is long about this event is in " a href="/_sandbox/events" { "all events" } "."
+                        } },
+                    }
+                }
+            };
+            (card(number, entry, zone, &long))
+        }
+    }
+}
+
+/// Description, guests, and the whole resource.
+fn long(entry: &Entry, inner: &Inner) -> Markup {
+    let event = &entry.event;
+    html! {
+        @if let Some(text) = event.text("description") { p .description dir="auto" { (text) } }
+        (guests(event))
+        @if let Some(calendar) = inner.world.calendars.get(&entry.calendar) {
+            details {
+                summary { "As the API shows it" }
+                pre { (pretty(&render::event(event, calendar, &render::Options::default()))) }
+            }
+        }
+    }
+}
+
+fn card(number: usize, entry: &Entry, zone: &TimeZone, long: &Markup) -> Markup {
     let event = &entry.event;
     let own = own_zone(event);
     html! {
@@ -66,20 +110,13 @@ pub(super) fn card(number: usize, entry: &Entry, zone: &TimeZone, inner: &Inner)
                     Some(Meeting::Failed) => { p { "Google Meet: could not be created" } }
                     Some(Meeting::Ready(id)) => { p { "Google Meet: " a rel="noreferrer" href={ "https://meet.google.com/" (id) } { "meet.google.com/" (id) } } }
                 }
-                @if let Some(text) = event.text("description") { p .description dir="auto" { (text) } }
-                (guests(event))
                 dl {
                     dt { "Calendar" } dd { (entry.calendar) }
                     dt { "Id" } dd { code { (event.id) } }
                     dt { "Inserted" } dd { (event.insert_count) @if event.insert_count == 1 { " time" } @else { " times" } }
                     dt { "Updated" } dd { (event.changed.strftime("%Y-%m-%d %H:%M:%S")) " UTC" }
                 }
-                @if let Some(calendar) = inner.world.calendars.get(&entry.calendar) {
-                    details {
-                        summary { "As the API shows it" }
-                        pre { (pretty(&render::event(event, calendar, &render::Options::default()))) }
-                    }
-                }
+                (long)
             }
         }
     }

@@ -6,18 +6,17 @@ use maud::{Markup, html};
 
 use super::agenda::{Entry, Week};
 use super::details;
-use super::places::{self, HOUR_ROWS, Place, ROW_MINUTES, Span};
+use super::places::{self, Arranged, Crowd, HOUR_ROWS, Place, ROW_MINUTES, Span};
 use crate::event::When;
 
 /// Shown even when nothing happens so early or so late.
 const DAY_HOURS: (i32, i32) = (8, 19);
 
-/// Event number, its place.
-type Placed = (usize, Place);
-
 pub(super) fn grid(entries: &[Entry], week: Week, zone: &TimeZone, now: DateTime) -> Markup {
-    let days: Vec<(Date, Vec<Placed>)> = week.days().map(|day| (day, placed(entries, day, zone))).collect();
-    let (first, last) = hours(days.iter().flat_map(|(_, placed)| placed));
+    let days: Vec<(Date, Arranged)> = week.days().map(|day| (day, placed(entries, day, zone))).collect();
+    let (first, last) = hours(days.iter().flat_map(|(_, placed)| {
+        placed.alone.iter().map(|(_, place)| *place).chain(placed.crowds.iter().map(|crowd| crowd.place))
+    }));
     html! {
         section .grid {
             div .corner { (zone_label(zone, week)) }
@@ -32,7 +31,10 @@ pub(super) fn grid(entries: &[Entry], week: Week, zone: &TimeZone, now: DateTime
             }
             @for (day, placed) in &days {
                 div class={ "day " (names(*day, now)) } {
-                    @for (number, place) in placed { (chip(*number, &entries[*number], *place, first, zone)) }
+                    @for (number, place) in &placed.alone { (chip(*number, &entries[*number], *place, first, zone)) }
+                    @for (number, crowd) in placed.crowds.iter().enumerate() {
+                        (more(&format!("m{day}n{number}"), crowd, entries, first, zone))
+                    }
                     @if *day == now.date() { (now_line(now, first, last)) }
                 }
             }
@@ -40,7 +42,8 @@ pub(super) fn grid(entries: &[Entry], week: Week, zone: &TimeZone, now: DateTime
     }
 }
 
-fn placed(entries: &[Entry], day: Date, zone: &TimeZone) -> Vec<Placed> {
+/// The numbers in it are those of the entries.
+fn placed(entries: &[Entry], day: Date, zone: &TimeZone) -> Arranged {
     let mut parts: Vec<(usize, Span)> = entries
         .iter()
         .enumerate()
@@ -52,8 +55,14 @@ fn placed(entries: &[Entry], day: Date, zone: &TimeZone) -> Vec<Placed> {
         .collect();
     parts.sort_by_key(|(_, span)| span.from);
     let spans: Vec<Span> = parts.iter().map(|(_, span)| *span).collect();
-    let places = places::arrange(&spans);
-    parts.into_iter().map(|(number, _)| number).zip(places).collect()
+    let Arranged { mut alone, mut crowds } = places::arrange(&spans);
+    for (number, _) in &mut alone {
+        *number = parts[*number].0;
+    }
+    for member in crowds.iter_mut().flat_map(|crowd| &mut crowd.members) {
+        *member = parts[*member].0;
+    }
+    Arranged { alone, crowds }
 }
 
 /// Which column it is, so that on a narrow screen each day's events stand below its head; and whether it is today.
@@ -63,8 +72,8 @@ fn names(day: Date, now: DateTime) -> String {
 }
 
 /// The first and the last hour shown, end exclusive.
-fn hours<'a>(placed: impl Iterator<Item = &'a Placed>) -> (i32, i32) {
-    placed.fold(DAY_HOURS, |(first, last), (_, place)| {
+fn hours(places: impl Iterator<Item = Place>) -> (i32, i32) {
+    places.fold(DAY_HOURS, |(first, last), place| {
         let end = place.row + place.rows;
         (first.min(place.row / HOUR_ROWS), last.max((end + HOUR_ROWS - 1) / HOUR_ROWS))
     })
@@ -113,6 +122,28 @@ fn chip(number: usize, entry: &Entry, place: Place, first: i32, zone: &TimeZone)
             span .more {
                 @if let Some(conference) = details::conference(&entry.event) { i .meet { (conference.short()) } " " }
                 @if guests > 0 { (guests) @if guests == 1 { " guest" } @else { " guests" } }
+            }
+        }
+    }
+}
+
+/// Those for whom there is no lane, behind one button: a list, each of which leads to its event.
+fn more(id: &str, crowd: &Crowd, entries: &[Entry], first: i32, zone: &TimeZone) -> Markup {
+    let Place { row, rows, lane, lanes } = crowd.place;
+    let class = format!("chip crowd r{} s{rows} l{lane} w{lanes} k8", row - first * HOUR_ROWS + 1);
+    let count = crowd.members.len();
+    html! {
+        button type="button" class=(class) popovertarget=(id) title={ (count) " more events at this time" } {
+            b { "+" (count) " more" }
+        }
+        div .card popover id=(id) role="dialog" aria-label={ (count) " more events at this time" } {
+            button .close type="button" popovertarget=(id) popovertargetaction="hide" aria-label="Close" autofocus { "✕" }
+            ul .others {
+                @for number in &crowd.members {
+                    li { button type="button" popovertarget={ "e" (number) } {
+                        bdi { (details::title(&entries[*number])) } ", " (details::when(&entries[*number], zone))
+                    } }
+                }
             }
         }
     }

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
-use super::agenda::{self, Entry, Week};
+use super::agenda::{self, Entry, Found, TIMES, Week};
 use super::{details, grid, layout};
 use crate::calendar::Calendar;
 use crate::controls;
@@ -62,11 +62,13 @@ pub(super) async fn show(sandbox: Data<Sandbox>, request: HttpRequest) -> HttpRe
     let day = date.unwrap_or_else(|| now.to_zoned(guess.clone()).date());
     let zone = match named_zone.and_then(|name| TimeZone::get(name).ok()) {
         Some(zone) => zone,
-        None => first_zone(&agenda::entries(of(&inner, &user), Week::of(day), &guess)).unwrap_or(guess),
+        None => {
+            first_zone(&agenda::entries(of(&inner, &user), Week::of(day), &guess).entries).unwrap_or(guess)
+        }
     };
     let today = now.to_zoned(zone.clone()).date();
     let view = View { user: &user, week: Week::of(date.unwrap_or(today)), today, zone, named_zone };
-    let mut entries = agenda::entries(of(&inner, &user), view.week, &view.zone);
+    let Found { mut entries, left_out } = agenda::entries(of(&inner, &user), view.week, &view.zone);
     let count = entries.len();
     entries.truncate(SHOWN);
     let clock = now.to_zoned(view.zone.clone()).datetime();
@@ -75,11 +77,14 @@ pub(super) async fn show(sandbox: Data<Sandbox>, request: HttpRequest) -> HttpRe
         main {
             @if entries.is_empty() { (nothing(&inner, &view, &here)) }
             @if count > SHOWN { p .quiet { "Only the first " (SHOWN) " of this week's " (count) " events are shown." } }
+            @if left_out > 0 {
+                p .quiet {
+                    "Of an event that repeats only the first " (TIMES) " times in this week are shown: " (left_out) " are left out."
+                }
+            }
             (grid::grid(&entries, view.week, &view.zone, clock))
         }
-        @for (number, entry) in entries.iter().enumerate() {
-            (details::card(number, entry, &view.zone, &inner))
-        }
+        (details::cards(&entries, &view.zone, &inner))
         (foot(&inner, &view, count))
     };
     let title = format!("{} · {}", view.user.name, heading(view.week));
@@ -186,7 +191,7 @@ fn nothing(inner: &Inner, view: &View<'_>, here: &str) -> Markup {
             details {
                 summary { "Put something here with curl" }
                 pre {
-                    "TOKEN=$(curl -s -X POST " (here) "/_sandbox/tokens -d '{\"user\":\"" (view.user.email) "\"}' |\n"
+                    "TOKEN=$(curl -s " (here) "/_sandbox/tokens -H 'Content-Type: application/json' -d '{\"user\":\"" (view.user.email) "\"}' |\n"
                     "  sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')\n"
                     "curl " (here) "/calendar/v3/calendars/primary/events \\\n"
                     "  -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\\n"

@@ -84,7 +84,7 @@ async fn a_crowded_week_shows_its_first_thousand_events_and_says_how_many_there_
     }
     let week = page(&world, "/?date=2026-12-30").await;
     assert!(week.text.contains("Only the first 1000 of this week's 1001 events are shown."));
-    assert_eq!(week.text.matches("class=\"chip ").count(), 1_000);
+    assert_eq!(led_to(week.text.split("</section>").next().unwrap()).len(), 1_000);
 }
 
 #[tokio::test]
@@ -114,4 +114,71 @@ async fn guests_and_meet_are_shown() {
     let sheet = world.send(world.request(Method::GET, "/_sandbox/style.css")).await;
     assert_eq!((sheet.status, sheet.header("content-type")), (200, "text/css; charset=utf-8"));
     assert!(sheet.text.contains(".r288{grid-row-start:288}"));
+}
+
+/// The ids of the cards that the buttons of `html` lead to.
+fn led_to(html: &str) -> std::collections::BTreeSet<&str> {
+    html.split("popovertarget=\"e").skip(1).filter_map(|rest| rest.split('"').next()).collect()
+}
+
+#[tokio::test]
+async fn nine_events_at_once_are_all_there() {
+    let world = world().await;
+    for number in 0..9 {
+        let mut body = event(&format!("same{number}"));
+        body["summary"] = json!(format!("Meeting {number}"));
+        world.insert(body).await.ok();
+    }
+    let week = page(&world, "/?date=2026-12-30").await;
+    assert!(week.text.contains("+2 more"), "seven have lanes of their own");
+    assert_eq!(week.text.matches("class=\"chip ").count(), 8);
+    let grid = week.text.split("</section>").next().unwrap();
+    assert_eq!(led_to(grid).len(), 9, "every event can be opened from the grid");
+    for number in 0..9 {
+        assert!(grid.contains(&format!("Meeting {number}")));
+    }
+    world.delete("same8").await;
+    let week = page(&world, "/?date=2026-12-30").await;
+    assert!(!week.text.contains(" more</b>"));
+    assert_eq!(week.text.matches("class=\"chip ").count(), 8);
+}
+
+#[tokio::test]
+async fn an_event_of_every_second_leaves_room_for_the_others() {
+    let world = world().await;
+    let mut body = event("second");
+    body["description"] = json!("d".repeat(8_000));
+    body["recurrence"] = json!(["RRULE:FREQ=SECONDLY"]);
+    world.insert(body).await.ok();
+    let mut lunch = event("lunch0");
+    lunch["summary"] = json!("Lunch of the next day");
+    for side in ["start", "end"] {
+        lunch[side]["dateTime"] = json!(lunch[side]["dateTime"].as_str().unwrap().replace("30T", "31T"));
+    }
+    world.insert(lunch).await.ok();
+    let week = page(&world, "/?date=2026-12-30").await;
+    assert!(
+        week.text.contains("only the first 100 times in this week are shown: 4900 are left out."),
+        "{}",
+        week.text
+    );
+    assert!(week.text.contains("Lunch of the next day"));
+    assert!(week.text.len() < 1_000_000, "{} bytes", week.text.len());
+    assert_eq!(week.text.matches("As the API shows it").count(), 2, "once an event");
+    assert!(week.text.contains("101 events this week"));
+}
+
+#[tokio::test]
+async fn a_week_of_long_events_is_no_long_page() {
+    let world = world().await;
+    world.control("quota", json!({"calendarPerSecond": 1000})).await;
+    for number in 0..200 {
+        let mut body = event(&format!("long{number}"));
+        body["description"] = json!("d".repeat(8_000));
+        world.insert(body).await.ok();
+    }
+    let week = page(&world, "/?date=2026-12-30").await;
+    assert!(week.text.len() < 4_000_000, "{} bytes", week.text.len());
+    assert!(week.text.contains("This page is full"));
+    assert_eq!(led_to(week.text.split("</section>").next().unwrap()).len(), 200);
 }
