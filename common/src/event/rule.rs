@@ -264,7 +264,8 @@ impl IcalTime {
         }
     }
 
-    fn day(self) -> Date {
+    /// The day on the clock that it is written by.
+    pub(super) fn day(self) -> Date {
         match self {
             Self::Day(day) => day,
             Self::Utc(time) | Self::Local(time) => time.date(),

@@ -43,7 +43,7 @@ pub(super) fn find(text: &str) -> Result<Zone, String> {
     if let Some((name, rules)) = by_iana(text) {
         return Ok(Zone { name, rules, named: Named::ByIana });
     }
-    if let Some((name, rules)) = windows::iana(text.trim()).and_then(by_iana) {
+    if let Some((name, rules)) = windows::iana(text).and_then(by_iana) {
         return Ok(Zone { name, rules, named: Named::ByWindows });
     }
     if text.eq_ignore_ascii_case(NOT_CHOSEN) {
@@ -95,7 +95,7 @@ mod tests {
             ("Pacific Standard Time (Mexico)", "America/Tijuana"),
             ("Russia Time Zone 11", "Asia/Kamchatka"),
             ("UTC-11", "Etc/GMT+11"),
-            (" Fiji Standard Time\r\n", "Pacific/Fiji"),
+            ("Fiji Standard Time", "Pacific/Fiji"),
         ] {
             let zone = find(given).unwrap_or_else(|error| panic!("{error}"));
             assert_eq!((zone.name.as_str(), zone.named), (name, Named::ByWindows), "{given}");
@@ -121,6 +121,7 @@ mod tests {
             ("(UTC+01:00) Amsterdam, Berlin, Bern, Rome, Stockholm, Vienna", "send `Europe/Berlin`"),
             ("(GMT+01:00) Rome, Milan", "send `Europe/Rome`"),
             ("Eastern Standard Time 1", "send `America/New_York`"),
+            (" Fiji Standard Time\r\n", "send `Pacific/Fiji`"),
             ("Nowhere Standard Time", "Europe/Berlin"),
             ("Customized Time Zone", "Europe/Berlin"),
             ("Mars/Olympus_Mons", "Europe/Berlin"),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::super::limits;
 use super::super::rule::IcalTime;
 use super::super::times::Times;
 use super::super::zone::{self, Named, Zone};
@@ -90,6 +91,10 @@ impl<'a> Dates<'a> {
                 format!("{name} is a list of dates or times such as 20271224 or 20271224T090000Z")
             })?;
             self.check_one(time, times)?;
+            if self.name == "RDATE" && !limits::YEARS.contains(&time.day().year()) {
+                let (first, last) = (limits::YEARS.start(), limits::YEARS.end());
+                return Err(format!("{} must be in the years {first} to {last}", self.name));
+            }
         }
         Ok(())
     }

@@ -196,6 +196,8 @@ fn bad_lines_are_refused_one_by_one() {
         "RDATE:",
         "RDATE:20270106T090000Z,",
         "RDATE:tomorrow",
+        "RDATE:99991231T235959Z",
+        "RDATE:16001231T235959Z",
         "RDATE:2027-01-06",
         "RDATE:20270106",
         "EXDATE;VALUE=DATE:20270106",

@@ -9,7 +9,7 @@ use crate::event::suggest::nearest;
 pub(super) fn instead_of(text: &str, zones: &TimeZoneDatabase) -> String {
     if let Some(places) = abbreviated(text) {
         let places: Vec<String> = places.iter().map(|place| format!("`{place}`")).collect();
-        return format!("; an abbreviation fits several places: send one by name, such as {}", or(&places));
+        return format!("; an abbreviation is not a name: send one such as {}", or(&places));
     }
     if is_offset(text) {
         return "; an offset is not a time zone: write it behind each time, such as \
