@@ -32,6 +32,8 @@ mod times;
 mod zone;
 
 #[cfg(test)]
+mod any_body;
+#[cfg(test)]
 mod corpus;
 
 pub use self::body::{BodyError, read as read_object};

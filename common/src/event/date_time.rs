@@ -76,6 +76,14 @@ pub(super) fn parse_date(text: &str) -> Result<civil::Date, String> {
     in_our_years(civil_date(text).ok_or("must be a date that exists, such as 2027-03-14")?)
 }
 
+/// Parses the first day after an event, which may be the first one after our years.
+pub(super) fn parse_day_after(text: &str) -> Result<civil::Date, String> {
+    match civil_date(text) {
+        Some(date) if date == civil::date(limits::YEARS.end() + 1, 1, 1) => Ok(date),
+        Some(_) | None => parse_date(text),
+    }
+}
+
 fn in_our_years(date: civil::Date) -> Result<civil::Date, String> {
     if limits::YEARS.contains(&date.year()) {
         Ok(date)
@@ -217,7 +225,7 @@ mod tests {
             "30/12/2026 14:00",
             "Wed, 30 Dec 2026 14:00:00 GMT",
             "1798639200",
-            "1969-12-31T23:59:59Z",
+            "1600-12-31T23:59:59Z",
             "2201-01-01T00:00:00Z",
             "9999-12-31T23:59:59Z",
             "0000-00-00T00:00:00Z",
@@ -228,7 +236,7 @@ mod tests {
 
     #[test]
     fn dates_exist_and_are_in_our_years() {
-        for good in ["1970-01-01", "2028-02-29", "2200-12-31"] {
+        for good in ["1601-01-01", "1948-03-02", "1969-12-31", "2028-02-29", "2200-12-31"] {
             assert_eq!(parse_date(good).unwrap().to_string(), good);
         }
         for bad in [
@@ -238,13 +246,25 @@ mod tests {
             "27-02-01",
             "20270201",
             "2027-02-01T00:00:00",
-            "1969-12-31",
+            "1600-12-31",
             "2201-01-01",
             "2027-02-0x",
             " 2027-02-01",
             "２０２７-02",
         ] {
             assert!(parse_date(bad).is_err(), "{bad:?}");
+        }
+        let sentence = parse_date("1600-12-31").unwrap_err();
+        assert_eq!(sentence, "must be in the years 1601 to 2200");
+    }
+
+    #[test]
+    fn the_day_after_the_last_day_of_our_years_is_an_end() {
+        for good in ["1601-01-01", "2200-12-31", "2201-01-01"] {
+            assert_eq!(parse_day_after(good).unwrap().to_string(), good);
+        }
+        for bad in ["1600-12-31", "2201-01-02", "2201-02-29", ""] {
+            assert!(parse_day_after(bad).is_err(), "{bad:?}");
         }
     }
 
@@ -264,6 +284,10 @@ mod tests {
             // Fourteen hours ahead; five and a half; none.
             ("Pacific/Kiritimati", "2027-01-01T00:00:00", "2026-12-31T10:00:00Z"),
             ("Asia/Kolkata", "2026-12-30T14:00:00", "2026-12-30T08:30:00Z"),
+            // Local mean time, before there were zones: its offsets have seconds.
+            ("Europe/Berlin", "1890-06-01T12:00:00", "1890-06-01T11:06:32Z"),
+            ("America/New_York", "1601-01-01T00:00:00", "1601-01-01T04:56:02Z"),
+            ("Europe/Berlin", "2200-07-01T00:00:00", "2200-06-30T22:00:00Z"),
             ("UTC", "2026-12-30T14:00:00", "2026-12-30T14:00:00Z"),
         ] {
             let rules = zone::find(zone).unwrap().rules;

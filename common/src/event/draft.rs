@@ -184,6 +184,20 @@ mod tests {
     }
 
     #[test]
+    fn a_draft_of_the_build_before_keeps_the_zone_that_it_was_given() {
+        // That build wrote UTC where a time had an offset and no zone.
+        let stored = r#"{"v":1,"times":{"kind":"timed","endsAt":"2027-01-05T09:30:00Z"},"event":{"end":{"dateTime":"2027-01-05T09:30:00Z","timeZone":"UTC"},"start":{"dateTime":"2027-01-05T08:30:00Z","timeZone":"UTC"}}}"#;
+        let draft: EventDraft = serde_json::from_str(stored).unwrap();
+        assert_eq!(draft.resource()["start"], json!({"dateTime": "2027-01-05T08:30:00Z", "timeZone": "UTC"}));
+        assert_eq!(serde_json::to_string(&draft).unwrap(), stored);
+        // One of this build has the same layout.
+        let body = br#"{"startDateTime":"2027-01-05T08:30:00Z","endDateTime":"2027-01-05T09:30:00Z"}"#;
+        let draft = crate::event::Submission::parse(body).unwrap().event;
+        let stored = stored.replace(r#","timeZone":"UTC""#, "");
+        assert_eq!(serde_json::to_string(&draft).unwrap(), stored);
+    }
+
+    #[test]
     fn another_version_or_half_an_event_is_not_read() {
         let good = serde_json::to_value(draft(json!({}))).unwrap();
         assert!(EventDraft::deserialize(&good).is_ok());

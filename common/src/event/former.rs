@@ -46,9 +46,10 @@ impl Said {
         if event.get("conferenceData").is_some_and(|data| data.get("createRequest").is_some()) {
             event.remove("conferenceData");
         }
-        event.remove("recurrence");
-        if let Some(lines) = settled.get("recurrence") {
-            event.insert("recurrence".to_owned(), lines.clone());
+        if let Some(lines) = event.remove("recurrence").as_ref().and_then(Value::as_array)
+            && !lines.is_empty()
+        {
+            event.insert("recurrence".to_owned(), lines.iter().map(line).collect());
         }
         for side in ["start", "end"] {
             event.insert(side.to_owned(), self.side(side, settled.get(side)));
@@ -66,6 +67,18 @@ impl Said {
             }
         }
         Value::Object(side)
+    }
+}
+
+/// A line as those builds sent it: rules in capitals, of dates the name alone. They refused lines with
+/// blanks or empty parts, so there is nothing else that they changed.
+fn line(line: &Value) -> Value {
+    let text = line.as_str().unwrap_or_default();
+    let name = text.split([':', ';']).next().unwrap_or_default();
+    let capitals = name.to_ascii_uppercase();
+    match capitals.as_str() {
+        "RRULE" | "EXRULE" => text.to_ascii_uppercase().into(),
+        _ => format!("{capitals}{}", &text[name.len()..]).into(),
     }
 }
 
@@ -113,6 +126,41 @@ mod tests {
             let bytes = String::from_utf8(submission.former()).unwrap();
             assert_eq!(bytes, row["v1"].as_str().unwrap(), "{name}");
         }
+    }
+
+    #[test]
+    fn lines_are_hashed_as_former_builds_sent_them() {
+        let body = |lines: &str| {
+            format!(
+                r#"{{"startDateTime":"2030-01-07T09:00:00","endDateTime":"2030-01-07T10:00:00","timeZone":"Europe/Berlin","recurrence":[{lines}]}}"#
+            )
+        };
+        for (lines, sent) in [
+            // Which this build sends in capitals.
+            (
+                r#""rrule:freq=daily","exdate;tzid=europe/berlin:20300108T090000""#,
+                r#"["RRULE:FREQ=DAILY","EXDATE;tzid=europe/berlin:20300108T090000"]"#,
+            ),
+            // Whose UNTIL this build takes out.
+            (r#""RRULE:FREQ=DAILY;UNTIL=99991231""#, r#"["RRULE:FREQ=DAILY;UNTIL=99991231"]"#),
+            (r#""RDATE;VALUE=date-time:20300108T090000Z""#, r#"["RDATE;VALUE=date-time:20300108T090000Z"]"#),
+        ] {
+            let former = Submission::parse(body(lines).as_bytes()).unwrap().former();
+            let former = String::from_utf8(former).unwrap();
+            assert!(former.contains(&format!(r#""recurrence":{sent}"#)), "{former}");
+        }
+    }
+
+    /// A zone that is named for one side served that side alone; the other had UTC beside its offset.
+    #[test]
+    fn a_zone_of_one_side_is_hashed_as_that_sides_alone() {
+        let body = br#"{"start":{"dateTime":"2030-01-07T09:00:00Z","timeZone":"Europe/Berlin"},"end":{"dateTime":"2030-01-07T10:00:00Z"}}"#;
+        let former = String::from_utf8(Submission::parse(body).unwrap().former()).unwrap();
+        assert!(former.contains(r#""end":{"dateTime":"2030-01-07T10:00:00Z","timeZone":"UTC"}"#), "{former}");
+        assert!(
+            former.contains(r#""start":{"dateTime":"2030-01-07T09:00:00Z","timeZone":"Europe/Berlin"}"#),
+            "{former}"
+        );
     }
 
     #[test]

@@ -46,8 +46,9 @@ pub const ENTRY_POINTS: usize = 50;
 pub const RECURRENCE_LINES: usize = 50;
 /// Characters of one recurrence line (ours: some 250 dates).
 pub const RECURRENCE_LINE_CHARS: usize = 4_096;
-/// The first and the last year in which an event may be (ours).
-pub const YEARS: std::ops::RangeInclusive<i16> = 1970..=2200;
+/// The first and the last year in which an event may be (ours). In 1601 the first 400 years of the
+/// Gregorian calendar begin, from which Windows and Exchange count; Google holds birthdays of long ago.
+pub const YEARS: std::ops::RangeInclusive<i16> = 1601..=2200;
 /// How deep a body may nest; Google's deepest field is at five.
 pub const DEPTH: usize = 16;
 /// Problems reported for one body; the rest would not be read.

@@ -6,7 +6,7 @@ use super::delivery::{Priority, SendUpdates};
 use super::limits;
 use super::properties;
 use super::shape::Shape::{
-    Bool, Email, Link, List, Object, OneOf, OneOfBut, ReadOnly, Refused, Text, Texts, Whole,
+    Bool, Email, Link, List, Object, OneOf, OneOfBut, Prose, ReadOnly, Refused, Text, Texts, Title, Whole,
 };
 use super::shape::{Field, Shape, optional, required};
 
@@ -37,7 +37,7 @@ pub(super) const EVENT: &[Field] = &[
     optional("birthdayProperties", Object(BIRTHDAY)),
     optional("colorId", OneOf(COLORS)),
     optional("conferenceData", Object(CONFERENCE_DATA)),
-    optional("description", Text(limits::DESCRIPTION_CHARS)),
+    optional("description", Prose(limits::DESCRIPTION_CHARS)),
     optional("end", Object(DATE_TIME)),
     optional("endTimeUnspecified", Bool),
     optional("eventType", OneOfBut(EVENT_TYPES, &[("fromGmail", "only Gmail makes those")])),
@@ -46,7 +46,7 @@ pub(super) const EVENT: &[Field] = &[
     optional("guestsCanInviteOthers", Bool),
     optional("guestsCanModify", Bool),
     optional("guestsCanSeeOtherGuests", Bool),
-    optional("location", Text(limits::LOCATION_CHARS)),
+    optional("location", Title(limits::LOCATION_CHARS)),
     optional("outOfOfficeProperties", Object(OUT_OF_OFFICE)),
     optional("privateCopy", Bool),
     optional("recurrence", RECURRENCE),
@@ -57,7 +57,7 @@ pub(super) const EVENT: &[Field] = &[
         "status",
         OneOfBut(&["confirmed", "tentative"], &[("cancelled", "that is an event which was deleted")]),
     ),
-    optional("summary", Text(limits::SUMMARY_CHARS)),
+    optional("summary", Title(limits::SUMMARY_CHARS)),
     optional("transparency", OneOf(&["opaque", "transparent"])),
     optional("visibility", OneOf(&["default", "public", "private", "confidential"])),
     optional("workingLocationProperties", Object(WORKING_LOCATION)),
@@ -103,7 +103,7 @@ const ATTACHMENTS: Shape = List {
         required("fileUrl", Link),
         optional("iconLink", Link),
         optional("mimeType", Text(limits::SHORT_CHARS)),
-        optional("title", Text(limits::SHORT_CHARS)),
+        optional("title", Title(limits::SHORT_CHARS)),
         optional("fileId", ReadOnly(GOOGLES)),
     ]),
     because: " by Google",
@@ -114,8 +114,8 @@ const ATTENDEES: Shape = List {
     each: &Object(&[
         required("email", Email),
         optional("additionalGuests", Whole(0, i32::MAX as i64)),
-        optional("comment", Text(limits::REMARK_CHARS)),
-        optional("displayName", Text(limits::SHORT_CHARS)),
+        optional("comment", Prose(limits::REMARK_CHARS)),
+        optional("displayName", Title(limits::SHORT_CHARS)),
         optional("optional", Bool),
         optional("resource", Bool),
         optional("responseStatus", OneOf(&["needsAction", "declined", "tentative", "accepted"])),
@@ -145,7 +145,7 @@ const REMINDERS: &[Field] = &[
     ),
 ];
 
-const SOURCE: &[Field] = &[required("url", Link), optional("title", Text(limits::SHORT_CHARS))];
+const SOURCE: &[Field] = &[required("url", Link), optional("title", Title(limits::SHORT_CHARS))];
 
 const EXTENDED_PROPERTIES: &[Field] = &[
     optional("private", Texts(properties::check_private)),
@@ -158,16 +158,16 @@ const DECLINE: &[&str] =
 const FOCUS_TIME: &[Field] = &[
     optional("autoDeclineMode", OneOf(DECLINE)),
     optional("chatStatus", OneOf(&["available", "doNotDisturb"])),
-    optional("declineMessage", Text(limits::REMARK_CHARS)),
+    optional("declineMessage", Prose(limits::REMARK_CHARS)),
 ];
 
 const OUT_OF_OFFICE: &[Field] =
-    &[optional("autoDeclineMode", OneOf(DECLINE)), optional("declineMessage", Text(limits::REMARK_CHARS))];
+    &[optional("autoDeclineMode", OneOf(DECLINE)), optional("declineMessage", Prose(limits::REMARK_CHARS))];
 
 const WORKING_LOCATION: &[Field] = &[
     required("type", OneOf(&["homeOffice", "officeLocation", "customLocation"])),
     optional("homeOffice", Object(&[])),
-    optional("customLocation", Object(&[optional("label", Text(limits::SHORT_CHARS))])),
+    optional("customLocation", Object(&[optional("label", Title(limits::SHORT_CHARS))])),
     optional(
         "officeLocation",
         Object(&[
@@ -175,7 +175,7 @@ const WORKING_LOCATION: &[Field] = &[
             optional("deskId", Text(limits::SHORT_CHARS)),
             optional("floorId", Text(limits::SHORT_CHARS)),
             optional("floorSectionId", Text(limits::SHORT_CHARS)),
-            optional("label", Text(limits::SHORT_CHARS)),
+            optional("label", Title(limits::SHORT_CHARS)),
         ]),
     ),
 ];
@@ -193,7 +193,7 @@ const CONFERENCE_DATA: &[Field] = &[
         Object(&[
             required("key", Object(&[required("type", OneOfBut(&["hangoutsMeet"], HANGOUTS))])),
             optional("iconUri", Link),
-            optional("name", Text(limits::SHORT_CHARS)),
+            optional("name", Title(limits::SHORT_CHARS)),
         ]),
     ),
     optional(
@@ -208,7 +208,7 @@ const CONFERENCE_DATA: &[Field] = &[
         ]),
     ),
     optional("entryPoints", List { most: limits::ENTRY_POINTS, each: &Object(ENTRY_POINT), because: "" }),
-    optional("notes", Text(limits::CONFERENCE_NOTES_CHARS)),
+    optional("notes", Prose(limits::CONFERENCE_NOTES_CHARS)),
     optional(
         "parameters",
         Object(&[optional(
@@ -238,7 +238,7 @@ const ENTRY_POINT: &[Field] = &[
         "entryPointFeatures",
         List { most: limits::ENTRY_POINTS, each: &Text(limits::SHORT_CHARS), because: "" },
     ),
-    optional("label", Text(limits::CONFERENCE_LABEL_CHARS)),
+    optional("label", Title(limits::CONFERENCE_LABEL_CHARS)),
     optional("meetingCode", Text(limits::CONFERENCE_CODE_CHARS)),
     optional("passcode", Text(limits::CONFERENCE_CODE_CHARS)),
     optional("password", Text(limits::CONFERENCE_CODE_CHARS)),

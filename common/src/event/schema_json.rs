@@ -24,7 +24,9 @@ fn fields(table: &'static [Field]) -> impl Iterator<Item = (String, Value)> {
 /// The schema of a shape; none for what is always refused.
 fn of(shape: &Shape) -> Option<Value> {
     Some(match shape {
-        Shape::Text(most) => json!({"type": "string", "maxLength": most}),
+        Shape::Text(most) | Shape::Title(most) | Shape::Prose(most) => {
+            json!({"type": "string", "maxLength": most})
+        }
         Shape::Bool => json!({"type": "boolean"}),
         Shape::Whole(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
         Shape::OneOf(words) | Shape::OneOfBut(words, _) => json!({"type": "string", "enum": words}),

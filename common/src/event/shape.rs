@@ -7,13 +7,18 @@ use serde_json::{Map, Value};
 use super::limits;
 use super::problems::{Path, Problems, quoted};
 use super::suggest::{advice, nearest};
-use super::text::{forbidden_character, is_email, is_link};
+use super::text::{Lines, cleaned, forbidden_character, is_email, is_link};
 use crate::field::FieldCode;
+use crate::warning::WarningCode;
 
 /// What a field may hold.
 pub(super) enum Shape {
-    /// A text of at most so many characters.
+    /// A name, a key, a time: at most so many characters, which stay as they are.
     Text(usize),
+    /// What people read in one line, at most so many characters.
+    Title(usize),
+    /// What people read in several lines, at most so many characters.
+    Prose(usize),
     /// `true` or `false`.
     Bool,
     /// A whole number in these limits.
@@ -116,6 +121,8 @@ fn check(shape: &Shape, value: Value, at: &Path, problems: &mut Problems) -> Opt
             let text = text(value, at, problems)?;
             is_text(&text, *most, at, problems).then_some(Value::String(text))
         }
+        Shape::Title(most) => readable(value, *most, Lines::One, at, problems),
+        Shape::Prose(most) => readable(value, *most, Lines::Many, at, problems),
         Shape::Bool if value.is_boolean() => Some(value),
         Shape::Bool => wrong_type("true or false", &value, at, problems),
         Shape::Whole(least, most) => whole(value, *least, *most, at, problems),
@@ -164,6 +171,23 @@ fn text(value: Value, at: &Path, problems: &mut Problems) -> Option<String> {
         return None;
     };
     Some(text)
+}
+
+/// A text for people, without control characters. One that was of nothing else is absent.
+fn readable(value: Value, most: usize, lines: Lines, at: &Path, problems: &mut Problems) -> Option<Value> {
+    let text = clean(text(value, at, problems)?, lines, at, problems);
+    (!text.is_empty() && is_text(&text, most, at, problems)).then_some(Value::String(text))
+}
+
+/// The text, cleaned of control characters; `told` is the field that is named for it.
+fn clean(text: String, lines: Lines, told: &Path, problems: &mut Problems) -> String {
+    match cleaned(&text, lines) {
+        Some(cleaned) => {
+            problems.warn(told, WarningCode::Characters);
+            cleaned
+        }
+        None => text,
+    }
 }
 
 fn is_text(text: &str, most: usize, at: &Path, problems: &mut Problems) -> bool {
@@ -263,6 +287,8 @@ fn texts(
         }
         let place = at.key(&name);
         if let Some(text) = text(value, &place, problems) {
+            // The caller chose the name, so what is told does not repeat it.
+            let text = clean(text, Lines::Many, at, problems);
             each(&name, &text, &place, problems);
             kept.insert(name, Value::String(text));
         }

@@ -5,10 +5,11 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Map, Value};
 
-use super::date_time::{Moment, parse_date};
+use super::date_time::{Moment, parse_date, parse_day_after};
 use super::problems::{Path, Problems};
-use super::zone::{self, Zone};
+use super::zone::{self, Named, Zone};
 use crate::field::FieldCode;
+use crate::warning::WarningCode;
 
 /// When the first (or only) occurrence is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +62,9 @@ pub(super) fn settle(
     let mut side = |google, other| Side::take(event, google, other, shared.as_ref(), flat, problems);
     let start = side("start", "startDateTime");
     let end = side("end", "endDateTime");
-    let (start, end) = (start?, end?);
+    let (mut start, mut end) = (start?, end?);
+    share_zone(&mut start, &mut end);
+    end_the_day(&start, &mut end, problems);
     let times = compare(&start, &end, repeats, problems)?;
     event.insert("start".to_owned(), start.resource());
     event.insert("end".to_owned(), end.resource());
@@ -136,14 +139,16 @@ impl Side {
                 problems.add(at.key("date"), FieldCode::Conflict, message);
                 return None;
             }
-            (Some(day), None) => match parse_date(&day) {
-                Ok(day) => When::Day(day),
-                Err(wrong) => {
-                    let at = at.key("date");
-                    problems.add(&at, FieldCode::InvalidDate, format!("{at} {wrong}"));
-                    return None;
+            (Some(day), None) => {
+                match if field == "end" { parse_day_after(&day) } else { parse_date(&day) } {
+                    Ok(day) => When::Day(day),
+                    Err(wrong) => {
+                        let at = at.key("date");
+                        problems.add(&at, FieldCode::InvalidDate, format!("{at} {wrong}"));
+                        return None;
+                    }
                 }
-            },
+            }
             (None, Some(text)) => When::Moment(moment(&text, &at.key("dateTime"), problems)?),
             (None, None) => {
                 if !problems.concern(field) {
@@ -174,34 +179,51 @@ impl Side {
     }
 
     fn zone_missing(&self, why: &str, problems: &mut Problems) -> Option<Timestamp> {
-        // A zone that was given and is wrong has been reported as wrong, not as missing; one that
-        // both sides share is missing once.
-        if !problems.concern(self.zone_field) && !problems.concern("timeZone") {
+        // A zone that was given and is wrong has been reported as wrong, not as missing; and as one
+        // zone serves both sides, it is missing once.
+        if !["timeZone", "start.timeZone", "end.timeZone"].iter().any(|field| problems.concern(field)) {
             let message = format!("{why}: send {}, such as `Europe/Berlin`", self.zone_field);
             problems.add(self.zone_field, FieldCode::Required, message);
         }
         None
     }
 
-    /// As Google takes it. Where only an offset was given it fixes the instant, and the zone says
-    /// UTC: Google's pages disagree on times without one.
+    /// As Google takes it. A time with an offset and no zone stays without one: Google then shows it
+    /// in the calendar's own. A `timeZone` in a single event is a custom zone, which guests see and
+    /// which the event keeps when it is moved (Google's discovery document, `EventDateTime`;
+    /// raycast/extensions#17831).
     fn resource(self) -> Value {
-        let zone = self.zone.map(|zone| zone.name);
+        let (name, text) = match self.when {
+            When::Day(day) => ("date", day.to_string()),
+            When::Moment(moment) => ("dateTime", moment.text),
+        };
         let mut object = Map::new();
-        match self.when {
-            When::Day(day) => {
-                object.insert("date".to_owned(), day.to_string().into());
-                if let Some(zone) = zone {
-                    object.insert("timeZone".to_owned(), zone.into());
-                }
-            }
-            When::Moment(moment) => {
-                object.insert("dateTime".to_owned(), moment.text.into());
-                let zone = zone.unwrap_or_else(|| "UTC".to_owned());
-                object.insert("timeZone".to_owned(), zone.into());
-            }
+        object.insert(name.to_owned(), text.into());
+        if let Some(zone) = self.zone {
+            object.insert("timeZone".to_owned(), zone.name.into());
         }
         Value::Object(object)
+    }
+}
+
+/// A zone that is named for one time is meant for both. Days have no use for one.
+fn share_zone(start: &mut Side, end: &mut Side) {
+    let timed = |side: &Side| matches!(side.when, When::Moment(_));
+    if timed(start) && timed(end) {
+        let named = start.zone.clone().or_else(|| end.zone.clone());
+        let other = end.zone.clone().or_else(|| start.zone.clone());
+        (start.zone, end.zone) = (named, other);
+    }
+}
+
+/// Makes one whole day of an all-day event that ends on the day on which it begins. Google holds such
+/// events (allenporter/gcal_sync#225), and their makers mean one day.
+fn end_the_day(start: &Side, end: &mut Side, problems: &mut Problems) {
+    if let (When::Day(first), When::Day(after)) = (&start.when, &mut end.when)
+        && first == after
+    {
+        *after = first.saturating_add(1.day());
+        problems.warn("end.date", WarningCode::OneDay);
     }
 }
 
@@ -250,7 +272,13 @@ fn moment(text: &str, at: &Path, problems: &mut Problems) -> Option<Moment> {
 }
 
 fn named_zone(text: &str, at: &Path, problems: &mut Problems) -> Option<Zone> {
-    zone::find(text).map_err(|sentence| problems.add(at, FieldCode::InvalidTimeZone, sentence)).ok()
+    let zone =
+        zone::find(text).map_err(|sentence| problems.add(at, FieldCode::InvalidTimeZone, sentence)).ok()?;
+    match zone.named {
+        Named::ByIana => {}
+        Named::ByWindows => problems.warn(at, WarningCode::WindowsZone),
+    }
+    Some(zone)
 }
 
 fn take_text(object: &mut Map<String, Value>, name: &str) -> Option<String> {

@@ -1,15 +1,20 @@
-//! Time zones by their IANA names.
+//! Time zones by their IANA names, and by those that Windows has for them.
+
+mod hint;
+mod windows;
 
 use std::sync::LazyLock;
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use super::problems::quoted;
-use super::suggest::nearest;
 
 /// The zones that came with this build: every process gives the same answer, whatever is (or is
 /// not) installed beside it.
 static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
+
+/// The IANA database's entry for a machine whose zone has not been chosen yet.
+const NOT_CHOSEN: &str = "Factory";
 
 /// A time zone and the name it goes by.
 #[derive(Clone, Debug)]
@@ -18,67 +23,43 @@ pub(super) struct Zone {
     pub(super) name: String,
     /// Its rules.
     pub(super) rules: TimeZone,
+    /// What kind of name it was found by.
+    pub(super) named: Named,
 }
 
-/// Finds a zone by its IANA name, in whatever case.
+/// Whose name for a zone it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    /// The IANA database's, which Google takes.
+    ByIana,
+    /// Windows', which Google refuses: `name` is another than the caller's.
+    ByWindows,
+}
+
+/// Finds a zone by its IANA name or its Windows id, in whatever case.
 ///
-/// The error is the sentence for the caller, with the nearest name where there is one.
+/// The error is the sentence for the caller, with the name to send where it is known.
 pub(super) fn find(text: &str) -> Result<Zone, String> {
-    if let Ok(rules) = ZONES.get(text)
-        && let Some(name) = rules.iana_name().map(str::to_owned)
-        && !rules.is_unknown()
-    {
-        return Ok(Zone { name, rules });
+    if let Some((name, rules)) = by_iana(text) {
+        return Ok(Zone { name, rules, named: Named::ByIana });
     }
-    let hint = if let Some((_, iana)) = WINDOWS.iter().find(|(windows, _)| windows.eq_ignore_ascii_case(text))
-    {
-        format!("; that is a Windows name: send `{iana}`")
-    } else if text.to_ascii_lowercase().ends_with("standard time") {
-        "; that looks like a Windows name: send the IANA name, such as `Europe/Berlin`".to_owned()
-    } else if let Some(name) = similar(text) {
-        format!("; did you mean `{name}`?")
-    } else {
-        "; send a name such as `Europe/Berlin`, not an abbreviation or an offset".to_owned()
-    };
+    if let Some((name, rules)) = windows::iana(text).and_then(by_iana) {
+        return Ok(Zone { name, rules, named: Named::ByWindows });
+    }
+    if text.eq_ignore_ascii_case(NOT_CHOSEN) {
+        let sentence = "is the IANA database's word for a zone that has not been chosen: \
+            send a name such as `Europe/Berlin`";
+        return Err(format!("`{NOT_CHOSEN}` {sentence}"));
+    }
+    let hint = hint::instead_of(text, &ZONES);
     Err(format!("`{}` is not a time zone of the IANA database{hint}", quoted(text)))
 }
 
-/// A place whose name is nearly this one; abbreviations are all too similar to each other.
-fn similar(text: &str) -> Option<String> {
-    let places: Vec<String> =
-        ZONES.available().map(|name| name.to_string()).filter(|name| name.contains('/')).collect();
-    nearest(text, places.iter().map(String::as_str)).map(str::to_owned)
+fn by_iana(text: &str) -> Option<(String, TimeZone)> {
+    let rules = ZONES.get(text).ok()?;
+    let name = rules.iana_name()?.to_owned();
+    (name != NOT_CHOSEN && !rules.is_unknown()).then_some((name, rules))
 }
-
-/// Windows' names that callers send most, and IANA's for the same place (after Unicode CLDR).
-const WINDOWS: &[(&str, &str)] = &[
-    ("AUS Eastern Standard Time", "Australia/Sydney"),
-    ("Arab Standard Time", "Asia/Riyadh"),
-    ("Arabian Standard Time", "Asia/Dubai"),
-    ("Central Europe Standard Time", "Europe/Budapest"),
-    ("Central European Standard Time", "Europe/Warsaw"),
-    ("Central Standard Time", "America/Chicago"),
-    ("China Standard Time", "Asia/Shanghai"),
-    ("E. South America Standard Time", "America/Sao_Paulo"),
-    ("Eastern Standard Time", "America/New_York"),
-    ("Egypt Standard Time", "Africa/Cairo"),
-    ("GMT Standard Time", "Europe/London"),
-    ("GTB Standard Time", "Europe/Bucharest"),
-    ("India Standard Time", "Asia/Kolkata"),
-    ("Israel Standard Time", "Asia/Jerusalem"),
-    ("Korea Standard Time", "Asia/Seoul"),
-    ("Mountain Standard Time", "America/Denver"),
-    ("New Zealand Standard Time", "Pacific/Auckland"),
-    ("Pacific Standard Time", "America/Los_Angeles"),
-    ("Romance Standard Time", "Europe/Paris"),
-    ("Russian Standard Time", "Europe/Moscow"),
-    ("SE Asia Standard Time", "Asia/Bangkok"),
-    ("Singapore Standard Time", "Asia/Singapore"),
-    ("South Africa Standard Time", "Africa/Johannesburg"),
-    ("Tokyo Standard Time", "Asia/Tokyo"),
-    ("Turkey Standard Time", "Europe/Istanbul"),
-    ("W. Europe Standard Time", "Europe/Berlin"),
-];
 
 #[cfg(test)]
 mod tests {
@@ -103,31 +84,56 @@ mod tests {
     }
 
     #[test]
+    fn windows_ids_are_found_by_cldrs_table() {
+        for (given, name) in [
+            ("W. Europe Standard Time", "Europe/Berlin"),
+            ("eastern standard time", "America/New_York"),
+            ("India Standard Time", "Asia/Kolkata"),
+            ("FLE Standard Time", "Europe/Kiev"),
+            ("US Mountain Standard Time", "America/Phoenix"),
+            ("Greenwich Standard Time", "Atlantic/Reykjavik"),
+            ("Pacific Standard Time (Mexico)", "America/Tijuana"),
+            ("Russia Time Zone 11", "Asia/Kamchatka"),
+            ("UTC-11", "Etc/GMT+11"),
+            ("Fiji Standard Time", "Pacific/Fiji"),
+        ] {
+            let zone = find(given).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!((zone.name.as_str(), zone.named), (name, Named::ByWindows), "{given}");
+        }
+        // One that both have is IANA's.
+        assert_eq!(find("UTC").unwrap().named, Named::ByIana);
+    }
+
+    #[test]
     fn everything_else_is_refused_with_a_hint() {
         for (given, hint) in [
-            ("India Standard Time", "`Asia/Kolkata`"),
-            ("W. Europe Standard Time", "`Europe/Berlin`"),
-            ("Fiji Standard Time", "Windows"),
             ("Asia/Kolkatta", "did you mean `Asia/Kolkata`?"),
             ("Europe/Berln", "did you mean `Europe/Berlin`?"),
-            ("IST", "Europe/Berlin"),
-            ("+05:30", "Europe/Berlin"),
+            ("Europe/Berlin ", "did you mean `Europe/Berlin`?"),
+            ("IST", "such as `Asia/Kolkata`, `Europe/Dublin` or `Asia/Jerusalem`"),
+            ("cest", "`Europe/Berlin`"),
+            ("PST", "such as `America/Los_Angeles`"),
+            ("Z", "`UTC`"),
+            ("+05:30", "an offset is not a time zone"),
+            ("UTC+5:30", "an offset is not a time zone"),
+            ("GMT+2", "an offset is not a time zone"),
+            ("Coordinated Universal Time", "send `UTC`"),
+            ("(UTC+01:00) Amsterdam, Berlin, Bern, Rome, Stockholm, Vienna", "send `Europe/Berlin`"),
+            ("(GMT+01:00) Rome, Milan", "send `Europe/Rome`"),
+            ("Eastern Standard Time 1", "send `America/New_York`"),
+            (" Fiji Standard Time\r\n", "send `Pacific/Fiji`"),
+            ("Nowhere Standard Time", "Europe/Berlin"),
+            ("Customized Time Zone", "Europe/Berlin"),
             ("Mars/Olympus_Mons", "Europe/Berlin"),
             ("", "Europe/Berlin"),
             ("../../etc/passwd", "Europe/Berlin"),
             ("Etc/Unknown", "Europe/Berlin"),
-            ("Europe/Berlin ", "did you mean `Europe/Berlin`?"),
+            ("Factory", "Europe/Berlin"),
+            ("factory", "Europe/Berlin"),
+            (&"x".repeat(512), "Europe/Berlin"),
         ] {
             let sentence = find(given).expect_err(given);
             assert!(sentence.contains(hint), "{given}: {sentence}");
-        }
-    }
-
-    #[test]
-    fn every_windows_name_leads_to_a_zone_that_exists() {
-        for (windows, iana) in WINDOWS {
-            assert!(find(windows).is_err(), "{windows}");
-            assert!(find(iana).is_ok(), "{iana}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! An event as Google prints it.
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, Unit};
 use serde_json::{Map, Value, json};
 
 use super::conference;
@@ -150,8 +150,11 @@ pub(crate) fn when(when: &When, zone: &TimeZone) -> Value {
     }
 }
 
+/// RFC 3339 has no seconds in an offset: where a zone's has some, as all had before 1900, the offset is shown to the
+/// minute and the clock with it, which is the same instant.
 fn with_offset(at: Timestamp, zone: &TimeZone) -> String {
-    let zoned = at.to_zoned(zone.clone());
+    let offset = zone.to_offset(at);
+    let zoned = at.to_zoned(offset.round(Unit::Minute).unwrap_or(offset).to_time_zone());
     if zoned.offset().is_zero() {
         zoned.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
     } else {
@@ -180,6 +183,21 @@ mod tests {
         assert_eq!(shown, json!({"dateTime": "2026-12-30T09:30:00+01:00", "timeZone": "Asia/Kolkata"}));
         let shown = when(&When::At(at, None), &TimeZone::UTC);
         assert_eq!(shown, json!({"dateTime": "2026-12-30T08:30:00Z", "timeZone": "UTC"}));
+    }
+
+    #[test]
+    fn an_offset_of_local_mean_time_is_shown_to_the_minute() {
+        for (at, zone, shown) in [
+            ("1890-06-01T11:06:32Z", "Europe/Berlin", "1890-06-01T11:59:32+00:53"),
+            ("1601-01-01T04:56:02Z", "America/New_York", "1601-01-01T00:00:02-04:56"),
+            ("1850-01-01T00:00:00Z", "Asia/Kolkata", "1850-01-01T05:53:00+05:53"),
+            ("1948-03-02T08:00:00Z", "Europe/Berlin", "1948-03-02T09:00:00+01:00"),
+        ] {
+            let at: Timestamp = at.parse().unwrap();
+            let said = with_offset(at, &TimeZone::get(zone).unwrap());
+            assert_eq!(said, shown, "{zone}");
+            assert_eq!(said.parse::<Timestamp>().unwrap(), at, "{zone}");
+        }
     }
 
     #[test]

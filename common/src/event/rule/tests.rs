@@ -11,6 +11,10 @@ fn timed() -> Times {
     }
 }
 
+fn check(rule: &str, times: &Times) -> Result<(), String> {
+    Rule::read(rule, times).map(|read| assert_eq!(read.to_string(), rule))
+}
+
 fn all_day() -> Times {
     Times::AllDay { start: jiff::civil::date(2027, 1, 5), end: jiff::civil::date(2027, 1, 6) }
 }
@@ -46,6 +50,9 @@ fn rules_as_calendars_write_them_are_taken() {
 
 #[test]
 fn a_rule_without_an_end_is_checked_in_no_time() {
+    // From the first day of our years to the last.
+    let first = Times::AllDay { start: jiff::civil::date(1601, 1, 1), end: jiff::civil::date(1601, 1, 2) };
+    assert_eq!(check("FREQ=YEARLY;UNTIL=22001231", &first), Ok(()));
     // Never true: 30 February. Nothing here looks for an occurrence.
     for rule in ["FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30", "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"] {
         assert_eq!(check(rule, &timed()), Ok(()), "{rule}");
@@ -58,8 +65,11 @@ fn bad_rules_are_refused_with_the_part_that_is_wrong() {
         ("", "a rule is a list of NAME=VALUE"),
         ("FREQ", "a rule is a list of NAME=VALUE"),
         ("FREQ=", "a rule is a list of NAME=VALUE"),
-        ("FREQ=DAILY;", "a rule is a list of NAME=VALUE"),
-        ("FREQ=DAILY;;COUNT=1", "a rule is a list of NAME=VALUE"),
+        (";", "a rule is a list of NAME=VALUE"),
+        (" ; ;", "a rule is a list of NAME=VALUE"),
+        ("FREQ=;COUNT=1", "a rule is a list of NAME=VALUE"),
+        ("FREQ=DAILY;=1", "no part ``"),
+        ("FREQ=DAILY;COUNT=1 2", "COUNT must be"),
         ("COUNT=3", "a rule needs FREQ"),
         ("FREQ=FORTNIGHTLY", "FREQ must be one of"),
         ("FREQ=DAILY;FREQ=DAILY", "FREQ appears twice"),
@@ -67,6 +77,9 @@ fn bad_rules_are_refused_with_the_part_that_is_wrong() {
         ("FREQ=DAILY;X-FOO=1", "no part `X-FOO`"),
         ("FREQ=DAILY;BYWEEKDAY=MO", "no part `BYWEEKDAY`"),
         ("FREQ=DAILY;COUNT=3;UNTIL=20280101", "COUNT or UNTIL, not both"),
+        ("FREQ=DAILY;COUNT=3;UNTIL=99991231T235959Z", "COUNT or UNTIL, not both"),
+        ("FREQ=DAILY;UNTIL=99991232", "UNTIL must be a date or a time in UTC that exists"),
+        ("FREQ=DAILY;UNTIL=15821015", "UNTIL is before"),
         ("FREQ=DAILY;COUNT=0", "COUNT must be"),
         ("FREQ=DAILY;COUNT=-1", "COUNT must be"),
         ("FREQ=DAILY;COUNT=+1", "COUNT must be"),
@@ -126,11 +139,13 @@ fn no_sentence_shows_the_librarys_words() {
 #[test]
 fn dates_and_times_are_read_as_icalendar_writes_them() {
     let day = jiff::civil::date(2027, 12, 31);
-    let instant = "2027-12-31T23:59:59Z".parse().unwrap();
+    let time = day.at(23, 59, 59, 0);
+    let last = jiff::civil::date(9999, 12, 31).at(23, 59, 59, 0);
     for (text, time) in [
         ("20271231", Some(IcalTime::Day(day))),
-        ("20271231T235959Z", Some(IcalTime::Utc(instant))),
-        ("20271231T235959", Some(IcalTime::Local)),
+        ("20271231T235959Z", Some(IcalTime::Utc(time))),
+        ("20271231T235959", Some(IcalTime::Local(time))),
+        ("99991231T235959Z", Some(IcalTime::Utc(last))),
         ("", None),
         ("2027123", None),
         ("202712311", None),

@@ -172,7 +172,7 @@ fn own_reminders_without_a_written_use_default_are_completed() {
     for members in [own.to_owned(), format!(r#"{own},"useDefault":null"#)] {
         let submission = reminders(&members);
         assert_eq!(submission.event.resource()["reminders"]["useDefault"], false, "{members}");
-        assert_eq!(submission.warnings, [completed.clone()], "{members}");
+        assert_eq!(submission.warnings, std::slice::from_ref(&completed), "{members}");
     }
     for members in [
         format!(r#"{own},"useDefault":false"#),

@@ -5,11 +5,16 @@ use serde_json::json;
 use super::*;
 
 fn settled(body: Value, repeats: Repeats) -> (Value, Option<Times>, Vec<(String, FieldCode)>) {
+    let (event, times, problems) = changed(body, repeats);
+    (event, times, problems.summary())
+}
+
+fn changed(body: Value, repeats: Repeats) -> (Value, Option<Times>, Problems) {
     let Value::Object(mut event) = body else { panic!("an object") };
     let mut problems = Problems::default();
     let times = settle(&mut event, repeats, &mut problems);
     assert_eq!(times.is_none(), !problems.summary().is_empty(), "reported, or settled: {event:?}");
-    (Value::Object(event), times, problems.summary())
+    (Value::Object(event), times, problems)
 }
 
 fn refused(body: Value, repeats: Repeats, expected: &[(&str, FieldCode)]) {
@@ -36,11 +41,20 @@ fn every_form_becomes_googles() {
             json!({"dateTime": "2027-01-05T14:00:00", "timeZone": berlin}),
             json!({"dateTime": "2027-01-05T15:00:30", "timeZone": berlin}),
         ),
-        // Flat, with offsets: they fix the instants, and the zone is named for Google's sake.
+        // Flat, with offsets: they fix the instants, and no zone is added.
         (
             json!({"startDateTime": "2027-01-05T14:00+05:30", "endDateTime": "2027-01-05T14:00Z"}),
-            json!({"dateTime": "2027-01-05T14:00:00+05:30", "timeZone": "UTC"}),
-            json!({"dateTime": "2027-01-05T14:00:00Z", "timeZone": "UTC"}),
+            json!({"dateTime": "2027-01-05T14:00:00+05:30"}),
+            json!({"dateTime": "2027-01-05T14:00:00Z"}),
+        ),
+        // Google's, as JavaScript writes it.
+        (
+            json!({
+                "start": {"dateTime": "2027-01-05T08:00:00.000Z"},
+                "end": {"dateTime": "2027-01-05T09:00:00.000Z"},
+            }),
+            json!({"dateTime": "2027-01-05T08:00:00.000Z"}),
+            json!({"dateTime": "2027-01-05T09:00:00.000Z"}),
         ),
         // Offset and zone.
         (
@@ -86,8 +100,8 @@ fn every_form_becomes_googles() {
         // Nothing is longer than nothing: Google takes it.
         (
             json!({"startDateTime": "2027-01-05T14:00Z", "endDateTime": "2027-01-05T15:00+01:00"}),
-            json!({"dateTime": "2027-01-05T14:00:00Z", "timeZone": "UTC"}),
-            json!({"dateTime": "2027-01-05T15:00:00+01:00", "timeZone": "UTC"}),
+            json!({"dateTime": "2027-01-05T14:00:00Z"}),
+            json!({"dateTime": "2027-01-05T15:00:00+01:00"}),
         ),
     ] {
         let (event, _, problems) = settled(body.clone(), Repeats::Never);
@@ -109,14 +123,12 @@ fn what_is_missing_is_named_as_the_caller_would() {
         (json!({"start": {"timeZone": "UTC"}, "end": {"date": "2027-01-05"}}), &[("start", Required)]),
         (json!({"startDateTime": time, "endDateTime": time}), &[("timeZone", Required)]),
         (json!({"startDateTime": time, "endDateTime": "2027-01-05T15:00Z"}), &[("timeZone", Required)]),
+        (json!({"start": {"dateTime": time}, "end": {"dateTime": time}}), &[("start.timeZone", Required)]),
         (
-            json!({"start": {"dateTime": time}, "end": {"dateTime": time}}),
-            &[("start.timeZone", Required), ("end.timeZone", Required)],
-        ),
-        (
-            json!({"start": {"dateTime": time, "timeZone": "UTC"}, "end": {"dateTime": time}}),
+            json!({"start": {"dateTime": "2027-01-05T14:00:00Z"}, "end": {"dateTime": time}}),
             &[("end.timeZone", Required)],
         ),
+        (json!({"start": {"dateTime": time}, "endDateTime": time}), &[("start.timeZone", Required)]),
     ] {
         refused(body, Repeats::Never, expected);
     }
@@ -128,11 +140,14 @@ fn a_recurring_event_needs_a_zone_even_where_it_has_offsets() {
     let flat = json!({"startDateTime": "2027-01-05T14:00Z", "endDateTime": "2027-01-05T15:00Z"});
     refused(flat.clone(), Repeats::Never, &[]);
     refused(flat, Repeats::Yes, &[("timeZone", Required)]);
-    let google = json!({
-        "start": {"dateTime": "2027-01-05T14:00:00Z"},
-        "end": {"dateTime": "2027-01-05T15:00:00Z", "timeZone": "UTC"},
-    });
-    refused(google, Repeats::Yes, &[("start.timeZone", Required)]);
+    let google = |zone: Value| {
+        json!({
+            "start": {"dateTime": "2027-01-05T14:00:00Z"},
+            "end": {"dateTime": "2027-01-05T15:00:00+00:00", "timeZone": zone},
+        })
+    };
+    refused(google(Value::Null), Repeats::Yes, &[("start.timeZone", Required)]);
+    refused(google(json!("UTC")), Repeats::Yes, &[]);
     let zoned = json!({
         "startDateTime": "2027-01-05T14:00Z", "endDateTime": "2027-01-05T15:00Z", "timeZone": "UTC",
     });
@@ -172,7 +187,6 @@ fn an_end_that_is_not_after_the_start_is_refused() {
     let zoned = |from: &str, to: &str, zone: &str| json!({"startDateTime": from, "endDateTime": to, "timeZone": zone});
     for (body, field) in [
         (zoned("2027-01-05T15:00", "2027-01-05T14:59:59", "UTC"), "endDateTime"),
-        (json!({"start": {"date": "2027-01-05"}, "end": {"date": "2027-01-05"}}), "end"),
         (json!({"start": {"date": "2027-01-05"}, "end": {"date": "2027-01-04"}}), "end"),
         // On the wall 14:00 is before 15:00; as instants it is not.
         (zoned("2027-01-05T14:00-08:00", "2027-01-05T15:00Z", "UTC"), "endDateTime"),
@@ -266,9 +280,14 @@ fn bad_times_and_zones_are_named_once() {
         ),
         (
             json!({
-                "start": {"dateTime": time, "timeZone": "Eastern Standard Time"},
+                "start": {"dateTime": time, "timeZone": "Eastern Standard Time 1"},
                 "end": {"dateTime": time, "timeZone": "UTC"},
             }),
+            &[("start.timeZone", InvalidTimeZone)],
+        ),
+        // One that is wrong is not also missing on the other side.
+        (
+            json!({"start": {"dateTime": time, "timeZone": "PST"}, "end": {"dateTime": time}}),
             &[("start.timeZone", InvalidTimeZone)],
         ),
         (
@@ -290,4 +309,119 @@ fn a_day_is_over_when_it_is_over_everywhere() {
     let (_, times, _) =
         settled(json!({"start": {"date": "2027-01-05"}, "end": {"date": "2027-01-06"}}), Repeats::Never);
     assert_eq!(times.unwrap().over(), "2027-01-06T12:00:00Z".parse().unwrap());
+}
+
+#[test]
+fn a_zone_named_on_one_side_serves_both_and_two_stay_two() {
+    let time = |text: &str, zone: Option<&str>| match zone {
+        Some(zone) => json!({"dateTime": text, "timeZone": zone}),
+        None => json!({ "dateTime": text }),
+    };
+    let (berlin, tokyo) = (Some("Europe/Berlin"), Some("Asia/Tokyo"));
+    let (local, fixed) = ("2027-01-05T14:00:00", "2027-01-05T14:00:00+01:00");
+    for (start, end, zones) in [
+        (time(local, berlin), time(local, None), (berlin, berlin)),
+        (time(local, None), time(local, berlin), (berlin, berlin)),
+        (time(fixed, berlin), time(fixed, None), (berlin, berlin)),
+        (time(fixed, None), time(fixed, berlin), (berlin, berlin)),
+        (time(fixed, None), time(local, berlin), (berlin, berlin)),
+        (time(local, tokyo), time(fixed, berlin), (tokyo, berlin)),
+        (time(fixed, None), time(fixed, None), (None, None)),
+    ] {
+        for repeats in [Repeats::Never, Repeats::Yes] {
+            if repeats == Repeats::Yes && zones.0.is_none() {
+                continue;
+            }
+            let (event, _, problems) = settled(json!({"start": start, "end": end}), repeats);
+            assert_eq!(problems, [], "{start} {end}");
+            let of = |side: &str| event[side].get("timeZone").and_then(Value::as_str);
+            assert_eq!((of("start"), of("end")), zones, "{start} {end}");
+        }
+    }
+    // In either form of the other side.
+    let mixed = json!({"start": time(local, berlin), "endDateTime": "2027-01-05T15:00"});
+    let (event, ..) = settled(mixed, Repeats::Never);
+    assert_eq!(event["end"], json!({"dateTime": "2027-01-05T15:00:00", "timeZone": "Europe/Berlin"}));
+}
+
+#[test]
+fn a_windows_zone_reaches_google_by_its_iana_name_and_is_told() {
+    let time = "2027-01-05T14:00";
+    for (body, zones, told) in [
+        (
+            json!({"startDateTime": time, "endDateTime": time, "timeZone": "W. Europe Standard Time"}),
+            ("Europe/Berlin", "Europe/Berlin"),
+            &["timeZone"][..],
+        ),
+        (
+            json!({
+                "start": {"dateTime": time, "timeZone": "Eastern Standard Time"},
+                "end": {"dateTime": time, "timeZone": "us mountain standard time"},
+            }),
+            ("America/New_York", "America/Phoenix"),
+            &["start.timeZone", "end.timeZone"],
+        ),
+        (
+            json!({
+                "start": {"dateTime": time, "timeZone": "UTC"},
+                "end": {"dateTime": "2027-01-06T14:00", "timeZone": "UTC+12"},
+            }),
+            ("UTC", "Etc/GMT-12"),
+            &["end.timeZone"],
+        ),
+        (
+            json!({
+                "start": {"date": "2027-01-05", "timeZone": "FLE Standard Time"},
+                "end": {"date": "2027-01-06", "timeZone": "Europe/Kyiv"},
+            }),
+            ("Europe/Kiev", "Europe/Kyiv"),
+            &["start.timeZone"],
+        ),
+    ] {
+        let (event, _, problems) = changed(body.clone(), Repeats::Yes);
+        let of = |side: &str| event[side]["timeZone"].as_str().unwrap();
+        assert_eq!((of("start"), of("end")), zones, "{body}");
+        let told: Vec<_> = told.iter().map(|field| ((*field).to_owned(), WarningCode::WindowsZone)).collect();
+        assert_eq!(problems.changes(), told, "{body}");
+    }
+}
+
+#[test]
+fn a_day_that_ends_when_it_begins_is_one_whole_day_and_is_told() {
+    for (day, next) in [
+        ("2027-01-05", "2027-01-06"),
+        ("2028-02-28", "2028-02-29"),
+        ("1948-12-31", "1949-01-01"),
+        ("1601-01-01", "1601-01-02"),
+        ("2200-12-31", "2201-01-01"),
+    ] {
+        for repeats in [Repeats::Never, Repeats::Yes] {
+            let body = json!({"start": {"date": day}, "end": {"date": day}});
+            let (event, times, problems) = changed(body, repeats);
+            assert_eq!(event, json!({"start": {"date": day}, "end": {"date": next}}));
+            assert_eq!(problems.changes(), [("end.date".to_owned(), WarningCode::OneDay)]);
+            let Some(Times::AllDay { end, .. }) = times else { panic!("{times:?}") };
+            assert_eq!(end.to_string(), next);
+            // What was made of it is one day without more words.
+            assert_eq!(changed(event, repeats).2.changes(), []);
+        }
+    }
+}
+
+#[test]
+fn times_of_long_ago_and_far_ahead_are_instants() {
+    // Zones were made of local mean time then, whose offsets have seconds; what goes to Google is
+    // what the caller wrote.
+    let old = json!({"startDateTime": "1890-06-01T12:00", "endDateTime": "1890-06-01T13:00", "timeZone": "Europe/Berlin"});
+    let (event, ..) = settled(old.clone(), Repeats::Never);
+    assert_eq!(event["start"], json!({"dateTime": "1890-06-01T12:00:00", "timeZone": "Europe/Berlin"}));
+    assert_eq!(instants(old), ("1890-06-01T11:06:32Z".to_owned(), "1890-06-01T12:06:32Z".to_owned()));
+    let first =
+        json!({"startDateTime": "1601-01-01T00:00+18:00", "endDateTime": "2200-12-31T23:59:59-18:00"});
+    assert_eq!(instants(first), ("1600-12-31T06:00:00Z".to_owned(), "2201-01-01T17:59:59Z".to_owned()));
+    for zone in ["Asia/Manila", "America/Juneau", "Africa/Monrovia", "Pacific/Apia", "Asia/Kolkata"] {
+        let body =
+            json!({"startDateTime": "1601-01-01T00:00", "endDateTime": "2200-12-31T23:59", "timeZone": zone});
+        assert_eq!(settled(body, Repeats::Yes).2, [], "{zone}");
+    }
 }
