@@ -19,7 +19,7 @@ pub(crate) fn notice(status: StatusCode, title: &'static str, what: &str, then: 
         p { (prose(then)) }
         p { a.button href=(SETUP) { "Back to the setup page" } }
     };
-    Page { status, title, content, reader: Reader::Operator }
+    Page { status, title, content, reader: Reader::Operator, headers: Vec::new() }
 }
 
 /// Text in which `this` is code.
@@ -37,7 +37,13 @@ pub(crate) fn visitors_problem(problem: &Problem) -> Page {
         h1 { (problem.kind().title()) }
         p { (problem.detail()) }
     };
-    Page { status: problem.status_code(), title: "Problem", content, reader: Reader::Visitor }
+    Page {
+        status: problem.status_code(),
+        title: "Problem",
+        content,
+        reader: Reader::Visitor,
+        headers: problem.headers().to_vec(),
+    }
 }
 
 /// A problem as a page.
@@ -47,5 +53,11 @@ pub(crate) fn problem(problem: &Problem) -> Page {
         p { (problem.detail()) }
         p { a.button href=(SETUP) { "Back to the setup page" } }
     };
-    Page { status: problem.status_code(), title: "Problem", content, reader: Reader::Operator }
+    Page {
+        status: problem.status_code(),
+        title: "Problem",
+        content,
+        reader: Reader::Operator,
+        headers: problem.headers().to_vec(),
+    }
 }

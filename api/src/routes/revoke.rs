@@ -27,9 +27,9 @@ pub(crate) async fn ask(api: web::Data<Api>, request: HttpRequest) -> HttpRespon
 }
 
 async fn asked(api: &Api, request: &HttpRequest) -> Result<HttpResponse, Problem> {
-    let visit = Visit::of(api, request).await?;
+    let visit = Visit::of(api, request);
     let account = account_in_query(request)?;
-    if !visit.admin {
+    if !visit.is_admin()? {
         let page = setup_path(account.as_str());
         return Ok(HttpResponse::SeeOther().insert_header((LOCATION, page)).finish());
     }
