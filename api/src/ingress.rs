@@ -131,7 +131,7 @@ impl Ingress {
             ledger: Arc::clone(&ledger),
             ports: ports.clone(),
             door,
-            hosts: Hosts::new(loopback, public_url.clone(), settings.allowed_origins.clone()),
+            hosts: Hosts::new(loopback, Some(public_url.clone()), settings.allowed_origins.clone()),
             settings,
             public_url: public_url.clone(),
             nonces: Arc::clone(&nonces),

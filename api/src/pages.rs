@@ -91,7 +91,7 @@ fn frame(page: &Page, google: &GoogleKind) -> Markup {
             }
             body {
                 @if let GoogleKind::Sandbox { page } = google {
-                    aside.sandbox aria-label="Sandbox" {
+                    aside.ribbon aria-label="Sandbox" {
                         strong { "SANDBOX" }
                         " This is an offline Google: nobody is mailed and no real calendar is touched."
                         @if let Some(page) = page {
@@ -150,6 +150,30 @@ mod tests {
             let sandbox = frame(&page, &GoogleKind::Sandbox { page: None }).into_string();
             assert!(sandbox.contains("SANDBOX"));
             assert!(!frame(&page, &GoogleKind::Live).into_string().contains("SANDBOX"));
+        }
+    }
+
+    #[test]
+    fn the_ribbon_is_the_sandboxs_own() {
+        let ribbon = |style: &'static str| {
+            let (_, rest) = style.split_once("/* The ribbon is the same").expect("it has the ribbon");
+            rest.split_once("/* The end of the ribbon. */").expect("which has an end").0
+        };
+        let ours = ribbon(include_str!("../assets/style.css"));
+        assert_eq!(ours, ribbon(include_str!("../../sandbox/src/page/style.css")));
+        let page = Page {
+            status: StatusCode::OK,
+            title: "t",
+            content: html! {},
+            reader: Reader::Visitor,
+            headers: Vec::new(),
+        };
+        let shown = frame(&page, &GoogleKind::Sandbox { page: None }).into_string();
+        let sandbox = include_str!("../../sandbox/src/page/layout.rs");
+        for said in
+            ["This is an offline Google: nobody is mailed and no real calendar is touched.", "SANDBOX"]
+        {
+            assert!(shown.contains(said) && sandbox.contains(said), "{said}: {shown}");
         }
     }
 

@@ -13,11 +13,16 @@ pub(crate) const PERMISSIONS: &str = "https://myaccount.google.com/permissions";
 
 /// A page with a headline, what happened, and what to do.
 pub(crate) fn notice(status: StatusCode, title: &'static str, what: &str, then: &str) -> Page {
+    about(status, title, what, then, SETUP)
+}
+
+/// The same, which leads back to the setup page at this path.
+pub(crate) fn about(status: StatusCode, title: &'static str, what: &str, then: &str, back: &str) -> Page {
     let content = html! {
         h1 { (title) }
         p { (prose(what)) }
         p { (prose(then)) }
-        p { a.button href=(SETUP) { "Back to the setup page" } }
+        p { a.button href=(back) { "Back to the setup page" } }
     };
     Page { status, title, content, reader: Reader::Operator, headers: Vec::new() }
 }

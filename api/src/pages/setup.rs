@@ -294,7 +294,7 @@ pub(crate) fn ask_revoke(account: &AccountId, standing: Option<&Standing>, csrf:
                 p {
                     "The permission of "
                     strong { (email.as_deref().unwrap_or("the connected Google user")) }
-                    " is given back to Google and forgotten here."
+                    " for the account " code { (account) } " is given back to Google and forgotten here."
                 }
                 p { "New events are refused. Jobs that were accepted wait until it is connected again." }
                 div.actions {
@@ -308,7 +308,7 @@ pub(crate) fn ask_revoke(account: &AccountId, standing: Option<&Standing>, csrf:
             }
         } @else {
             h1 { "Nothing is connected" }
-            p { "So there is nothing to disconnect." }
+            p { "No calendar is connected to the account " code { (account) } ", so there is nothing to disconnect." }
             p { a.button href=(setup_path(account.as_str())) { "Back to the setup page" } }
         }
     };

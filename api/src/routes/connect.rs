@@ -20,6 +20,7 @@ use crate::problem::Problem;
     responses(
         (status = 303, description = "On to Google"),
         (status = 403, description = "Not signed in, or a form of another site", content_type = "text/html"),
+        (status = 429, description = "Too many requests: a page that says so; Retry-After says when to come back", content_type = "text/html"),
     )
 )]
 pub(crate) async fn begin(api: web::Data<Api>, request: HttpRequest, payload: web::Payload) -> HttpResponse {

@@ -27,7 +27,10 @@ use crate::session::{self, Session};
     tag = "setup",
     security(()),
     params(("account" = Option<String>, Query, description = "Which account, unless it is `default`")),
-    responses((status = 200, description = "A page to connect and disconnect the calendar", content_type = "text/html"))
+    responses(
+        (status = 200, description = "A page to connect and disconnect the calendar", content_type = "text/html"),
+        (status = 429, description = "Too many requests: a page that says so; Retry-After says when to come back", content_type = "text/html"),
+    )
 )]
 pub(crate) async fn show(api: web::Data<Api>, request: HttpRequest) -> HttpResponse {
     if let Some(elsewhere) = under_the_callbacks_name(&api, &request) {
@@ -70,6 +73,7 @@ async fn page(api: &Api, request: &HttpRequest) -> Result<HttpResponse, Problem>
     responses(
         (status = 303, description = "Back to the page"),
         (status = 403, description = "Not an administrator's key, or a form of another site", content_type = "text/html"),
+        (status = 429, description = "Too many requests: a page that says so; Retry-After says when to come back", content_type = "text/html"),
     )
 )]
 pub(crate) async fn sign(api: web::Data<Api>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
