@@ -31,7 +31,7 @@ pub(crate) struct Attempt {
 /// Why an answer does not belong to a connection of this browser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stray {
-    /// This browser has begun none.
+    /// This browser has begun none that still waits for its answer.
     NotBegun,
     /// It was too long ago.
     Expired,
@@ -59,14 +59,14 @@ impl Attempts {
         match self.0.iter().find(|attempt| attempt.consent.is_answered_by(state)) {
             Some(attempt) if attempt.consent.until <= now => Err(Stray::Expired),
             Some(attempt) => Ok(attempt),
-            None if self.0.is_empty() => Err(Stray::NotBegun),
-            None => Err(Stray::Mismatch),
+            None if self.newest().is_some() => Err(Stray::Mismatch),
+            None => Err(Stray::NotBegun),
         }
     }
 
-    /// The newest that waits for its answer, or else any.
+    /// The newest that waits for its answer.
     pub(crate) fn newest(&self) -> Option<&Consent> {
-        self.0.first().map(|attempt| &attempt.consent)
+        self.0.iter().map(|attempt| &attempt.consent).find(|consent| !consent.done)
     }
 
     /// The cookies that have to go once one more, of `size` bytes, is begun.
@@ -128,6 +128,10 @@ mod tests {
         assert_eq!(both.answered(&one.state, time::after(now, LASTS)).err(), Some(Stray::Expired));
         assert!(both.answered(&two.state, time::after(now, LASTS)).is_ok());
         assert_eq!(attempts(&[], &ring).answered(&one.state, now).err(), Some(Stray::NotBegun));
+        let done = attempts(&[one.finished(now).0], &ring);
+        assert_eq!(done.answered("forged", now).err(), Some(Stray::NotBegun));
+        assert!(done.answered(&one.state, now).is_ok_and(|attempt| attempt.consent.done));
+        assert_eq!(done.newest(), None);
         let stranger = Keyring::new(Key::random(), Vec::new());
         let strangers = Attempts::read(&headers(std::slice::from_ref(&one), &ring), &stranger);
         assert_eq!(strangers.answered(&one.state, now).err(), Some(Stray::NotBegun));
