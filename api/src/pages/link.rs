@@ -15,14 +15,29 @@ pub(crate) struct Invitation<'a> {
     /// The user that the account is bound to, if it is.
     pub(crate) bound_to: Option<&'a str>,
     pub(crate) csrf: &'a str,
+    pub(crate) asking: Asking,
+}
+
+/// Whether the person has pressed the button before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asking {
+    First,
+    /// On a page that does not count any more.
+    Again,
 }
 
 /// Asks a person to connect their calendar.
 pub(crate) fn invite(invitation: &Invitation<'_>) -> Page {
-    let Invitation { link, path, bound_to, csrf } = *invitation;
+    let Invitation { link, path, bound_to, csrf, asking } = *invitation;
     let whose = bound_to.or(link.email.as_deref());
     let content = html! {
         h1 { "Connect your Google Calendar" }
+        @if asking == Asking::Again {
+            p.error role="alert" {
+                "The page was open for too long, or was opened in two tabs at once. Press the button once more. "
+                "If that does not help, allow cookies for this site."
+            }
+        }
         section.card {
             p {
                 @match link.return_url.as_ref().and_then(url::Url::host_str) {
@@ -47,8 +62,12 @@ pub(crate) fn invite(invitation: &Invitation<'_>) -> Page {
         }
         p.hint { "The link works once, and for fifteen minutes. It is for the account " code { (link.account) } "." }
     };
+    let status = match asking {
+        Asking::First => StatusCode::OK,
+        Asking::Again => StatusCode::FORBIDDEN,
+    };
     Page {
-        status: StatusCode::OK,
+        status,
         title: "Connect your Google Calendar",
         content,
         reader: Reader::Visitor,

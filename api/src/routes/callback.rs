@@ -1,5 +1,7 @@
 //! `GET /oauth2callback`: Google's answer, which connects an account.
 
+mod answer;
+
 use std::panic;
 use std::time::Duration;
 
@@ -9,10 +11,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use common::account::{Account, AccountState};
 use common::accounts::{AccountError, Connection};
 use common::nonces::Outcome;
-use common::port::{Grant, TokenError};
+use common::port::Grant;
 use common::time;
 use tracing::{error, info, warn};
-use url::form_urlencoded;
+
+pub(crate) use answer::state;
+use answer::{Answer, no_token, refused};
 
 use super::links::link_path;
 use super::setup::standing;
@@ -247,32 +251,6 @@ async fn use_up(api: &Api, link: &Link, consent: &Consent) {
     }
 }
 
-/// The state that an answer names.
-pub(crate) fn state(query: &str) -> String {
-    Answer::read(query).state
-}
-
-/// What Google says through the browser.
-struct Answer {
-    state: String,
-    /// The code, or Google's reason not to give one.
-    code: Result<String, Option<String>>,
-}
-
-impl Answer {
-    fn read(query: &str) -> Self {
-        let get = |wanted: &str| {
-            let mut pairs = form_urlencoded::parse(query.as_bytes());
-            pairs.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
-        };
-        let code = match (get("error"), get("code")) {
-            (None, Some(code)) => Ok(code),
-            (refusal, _) => Err(refusal),
-        };
-        Self { state: get("state").unwrap_or_default(), code }
-    }
-}
-
 /// Checks what was granted, and asks whose it is.
 async fn connection(api: &Api, grant: Grant) -> Result<Connection, Trouble> {
     if !grant.scopes.iter().any(|scope| WRITING.contains(&scope.as_str())) {
@@ -286,94 +264,7 @@ async fn connection(api: &Api, grant: Grant) -> Result<Connection, Trouble> {
     Ok(Connection { user, refresh_token, client: api.ports.google.client(), scopes: grant.scopes })
 }
 
-/// What Google's refusal on its consent page means.
-fn refused(reason: &Option<String>) -> Trouble {
-    let Some(reason) = reason else {
-        return Trouble::Incomplete;
-    };
-    match reason.as_str() {
-        "access_denied" => Trouble::Declined,
-        "admin_policy_enforced" | "policy_enforced" => Trouble::AdminForbids,
-        "org_internal" => Trouble::OutsideOrganisation,
-        "invalid_client" | "deleted_client" | "unauthorized_client" | "disabled_client" => {
-            error!("Google does not accept our OAuth client");
-            Trouble::ClientNotInitialised(reason.clone())
-        }
-        "redirect_uri_mismatch" => Trouble::RedirectMismatch,
-        "server_error" | "temporarily_unavailable" => Trouble::GoogleAway,
-        _ => {
-            warn!("Google refused a consent");
-            Trouble::GoogleRefused(reason.clone())
-        }
-    }
-}
-
-/// What it means that the code was not traded.
-fn no_token(error: &TokenError) -> Trouble {
-    match error {
-        TokenError::InvalidGrant { .. } => Trouble::CodeRefused,
-        TokenError::LoginRequired { .. } => Trouble::LoginRequired,
-        TokenError::NoSuchUser { .. } => Trouble::NoSuchUser,
-        TokenError::Denied { .. } => Trouble::AdminForbids,
-        TokenError::InvalidClient { error: code, .. } => {
-            error!(%error, "Google does not accept our OAuth client: {error}");
-            Trouble::ClientNotInitialised(code.clone())
-        }
-        TokenError::Refused { error: code, .. } if code == "redirect_uri_mismatch" => {
-            error!(%error, "Google does not know our redirect URI: {error}");
-            Trouble::RedirectMismatch
-        }
-        TokenError::Refused { error: code, .. } => {
-            error!(%error, "Google refused to trade a code: {error}");
-            Trouble::GoogleRefused(code.clone())
-        }
-        TokenError::Throttled { .. } | TokenError::Unavailable { .. } | TokenError::Transport(_) => {
-            warn!(%error, "Google could not be asked for a token: {error}");
-            Trouble::GoogleAway
-        }
-    }
-}
-
 fn storage_away(error: &dyn std::error::Error) -> Trouble {
     error!(%error, "The vault cannot be used to connect an account: {error}");
     Trouble::StorageAway
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_google_says_on_its_page_is_told_apart() {
-        for (reason, trouble) in [
-            ("access_denied", Trouble::Declined),
-            ("admin_policy_enforced", Trouble::AdminForbids),
-            ("org_internal", Trouble::OutsideOrganisation),
-            ("deleted_client", Trouble::ClientNotInitialised("deleted_client".to_owned())),
-            ("redirect_uri_mismatch", Trouble::RedirectMismatch),
-            ("temporarily_unavailable", Trouble::GoogleAway),
-            ("something_new", Trouble::GoogleRefused("something_new".to_owned())),
-        ] {
-            assert_eq!(refused(&Some(reason.to_owned())), trouble, "{reason}");
-        }
-        assert_eq!(refused(&None), Trouble::Incomplete);
-    }
-
-    #[test]
-    fn a_code_that_was_not_traded_says_why() {
-        let refused = |code: &str| TokenError::Refused { error: code.to_owned(), description: String::new() };
-        assert_eq!(no_token(&refused("redirect_uri_mismatch")), Trouble::RedirectMismatch);
-        assert_eq!(no_token(&refused("invalid_scope")), Trouble::GoogleRefused("invalid_scope".to_owned()));
-        let client =
-            TokenError::InvalidClient { error: "deleted_client".to_owned(), description: String::new() };
-        assert_eq!(no_token(&client), Trouble::ClientNotInitialised("deleted_client".to_owned()));
-    }
-
-    #[test]
-    fn an_answer_is_a_code_or_a_refusal_or_neither() {
-        let read = |query| Answer::read(query).code;
-        assert_eq!(read("state=x&code=c"), Ok("c".to_owned()));
-        assert_eq!(read("error=access_denied&code=c"), Err(Some("access_denied".to_owned())));
-        assert_eq!(read("state=x"), Err(None));
-    }
 }

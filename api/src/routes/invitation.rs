@@ -11,11 +11,11 @@ use super::setup::{Form, Visit, standing, under_the_callbacks_name};
 use crate::api::Api;
 use crate::consent::{self, Consent};
 use crate::link::{Ending, Link};
-use crate::pages::link::{Invitation, invite};
+use crate::pages::link::{Asking, Invitation, invite};
 use crate::pages::setup::Standing;
 use crate::pages::trouble::{self, Begun, Trouble};
 use crate::pages::{self, notice};
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 
 /// The page of a connect link.
 #[utoipa::path(
@@ -43,17 +43,28 @@ pub(crate) async fn show(
 
 async fn shown(api: &Api, request: &HttpRequest, token: &str) -> Result<HttpResponse, No> {
     let link = readable(api, token)?;
-    let visit = Visit::of(api, request);
+    invited(api, request, &link, &Visit::of(api, request), Asking::First).await
+}
+
+/// The page that asks this visitor, where the link is of use to them.
+async fn invited(
+    api: &Api,
+    request: &HttpRequest,
+    link: &Link,
+    visit: &Visit,
+    asking: Asking,
+) -> Result<HttpResponse, No> {
     let claim = api.nonces.claimed(&link.nonce, &visit.session.browser()).await;
-    let standing = match usable(&link, claim.map_err(|error| storage(&error, &link))?)? {
+    let standing = match usable(link, claim.map_err(|error| storage(&error, link))?)? {
         Use::Now => standing(api, &link.account).await?,
-        Use::Before => return done(api, &link).await,
+        Use::Before => return done(api, link).await,
     };
     let page = invite(&Invitation {
-        link: &link,
+        link,
         path: request.path(),
         bound_to: standing.as_ref().and_then(|standing| standing.email.as_deref()),
         csrf: visit.session.csrf(),
+        asking,
     });
     Ok(visit.dress(api, page.respond(api)))
 }
@@ -89,7 +100,14 @@ async fn begun(
 ) -> Result<HttpResponse, No> {
     let link = readable(api, token)?;
     let visit = Visit::of(api, request);
-    Form::read(api, request, payload, &visit).await?;
+    if let Err(problem) = Form::read(api, request, payload, &visit).await {
+        // Two tabs that were the first to come here have got two sessions, of which the browser keeps one.
+        let own = problem.kind() == Kind::ForeignOrigin && api.hosts.own_form(request.headers()).is_ok();
+        return match own {
+            true => invited(api, request, &link, &visit, Asking::Again).await,
+            false => Err(problem.into()),
+        };
+    }
     // The mark has to outlive every answer that the link can still bring.
     let until = time::after(link.until, consent::LASTS);
     let claim = api.nonces.claim(&link.nonce, &visit.session.browser(), until).await;

@@ -371,3 +371,37 @@ async fn signing_in_in_another_tab_takes_no_link_away() {
     assert_eq!(person.open(&rig, &path).await.status, 200, "the link is still this browser's");
     assert!(says_connected(&person.open(&rig, &callback(&state, "code=c1")).await));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_links_that_are_the_first_pages_a_browser_opens_at_once_both_connect() {
+    let rig = Rig::with(plan()).await;
+    let paths = [link(&rig, "one", json!({})).await, link(&rig, "two", json!({})).await];
+    let mut person = Person::default();
+    let form = |page: &Reply| {
+        let (_, rest) = page.text().split_once("name=\"csrf\" value=\"").expect("a form");
+        rest[..64].to_owned()
+    };
+    let mut tokens = Vec::new();
+    for path in &paths {
+        // Neither has a cookie yet; the browser keeps that of the second.
+        let page = rig.send(&get(path)).await;
+        tokens.push(form(&page));
+        person.jar().keep(&page);
+    }
+    for (number, (path, token)) in paths.iter().zip(tokens).enumerate() {
+        let press = |token: &str| request("POST", path).form(&[("csrf", token)]);
+        let mut reply = person.send(rig.address, press(&token)).await;
+        if number == 0 {
+            assert_eq!(reply.status, 403, "{}", reply.text());
+            assert!(reply.text().contains("Press the button once more"), "{}", reply.text());
+            assert!(rig.marks().await == 0, "nothing was begun");
+            reply = person.send(rig.address, press(&form(&reply))).await;
+        }
+        assert_eq!(reply.status, 303, "{}", reply.text());
+        let google = reply.header("location").unwrap();
+        let state = google.split("state=").nth(1).unwrap().split('&').next().unwrap();
+        let reply = person.open(&rig, &callback(state, &format!("code=c{number}"))).await;
+        assert!(says_connected(&reply), "{}", reply.text());
+    }
+    assert_eq!((generation(&rig, "one").await, generation(&rig, "two").await), (1, 1));
+}
