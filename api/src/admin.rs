@@ -1,14 +1,23 @@
 //! The operators' port: metrics and health. Never on the public port.
+//!
+//! Its rule about names is the public port's: on a loopback address it answers to loopback names (and
+//! the one of `PUBLIC_URL`) and to no page of another origin. On any other address it answers to every
+//! name, since a scraper or a kubelet asks for the address of a pod or the name of a service; who may
+//! reach it there is the network's business.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use actix_web::dev::Server;
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::{App, Error, HttpResponse, HttpServer, ResponseError as _, web};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
+use crate::hosts::Hosts;
 use crate::ingress::BindError;
 
 /// Whether a role can do its own work now.
@@ -33,6 +42,8 @@ pub struct Admin {
     pub roles: Vec<(String, Readiness)>,
     /// The state of what they depend on.
     pub dependencies: Arc<dyn Fn() -> Vec<Dependency> + Send + Sync>,
+    /// Where browsers reach this process (`PUBLIC_URL`), if that was said.
+    pub public_url: Option<Url>,
 }
 
 /// The operators' port, listening.
@@ -52,10 +63,13 @@ impl Admin {
         let listener = std::net::TcpListener::bind(address).map_err(unavailable)?;
         let bound = listener.local_addr().map_err(unavailable)?;
         let stop_server = CancellationToken::new();
+        let hosts = web::Data::new(Hosts::new(bound.ip().is_loopback(), self.public_url.clone(), Vec::new()));
         let admin = web::Data::new(self);
         let app = move || {
             App::new()
                 .app_data(web::Data::clone(&admin))
+                .app_data(web::Data::clone(&hosts))
+                .wrap(from_fn(meant_for_us))
                 .route("/metrics", web::get().to(metrics))
                 .route("/livez", web::get().to(livez))
                 .route("/readyz", web::get().to(readyz))
@@ -109,6 +123,17 @@ impl ListeningAdmin {
     }
 }
 
+async fn meant_for_us(
+    hosts: web::Data<Hosts>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    match hosts.admit(request.headers()) {
+        Ok(()) => next.call(request).await.map(ServiceResponse::map_into_boxed_body),
+        Err(problem) => Ok(request.into_response(problem.error_response())),
+    }
+}
+
 async fn metrics(admin: web::Data<Admin>) -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body((admin.metrics)())
 }
@@ -136,6 +161,7 @@ mod tests {
             metrics: Arc::new(String::new),
             roles: roles.iter().map(role).collect(),
             dependencies: Arc::new(move || vec![Dependency { name: "google".to_owned(), up }]),
+            public_url: None,
         }
     }
 

@@ -18,6 +18,7 @@ use crate::intake::Intake;
 use crate::ledger::{Absence, Ledger};
 use crate::problem::{Kind, Problem};
 use crate::settings::Settings;
+use crate::sign_outs::SignOuts;
 use crate::wait::Waiting;
 
 /// The adapters that an ingress works with.
@@ -53,7 +54,8 @@ pub(crate) struct Api {
     pub(crate) hosts: Hosts,
     pub(crate) settings: Settings,
     pub(crate) public_url: Url,
-    pub(crate) nonces: Nonces,
+    pub(crate) nonces: Arc<Nonces>,
+    pub(crate) sign_outs: SignOuts,
     pub(crate) on_connected: OnConnected,
     /// Ends long replies: the server is going.
     pub(crate) closing: CancellationToken,

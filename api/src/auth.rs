@@ -1,17 +1,19 @@
 //! Who calls, and what they may do.
 
+use std::future::{Ready, ready};
 use std::sync::Arc;
 
+use actix_web::HttpRequest;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
-use actix_web::{HttpMessage as _, HttpRequest};
 use common::account::AccountId;
 use common::job::Job;
 use common::keys::{ApiKey, ApiKeys, Scope};
 use common::owner::Owner;
-use common::port::Clock;
+use common::port::{Clock, VaultError};
 use secrecy::SecretString;
 use tracing::error;
 
+use crate::entrance::{Entrance, Window};
 use crate::problem::{Kind, Problem};
 use crate::proxies::TrustedProxies;
 use crate::rate::{Counted, RateLimit, Rates, Standing};
@@ -30,7 +32,8 @@ pub(crate) struct Door {
     access: Access,
     keys: Arc<ApiKeys>,
     rates: Rates,
-    per_address: RateLimit,
+    /// For whoever has no key.
+    without_key: RateLimit,
     proxies: TrustedProxies,
     clock: Arc<dyn Clock>,
 }
@@ -41,6 +44,40 @@ pub(crate) struct Caller {
     owner: Owner,
     /// `None` where nobody needs one.
     key: Option<ApiKey>,
+}
+
+/// What the header `Authorization` has shown.
+#[derive(Debug, Clone)]
+pub(crate) enum Bearer {
+    /// There is none.
+    Nobody,
+    /// The holder of a good key.
+    Holder(Caller),
+    /// Something else than a key.
+    Malformed,
+    /// A key that is unknown or was revoked.
+    Unknown,
+    /// A key that cannot be looked up now.
+    Unreadable,
+}
+
+impl Bearer {
+    /// The caller, if there is one; a key that was sent must be good.
+    fn caller(self) -> Result<Option<Caller>, Problem> {
+        match self {
+            Self::Nobody => Ok(None),
+            Self::Holder(caller) => Ok(Some(caller)),
+            Self::Malformed => Err(unauthenticated(
+                "The header must read Authorization: Bearer <key>.",
+                "Bearer realm=\"calrelay\", error=\"invalid_request\"",
+            )),
+            Self::Unknown => Err(unauthenticated(
+                "The key is unknown or was revoked.",
+                "Bearer realm=\"calrelay\", error=\"invalid_token\"",
+            )),
+            Self::Unreadable => Err(Problem::storage_unavailable()),
+        }
+    }
 }
 
 impl Caller {
@@ -73,11 +110,11 @@ impl Door {
     pub(crate) fn new(
         access: Access,
         keys: Arc<ApiKeys>,
-        per_address: RateLimit,
+        without_key: RateLimit,
         proxies: TrustedProxies,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { access, keys, rates: Rates::default(), per_address, proxies, clock }
+        Self { access, keys, rates: Rates::default(), without_key, proxies, clock }
     }
 
     /// Whether callers need no key here.
@@ -85,22 +122,17 @@ impl Door {
         self.access == Access::Open
     }
 
-    /// Lets in a caller who may do `scope` and is not too fast.
-    pub(crate) async fn enter(&self, request: &HttpRequest, scope: Scope) -> Result<Caller, Problem> {
+    /// Lets in a caller who may do `scope`.
+    pub(crate) fn enter(&self, request: &HttpRequest, scope: Scope) -> Ready<Result<Caller, Problem>> {
+        ready(self.entered(request, scope))
+    }
+
+    fn entered(&self, request: &HttpRequest, scope: Scope) -> Result<Caller, Problem> {
         let caller = match self.access {
-            Access::Open => {
-                self.count_address(request)?;
-                Caller { owner: Owner::local(), key: None }
-            }
-            Access::Keys => {
-                let secret = bearer(request.headers())?.ok_or_else(|| {
-                    unauthenticated(
-                        "Send the header Authorization: Bearer <key>.",
-                        "Bearer realm=\"calrelay\"",
-                    )
-                })?;
-                self.holder(request, &secret).await?
-            }
+            Access::Open => Caller { owner: Owner::local(), key: None },
+            Access::Keys => Entrance::of(request).bearer.caller()?.ok_or_else(|| {
+                unauthenticated("Send the header Authorization: Bearer <key>.", "Bearer realm=\"calrelay\"")
+            })?,
         };
         if caller.may(scope) {
             return Ok(caller);
@@ -110,56 +142,94 @@ impl Door {
     }
 
     /// The caller, if they sent a key; a key that was sent must be good.
-    pub(crate) async fn key_holder(&self, request: &HttpRequest) -> Result<Option<Caller>, Problem> {
-        match (self.access, bearer(request.headers())?) {
-            (Access::Keys, Some(secret)) => self.holder(request, &secret).await.map(Some),
-            (Access::Keys, None) | (Access::Open, _) => Ok(None),
+    pub(crate) fn key_holder(&self, request: &HttpRequest) -> Result<Option<Caller>, Problem> {
+        match self.access {
+            Access::Keys => Entrance::of(request).bearer.caller(),
+            Access::Open => Ok(None),
         }
     }
 
     /// Whether `secret` is the key of an administrator.
     pub(crate) async fn is_admin(&self, secret: &SecretString) -> Result<bool, Problem> {
-        Ok(self.find(secret).await?.is_some_and(|key| key.may(Scope::Admin)))
+        match self.keys.find(secret).await {
+            Ok(key) => Ok(key.is_some_and(|key| key.may(Scope::Admin))),
+            Err(error) => Err(unreadable(&error)),
+        }
+    }
+
+    /// Who the header `Authorization` shows. A good key counts for itself; anything else for its address,
+    /// and before it is looked up: guessing keys costs no more look-ups than the address has requests.
+    pub(crate) async fn bearer(&self, request: &HttpRequest) -> (Bearer, Window) {
+        let by_address = || self.count_address(request).map_or(Window::Exempt, Window::Counted);
+        let secret = match bearer(request.headers()) {
+            Ok(None) => return (Bearer::Nobody, Window::Open),
+            Ok(Some(secret)) => secret,
+            Err(Malformed) => return (Bearer::Malformed, by_address()),
+        };
+        let mut charged = None;
+        let permit = || {
+            charged = self.count_address(request);
+            charged.filter(|standing| standing.check().is_err()).map_or(Ok(()), Err)
+        };
+        let found = match self.keys.find_if(&secret, permit).await {
+            Ok(found) => found,
+            Err(too_many) => return (Bearer::Unknown, Window::Counted(too_many)),
+        };
+        match found {
+            Ok(Some(key)) => {
+                charged.inspect(|_| self.give_back_address(request));
+                let standing = self.count_key(&key);
+                let caller = Caller { owner: key.owner.clone(), key: Some(key) };
+                (Bearer::Holder(caller), Window::Counted(standing))
+            }
+            Ok(None) => (Bearer::Unknown, charged.map_or_else(by_address, Window::Counted)),
+            Err(error) => {
+                charged.inspect(|_| self.give_back_address(request));
+                unreadable(&error);
+                (Bearer::Unreadable, Window::Exempt)
+            }
+        }
+    }
+
+    /// Counts a request against its key.
+    pub(crate) fn count_key(&self, key: &ApiKey) -> Standing {
+        let limit = RateLimit::per_minute(key.requests_per_minute);
+        self.rates.count(Counted::Key(key.name.clone()), limit, self.clock.now())
+    }
+
+    /// Counts a request against what else it has shown.
+    pub(crate) fn count(&self, caller: Counted) -> Standing {
+        self.rates.count(caller, self.without_key, self.clock.now())
     }
 
     /// Counts a request against its address.
-    pub(crate) fn count_address(&self, request: &HttpRequest) -> Result<(), Problem> {
-        let Some(peer) = request.peer_addr() else {
-            return Ok(());
-        };
+    pub(crate) fn count_address(&self, request: &HttpRequest) -> Option<Standing> {
+        self.address(request).map(|address| self.count(address))
+    }
+
+    fn give_back_address(&self, request: &HttpRequest) {
+        self.address(request).inspect(|address| self.rates.give_back(address));
+    }
+
+    fn address(&self, request: &HttpRequest) -> Option<Counted> {
+        let peer = request.peer_addr()?;
         let forwarded = request.headers().get_all("x-forwarded-for");
         let address = self.proxies.client(peer.ip(), forwarded.filter_map(|value| value.to_str().ok()));
-        self.count(request, Counted::address(address), self.per_address)
-    }
-
-    fn count(&self, request: &HttpRequest, caller: Counted, limit: RateLimit) -> Result<(), Problem> {
-        let standing: Standing = self.rates.count(caller, limit, self.clock.now());
-        request.extensions_mut().insert(standing);
-        standing.check().map(|_| ())
-    }
-
-    async fn holder(&self, request: &HttpRequest, secret: &SecretString) -> Result<Caller, Problem> {
-        let Some(key) = self.find(secret).await? else {
-            return Err(unauthenticated(
-                "The key is unknown or was revoked.",
-                "Bearer realm=\"calrelay\", error=\"invalid_token\"",
-            ));
-        };
-        let limit = RateLimit::per_minute(key.requests_per_minute);
-        self.count(request, Counted::Key(key.name.clone()), limit)?;
-        Ok(Caller { owner: key.owner.clone(), key: Some(key) })
-    }
-
-    async fn find(&self, secret: &SecretString) -> Result<Option<ApiKey>, Problem> {
-        self.keys.find(secret).await.map_err(|error| {
-            error!(%error, "API keys cannot be read: {error}");
-            Problem::storage_unavailable()
-        })
+        Some(Counted::address(address))
     }
 }
 
+fn unreadable(error: &VaultError) -> Problem {
+    error!(%error, "API keys cannot be read: {error}");
+    Problem::storage_unavailable()
+}
+
+/// The header `Authorization` is there, and shows no bearer token.
+#[derive(Debug, PartialEq, Eq)]
+struct Malformed;
+
 /// The bearer token of a request, if it has one.
-fn bearer(headers: &HeaderMap) -> Result<Option<SecretString>, Problem> {
+fn bearer(headers: &HeaderMap) -> Result<Option<SecretString>, Malformed> {
     let Some(value) = headers.get(AUTHORIZATION) else {
         return Ok(None);
     };
@@ -168,13 +238,7 @@ fn bearer(headers: &HeaderMap) -> Result<Option<SecretString>, Problem> {
         let token = token.trim();
         (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
     });
-    match token {
-        Some(token) => Ok(Some(SecretString::from(token.to_owned()))),
-        None => Err(unauthenticated(
-            "The header must read Authorization: Bearer <key>.",
-            "Bearer realm=\"calrelay\", error=\"invalid_request\"",
-        )),
-    }
+    token.map(|token| Some(SecretString::from(token.to_owned()))).ok_or(Malformed)
 }
 
 fn unauthenticated(detail: &str, challenge: &'static str) -> Problem {

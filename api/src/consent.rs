@@ -1,10 +1,10 @@
 //! A connection that is under way: between "Connect" here and Google's answer.
 //!
-//! Like a session it lives in a sealed cookie, which binds it to the browser that began it.
+//! Like a session it lives in a sealed cookie, which binds it to the browser that began it; see
+//! [`Attempts`](crate::attempts::Attempts) for all that one browser has begun.
 
 use std::time::Duration;
 
-use actix_web::http::header::HeaderMap;
 use common::account::AccountId;
 use common::port::ConsentRequest;
 use common::seal::{Keyring, Sealed};
@@ -17,34 +17,28 @@ use subtle::ConstantTimeEq as _;
 
 use crate::cookies::Cookie;
 use crate::link::Link;
-use crate::session::random_token;
+use crate::session::{self, random_token};
 
 /// A user has this long to answer Google.
 pub(crate) const LASTS: Duration = time::minutes(10);
 const CONTEXT: &str = "consent";
+/// So much of the state names its cookie; the rest of it nobody can guess.
+const NAMED_BY: usize = 16;
 
-/// A connection under way.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A connection under way. It outlives deployments, in browsers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Consent {
     pub(crate) account: AccountId,
     /// The link that it was begun with; an administrator begins it on the setup page.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) link: Option<Link>,
     /// The PKCE verifier: only who began the connection can trade its code.
     pub(crate) verifier: String,
     pub(crate) state: String,
     pub(crate) until: Timestamp,
-}
-
-/// Why an answer does not belong to a connection of this browser.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stray {
-    /// This browser has begun none.
-    NotBegun,
-    /// It was too long ago.
-    Expired,
-    /// It has begun another one.
-    Mismatch,
+    /// Whether it has connected the account: its answer says so again, and does nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) done: bool,
 }
 
 impl Consent {
@@ -52,7 +46,7 @@ impl Consent {
     pub(crate) fn begin(account: AccountId, now: Timestamp) -> Self {
         // 64 hexadecimal digits: within the 43 to 128 characters of RFC 7636.
         let (verifier, state) = (random_token(), random_token());
-        Self { account, link: None, verifier, state, until: time::after(now, LASTS) }
+        Self { account, link: None, verifier, state, until: time::after(now, LASTS), done: false }
     }
 
     /// Begins the connection that a link is for.
@@ -61,10 +55,21 @@ impl Consent {
         Self { link: Some(link), ..Self::begin(account, now) }
     }
 
+    /// The same once it has connected its account, and how long a browser remembers that.
+    pub(crate) fn finished(&self, now: Timestamp) -> (Self, Duration) {
+        let until = time::after(now, session::LASTS);
+        (Self { verifier: String::new(), until, done: true, ..self.clone() }, session::LASTS)
+    }
+
     /// What to ask Google with.
     pub(crate) fn request(&self, login_hint: Option<String>) -> ConsentRequest {
         let code_challenge = BASE64URL_NOPAD.encode(&Sha256::digest(self.verifier.as_bytes()));
         ConsentRequest { state: self.state.clone(), code_challenge, login_hint }
+    }
+
+    /// The cookie that it is kept in.
+    pub(crate) fn cookie(&self) -> Cookie {
+        Cookie::Consent(self.state.chars().take(NAMED_BY).collect())
     }
 
     /// The cookie's value.
@@ -72,26 +77,15 @@ impl Consent {
         ring.seal(CONTEXT, self).into()
     }
 
-    /// What this browser has begun last, and whether an answer with `state` belongs to it. That each
-    /// answer counts once is for others to see to.
-    pub(crate) fn answered(
-        headers: &HeaderMap,
-        state: &str,
-        ring: &Keyring,
-        now: Timestamp,
-    ) -> (Option<Self>, Result<(), Stray>) {
-        let sealed = Cookie::Consent.read(headers).and_then(|value| Sealed::<Self>::try_from(value).ok());
-        let Some(consent) = sealed.and_then(|sealed| ring.open(CONTEXT, &sealed).ok()) else {
-            return (None, Err(Stray::NotBegun));
-        };
-        let fits = if !bool::from(consent.state.as_bytes().ct_eq(state.as_bytes())) {
-            Err(Stray::Mismatch)
-        } else if consent.until <= now {
-            Err(Stray::Expired)
-        } else {
-            Ok(())
-        };
-        (Some(consent), fits)
+    /// What a cookie's value says, if it is ours.
+    pub(crate) fn open(value: &str, ring: &Keyring) -> Option<Self> {
+        let sealed = Sealed::<Self>::try_from(value.to_owned()).ok()?;
+        ring.open(CONTEXT, &sealed).ok()
+    }
+
+    /// Whether an answer with `state` belongs to it.
+    pub(crate) fn is_answered_by(&self, state: &str) -> bool {
+        self.state.as_bytes().ct_eq(state.as_bytes()).into()
     }
 }
 
@@ -102,32 +96,44 @@ pub(crate) fn may_be_ours(state: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::{COOKIE, HeaderValue};
     use common::seal::Key;
+    use serde_json::json;
 
     use super::*;
 
-    fn headers(consent: &Consent, ring: &Keyring) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        let cookie = format!("calrelay_consent={}", consent.seal(ring));
-        headers.insert(COOKIE, HeaderValue::from_str(&cookie).unwrap());
-        headers
+    #[test]
+    fn what_the_version_before_has_written_is_understood_and_ours_by_it() {
+        let ring = Keyring::new(Key::random(), Vec::new());
+        let (verifier, state) = ("e".repeat(64), "f".repeat(64));
+        let former = json!({
+            "account": "default", "link": null, "verifier": verifier, "state": state, "until": "2026-11-30T00:10:00Z",
+        });
+        let sealed: Sealed<serde_json::Value> = ring.seal(CONTEXT, &former);
+        let read = Consent::open(&String::from(sealed), &ring).unwrap();
+        assert!(read.is_answered_by(&state) && !read.done && read.link.is_none());
+        let mut written = serde_json::to_value(&read).unwrap();
+        written["link"] = serde_json::Value::Null;
+        assert_eq!(written, former);
     }
 
     #[test]
-    fn an_answer_counts_in_its_own_browser_for_ten_minutes() {
+    fn only_what_we_have_sealed_is_a_consent() {
         let ring = Keyring::new(Key::random(), Vec::new());
-        let now = Timestamp::UNIX_EPOCH;
-        let consent = Consent::begin(AccountId::default_account(), now);
-        let headers = headers(&consent, &ring);
-        let answer = |headers: &HeaderMap, state: &str, at: Timestamp| {
-            let (known, fits) = Consent::answered(headers, state, &ring, at);
-            (known.is_some(), fits)
-        };
-        assert_eq!(answer(&HeaderMap::new(), &consent.state, now), (false, Err(Stray::NotBegun)));
-        assert_eq!(answer(&headers, "forged", now), (true, Err(Stray::Mismatch)));
-        assert_eq!(answer(&headers, &consent.state, time::after(now, LASTS)), (true, Err(Stray::Expired)));
-        assert_eq!(answer(&headers, &consent.state, now), (true, Ok(())));
+        let consent = Consent::begin(AccountId::default_account(), Timestamp::UNIX_EPOCH);
+        assert_eq!(Consent::open(&consent.seal(&ring), &ring), Some(consent.clone()));
+        let other = Keyring::new(Key::random(), Vec::new());
+        for value in ["", "AAAA", "x", &consent.seal(&other)] {
+            assert_eq!(Consent::open(value, &ring), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_finished_keeps_nothing_to_trade_a_code_with() {
+        let consent = Consent::begin(AccountId::default_account(), Timestamp::UNIX_EPOCH);
+        let (finished, lasts) = consent.finished(Timestamp::UNIX_EPOCH);
+        assert!(finished.done && finished.verifier.is_empty() && finished.is_answered_by(&consent.state));
+        assert_eq!(finished.until, time::after(Timestamp::UNIX_EPOCH, lasts));
+        assert_eq!(finished.cookie(), consent.cookie());
     }
 
     #[test]

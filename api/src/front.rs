@@ -6,15 +6,18 @@ use std::time::Instant;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ResponseHead, ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
+use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage as _, web};
+use actix_web::{Error, HttpMessage as _, HttpRequest, ResponseError as _, web};
 use futures_util::FutureExt as _;
 use tracing::{Instrument as _, error};
 
 use crate::api::Api;
+use crate::entrance;
 use crate::metrics::{self, Route};
+use crate::pages::{self, Reader, notice};
 use crate::problem::Problem;
 use crate::rate::Standing;
 use crate::settings::GoogleKind;
@@ -22,7 +25,7 @@ use crate::trace;
 
 const GOOGLE: HeaderName = HeaderName::from_static("calrelay-google");
 
-/// Checks the host, catches panics, counts, and writes the headers that every reply has.
+/// Checks the host, counts the caller, catches panics, and writes the headers that every reply has.
 pub(crate) async fn front(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -34,18 +37,14 @@ pub(crate) async fn front(
     let offered = request.head().upgrade();
     let context = trace::begun(request.headers());
     request.extensions_mut().insert(context);
-    let answer = match api.hosts.admit(request.headers()) {
-        Ok(()) => {
-            match AssertUnwindSafe(next.call(request)).catch_unwind().instrument(context.log_span()).await {
-                Ok(answer) => answer.map(ServiceResponse::map_into_boxed_body),
-                Err(_) => {
-                    // The panic hook has printed what it knows.
-                    error!(http.route = ?route, "A handler panicked on {route:?}");
-                    Err(dressed(Problem::internal(), route))
-                }
-            }
+    let handled = AssertUnwindSafe(handled(&api, request, route, next)).catch_unwind();
+    let answer = match handled.instrument(context.log_span()).await {
+        Ok(answer) => answer,
+        Err(_) => {
+            // The panic hook has printed what it knows.
+            error!(http.route = ?route, "A handler panicked on {route:?}");
+            Err(dressed(Problem::internal(), route).into())
         }
-        Err(problem) => Err(dressed(problem, route)),
     };
     match answer {
         Ok(mut response) => {
@@ -77,8 +76,49 @@ fn close(response: &mut ResponseHead, offered: bool) {
     }
 }
 
-fn dressed(problem: Problem, route: Route) -> Error {
-    if route == Route::Older { problem.for_older_clients().into() } else { problem.into() }
+/// The handler's answer, unless the request does not get that far.
+async fn handled(
+    api: &web::Data<Api>,
+    request: ServiceRequest,
+    route: Route,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    if let Err(problem) = api.hosts.admit(request.headers()) {
+        return Ok(request.into_response(dressed(problem, route).error_response()));
+    }
+    if let Err(problem) = entrance::enter(api, request.request(), route).await {
+        if matches!(route, Route::Events | Route::Older) && request.method() == Method::POST {
+            metrics::rejected(problem.kind());
+        }
+        let answer = match reader(request.request(), route) {
+            Some(Reader::Operator) => notice::problem(&problem).respond(api),
+            Some(Reader::Visitor) => notice::visitors_problem(&problem).respond(api),
+            None => dressed(problem, route).error_response(),
+        };
+        return Ok(request.into_response(answer));
+    }
+    next.call(request).await.map(ServiceResponse::map_into_boxed_body)
+}
+
+/// Whom a page would be for, where the answer is to be one.
+fn reader(request: &HttpRequest, route: Route) -> Option<Reader> {
+    match route {
+        Route::Setup | Route::Connect | Route::Revoke => Some(Reader::Operator),
+        Route::Link | Route::Callback => Some(Reader::Visitor),
+        Route::Events
+        | Route::Older
+        | Route::Job
+        | Route::Status
+        | Route::Accounts
+        | Route::Account
+        | Route::Links
+        | Route::OpenApi
+        | Route::Other => pages::wanted(request).then_some(Reader::Operator),
+    }
+}
+
+fn dressed(problem: Problem, route: Route) -> Problem {
+    if route == Route::Older { problem.for_older_clients() } else { problem }
 }
 
 fn finish(headers: &mut HeaderMap, api: &Api, standing: Option<Standing>) {

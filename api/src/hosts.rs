@@ -1,10 +1,10 @@
-//! Which host names and origins a loopback server answers to.
+//! Which host names and origins a loopback server answers to, on the public port and on the operators'.
 //!
 //! A page on the internet can point its own name at 127.0.0.1 (DNS rebinding) or send simple
 //! requests there; neither gets past a check of `Host` and `Origin`.
 
 use actix_web::http::header::{HOST, HeaderMap, HeaderName, ORIGIN};
-use url::Url;
+use url::{Origin, Url};
 
 use crate::problem::{Kind, Problem};
 
@@ -13,14 +13,15 @@ use crate::problem::{Kind, Problem};
 pub(crate) struct Hosts {
     /// Only a server on loopback checks: one behind a proxy has its names checked there.
     loopback: bool,
-    public: Url,
+    /// Where browsers reach it, if that is known.
+    public: Option<Url>,
     origins: Vec<String>,
 }
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 impl Hosts {
-    pub(crate) fn new(loopback: bool, public: Url, origins: Vec<String>) -> Self {
+    pub(crate) fn new(loopback: bool, public: Option<Url>, origins: Vec<String>) -> Self {
         Self { loopback, public, origins }
     }
 
@@ -39,7 +40,9 @@ impl Hosts {
         match text(headers, &ORIGIN) {
             Some(origin) if !self.same_origin(origin, host) && !self.allowed(origin) => Err(Problem::new(
                 Kind::ForeignOrigin,
-                "The request comes from a page of another origin; ALLOWED_ORIGINS may name it.",
+                "The request comes from a page of another origin. Call from a server: pages cannot read the answers, \
+                 since there is no CORS. (While this server listens on a loopback address, ALLOWED_ORIGINS names \
+                 origins whose requests are not refused.)",
             )),
             Some(_) | None => Ok(()),
         }
@@ -59,7 +62,7 @@ impl Hosts {
 
     /// Whether browsers may be sent to `url`: a page of ours, or of an origin that was named to us.
     pub(crate) fn may_return_to(&self, url: &Url) -> bool {
-        url.origin() == self.public.origin() || self.allowed(&url.origin().ascii_serialization())
+        self.is_public(&url.origin()) || self.allowed(&url.origin().ascii_serialization())
     }
 
     /// Whether a page of `origin` is one of ours, as the browser that asks for `host` sees it.
@@ -72,7 +75,11 @@ impl Hosts {
             None => name.to_owned(),
         });
         authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
-            || origin.origin() == self.public.origin()
+            || self.is_public(&origin.origin())
+    }
+
+    fn is_public(&self, origin: &Origin) -> bool {
+        self.public.as_ref().is_some_and(|public| public.origin() == *origin)
     }
 
     fn allowed(&self, origin: &str) -> bool {
@@ -82,7 +89,11 @@ impl Hosts {
     fn ours(&self, host: &str) -> bool {
         let name = without_port(host);
         ["localhost", "127.0.0.1", "[::1]"].iter().any(|ours| name.eq_ignore_ascii_case(ours))
-            || self.public.host_str().is_some_and(|public| name.eq_ignore_ascii_case(public))
+            || self
+                .public
+                .as_ref()
+                .and_then(Url::host_str)
+                .is_some_and(|public| name.eq_ignore_ascii_case(public))
     }
 }
 
@@ -111,7 +122,7 @@ mod tests {
 
     fn hosts(loopback: bool) -> Hosts {
         let public = Url::parse("https://cal.example.com").unwrap();
-        Hosts::new(loopback, public, vec!["http://localhost:5173".to_owned()])
+        Hosts::new(loopback, Some(public), vec!["http://localhost:5173".to_owned()])
     }
 
     #[test]

@@ -27,6 +27,7 @@ use crate::ledger::Ledger;
 use crate::metrics;
 use crate::routes;
 use crate::settings::Settings;
+use crate::sign_outs::SignOuts;
 
 /// Behind a proxy that keeps its connections for a minute, closing first makes sporadic 502s.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -124,15 +125,17 @@ impl Ingress {
             settings.trusted_proxies.clone(),
             Arc::clone(&ports.clock),
         );
+        let nonces = Arc::new(Nonces::new(Arc::clone(&ports.vault), Arc::clone(&ports.clock)));
         let api = web::Data::new(Api {
             intake: Arc::new(intake),
             ledger: Arc::clone(&ledger),
             ports: ports.clone(),
             door,
-            hosts: Hosts::new(loopback, public_url.clone(), settings.allowed_origins.clone()),
+            hosts: Hosts::new(loopback, Some(public_url.clone()), settings.allowed_origins.clone()),
             settings,
             public_url: public_url.clone(),
-            nonces: Nonces::new(Arc::clone(&ports.vault), Arc::clone(&ports.clock)),
+            nonces: Arc::clone(&nonces),
+            sign_outs: SignOuts::new(nonces),
             on_connected,
             closing: closing.clone(),
         });

@@ -5,10 +5,12 @@
 
 mod admin;
 mod api;
+mod attempts;
 mod auth;
 mod body;
 mod consent;
 mod cookies;
+mod entrance;
 mod front;
 mod hosts;
 mod idempotency;
@@ -30,6 +32,7 @@ mod routes;
 mod sample;
 mod session;
 mod settings;
+mod sign_outs;
 mod trace;
 mod wait;
 

@@ -6,11 +6,11 @@ pub(crate) mod notice;
 pub(crate) mod setup;
 pub(crate) mod trouble;
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_FRAME_OPTIONS,
+    ACCEPT, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_FRAME_OPTIONS,
 };
+use actix_web::{HttpRequest, HttpResponse};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::api::Api;
@@ -28,6 +28,8 @@ pub(crate) struct Page {
     pub(crate) title: &'static str,
     pub(crate) content: Markup,
     pub(crate) reader: Reader,
+    /// What a program is told of it: `Retry-After`, `Allow`.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// Whom a page is for.
@@ -43,7 +45,11 @@ impl Page {
     /// The page in its frame, with the headers that every page has.
     pub(crate) fn respond(self, api: &Api) -> HttpResponse {
         let body = frame(&self, &api.settings.google);
-        HttpResponse::build(self.status)
+        let mut response = HttpResponse::build(self.status);
+        for header in self.headers {
+            response.insert_header(header);
+        }
+        response
             .content_type("text/html; charset=utf-8")
             .insert_header((CONTENT_SECURITY_POLICY, policy(api)))
             .insert_header((X_FRAME_OPTIONS, "DENY"))
@@ -52,6 +58,12 @@ impl Page {
             .insert_header((PERMISSIONS_POLICY, "camera=(), geolocation=(), microphone=()"))
             .body(body.into_string())
     }
+}
+
+/// Whether a browser has asked for something that a person is to read. Under `/api/` are programs.
+pub(crate) fn wanted(request: &HttpRequest) -> bool {
+    let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    !request.path().starts_with("/api/") && accept.is_some_and(|accept| accept.contains("text/html"))
 }
 
 /// Nothing but our style and our forms, one of which ends at Google's consent page.
@@ -79,7 +91,7 @@ fn frame(page: &Page, google: &GoogleKind) -> Markup {
             }
             body {
                 @if let GoogleKind::Sandbox { page } = google {
-                    p.sandbox role="note" {
+                    aside.ribbon aria-label="Sandbox" {
                         strong { "SANDBOX" }
                         " This is an offline Google: nobody is mailed and no real calendar is touched."
                         @if let Some(page) = page {
@@ -128,7 +140,13 @@ mod tests {
     #[test]
     fn only_a_sandbox_says_that_it_is_one() {
         for reader in [Reader::Operator, Reader::Visitor] {
-            let page = Page { status: StatusCode::OK, title: "t", content: html! { p { "x" } }, reader };
+            let page = Page {
+                status: StatusCode::OK,
+                title: "t",
+                content: html! { p { "x" } },
+                reader,
+                headers: Vec::new(),
+            };
             let sandbox = frame(&page, &GoogleKind::Sandbox { page: None }).into_string();
             assert!(sandbox.contains("SANDBOX"));
             assert!(!frame(&page, &GoogleKind::Live).into_string().contains("SANDBOX"));
@@ -136,8 +154,38 @@ mod tests {
     }
 
     #[test]
+    fn the_ribbon_is_the_sandboxs_own() {
+        let ribbon = |style: &'static str| {
+            let (_, rest) = style.split_once("/* The ribbon is the same").expect("it has the ribbon");
+            rest.split_once("/* The end of the ribbon. */").expect("which has an end").0
+        };
+        let ours = ribbon(include_str!("../assets/style.css"));
+        assert_eq!(ours, ribbon(include_str!("../../sandbox/src/page/style.css")));
+        let page = Page {
+            status: StatusCode::OK,
+            title: "t",
+            content: html! {},
+            reader: Reader::Visitor,
+            headers: Vec::new(),
+        };
+        let shown = frame(&page, &GoogleKind::Sandbox { page: None }).into_string();
+        let sandbox = include_str!("../../sandbox/src/page/layout.rs");
+        for said in
+            ["This is an offline Google: nobody is mailed and no real calendar is touched.", "SANDBOX"]
+        {
+            assert!(shown.contains(said) && sandbox.contains(said), "{said}: {shown}");
+        }
+    }
+
+    #[test]
     fn visitors_are_not_led_to_the_setup_page() {
-        let page = |reader| Page { status: StatusCode::OK, title: "t", content: html! {}, reader };
+        let page = |reader| Page {
+            status: StatusCode::OK,
+            title: "t",
+            content: html! {},
+            reader,
+            headers: Vec::new(),
+        };
         let shown = |reader| frame(&page(reader), &GoogleKind::Live).into_string();
         assert!(shown(Reader::Operator).contains(SETUP));
         assert!(!shown(Reader::Visitor).contains(SETUP));

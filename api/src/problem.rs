@@ -119,6 +119,11 @@ impl Problem {
         &self.0.detail
     }
 
+    /// What headers say of it.
+    pub(crate) fn headers(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.0.headers
+    }
+
     /// The whole as JSON.
     fn body(&self) -> Value {
         let parts = &*self.0;

@@ -66,7 +66,9 @@ impl FromStr for RateLimit {
 pub(crate) enum Counted {
     /// The holder of the API key with this name.
     Key(String),
-    /// Whoever calls from this address.
+    /// The person who has the connect link with this nonce.
+    Link(String),
+    /// Everybody else who calls from this address.
     Address(IpAddr),
 }
 
@@ -82,6 +84,7 @@ impl Counted {
     fn policy(&self) -> &'static str {
         match self {
             Self::Key(_) => "key",
+            Self::Link(_) => "link",
             Self::Address(_) => "address",
         }
     }
@@ -89,12 +92,19 @@ impl Counted {
 
 /// Counts requests.
 #[derive(Default)]
-pub(crate) struct Rates {
-    windows: Mutex<HashMap<Counted, Window>>,
+pub(crate) struct Rates(Mutex<Windows>);
+
+#[derive(Default)]
+struct Windows {
+    of: HashMap<Counted, Window>,
+    /// With so many windows, those that have ended are thrown out.
+    sweep_at: usize,
 }
 
-/// More windows than this, and those that have ended are thrown out.
-const REMEMBERED: usize = 10_000;
+/// Fewer windows than this are not looked through.
+const FEW: usize = 10_000;
+/// More windows than this are not kept: whoever has so many addresses is not held by counting them.
+const MOST: usize = 200_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Window {
@@ -115,17 +125,37 @@ impl Rates {
     /// Counts one request of `caller`.
     pub(crate) fn count(&self, caller: Counted, limit: RateLimit, now: Timestamp) -> Standing {
         let policy = caller.policy();
-        let mut windows = self.windows.lock().expect("nothing panics holding it");
-        if windows.len() >= REMEMBERED && !windows.contains_key(&caller) {
-            windows.retain(|_, window| window.ends > now);
-        }
+        let mut windows = self.0.lock().expect("nothing panics holding it");
+        windows.make_room(now);
         let fresh = Window { ends: time::after(now, limit.per), used: 0 };
-        let window = windows.entry(caller).or_insert(fresh);
+        let window = windows.of.entry(caller).or_insert(fresh);
         if window.ends <= now {
             *window = fresh;
         }
         window.used = window.used.saturating_add(1);
         Standing { policy, limit, used: window.used, resets_in: time::until(now, window.ends) }
+    }
+
+    /// Takes back that a request of `caller` was counted: it was somebody else's.
+    pub(crate) fn give_back(&self, caller: &Counted) {
+        let mut windows = self.0.lock().expect("nothing panics holding it");
+        if let Some(window) = windows.of.get_mut(caller) {
+            window.used = window.used.saturating_sub(1);
+        }
+    }
+}
+
+impl Windows {
+    /// Each window is looked at a few times in its life, however many there are.
+    fn make_room(&mut self, now: Timestamp) {
+        if self.of.len() < self.sweep_at.max(FEW) {
+            return;
+        }
+        self.of.retain(|_, window| window.ends > now);
+        if self.of.len() >= MOST {
+            self.of.retain(|caller, _| matches!(caller, Counted::Key(_)));
+        }
+        self.sweep_at = 2 * self.of.len();
     }
 }
 
@@ -180,6 +210,36 @@ mod tests {
             assert!(rates.count(caller(), limit, at(60)).check().is_ok());
         }
         assert!(rates.count(caller(), limit, at(60)).check().is_err());
+    }
+
+    #[test]
+    fn what_is_given_back_was_not_used() {
+        let rates = Rates::default();
+        let limit: RateLimit = "2/1m".parse().unwrap();
+        for _ in 0..5 {
+            assert!(rates.count(caller(), limit, at(0)).check().is_ok());
+            rates.give_back(&caller());
+        }
+        rates.give_back(&Counted::Link("never counted".to_owned()));
+        assert_eq!(rates.count(caller(), limit, at(0)).used, 1);
+    }
+
+    #[test]
+    fn windows_that_have_ended_go_and_keys_outlive_a_flood_of_addresses() {
+        let rates = Rates::default();
+        let limit: RateLimit = "2/1m".parse().unwrap();
+        let address = |number: u32| Counted::Address(IpAddr::V4(number.into()));
+        rates.count(caller(), limit, at(0));
+        for number in 0..1_000_000 {
+            rates.count(address(number), limit, at(0));
+            assert!(rates.0.lock().unwrap().of.len() <= 2 * MOST);
+        }
+        assert_eq!(rates.count(caller(), limit, at(1)).used, 2);
+        for number in 0..500_000 {
+            rates.count(address(number), limit, at(60));
+        }
+        let windows = rates.0.lock().unwrap();
+        assert!(windows.of.values().all(|window| window.ends > at(60)));
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub(crate) mod status;
 mod stream;
 
 use actix_web::http::Method;
-use actix_web::http::header::{ACCEPT, ALLOW, CACHE_CONTROL, HeaderValue, LOCATION};
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderValue, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, Resource, Route, guard, web};
 use common::job::JobId;
 use common::port::ConsentRequest;
@@ -23,7 +23,7 @@ use url::Url;
 
 use crate::api::Api;
 use crate::openapi;
-use crate::pages::notice;
+use crate::pages::{self, notice};
 use crate::problem::{Kind, Problem};
 
 /// `POST`: accepts a job.
@@ -113,9 +113,11 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
 
 /// A path that refuses every method without a route of its own.
 fn at(path: &'static str, allow: &'static str) -> Resource {
-    web::resource(path).default_service(web::to(move |request: HttpRequest| async move {
-        Err::<HttpResponse, _>(wrong_method(&request, path, allow))
-    }))
+    web::resource(path).default_service(web::to(
+        move |api: web::Data<Api>, request: HttpRequest| async move {
+            answered(&api, &request, wrong_method(&request, path, allow))
+        },
+    ))
 }
 
 fn get() -> Route {
@@ -135,11 +137,12 @@ fn wrong_method(request: &HttpRequest, path: &str, allow: &'static str) -> Probl
 async fn nothing_here(api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let problem =
         Problem::new(Kind::NotFound, "No route has this path. The contract is at /api/openapi.json.");
-    let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
-    if accept.is_some_and(|accept| accept.contains("text/html")) {
-        return Ok(notice::problem(&problem).respond(&api));
-    }
-    Err(problem)
+    answered(&api, &request, problem)
+}
+
+/// A page for a person, a problem for a program.
+fn answered(api: &Api, request: &HttpRequest, problem: Problem) -> Result<HttpResponse, Problem> {
+    if pages::wanted(request) { Ok(notice::problem(&problem).respond(api)) } else { Err(problem) }
 }
 
 async fn home() -> HttpResponse {

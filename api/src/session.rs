@@ -1,7 +1,8 @@
 //! Who is signed in to the setup pages.
 //!
 //! The session is its own cookie: the key that was signed in with, sealed by us. Any replica can
-//! read it, nothing is kept on the server, and revoking the key ends the session.
+//! read it. Nothing is kept on the server until somebody signs out (see
+//! [`SignOuts`](crate::sign_outs::SignOuts)), and revoking the key ends the session.
 
 use std::time::Duration;
 
@@ -22,18 +23,27 @@ use crate::cookies::Cookie;
 pub(crate) const LASTS: Duration = time::hours(8);
 const CONTEXT: &str = "session";
 
-/// A browser that has seen one of our pages, signed in or not.
+/// A browser that has seen one of our pages, signed in or not. It outlives deployments, in browsers.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Session {
     key: Option<String>,
     csrf: String,
     until: Timestamp,
+    /// Names the browser, where another session went before this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    browser: Option<String>,
 }
 
 impl Session {
     /// A new session, of a key or of nobody yet.
     pub(crate) fn begin(key: Option<String>, now: Timestamp) -> Self {
-        Self { key, csrf: random_token(), until: time::after(now, LASTS) }
+        Self { key, csrf: random_token(), until: time::after(now, LASTS), browser: None }
+    }
+
+    /// A new session of the same browser, of another key or of nobody. Whoever knew this one does not
+    /// know that.
+    pub(crate) fn followed_by(&self, key: Option<String>, now: Timestamp) -> Self {
+        Self { browser: Some(self.browser()), ..Self::begin(key, now) }
     }
 
     /// The session of a request, if it has one that still lasts.
@@ -59,7 +69,21 @@ impl Session {
 
     /// Names the browser to other parts of the installation; tells nothing else of it.
     pub(crate) fn browser(&self) -> String {
-        HEXLOWER.encode(&Sha256::digest(format!("browser {}", self.csrf)))
+        self.browser.clone().unwrap_or_else(|| self.hashed("browser"))
+    }
+
+    /// Names the session itself; tells nothing else of it.
+    pub(crate) fn name(&self) -> String {
+        self.hashed("session")
+    }
+
+    /// It is refused from then on.
+    pub(crate) fn until(&self) -> Timestamp {
+        self.until
+    }
+
+    fn hashed(&self, what: &str) -> String {
+        HEXLOWER.encode(&Sha256::digest(format!("{what} {}", self.csrf)))
     }
 
     /// Whether a form carries it.
@@ -102,6 +126,31 @@ mod tests {
         assert!(Session::from_headers(&headers, &ring, time::after(now, LASTS)).is_none());
         let other = Keyring::new(Key::random(), Vec::new());
         assert!(Session::from_headers(&headers, &other, now).is_none());
+    }
+
+    #[test]
+    fn a_browser_keeps_its_name_when_somebody_signs_in_and_nothing_else() {
+        let first = Session::begin(None, Timestamp::UNIX_EPOCH);
+        let second = first.followed_by(Some("crk_x".to_owned()), Timestamp::UNIX_EPOCH);
+        let third = second.followed_by(None, Timestamp::UNIX_EPOCH);
+        assert_eq!([second.browser(), third.browser()], [first.browser(), first.browser()]);
+        assert_ne!(first.name(), second.name());
+        assert_ne!(first.csrf(), second.csrf());
+        assert_ne!(first.browser(), Session::begin(None, Timestamp::UNIX_EPOCH).browser());
+        assert_ne!(first.browser(), first.name());
+    }
+
+    #[test]
+    fn a_session_of_the_version_before_goes_on() {
+        let ring = Keyring::new(Key::random(), Vec::new());
+        let former =
+            serde_json::json!({"key": "crk_x", "csrf": "c".repeat(64), "until": "1970-01-01T08:00:00Z"});
+        let sealed: Sealed<serde_json::Value> = ring.seal(CONTEXT, &former);
+        let headers = headers(&String::from(sealed));
+        let read = Session::from_headers(&headers, &ring, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(serde_json::to_value(&read).unwrap(), former);
+        // What a link was claimed as by the version before.
+        assert_eq!(read.browser(), HEXLOWER.encode(&Sha256::digest(format!("browser {}", "c".repeat(64)))));
     }
 
     #[test]

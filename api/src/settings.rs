@@ -26,11 +26,12 @@ pub struct Settings {
     pub quotas: Quotas,
     /// How many unfinished jobs an owner may have.
     pub backlog: Backlog,
-    /// Requests of one address without a key (`RATE_LIMIT`).
+    /// Requests without a good key, for each address or connect link (`RATE_LIMIT`).
     pub rate_limit: RateLimit,
     /// Whose `X-Forwarded-For` counts (`TRUSTED_PROXIES`).
     pub trusted_proxies: TrustedProxies,
-    /// Origins whose pages may call, and that connect links may lead back to (`ALLOWED_ORIGINS`).
+    /// Origins that connect links may lead back to, and whose requests a server on a loopback address
+    /// does not refuse (`ALLOWED_ORIGINS`). There is no CORS.
     pub allowed_origins: Vec<String>,
     /// Server threads; `None` is one for each core.
     pub threads: Option<usize>,

@@ -79,6 +79,7 @@ impl Process {
             metrics: render,
             roles: roles.into_iter().map(|(name, ready)| (name.to_owned(), ready)).collect(),
             dependencies: Arc::new(move || told.lock().expect("nothing panics holding it").clone()),
+            public_url: config.public_url.clone(),
         };
         let admin = admin
             .bind(SocketAddr::new(config.bind, config.admin_port))

@@ -27,6 +27,9 @@ struct Mark {
     holder: Option<String>,
     /// Whether it is used up.
     spent: bool,
+    /// What came of using it up, once that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    succeeded: Option<bool>,
 }
 
 /// Whose a nonce is.
@@ -38,6 +41,21 @@ pub enum Claim {
     Anothers,
     /// It is used up.
     Spent,
+    /// It is used up, after the claimant had claimed it.
+    SpentByYou,
+}
+
+/// What has become of a nonce.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is not used up.
+    Unspent,
+    /// It is used up, and what came of that is not written down: it is under way, or its process died.
+    Open,
+    /// What it was used for succeeded.
+    Succeeded,
+    /// What it was used for failed.
+    Failed,
 }
 
 /// Expired marks are looked for this often by each process that makes new ones.
@@ -58,13 +76,16 @@ impl Nonces {
     /// # Errors
     /// The vault's trouble: then it is not known.
     pub async fn spend(&self, nonce: &str, until: Timestamp) -> Result<bool, VaultError> {
-        let spent = Mark { until, holder: None, spent: true };
+        let mut spent = Mark { until, holder: None, spent: true, succeeded: None };
         loop {
             let seen = match self.put(nonce, &spent, None).await {
                 Ok(_) => break,
                 Err(VaultError::Changed) => match self.read(nonce).await? {
                     Some((mark, _)) if mark.spent => return Ok(false),
-                    Some((_, version)) => version,
+                    Some((mark, version)) => {
+                        spent.holder = mark.holder;
+                        version
+                    }
                     None => continue,
                 },
                 Err(error @ (VaultError::Unusable(_) | VaultError::Unreadable(_))) => return Err(error),
@@ -84,7 +105,7 @@ impl Nonces {
     /// # Errors
     /// The vault's trouble: then nobody has been told that it is theirs.
     pub async fn claim(&self, nonce: &str, holder: &str, until: Timestamp) -> Result<Claim, VaultError> {
-        let mark = Mark { until, holder: Some(holder.to_owned()), spent: false };
+        let mark = Mark { until, holder: Some(holder.to_owned()), spent: false, succeeded: None };
         loop {
             match self.put(nonce, &mark, None).await {
                 Ok(_) => {
@@ -106,10 +127,40 @@ impl Nonces {
     /// The vault's trouble.
     pub async fn claimed(&self, nonce: &str, holder: &str) -> Result<Option<Claim>, VaultError> {
         Ok(self.read(nonce).await?.map(|(mark, _)| match mark.holder {
-            _ if mark.spent => Claim::Spent,
+            Some(first) if first == holder && mark.spent => Claim::SpentByYou,
             Some(first) if first == holder => Claim::Yours,
+            Some(_) | None if mark.spent => Claim::Spent,
             Some(_) | None => Claim::Anothers,
         }))
+    }
+
+    /// Writes down what came of using the nonce up.
+    ///
+    /// # Errors
+    /// The vault's trouble: then [`Outcome::Open`] stays.
+    pub async fn conclude(&self, nonce: &str, succeeded: bool) -> Result<(), VaultError> {
+        while let Some((mark, version)) = self.read(nonce).await? {
+            let concluded = Mark { succeeded: Some(succeeded), ..mark };
+            match self.put(nonce, &concluded, Some(version)).await {
+                Ok(_) => break,
+                Err(VaultError::Changed) => {}
+                Err(error @ (VaultError::Unusable(_) | VaultError::Unreadable(_))) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// What has become of the nonce.
+    ///
+    /// # Errors
+    /// The vault's trouble.
+    pub async fn outcome(&self, nonce: &str) -> Result<Outcome, VaultError> {
+        Ok(match self.read(nonce).await? {
+            Some((Mark { spent: true, succeeded: Some(true), .. }, _)) => Outcome::Succeeded,
+            Some((Mark { spent: true, succeeded: Some(false), .. }, _)) => Outcome::Failed,
+            Some((Mark { spent: true, succeeded: None, .. }, _)) => Outcome::Open,
+            Some((Mark { spent: false, .. }, _)) | None => Outcome::Unspent,
+        })
     }
 
     /// Whether the nonce is used up.

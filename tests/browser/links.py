@@ -109,14 +109,18 @@ def standing_in(user):
 
 
 def used(one, two, first, second):
-    for browser in (one, two):
-        for url in (first, second):
-            browser.open(url)
-            browser.arrived("a link that was used", says=["This link was already used"], refused=410)
+    for browser, own, others in ((one, first, second), (two, second, first)):
+        browser.open(others)
+        browser.arrived("a link that another browser has used", says=["This link was already used"], refused=410)
+        browser.open(own)
+        browser.arrived("a link that this browser has used", says=["Your calendar is connected"])
+    two.open(first)
+    two.arrived("a used link with a way back", says=["Back to 127.0.0.1"], refused=410)
+    two.press("Back to 127.0.0.1")
+    two.arrived("back from a used link", says=["account=ada-1&status=not-connected"], ours=False)
     one.open(first)
-    one.arrived("a used link with a way back", says=["Back to 127.0.0.1"], refused=410)
     one.press("Back to 127.0.0.1")
-    one.arrived("back from a used link", says=["account=ada-1&status=not-connected"], ours=False)
+    one.arrived("back once more where they came from", says=["account=ada-1&status=connected"], ours=False)
 
 
 def refusals(one, two, ada, grace):

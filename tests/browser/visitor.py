@@ -125,11 +125,25 @@ class Browser:
         expect(f"{step}: the page says {' / '.join(says)}", True)
         if ours:
             expect(f"{step}: and SANDBOX", "SANDBOX" in self.text())
+            expect(f"{step}: every part of it is in a landmark", self.outside_landmarks(), [])
         # A page that came with an error status is itself an entry; nothing else may be.
         status = self.driver.execute_script("return performance.getEntriesByType('navigation')[0].responseStatus")
         expect(f"{step}: its status", status, refused or 200)
         log = [line for line in self.complaints() if f"the server responded with a status of {refused} " not in line]
         expect(f"{step}: nothing in the console", log, [])
+
+    def outside_landmarks(self):
+        """What people who jump from landmark to landmark would miss; and how many main parts there are, unless one."""
+        return self.driver.execute_script(
+            "const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), missed = [];"
+            "while (texts.nextNode()) {"
+            "  const text = texts.currentNode.textContent.trim(), parent = texts.currentNode.parentElement;"
+            "  if (text && parent.checkVisibility() && !parent.closest('main, header, footer, nav, aside, [popover]'))"
+            "    missed.push(text);"
+            "}"
+            "const mains = document.querySelectorAll('main').length;"
+            "return mains === 1 ? missed : [...missed, mains]"
+        )
 
     def complaints(self):
         """What the console has said since it was last asked."""

@@ -13,13 +13,18 @@ pub(crate) const PERMISSIONS: &str = "https://myaccount.google.com/permissions";
 
 /// A page with a headline, what happened, and what to do.
 pub(crate) fn notice(status: StatusCode, title: &'static str, what: &str, then: &str) -> Page {
+    about(status, title, what, then, SETUP)
+}
+
+/// The same, which leads back to the setup page at this path.
+pub(crate) fn about(status: StatusCode, title: &'static str, what: &str, then: &str, back: &str) -> Page {
     let content = html! {
         h1 { (title) }
         p { (prose(what)) }
         p { (prose(then)) }
-        p { a.button href=(SETUP) { "Back to the setup page" } }
+        p { a.button href=(back) { "Back to the setup page" } }
     };
-    Page { status, title, content, reader: Reader::Operator }
+    Page { status, title, content, reader: Reader::Operator, headers: Vec::new() }
 }
 
 /// Text in which `this` is code.
@@ -37,7 +42,13 @@ pub(crate) fn visitors_problem(problem: &Problem) -> Page {
         h1 { (problem.kind().title()) }
         p { (problem.detail()) }
     };
-    Page { status: problem.status_code(), title: "Problem", content, reader: Reader::Visitor }
+    Page {
+        status: problem.status_code(),
+        title: "Problem",
+        content,
+        reader: Reader::Visitor,
+        headers: problem.headers().to_vec(),
+    }
 }
 
 /// A problem as a page.
@@ -47,5 +58,11 @@ pub(crate) fn problem(problem: &Problem) -> Page {
         p { (problem.detail()) }
         p { a.button href=(SETUP) { "Back to the setup page" } }
     };
-    Page { status: problem.status_code(), title: "Problem", content, reader: Reader::Operator }
+    Page {
+        status: problem.status_code(),
+        title: "Problem",
+        content,
+        reader: Reader::Operator,
+        headers: problem.headers().to_vec(),
+    }
 }

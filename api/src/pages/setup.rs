@@ -63,7 +63,7 @@ pub(crate) fn sign_in(csrf: &str, account: &AccountId, refused: bool) -> Page {
         }
     };
     let status = if refused { StatusCode::FORBIDDEN } else { StatusCode::OK };
-    Page { status, title: "Sign in", content, reader: Reader::Operator }
+    Page { status, title: "Sign in", content, reader: Reader::Operator, headers: Vec::new() }
 }
 
 /// Says how the account stands, and what can be done about it.
@@ -93,7 +93,13 @@ pub(crate) fn show(view: &View<'_>) -> Page {
             }
         }
     };
-    Page { status: StatusCode::OK, title: "Google Calendar", content, reader: Reader::Operator }
+    Page {
+        status: StatusCode::OK,
+        title: "Google Calendar",
+        content,
+        reader: Reader::Operator,
+        headers: Vec::new(),
+    }
 }
 
 /// Better said here than by Google, whose page leads nowhere.
@@ -288,7 +294,7 @@ pub(crate) fn ask_revoke(account: &AccountId, standing: Option<&Standing>, csrf:
                 p {
                     "The permission of "
                     strong { (email.as_deref().unwrap_or("the connected Google user")) }
-                    " is given back to Google and forgotten here."
+                    " for the account " code { (account) } " is given back to Google and forgotten here."
                 }
                 p { "New events are refused. Jobs that were accepted wait until it is connected again." }
                 div.actions {
@@ -302,11 +308,17 @@ pub(crate) fn ask_revoke(account: &AccountId, standing: Option<&Standing>, csrf:
             }
         } @else {
             h1 { "Nothing is connected" }
-            p { "So there is nothing to disconnect." }
+            p { "No calendar is connected to the account " code { (account) } ", so there is nothing to disconnect." }
             p { a.button href=(setup_path(account.as_str())) { "Back to the setup page" } }
         }
     };
-    Page { status: StatusCode::OK, title: "Disconnect", content, reader: Reader::Operator }
+    Page {
+        status: StatusCode::OK,
+        title: "Disconnect",
+        content,
+        reader: Reader::Operator,
+        headers: Vec::new(),
+    }
 }
 
 #[cfg(test)]

@@ -144,7 +144,7 @@ pub(crate) fn page(trouble: &Trouble, begun: &Begun, client: Option<&OAuthClient
         p { (prose(&then)) }
         (begun.actions())
     };
-    Page { status, title, content, reader: begun.reader() }
+    Page { status, title, content, reader: begun.reader(), headers: Vec::new() }
 }
 
 fn words(trouble: &Trouble, begun: &Begun) -> Words {

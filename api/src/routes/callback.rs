@@ -1,27 +1,41 @@
 //! `GET /oauth2callback`: Google's answer, which connects an account.
 
+mod answer;
+
+use std::panic;
 use std::time::Duration;
 
+use actix_web::http::Method;
 use actix_web::http::header::{LOCATION, SET_COOKIE};
 use actix_web::{HttpRequest, HttpResponse, web};
-use common::account::Account;
+use common::account::{Account, AccountState};
 use common::accounts::{AccountError, Connection};
-use common::port::{Grant, TokenError};
+use common::nonces::Outcome;
+use common::port::Grant;
+use common::time;
 use tracing::{error, info, warn};
-use url::form_urlencoded;
+
+pub(crate) use answer::state;
+use answer::{Answer, no_token, refused};
 
 use super::links::link_path;
+use super::setup::standing;
 use super::setup_path;
 use crate::api::Api;
-use crate::consent::{self, Consent, Stray};
-use crate::cookies::Cookie;
+use crate::attempts::{Attempt, Attempts, Stray};
+use crate::consent::{self, Consent};
 use crate::link::{Ending, Link};
 use crate::pages::link;
+use crate::pages::setup::Standing;
 use crate::pages::trouble::{self, Begun, Trouble};
 
 /// Either of them lets us write events.
 const WRITING: [&str; 2] =
     ["https://www.googleapis.com/auth/calendar.events", "https://www.googleapis.com/auth/calendar"];
+
+/// An answer that is being carried out elsewhere is waited for so long: longer than Google may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+const LOOKS_EVERY: Duration = Duration::from_millis(200);
 
 /// Google's answer comes back here.
 #[utoipa::path(
@@ -42,24 +56,62 @@ const WRITING: [&str; 2] =
     )
 )]
 pub(crate) async fn finish(api: web::Data<Api>, request: HttpRequest) -> HttpResponse {
+    // Whoever only looks (a scanner, a monitor) carries nothing out.
+    if request.method() == Method::HEAD {
+        return HttpResponse::Ok().content_type("text/html; charset=utf-8").finish();
+    }
     let answer = Answer::read(request.query_string());
     let now = api.ports.clock.now();
-    let (consent, fits) = Consent::answered(request.headers(), &answer.state, api.ports.accounts.ring(), now);
-    let outcome = match (&consent, fits) {
-        (Some(consent), Ok(())) => finished(&api, consent, answer).await,
-        (_, stray) => Err(strayed(&api, &answer.state, stray.err().unwrap_or(Stray::NotBegun)).await),
-    };
-    let mut response = match (&outcome, &consent) {
-        (Ok(connected), _) => connected.respond(&api),
-        (Err(trouble), consent) => {
-            let begun = consent.as_ref().map_or(Begun::Somehow, |consent| begun(&api, consent, trouble));
-            trouble::page(trouble, &begun, api.settings.client.as_ref()).respond(&api)
+    let attempts = Attempts::read(request.headers(), api.ports.accounts.ring());
+    match attempts.answered(&answer.state, now) {
+        Ok(attempt) => finished(&api, attempt.clone(), answer).await,
+        // It undoes nothing: the browser keeps all that it has begun.
+        Err(stray) => {
+            let trouble = strayed(&api, &answer.state, stray).await;
+            let begun = attempts.newest().map_or(Begun::Somehow, |consent| begun(&api, consent, &trouble));
+            trouble::page(&trouble, &begun, api.settings.client.as_ref()).respond(&api)
+        }
+    }
+}
+
+async fn finished(api: &web::Data<Api>, attempt: Attempt, answer: Answer) -> HttpResponse {
+    let Attempt { cookie, consent, .. } = attempt;
+    let outcome = if consent.done {
+        once_more(api, &consent).await
+    } else {
+        // A browser that hangs up (a double click, a reload) must not leave a code half traded.
+        let (api, consent) = (web::Data::clone(api), consent.clone());
+        let tasks = api.intake.tasks.clone();
+        match tasks.spawn(async move { carried_out(&api, &consent, answer).await }).await {
+            Ok(outcome) => outcome,
+            Err(error) if error.is_panic() => panic::resume_unwind(error.into_panic()),
+            Err(_) => Err(Trouble::StorageAway),
         }
     };
-    // An answer that could not be looked at yet may be sent again.
-    if outcome != Err(Trouble::StorageAway) {
-        let forget = Cookie::Consent.write("", Duration::ZERO, &api.public_url);
-        response.headers_mut().append(SET_COOKIE, forget);
+    let mut cookies = Vec::new();
+    let mut response = match &outcome {
+        Ok(connected) => {
+            if !consent.done {
+                let (finished, age) = consent.finished(api.ports.clock.now());
+                let value = finished.seal(api.ports.accounts.ring());
+                cookies.push(finished.cookie().write(&value, age, &api.public_url));
+            }
+            if cookie != consent.cookie() {
+                cookies.push(cookie.forget(&api.public_url));
+            }
+            connected.respond(api)
+        }
+        Err(trouble) => {
+            // An answer that could not be looked at yet may be sent again.
+            if *trouble != Trouble::StorageAway {
+                cookies.push(cookie.forget(&api.public_url));
+            }
+            let begun = begun(api, &consent, trouble);
+            trouble::page(trouble, &begun, api.settings.client.as_ref()).respond(api)
+        }
+    };
+    for cookie in cookies {
+        response.headers_mut().append(SET_COOKIE, cookie);
     }
     response
 }
@@ -87,29 +139,70 @@ fn begun(api: &Api, consent: &Consent, trouble: &Trouble) -> Begun {
     }
 }
 
-/// An account has been connected.
+/// An account is connected.
 #[derive(Debug, PartialEq, Eq)]
 struct Connected {
     /// Where the browser goes now; `None` stays here.
     on_to: Option<String>,
-    email: String,
+    email: Option<String>,
 }
 
 impl Connected {
+    fn through(consent: &Consent, email: Option<String>) -> Self {
+        let on_to = match &consent.link {
+            None => Some(setup_path(consent.account.as_str())),
+            Some(link) => link.way_back(Ending::Connected).map(String::from),
+        };
+        Self { on_to, email }
+    }
+
     fn respond(&self, api: &Api) -> HttpResponse {
         match &self.on_to {
             Some(there) => HttpResponse::SeeOther().insert_header((LOCATION, there.as_str())).finish(),
-            None => link::done(&self.email).respond(api),
+            None => link::done(self.email.as_deref(), None).respond(api),
         }
     }
 }
 
-async fn finished(api: &Api, consent: &Consent, answer: Answer) -> Result<Connected, Trouble> {
+/// Carries an answer out, once. The same answer again is told what came of it.
+async fn carried_out(api: &Api, consent: &Consent, answer: Answer) -> Result<Connected, Trouble> {
     let first = api.nonces.spend(&consent.state, consent.until).await;
-    match first.map_err(|error| storage_away(&error))? {
-        true => {}
-        false => return Err(Trouble::Used),
+    if !first.map_err(|error| storage_away(&error))? {
+        return repeated(api, consent).await;
     }
+    let outcome = first_time(api, consent, answer).await;
+    if let Err(error) = api.nonces.conclude(&consent.state, outcome.is_ok()).await {
+        warn!(%error, "What came of an answer of Google's could not be written down: {error}");
+    }
+    outcome
+}
+
+/// An answer that was here before, perhaps a moment ago and in another process: a browser that loads a
+/// page ahead, or twice, sees the end of the first.
+async fn repeated(api: &Api, consent: &Consent) -> Result<Connected, Trouble> {
+    let clock = &api.ports.clock;
+    let patience = time::after(clock.now(), PATIENCE);
+    loop {
+        match api.nonces.outcome(&consent.state).await.map_err(|error| storage_away(&error))? {
+            Outcome::Succeeded => return once_more(api, consent).await,
+            Outcome::Open if clock.now() < patience => clock.sleep(LOOKS_EVERY).await,
+            Outcome::Open | Outcome::Failed | Outcome::Unspent => return Err(Trouble::Used),
+        }
+    }
+}
+
+/// The same end again, where it is still so.
+async fn once_more(api: &Api, consent: &Consent) -> Result<Connected, Trouble> {
+    let standing = standing(api, &consent.account).await.map_err(|_| Trouble::StorageAway)?;
+    match standing {
+        Some(Standing { state: AccountState::Connected, email, .. }) => {
+            Ok(Connected::through(consent, email))
+        }
+        Some(_) | None => Err(Trouble::Used),
+    }
+}
+
+async fn first_time(api: &Api, consent: &Consent, answer: Answer) -> Result<Connected, Trouble> {
     if let Some(link) = &consent.link
         && api.nonces.is_spent(&link.nonce).await.map_err(|error| storage_away(&error))?
     {
@@ -127,14 +220,10 @@ async fn finished(api: &Api, consent: &Consent, answer: Answer) -> Result<Connec
     let account = connected(api, consent, &connection).await?;
     info!(account.id = %account.id, account.generation = account.generation.0, "Connected account {}", account.id);
     (api.on_connected)(consent.account.clone());
-    let on_to = match &consent.link {
-        None => Some(setup_path(consent.account.as_str())),
-        Some(link) => {
-            use_up(api, link, consent).await;
-            link.way_back(Ending::Connected).map(String::from)
-        }
-    };
-    Ok(Connected { on_to, email: came })
+    if let Some(link) = &consent.link {
+        use_up(api, link, consent).await;
+    }
+    Ok(Connected::through(consent, Some(came)))
 }
 
 async fn connected(
@@ -162,27 +251,6 @@ async fn use_up(api: &Api, link: &Link, consent: &Consent) {
     }
 }
 
-/// What Google says through the browser.
-struct Answer {
-    state: String,
-    /// The code, or Google's reason not to give one.
-    code: Result<String, Option<String>>,
-}
-
-impl Answer {
-    fn read(query: &str) -> Self {
-        let get = |wanted: &str| {
-            let mut pairs = form_urlencoded::parse(query.as_bytes());
-            pairs.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
-        };
-        let code = match (get("error"), get("code")) {
-            (None, Some(code)) => Ok(code),
-            (refusal, _) => Err(refusal),
-        };
-        Self { state: get("state").unwrap_or_default(), code }
-    }
-}
-
 /// Checks what was granted, and asks whose it is.
 async fn connection(api: &Api, grant: Grant) -> Result<Connection, Trouble> {
     if !grant.scopes.iter().any(|scope| WRITING.contains(&scope.as_str())) {
@@ -196,94 +264,7 @@ async fn connection(api: &Api, grant: Grant) -> Result<Connection, Trouble> {
     Ok(Connection { user, refresh_token, client: api.ports.google.client(), scopes: grant.scopes })
 }
 
-/// What Google's refusal on its consent page means.
-fn refused(reason: &Option<String>) -> Trouble {
-    let Some(reason) = reason else {
-        return Trouble::Incomplete;
-    };
-    match reason.as_str() {
-        "access_denied" => Trouble::Declined,
-        "admin_policy_enforced" | "policy_enforced" => Trouble::AdminForbids,
-        "org_internal" => Trouble::OutsideOrganisation,
-        "invalid_client" | "deleted_client" | "unauthorized_client" | "disabled_client" => {
-            error!("Google does not accept our OAuth client");
-            Trouble::ClientNotInitialised(reason.clone())
-        }
-        "redirect_uri_mismatch" => Trouble::RedirectMismatch,
-        "server_error" | "temporarily_unavailable" => Trouble::GoogleAway,
-        _ => {
-            warn!("Google refused a consent");
-            Trouble::GoogleRefused(reason.clone())
-        }
-    }
-}
-
-/// What it means that the code was not traded.
-fn no_token(error: &TokenError) -> Trouble {
-    match error {
-        TokenError::InvalidGrant { .. } => Trouble::CodeRefused,
-        TokenError::LoginRequired { .. } => Trouble::LoginRequired,
-        TokenError::NoSuchUser { .. } => Trouble::NoSuchUser,
-        TokenError::Denied { .. } => Trouble::AdminForbids,
-        TokenError::InvalidClient { error: code, .. } => {
-            error!(%error, "Google does not accept our OAuth client: {error}");
-            Trouble::ClientNotInitialised(code.clone())
-        }
-        TokenError::Refused { error: code, .. } if code == "redirect_uri_mismatch" => {
-            error!(%error, "Google does not know our redirect URI: {error}");
-            Trouble::RedirectMismatch
-        }
-        TokenError::Refused { error: code, .. } => {
-            error!(%error, "Google refused to trade a code: {error}");
-            Trouble::GoogleRefused(code.clone())
-        }
-        TokenError::Throttled { .. } | TokenError::Unavailable { .. } | TokenError::Transport(_) => {
-            warn!(%error, "Google could not be asked for a token: {error}");
-            Trouble::GoogleAway
-        }
-    }
-}
-
 fn storage_away(error: &dyn std::error::Error) -> Trouble {
     error!(%error, "The vault cannot be used to connect an account: {error}");
     Trouble::StorageAway
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_google_says_on_its_page_is_told_apart() {
-        for (reason, trouble) in [
-            ("access_denied", Trouble::Declined),
-            ("admin_policy_enforced", Trouble::AdminForbids),
-            ("org_internal", Trouble::OutsideOrganisation),
-            ("deleted_client", Trouble::ClientNotInitialised("deleted_client".to_owned())),
-            ("redirect_uri_mismatch", Trouble::RedirectMismatch),
-            ("temporarily_unavailable", Trouble::GoogleAway),
-            ("something_new", Trouble::GoogleRefused("something_new".to_owned())),
-        ] {
-            assert_eq!(refused(&Some(reason.to_owned())), trouble, "{reason}");
-        }
-        assert_eq!(refused(&None), Trouble::Incomplete);
-    }
-
-    #[test]
-    fn a_code_that_was_not_traded_says_why() {
-        let refused = |code: &str| TokenError::Refused { error: code.to_owned(), description: String::new() };
-        assert_eq!(no_token(&refused("redirect_uri_mismatch")), Trouble::RedirectMismatch);
-        assert_eq!(no_token(&refused("invalid_scope")), Trouble::GoogleRefused("invalid_scope".to_owned()));
-        let client =
-            TokenError::InvalidClient { error: "deleted_client".to_owned(), description: String::new() };
-        assert_eq!(no_token(&client), Trouble::ClientNotInitialised("deleted_client".to_owned()));
-    }
-
-    #[test]
-    fn an_answer_is_a_code_or_a_refusal_or_neither() {
-        let read = |query| Answer::read(query).code;
-        assert_eq!(read("state=x&code=c"), Ok("c".to_owned()));
-        assert_eq!(read("error=access_denied&code=c"), Err(Some("access_denied".to_owned())));
-        assert_eq!(read("state=x"), Err(None));
-    }
 }

@@ -1,6 +1,7 @@
 //! The page of a connect link: it invites a person to connect their calendar, and leads on to Google.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use common::account::AccountState;
 use common::nonces::Claim;
 use common::time;
 use tracing::error;
@@ -9,11 +10,12 @@ use super::connect::to_google;
 use super::setup::{Form, Visit, standing, under_the_callbacks_name};
 use crate::api::Api;
 use crate::consent::{self, Consent};
-use crate::link::Link;
-use crate::pages::link::{Invitation, invite};
-use crate::pages::notice;
+use crate::link::{Ending, Link};
+use crate::pages::link::{Asking, Invitation, invite};
+use crate::pages::setup::Standing;
 use crate::pages::trouble::{self, Begun, Trouble};
-use crate::problem::Problem;
+use crate::pages::{self, notice};
+use crate::problem::{Kind, Problem};
 
 /// The page of a connect link.
 #[utoipa::path(
@@ -41,15 +43,28 @@ pub(crate) async fn show(
 
 async fn shown(api: &Api, request: &HttpRequest, token: &str) -> Result<HttpResponse, No> {
     let link = readable(api, token)?;
-    let visit = Visit::of(api, request).await?;
+    invited(api, request, &link, &Visit::of(api, request), Asking::First).await
+}
+
+/// The page that asks this visitor, where the link is of use to them.
+async fn invited(
+    api: &Api,
+    request: &HttpRequest,
+    link: &Link,
+    visit: &Visit,
+    asking: Asking,
+) -> Result<HttpResponse, No> {
     let claim = api.nonces.claimed(&link.nonce, &visit.session.browser()).await;
-    usable(&link, claim.map_err(|error| storage(&error, &link))?)?;
-    let standing = standing(api, &link.account).await?;
+    let standing = match usable(link, claim.map_err(|error| storage(&error, link))?)? {
+        Use::Now => standing(api, &link.account).await?,
+        Use::Before => return done(api, link).await,
+    };
     let page = invite(&Invitation {
-        link: &link,
+        link,
         path: request.path(),
         bound_to: standing.as_ref().and_then(|standing| standing.email.as_deref()),
         csrf: visit.session.csrf(),
+        asking,
     });
     Ok(visit.dress(api, page.respond(api)))
 }
@@ -84,16 +99,26 @@ async fn begun(
     payload: web::Payload,
 ) -> Result<HttpResponse, No> {
     let link = readable(api, token)?;
-    let visit = Visit::of(api, request).await?;
-    Form::read(api, request, payload, &visit).await?;
+    let visit = Visit::of(api, request);
+    if let Err(problem) = Form::read(api, request, payload, &visit).await {
+        // Two tabs that were the first to come here have got two sessions, of which the browser keeps one.
+        let own = problem.kind() == Kind::ForeignOrigin && api.hosts.own_form(request.headers()).is_ok();
+        return match own {
+            true => invited(api, request, &link, &visit, Asking::Again).await,
+            false => Err(problem.into()),
+        };
+    }
     // The mark has to outlive every answer that the link can still bring.
     let until = time::after(link.until, consent::LASTS);
     let claim = api.nonces.claim(&link.nonce, &visit.session.browser(), until).await;
-    usable(&link, Some(claim.map_err(|error| storage(&error, &link))?))?;
+    match usable(&link, Some(claim.map_err(|error| storage(&error, &link))?))? {
+        Use::Now => {}
+        Use::Before => return done(api, &link).await,
+    }
     let bound_to = standing(api, &link.account).await?.and_then(|standing| standing.email);
     let login_hint = bound_to.or_else(|| link.email.clone());
     let consent = Consent::with_link(link, api.ports.clock.now());
-    Ok(to_google(api, &consent, login_hint))
+    Ok(to_google(api, request, &consent, login_hint))
 }
 
 /// Why a link leads nowhere.
@@ -134,13 +159,32 @@ fn readable(api: &Api, token: &str) -> Result<Link, No> {
     Ok(link)
 }
 
-fn usable(link: &Link, claim: Option<Claim>) -> Result<(), No> {
+/// What this browser can do with a link.
+enum Use {
+    /// Connect a calendar.
+    Now,
+    /// Nothing more: it has connected one.
+    Before,
+}
+
+fn usable(link: &Link, claim: Option<Claim>) -> Result<Use, No> {
     let trouble = match claim {
-        None | Some(Claim::Yours) => return Ok(()),
+        None | Some(Claim::Yours) => return Ok(Use::Now),
+        Some(Claim::SpentByYou) => return Ok(Use::Before),
         Some(Claim::Anothers) => Trouble::LinkElsewhere,
         Some(Claim::Spent) => Trouble::LinkUsed,
     };
     Err(No::because(trouble, Begun::with_spent(link)))
+}
+
+/// Says to the browser that has used the link that it is connected, as long as it is.
+async fn done(api: &Api, link: &Link) -> Result<HttpResponse, No> {
+    match standing(api, &link.account).await? {
+        Some(Standing { state: AccountState::Connected, email, .. }) => {
+            Ok(pages::link::done(email.as_deref(), link.way_back(Ending::Connected).as_ref()).respond(api))
+        }
+        Some(_) | None => Err(No::because(Trouble::LinkUsed, Begun::with_spent(link))),
+    }
 }
 
 fn storage(error: &dyn std::error::Error, link: &Link) -> No {

@@ -3,13 +3,14 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
+use common::account::AccountId;
 use common::accounts::{AccountError, AtGoogle};
 use tracing::{error, info};
 
 use super::setup::{Form, Visit, account_in_query, standing};
 use super::setup_path;
 use crate::api::Api;
-use crate::pages::notice::{self, PERMISSIONS, notice};
+use crate::pages::notice::{self, PERMISSIONS};
 use crate::pages::setup;
 use crate::problem::Problem;
 
@@ -20,16 +21,19 @@ use crate::problem::Problem;
     tag = "setup",
     security(()),
     params(("account" = Option<String>, Query, description = "Which account, unless it is `default`")),
-    responses((status = 200, description = "A page that asks", content_type = "text/html"))
+    responses(
+        (status = 200, description = "A page that asks", content_type = "text/html"),
+        (status = 429, description = "Too many requests: a page that says so; Retry-After says when to come back", content_type = "text/html"),
+    )
 )]
 pub(crate) async fn ask(api: web::Data<Api>, request: HttpRequest) -> HttpResponse {
     asked(&api, &request).await.unwrap_or_else(|problem| notice::problem(&problem).respond(&api))
 }
 
 async fn asked(api: &Api, request: &HttpRequest) -> Result<HttpResponse, Problem> {
-    let visit = Visit::of(api, request).await?;
+    let visit = Visit::of(api, request);
     let account = account_in_query(request)?;
-    if !visit.admin {
+    if !visit.is_admin()? {
         let page = setup_path(account.as_str());
         return Ok(HttpResponse::SeeOther().insert_header((LOCATION, page)).finish());
     }
@@ -48,6 +52,7 @@ async fn asked(api: &Api, request: &HttpRequest) -> Result<HttpResponse, Problem
     responses(
         (status = 200, description = "Disconnected: a page that says what was done", content_type = "text/html"),
         (status = 403, description = "Not signed in, or a form of another site", content_type = "text/html"),
+        (status = 429, description = "Too many requests: a page that says so; Retry-After says when to come back", content_type = "text/html"),
     )
 )]
 pub(crate) async fn revoke(api: web::Data<Api>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
@@ -65,27 +70,32 @@ async fn revoked(api: &Api, request: &HttpRequest, payload: web::Payload) -> Res
         }
     };
     info!(account.id = %id, ?at_google, "Disconnected account {id}");
-    Ok(page(&at_google).respond(api))
+    Ok(page(&id, &at_google).respond(api))
 }
 
-const REFUSED: &str = "New events are refused until a calendar is connected.";
-
-fn page(at_google: &AtGoogle) -> crate::pages::Page {
+fn page(id: &AccountId, at_google: &AtGoogle) -> crate::pages::Page {
+    let refused = format!("New events for the account `{id}` are refused until a calendar is connected.");
     let by_hand = format!("To end it at Google too, remove this app at {PERMISSIONS}.");
+    let of = format!("The permission for the account `{id}`");
     let (what, then) = match at_google {
-        AtGoogle::Revoked => ("The permission was given back to Google and forgotten here.", REFUSED),
+        AtGoogle::Revoked => (format!("{of} was given back to Google and forgotten here."), refused),
         AtGoogle::KeptFor(_) => (
-            "The permission was forgotten here. It was not given back to Google, since another account uses the same Google user.",
-            REFUSED,
+            format!(
+                "{of} was forgotten here. It was not given back to Google, since another account uses the same Google user."
+            ),
+            refused,
         ),
         AtGoogle::Untold(_) => (
-            "Nothing uses the permission here any more, but Google could not be told just now. It is told as soon as it answers.",
-            by_hand.as_str(),
+            format!(
+                "Nothing uses the permission for the account `{id}` here any more, but Google could not be told just now. It is told as soon as it answers."
+            ),
+            by_hand,
         ),
         AtGoogle::Refused(_) => {
-            ("The permission was forgotten here, but Google did not take it back.", by_hand.as_str())
+            (format!("{of} was forgotten here, but Google did not take it back."), by_hand)
         }
-        AtGoogle::Nothing => ("Nothing was connected.", REFUSED),
+        AtGoogle::Nothing => (format!("Nothing was connected to the account `{id}`."), refused),
     };
-    notice(StatusCode::OK, "Disconnected", what, then)
+    let back = setup_path(id.as_str());
+    notice::about(StatusCode::OK, "Disconnected", &what, &then, &back)
 }

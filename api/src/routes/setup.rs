@@ -1,6 +1,7 @@
 //! `/google-calendar-setup`: the page, and signing in to it.
 
-use actix_web::http::header::{HOST, LOCATION, SET_COOKIE};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HOST, HeaderValue, LOCATION, SET_COOKIE};
 use actix_web::{HttpRequest, HttpResponse, web};
 use common::account::{Account, AccountId};
 use common::port::VaultError;
@@ -13,6 +14,7 @@ use super::{consent_url, setup_path};
 use crate::api::Api;
 use crate::body::{self, BodyType};
 use crate::cookies::Cookie;
+use crate::entrance::{Entrance, SignedIn};
 use crate::pages::{notice, setup};
 use crate::problem::{Kind, Problem};
 use crate::query;
@@ -25,7 +27,10 @@ use crate::session::{self, Session};
     tag = "setup",
     security(()),
     params(("account" = Option<String>, Query, description = "Which account, unless it is `default`")),
-    responses((status = 200, description = "A page to connect and disconnect the calendar", content_type = "text/html"))
+    responses(
+        (status = 200, description = "A page to connect and disconnect the calendar", content_type = "text/html"),
+        (status = 429, description = "Too many requests: a page that says so; Retry-After says when to come back", content_type = "text/html"),
+    )
 )]
 pub(crate) async fn show(api: web::Data<Api>, request: HttpRequest) -> HttpResponse {
     if let Some(elsewhere) = under_the_callbacks_name(&api, &request) {
@@ -35,9 +40,9 @@ pub(crate) async fn show(api: web::Data<Api>, request: HttpRequest) -> HttpRespo
 }
 
 async fn page(api: &Api, request: &HttpRequest) -> Result<HttpResponse, Problem> {
-    let visit = Visit::of(api, request).await?;
+    let visit = Visit::of(api, request);
     let account = account_in_query(request)?;
-    let page = if visit.admin {
+    let page = if visit.is_admin()? {
         let standings = standings(api, &account).await?;
         // What it may say is worth less than the page.
         let refused =
@@ -68,6 +73,7 @@ async fn page(api: &Api, request: &HttpRequest) -> Result<HttpResponse, Problem>
     responses(
         (status = 303, description = "Back to the page"),
         (status = 403, description = "Not an administrator's key, or a form of another site", content_type = "text/html"),
+        (status = 429, description = "Too many requests: a page that says so; Retry-After says when to come back", content_type = "text/html"),
     )
 )]
 pub(crate) async fn sign(api: web::Data<Api>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
@@ -75,59 +81,83 @@ pub(crate) async fn sign(api: web::Data<Api>, request: HttpRequest, payload: web
 }
 
 async fn signed(api: &Api, request: &HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
-    api.door.count_address(request)?;
-    let visit = Visit::of(api, request).await?;
+    let visit = Visit::of(api, request);
     let form = Form::read(api, request, payload, &visit).await?;
-    let now = api.ports.clock.now();
     let account = form.account()?;
     if form.has("sign-out") {
-        return Ok(back(api, &Session::begin(None, now), &account));
+        return Ok(signed_out(api, &visit.session, &account).await);
     }
     let key = form.get("key").unwrap_or_default().trim().to_owned();
     if !api.door.is_admin(&SecretString::from(key.clone())).await? {
         let page = setup::sign_in(visit.session.csrf(), &account, true);
         return Ok(visit.dress(api, page.respond(api)));
     }
-    // A new session: whoever knew the old one does not know this.
-    Ok(back(api, &Session::begin(Some(key), now), &account))
+    if visit.session.key().is_some() {
+        api.sign_outs.end(&visit.session).await.map_err(|error| unreadable(&error))?;
+    }
+    Ok(back(api, &visit.session.followed_by(Some(key), api.ports.clock.now()), &account))
+}
+
+async fn signed_out(api: &Api, session: &Session, account: &AccountId) -> HttpResponse {
+    let next = session.followed_by(None, api.ports.clock.now());
+    let ended = match session.key() {
+        Some(_) => api.sign_outs.end(session).await,
+        None => Ok(()),
+    };
+    let Err(error) = ended else {
+        return back(api, &next, account);
+    };
+    error!(%error, "It could not be written down that a session has ended: {error}");
+    let mut response = notice::notice(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "Signed out in this browser alone",
+        "Storage cannot be reached, so the server could not write down that the session has ended: a copy of \
+         its cookie is good for eight hours after you signed in.",
+        "If there may be a copy, revoke the key (`calrelay keys revoke`).",
+    )
+    .respond(api);
+    response.headers_mut().append(SET_COOKIE, session_cookie(api, &next));
+    response
 }
 
 fn back(api: &Api, session: &Session, account: &AccountId) -> HttpResponse {
-    let cookie =
-        Cookie::Session.write(&session.seal(api.ports.accounts.ring()), session::LASTS, &api.public_url);
-    let page = setup_path(account.as_str());
+    let (page, cookie) = (setup_path(account.as_str()), session_cookie(api, session));
     HttpResponse::SeeOther().insert_header((LOCATION, page)).insert_header((SET_COOKIE, cookie)).finish()
+}
+
+fn session_cookie(api: &Api, session: &Session) -> HeaderValue {
+    Cookie::Session.write(&session.seal(api.ports.accounts.ring()), session::LASTS, &api.public_url)
 }
 
 /// A browser on one of the setup pages.
 pub(super) struct Visit {
     pub(super) session: Session,
-    /// Whether it is an administrator's.
-    pub(super) admin: bool,
+    signed_in: SignedIn,
     /// Whether the browser does not have the session yet.
     new: bool,
 }
 
 impl Visit {
-    pub(super) async fn of(api: &Api, request: &HttpRequest) -> Result<Self, Problem> {
-        let now = api.ports.clock.now();
-        let known = Session::from_headers(request.headers(), api.ports.accounts.ring(), now);
-        let new = known.is_none();
-        let session = known.unwrap_or_else(|| Session::begin(None, now));
-        let admin = match session.key() {
-            _ if api.door.is_open() => true,
-            Some(key) => api.door.is_admin(&key).await?,
-            None => false,
-        };
-        Ok(Self { session, admin, new })
+    pub(super) fn of(api: &Api, request: &HttpRequest) -> Self {
+        let Entrance { session, signed_in, .. } = Entrance::of(request);
+        let new = session.is_none();
+        let session = session.unwrap_or_else(|| Session::begin(None, api.ports.clock.now()));
+        Self { session, signed_in, new }
+    }
+
+    /// Whether it is an administrator's.
+    pub(super) fn is_admin(&self) -> Result<bool, Problem> {
+        match self.signed_in {
+            SignedIn::Yes => Ok(true),
+            SignedIn::No => Ok(false),
+            SignedIn::Unknown => Err(Problem::storage_unavailable()),
+        }
     }
 
     /// Gives a new browser its session.
     pub(super) fn dress(&self, api: &Api, mut response: HttpResponse) -> HttpResponse {
         if self.new {
-            let value = self.session.seal(api.ports.accounts.ring());
-            let cookie = Cookie::Session.write(&value, session::LASTS, &api.public_url);
-            response.headers_mut().append(SET_COOKIE, cookie);
+            response.headers_mut().append(SET_COOKIE, session_cookie(api, &self.session));
         }
         response
     }
@@ -161,8 +191,8 @@ impl Form {
         request: &HttpRequest,
         payload: web::Payload,
     ) -> Result<Self, Problem> {
-        let visit = Visit::of(api, request).await?;
-        if !visit.admin {
+        let visit = Visit::of(api, request);
+        if !visit.is_admin()? {
             let detail = "Sign in on the setup page with an administrator's key, then try again.";
             return Err(Problem::new(Kind::InsufficientScope, detail));
         }

@@ -137,7 +137,7 @@ async fn the_page_blames_testing_for_a_permission_that_ended_after_a_week() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_administrator_connects_and_disconnects_any_account_on_the_page() {
     let rig = rig().await;
-    let mut browser = Browser::signed_in(&rig).await;
+    let browser = Browser::signed_in(&rig).await;
     rig.google.answer_as("dora");
     let reply = browser.connect_account(&rig, "team-4", "c1").await;
     let page = "/google-calendar-setup?account=team-4";

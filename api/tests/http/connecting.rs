@@ -1,12 +1,15 @@
 //! The setup pages, as a browser walks through them.
 
+use std::sync::Mutex;
+
 use api::{GoogleKind, Settings};
 use common::account::{AccountId, AccountState};
 use common::keys::Scope;
 use common::port::TokenError;
 
-use crate::client::{Reply, get, request};
+use crate::client::{Reply, Request, get, request};
 use crate::google::EVENTS_SCOPE;
+use crate::jar::Jar;
 use crate::rig::{Plan, Rig};
 
 const SETUP: &str = "/google-calendar-setup";
@@ -15,8 +18,7 @@ const REVOKE: &str = "/google-calendar-revoke";
 
 /// A browser with its cookies and the token of the last form it has seen.
 pub struct Browser {
-    session: String,
-    consent: Option<String>,
+    jar: Mutex<Jar>,
     csrf: String,
 }
 
@@ -25,8 +27,10 @@ impl Browser {
     pub async fn new(rig: &Rig) -> Self {
         let reply = rig.send(&get(SETUP)).await;
         assert_eq!(reply.status, 200);
-        let session = reply.cookie("calrelay_session").expect("a new browser gets its session");
-        Self { session, consent: None, csrf: csrf(&reply).expect("the page has a form") }
+        assert!(reply.cookie("calrelay_session").is_some(), "a new browser gets its session");
+        let browser = Self { jar: Mutex::default(), csrf: csrf(&reply).expect("the page has a form") };
+        browser.jar.lock().unwrap().keep(&reply);
+        browser
     }
 
     /// Signs in as the administrator.
@@ -34,65 +38,83 @@ impl Browser {
         let mut browser = Self::new(rig).await;
         let reply = browser.sign_in(rig, &rig.key).await;
         assert_eq!((reply.status, reply.header("location")), (303, Some(SETUP)), "{}", reply.text());
-        browser.session = reply.cookie("calrelay_session").unwrap();
-        let page = browser.get(rig, SETUP).await;
-        browser.csrf = csrf(&page).unwrap();
+        browser.reload(rig).await;
         browser
     }
 
-    async fn sign_in(&self, rig: &Rig, key: &str) -> Reply {
-        let form = request("POST", SETUP).form(&[("csrf", &self.csrf), ("key", key)]);
-        rig.send(&form.header("Cookie", &self.cookies())).await
+    /// Opens the setup page, whose form counts from now on.
+    pub async fn reload(&mut self, rig: &Rig) -> Reply {
+        let page = self.get(rig, SETUP).await;
+        self.csrf = csrf(&page).unwrap();
+        page
     }
 
-    fn cookies(&self) -> String {
-        let session = format!("calrelay_session={}", self.session);
-        match &self.consent {
-            Some(consent) => format!("{session}; calrelay_consent={consent}"),
-            None => session,
-        }
+    pub async fn sign_in(&self, rig: &Rig, key: &str) -> Reply {
+        self.send(rig, request("POST", SETUP).form(&[("csrf", &self.csrf), ("key", key)])).await
+    }
+
+    /// Presses "Sign out".
+    pub async fn sign_out(&self, rig: &Rig) -> Reply {
+        self.send(rig, request("POST", SETUP).form(&[("csrf", &self.csrf), ("sign-out", "yes")])).await
+    }
+
+    /// What its forms carry.
+    pub fn csrf(&self) -> &str {
+        &self.csrf
+    }
+
+    /// Its cookies as they are now.
+    pub fn cookies(&self) -> Jar {
+        self.jar.lock().unwrap().clone()
+    }
+
+    /// Has a cookie from before.
+    pub fn keep(&self, name: &str, value: &str) {
+        self.jar.lock().unwrap().set(name, value);
+    }
+
+    pub async fn send(&self, rig: &Rig, request: Request) -> Reply {
+        let reply = rig.send(&self.cookies().dress(request)).await;
+        self.jar.lock().unwrap().keep(&reply);
+        reply
     }
 
     pub async fn get(&self, rig: &Rig, path: &str) -> Reply {
-        rig.send(&get(path).header("Cookie", &self.cookies())).await
+        self.send(rig, get(path)).await
     }
 
     /// Sends a form of ours.
     pub async fn post(&self, rig: &Rig, path: &str) -> Reply {
-        let form = request("POST", path).form(&[("csrf", &self.csrf)]);
-        rig.send(&form.header("Cookie", &self.cookies())).await
+        self.send(rig, request("POST", path).form(&[("csrf", &self.csrf)])).await
     }
 
     /// Sends a form of ours about this account.
     pub async fn post_for(&self, rig: &Rig, path: &str, account: &str) -> Reply {
-        let form = request("POST", path).form(&[("csrf", &self.csrf), ("account", account)]);
-        rig.send(&form.header("Cookie", &self.cookies())).await
+        self.send(rig, request("POST", path).form(&[("csrf", &self.csrf), ("account", account)])).await
     }
 
     /// Presses Connect; answers the state that Google is asked with.
-    async fn begin(&mut self, rig: &Rig) -> String {
+    pub async fn begin(&self, rig: &Rig) -> String {
         self.begin_for(rig, "default").await
     }
 
-    async fn begin_for(&mut self, rig: &Rig, account: &str) -> String {
+    pub async fn begin_for(&self, rig: &Rig, account: &str) -> String {
         let reply = self.post_for(rig, CONNECT, account).await;
         assert_eq!(reply.status, 303, "{}", reply.text());
-        self.consent = reply.cookie("calrelay_consent");
         let google = reply.header("location").unwrap();
         assert!(google.starts_with("https://accounts.example/auth?state="), "{google}");
         google.split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned()
     }
 
     /// Presses Connect for this account and comes back from Google with this code.
-    pub async fn connect_account(&mut self, rig: &Rig, account: &str, code: &str) -> Reply {
+    pub async fn connect_account(&self, rig: &Rig, account: &str, code: &str) -> Reply {
         let state = self.begin_for(rig, account).await;
         self.get(rig, &format!("/oauth2callback?state={state}&code={code}")).await
     }
 
     /// Presses Connect and comes back from Google with this code.
-    async fn connect(&mut self, rig: &Rig, code: &str) -> Reply {
-        let state = self.begin(rig).await;
-        self.get(rig, &format!("/oauth2callback?state={state}&code={code}")).await
+    async fn connect(&self, rig: &Rig, code: &str) -> Reply {
+        self.connect_account(rig, "default", code).await
     }
 }
 
@@ -113,11 +135,10 @@ async fn state(rig: &Rig) -> Option<AccountState> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_calendar_is_connected_shown_and_disconnected() {
     let rig = Rig::with(unconnected()).await;
-    let mut browser = Browser::signed_in(&rig).await;
+    let browser = Browser::signed_in(&rig).await;
     assert!(browser.get(&rig, SETUP).await.text().contains("Not connected"));
     let reply = browser.connect(&rig, "c1").await;
     assert_eq!((reply.status, reply.header("location")), (303, Some(SETUP)), "{}", reply.text());
-    assert_eq!(reply.cookie("calrelay_consent").as_deref(), Some(""));
     assert_eq!(state(&rig).await, Some(AccountState::Connected));
     assert_eq!(*rig.connected.lock().unwrap(), [AccountId::default_account()]);
     let page = browser.get(&rig, SETUP).await;
@@ -164,10 +185,7 @@ async fn revoking_the_key_ends_its_sessions() {
 async fn a_form_that_is_not_ours_does_nothing() {
     let rig = Rig::start().await;
     let browser = Browser::signed_in(&rig).await;
-    let with = |csrf: &str| {
-        let form = request("POST", REVOKE).form(&[("csrf", csrf)]);
-        form.header("Cookie", &browser.cookies())
-    };
+    let with = |csrf: &str| browser.cookies().dress(request("POST", REVOKE).form(&[("csrf", csrf)]));
     for forged in [
         with(""),
         with(&"0".repeat(64)),
@@ -183,9 +201,9 @@ async fn a_form_that_is_not_ours_does_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_does_not_fit_connects_nothing_and_says_what_to_do() {
     let rig = Rig::with(unconnected()).await;
-    let mut browser = Browser::signed_in(&rig).await;
+    let browser = Browser::signed_in(&rig).await;
     let state_of_browser = browser.begin(&rig).await;
-    let mut stranger = Browser::new(&rig).await;
+    let stranger = Browser::new(&rig).await;
     let with = |state: &str, rest: &str| format!("/oauth2callback?state={state}&{rest}");
     for (browser, path, status, says) in [
         (&stranger, with(&state_of_browser, "code=c"), 400, "has not begun"),
@@ -198,7 +216,7 @@ async fn an_answer_that_does_not_fit_connects_nothing_and_says_what_to_do() {
         assert_eq!(page.status, status, "{path}: {}", page.text());
         assert!(page.text().contains(says) && page.text().contains(SETUP), "{path}: {}", page.text());
     }
-    stranger.consent = Some("AAAA".to_owned());
+    stranger.keep("calrelay_consent", "AAAA");
     assert_eq!(stranger.get(&rig, &with("x", "code=c")).await.status, 400);
     let odd = browser.begin(&rig).await;
     let page = browser.get(&rig, &with(&odd, "error=%3Cscript%3E")).await;
@@ -211,7 +229,7 @@ async fn an_answer_that_does_not_fit_connects_nothing_and_says_what_to_do() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_grant_that_is_not_enough_connects_nothing_and_says_what_to_do() {
     let rig = Rig::with(unconnected()).await;
-    let mut browser = Browser::signed_in(&rig).await;
+    let browser = Browser::signed_in(&rig).await;
     rig.google.grant(&["openid", "email"]);
     let page = browser.connect(&rig, "c1").await;
     assert_eq!(page.status, 403);
@@ -244,7 +262,7 @@ async fn a_grant_that_is_not_enough_connects_nothing_and_says_what_to_do() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_user_is_refused_with_both_addresses() {
     let rig = Rig::start().await;
-    let mut browser = Browser::signed_in(&rig).await;
+    let browser = Browser::signed_in(&rig).await;
     rig.google.answer_as("bob");
     let page = browser.connect(&rig, "c1").await;
     assert_eq!(page.status, 409);
@@ -343,7 +361,7 @@ async fn without_keys_the_pages_need_no_sign_in() {
     let usual = unconnected();
     let settings = Settings { access: api::Access::Open, ..usual.settings };
     let rig = Rig::with(Plan { settings, ..usual }).await;
-    let mut browser = Browser::new(&rig).await;
+    let browser = Browser::new(&rig).await;
     assert_eq!(browser.connect(&rig, "c1").await.status, 303);
     assert_eq!(state(&rig).await, Some(AccountState::Connected));
 }

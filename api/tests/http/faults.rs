@@ -97,11 +97,13 @@ pub struct FaultyVault {
     pub away: AtomicBool,
     /// How often a shelf was listed.
     pub listed: AtomicUsize,
+    /// How often a document was read.
+    pub got: AtomicUsize,
 }
 
 impl FaultyVault {
     pub fn new(inner: Arc<dyn Vault>) -> Self {
-        Self { inner, away: AtomicBool::new(false), listed: AtomicUsize::new(0) }
+        Self { inner, away: AtomicBool::new(false), listed: AtomicUsize::new(0), got: AtomicUsize::new(0) }
     }
 
     fn here(&self) -> Result<&dyn Vault, VaultError> {
@@ -116,6 +118,7 @@ impl FaultyVault {
 #[async_trait]
 impl Vault for FaultyVault {
     async fn get(&self, shelf: Shelf, name: &str) -> Result<Option<Doc>, VaultError> {
+        self.got.fetch_add(1, Ordering::SeqCst);
         self.here()?.get(shelf, name).await
     }
 

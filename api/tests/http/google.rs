@@ -1,6 +1,6 @@
 //! Google's OAuth endpoints as a stateful fake.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use common::port::{ClientRef, ConsentRequest, GoogleUser, Grant, RefreshToken, TokenEndpoint, TokenError};
@@ -9,6 +9,7 @@ use data_encoding::BASE64URL_NOPAD;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Semaphore;
 
 pub const EVENTS_SCOPE: &str = "https://www.googleapis.com/auth/calendar.events";
 
@@ -21,8 +22,11 @@ struct State {
     refresh_token: bool,
     failure: Option<TokenError>,
     panics: bool,
-    challenge: Option<String>,
+    challenges: Vec<String>,
+    /// While it is there and empty, codes are not traded yet.
+    turnstile: Option<Arc<Semaphore>>,
     spent: Vec<String>,
+    asked: usize,
     revoked: Vec<String>,
     returns_to: String,
 }
@@ -39,8 +43,10 @@ impl FakeGoogle {
             refresh_token: true,
             failure: None,
             panics: false,
-            challenge: None,
+            challenges: Vec::new(),
+            turnstile: None,
             spent: Vec::new(),
+            asked: 0,
             revoked: Vec::new(),
             returns_to: "https://calendar.example/oauth2callback".to_owned(),
         }))
@@ -63,6 +69,23 @@ impl FakeGoogle {
 
     pub fn fail(&self, error: Option<TokenError>) {
         self.0.lock().unwrap().failure = error;
+    }
+
+    /// From now on a code is traded only after `release`.
+    pub fn hold(&self) {
+        self.0.lock().unwrap().turnstile = Some(Arc::new(Semaphore::new(0)));
+    }
+
+    /// Lets everything go on that was held.
+    pub fn release(&self) {
+        if let Some(turnstile) = self.0.lock().unwrap().turnstile.take() {
+            turnstile.add_permits(1_000);
+        }
+    }
+
+    /// How many codes it was asked to trade.
+    pub fn asked(&self) -> usize {
+        self.0.lock().unwrap().asked
     }
 
     /// From now on the code of the adapter itself is broken.
@@ -88,7 +111,7 @@ impl TokenEndpoint for FakeGoogle {
             // Only a real request: the ingress also asks where it would lead.
             let real = !request.state.is_empty();
             if real {
-                state.challenge = Some(request.code_challenge.clone());
+                state.challenges.push(request.code_challenge.clone());
             }
             (state.panics && real, state.returns_to.clone())
         };
@@ -99,12 +122,17 @@ impl TokenEndpoint for FakeGoogle {
     }
 
     async fn exchange(&self, code: &str, verifier: &str, now: Timestamp) -> Result<Grant, TokenError> {
+        let turnstile = self.0.lock().unwrap().turnstile.clone();
+        if let Some(turnstile) = turnstile {
+            turnstile.acquire().await.unwrap().forget();
+        }
         let mut state = self.0.lock().unwrap();
+        state.asked += 1;
         if let Some(error) = &state.failure {
             return Err(error.clone());
         }
         let challenge = BASE64URL_NOPAD.encode(&Sha256::digest(verifier.as_bytes()));
-        let proven = state.challenge.as_deref() == Some(&challenge);
+        let proven = state.challenges.contains(&challenge);
         if !proven || state.spent.contains(&code.to_owned()) {
             return Err(TokenError::InvalidGrant { description: "Malformed auth code.".to_owned() });
         }

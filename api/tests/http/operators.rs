@@ -9,15 +9,71 @@ use tokio_util::sync::CancellationToken;
 use crate::client::get;
 use crate::rig::Rig;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn health_and_metrics_are_on_a_port_of_their_own() {
-    let rig = Rig::start().await;
-    let admin = Admin {
+fn admin(rig: &Rig, public_url: Option<&str>) -> Admin {
+    Admin {
         metrics: Arc::new(|| "calrelay_build_info 1\n".to_owned()),
         roles: vec![("api".to_owned(), rig.readiness.clone())],
         dependencies: Arc::new(|| vec![Dependency { name: "google".to_owned(), up: false }]),
-    };
-    let listening = admin.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        public_url: public_url.map(|url| url.parse().unwrap()),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_loopback_operators_use_its_names_and_no_page_of_another_origin_gets_through() {
+    let rig = Rig::start().await;
+    let listening =
+        admin(&rig, Some("https://cal.example.com")).bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let (address, stop) = (listening.address(), CancellationToken::new());
+    let served = tokio::spawn(listening.serve(stop.clone()));
+    for path in ["/metrics", "/livez", "/readyz", "/nowhere"] {
+        let fine = if path == "/nowhere" { 404 } else { 200 };
+        for (host, status) in [
+            ("localhost:9464", fine),
+            ("127.0.0.1:9464", fine),
+            ("[::1]:9464", fine),
+            ("cal.example.com", fine),
+            ("evil.example:9464", 421),
+            ("localhost.evil.example", 421),
+            ("10.0.0.7:9464", 421),
+            ("", 421),
+        ] {
+            assert_eq!(get(path).host(host).send(address).await.status, status, "{path} {host}");
+        }
+        for (origin, status) in [
+            ("http://localhost:9464", fine),
+            ("https://evil.example", 403),
+            ("http://localhost:3001", 403),
+            ("null", 403),
+        ] {
+            let request = get(path).host("localhost:9464").header("Origin", origin);
+            assert_eq!(request.send(address).await.status, status, "{path} {origin}");
+        }
+    }
+    get("/metrics").host("evil.example").send(address).await.problem(421, "misdirected");
+    stop.cancel();
+    served.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beyond_loopback_prometheus_and_kubelets_ask_by_any_name() {
+    let rig = Rig::start().await;
+    let listening = admin(&rig, None).bind("0.0.0.0:0".parse().unwrap()).unwrap();
+    let (port, stop) = (listening.address().port(), CancellationToken::new());
+    let served = tokio::spawn(listening.serve(stop.clone()));
+    let address = format!("127.0.0.1:{port}").parse().unwrap();
+    for host in ["10.244.1.7:9464", "worker:9464", "api.calrelay.svc.cluster.local:9464", "[fd00::7]:9464"] {
+        for path in ["/metrics", "/livez", "/readyz"] {
+            assert_eq!(get(path).host(host).send(address).await.status, 200, "{path} {host}");
+        }
+    }
+    stop.cancel();
+    served.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_and_metrics_are_on_a_port_of_their_own() {
+    let rig = Rig::start().await;
+    let listening = admin(&rig, None).bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = listening.address();
     let stop = CancellationToken::new();
     let served = tokio::spawn(listening.serve(stop.clone()));

@@ -11,7 +11,9 @@ use common::embedded::{Embedded, Role};
 use common::job::{Claim, Conference, Effect, EventResult, Job, JobId, JobState, Step, Tally, WorkerId};
 use common::keys::{ApiKeys, Scope};
 use common::owner::Owner;
-use common::port::{Change, Clock, JobQueue as _, JobStore, RefreshToken, TokenEndpoint as _};
+use common::port::{
+    Change, Clock, JobQueue as _, JobStore, RefreshToken, Shelf, TokenEndpoint as _, Vault as _,
+};
 use common::seal::{Key, Keyring};
 use common::{secrets, time};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -251,6 +253,16 @@ impl Rig {
             calendar_id: "primary".to_owned(),
         };
         self.take(id, Step::Succeed(key.seal(id, &result))).await;
+    }
+
+    /// Whether a nonce of this name has been used or claimed.
+    pub async fn vault_has_mark(&self, nonce: &str) -> bool {
+        self.vault.get(Shelf::Nonces, nonce).await.unwrap().is_some()
+    }
+
+    /// How many nonces have been used or claimed.
+    pub async fn marks(&self) -> usize {
+        self.vault.list(Shelf::Nonces).await.unwrap().len()
     }
 
     /// Stops the ingress; answers how long that took.

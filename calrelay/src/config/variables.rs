@@ -68,12 +68,16 @@ pub const VARIABLES: &[Variable] = &[
     variable("QUOTA_ACCOUNT_PER_MINUTE", "600", "Google's limit on requests a minute for one user"),
     variable("QUOTA_CALENDAR_PER_SECOND", "10", "writes a second to one calendar"),
     variable("QUOTA_INVITES_PER_DAY", "9000", "guests one user invites a day"),
-    variable("RATE_LIMIT", "100/15m", "requests of one address without a key"),
+    variable(
+        "RATE_LIMIT",
+        "100/15m",
+        "requests without a good key: for each address, or for each connect link that is opened; more are answered with 429",
+    ),
     variable("TRUSTED_PROXIES", "", "addresses or networks whose X-Forwarded-For counts"),
     variable(
         "ALLOWED_ORIGINS",
         "",
-        "origins, separated by commas, whose pages may call and that connect links may lead back to, such as https://crm.example.com",
+        "origins, separated by commas, such as https://crm.example.com: connect links may lead back to them, and while BIND is a loopback address requests that name one as their Origin are not refused; there is no CORS",
     ),
     variable("JOB_RETENTION_DAYS", "7", "how long finished jobs are remembered"),
     variable("MAX_ATTEMPTS", "12", "failed attempts after which a job fails"),

@@ -62,8 +62,8 @@ async fn a_claimed_nonce_is_its_holders_until_it_is_spent() {
     assert_eq!(other.is_spent("n").await, Ok(false));
     assert_eq!(one.spend("n", soon()).await, Ok(true));
     assert_eq!(other.spend("n", soon()).await, Ok(false));
-    for holder in ["ada", "eve"] {
-        assert_eq!(other.claim("n", holder, soon()).await, Ok(Claim::Spent), "{holder}");
+    for (holder, claim) in [("ada", Claim::SpentByYou), ("eve", Claim::Spent)] {
+        assert_eq!(other.claim("n", holder, soon()).await, Ok(claim), "{holder}");
     }
 }
 
@@ -80,4 +80,37 @@ async fn marks_go_once_their_nonces_are_refused_for_their_age() {
     let left = vault.list(Shelf::Nonces).await.expect("the vault works");
     let left: Vec<String> = left.into_iter().map(|(name, _)| name).collect();
     assert_eq!(left, ["new", "young"]);
+}
+
+#[tokio::test]
+async fn what_came_of_a_nonce_is_known_to_every_process_and_its_holder_stays() {
+    let (vault, _dir) = vault().await;
+    let (one, other) = (nonces(&vault), nonces(&vault));
+    assert_eq!(other.outcome("n").await, Ok(Outcome::Unspent));
+    assert_eq!(one.claim("n", "ada", soon()).await, Ok(Claim::Yours));
+    assert_eq!(other.outcome("n").await, Ok(Outcome::Unspent));
+    assert_eq!(one.spend("n", soon()).await, Ok(true));
+    assert_eq!(other.outcome("n").await, Ok(Outcome::Open));
+    assert_eq!(other.claimed("n", "ada").await, Ok(Some(Claim::SpentByYou)));
+    assert_eq!(other.claim("n", "ada", soon()).await, Ok(Claim::SpentByYou));
+    assert_eq!(other.claimed("n", "eve").await, Ok(Some(Claim::Spent)));
+    for (succeeded, outcome) in [(false, Outcome::Failed), (true, Outcome::Succeeded)] {
+        one.conclude("n", succeeded).await.expect("the vault works");
+        assert_eq!(other.outcome("n").await, Ok(outcome));
+    }
+    assert_eq!(one.conclude("never", true).await, Ok(()), "there is nothing to say of what was not used");
+    assert_eq!(other.outcome("never").await, Ok(Outcome::Unspent));
+}
+
+#[tokio::test]
+async fn marks_of_the_version_before_are_understood_and_it_understands_ours() {
+    let (vault, _dir) = vault().await;
+    let until = soon();
+    let former = serde_json::json!({"until": until, "holder": null, "spent": true});
+    vault.put(Shelf::Nonces, "n", &former, None).await.expect("the vault works");
+    assert_eq!(nonces(&vault).outcome("n").await, Ok(Outcome::Open));
+    assert_eq!(nonces(&vault).claimed("n", "ada").await, Ok(Some(Claim::Spent)));
+    assert_eq!(nonces(&vault).spend("m", until).await, Ok(true));
+    let doc = vault.get(Shelf::Nonces, "m").await.expect("the vault works").expect("it is there");
+    assert_eq!(doc.value, former, "what is not known is not written");
 }

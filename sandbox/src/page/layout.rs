@@ -47,8 +47,15 @@ pub(crate) fn reply(status: u16, kind: Kind, title: &str, body: Markup) -> Reply
                 link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16' rx='4' fill='%23e8710a'/%3E%3Ctext x='8' y='12' font-size='11' text-anchor='middle' fill='white'%3ES%3C/text%3E%3C/svg%3E";
             }
             body class=(kind.class()) {
-                header .ribbon { b { "SANDBOX" } " an offline Google: nothing here is real, nothing leaves this machine" }
-                (body)
+                aside .ribbon aria-label="Sandbox" {
+                    strong { "SANDBOX" }
+                    " This is an offline Google: nobody is mailed and no real calendar is touched."
+                }
+                @match kind {
+                    // It has a part besides what is the main one.
+                    Kind::Wide => (body),
+                    Kind::Narrow => main { (body) },
+                }
             }
         }
     };

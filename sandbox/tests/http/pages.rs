@@ -9,7 +9,7 @@ async fn page(world: &World, path: &str) -> Answer {
     let answer = world.send(world.request(Method::GET, path).header("Accept", "text/html")).await;
     assert_eq!(answer.status, 200);
     assert!(answer.header("content-type").starts_with("text/html"));
-    assert!(answer.text.contains("<b>SANDBOX</b>"));
+    assert!(answer.text.contains("<strong>SANDBOX</strong>"));
     assert!(!answer.text.contains("<script"));
     assert!(!answer.text.contains(" style="));
     answer
@@ -92,7 +92,9 @@ async fn a_wrong_address_is_a_page_for_people_and_an_error_for_programs() {
     let world = world().await;
     let browser = world.send(world.request(Method::GET, "/nowhere").header("Accept", "text/html,*/*")).await;
     assert_eq!(browser.status, 404);
-    assert!(browser.text.contains("<b>SANDBOX</b>") && browser.text.contains("There is nothing here"));
+    assert!(
+        browser.text.contains("<strong>SANDBOX</strong>") && browser.text.contains("There is nothing here")
+    );
     world.send(world.request(Method::GET, "/nowhere")).await.refused(404, "notFound", "Not Found");
 }
 

@@ -29,6 +29,12 @@ async fn two_people_in_two_browsers_connect_their_own_calendars_with_links() {
     visit(&calrelay, "links.py", &env, "ok, both people").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn one_person_connects_in_several_tabs_and_goes_back_reloads_and_clicks_twice() {
+    let calrelay = Launch::new().start().await;
+    visit(&calrelay, "tabs.py", &[], "ok, all tabs").await;
+}
+
 /// A link as this server would have made it sixteen minutes ago: nobody waits that long here.
 fn expired_link(calrelay: &Calrelay) -> String {
     let key = std::fs::read_to_string(calrelay.launch().dir().join("data/key")).expect("a key");

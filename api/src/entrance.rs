@@ -1,0 +1,158 @@
+//! Who is at the door: settled once for every request, before its handler, and counted in one window.
+//!
+//! A caller with a good key is counted by that key, and so is the browser of an administrator who is
+//! signed in with one. A person with a connect link is counted by the link. All others are counted by
+//! their address, before anything is looked up for them.
+
+use actix_web::{HttpMessage as _, HttpRequest};
+use common::keys::{ApiKey, Scope};
+use tracing::error;
+
+use crate::api::Api;
+use crate::attempts::Attempts;
+use crate::auth::Bearer;
+use crate::link::Link;
+use crate::metrics::Route;
+use crate::problem::Problem;
+use crate::rate::{Counted, Standing};
+use crate::routes::{self, callback};
+use crate::session::Session;
+
+/// What is known of the sender of a request.
+#[derive(Clone)]
+pub(crate) struct Entrance {
+    /// What the header `Authorization` has shown.
+    pub(crate) bearer: Bearer,
+    /// The session of the browser, if it has one.
+    pub(crate) session: Option<Session>,
+    /// Whether that is an administrator's.
+    pub(crate) signed_in: SignedIn,
+}
+
+/// Whether a browser is an administrator's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SignedIn {
+    Yes,
+    No,
+    /// The vault cannot be read.
+    Unknown,
+}
+
+/// In which window a request counts.
+pub(crate) enum Window {
+    /// In this one, already.
+    Counted(Standing),
+    /// In none: the vault cannot be read, so that a good key could not be told from a wrong one.
+    Exempt,
+    /// That depends on what else the request shows.
+    Open,
+}
+
+impl Entrance {
+    /// What was settled for this request.
+    pub(crate) fn of(request: &HttpRequest) -> Self {
+        request.extensions().get::<Self>().cloned().expect("it is settled for every request")
+    }
+}
+
+/// Settles who has sent `request` and counts it; notes both at the request.
+///
+/// # Errors
+/// When it is one too many.
+pub(crate) async fn enter(api: &Api, request: &HttpRequest, route: Route) -> Result<(), Problem> {
+    let (entrance, standing) = settled(api, request, route).await;
+    request.extensions_mut().insert(entrance);
+    let Some(standing) = standing else {
+        return Ok(());
+    };
+    request.extensions_mut().insert(standing);
+    standing.check().map(drop)
+}
+
+async fn settled(api: &Api, request: &HttpRequest, route: Route) -> (Entrance, Option<Standing>) {
+    let (headers, now) = (request.headers(), api.ports.clock.now());
+    let session = Session::from_headers(headers, api.ports.accounts.ring(), now);
+    if api.door.is_open() {
+        let entrance = Entrance { bearer: Bearer::Nobody, session, signed_in: SignedIn::Yes };
+        return (entrance, by_address(api, request));
+    }
+    let (bearer, window) = api.door.bearer(request).await;
+    if let Window::Counted(standing) = window
+        && standing.check().is_err()
+    {
+        return (Entrance { bearer, session, signed_in: SignedIn::No }, Some(standing));
+    }
+    let (signed_in, key) = match &session {
+        Some(session) => signed_in(api, session).await,
+        None => (SignedIn::No, None),
+    };
+    let standing = match (window, signed_in, key) {
+        (Window::Counted(standing), _, _) => Some(standing),
+        (Window::Exempt, _, _) | (Window::Open, SignedIn::Unknown, _) => None,
+        (Window::Open, SignedIn::Yes, Some(key)) => Some(api.door.count_key(&key)),
+        (Window::Open, SignedIn::Yes | SignedIn::No, _) => match link(api, request, route) {
+            Some(link) => Some(api.door.count(Counted::Link(link.nonce))),
+            None => by_address(api, request),
+        },
+    };
+    (Entrance { bearer, session, signed_in }, standing)
+}
+
+/// Whether this is an administrator's session, and with which key. That we have sealed it means that its
+/// key was good once: it is no guess.
+async fn signed_in(api: &Api, session: &Session) -> (SignedIn, Option<ApiKey>) {
+    let Some(secret) = session.key().filter(|_| !api.sign_outs.known(session)) else {
+        return (SignedIn::No, None);
+    };
+    let looked_up = async {
+        let key = api.ports.keys.find(&secret).await?.filter(|key| key.may(Scope::Admin));
+        Ok::<_, common::port::VaultError>(match key {
+            Some(key) if !api.sign_outs.ended(session).await? => Some(key),
+            Some(_) | None => None,
+        })
+    };
+    match looked_up.await {
+        Ok(Some(key)) => (SignedIn::Yes, Some(key)),
+        Ok(None) => (SignedIn::No, None),
+        Err(error) => {
+            error!(%error, "It cannot be read who is signed in: {error}");
+            (SignedIn::Unknown, None)
+        }
+    }
+}
+
+/// The connect link of a request: of its page, or of the connection that Google answers.
+fn link(api: &Api, request: &HttpRequest, route: Route) -> Option<Link> {
+    let (ring, now) = (api.ports.accounts.ring(), api.ports.clock.now());
+    match route {
+        Route::Link => {
+            let token = request.path().rsplit('/').next()?;
+            Link::open(token, ring).filter(|link| link.until > now)
+        }
+        Route::Callback => {
+            let attempts = Attempts::read(request.headers(), ring);
+            let attempt = attempts.answered(&callback::state(request.query_string()), now).ok()?;
+            attempt.consent.link.clone()
+        }
+        Route::Events
+        | Route::Older
+        | Route::Job
+        | Route::Status
+        | Route::Setup
+        | Route::Connect
+        | Route::Revoke
+        | Route::Accounts
+        | Route::Account
+        | Route::Links
+        | Route::OpenApi
+        | Route::Other => None,
+    }
+}
+
+fn by_address(api: &Api, request: &HttpRequest) -> Option<Standing> {
+    // It is the same for everybody, and the page that says "too many requests" needs it.
+    if request.path() == routes::STYLE {
+        return None;
+    }
+    api.door.count_address(request)
+}
