@@ -24,21 +24,20 @@ pub(crate) fn refusal(
         };
     }
     let complaint = Complaint::parse(body);
-    let known = complaint.as_ref().and_then(|complaint| {
-        complaint.reasons.iter().find_map(|reason| by_reason(reason, &complaint.message))
-    });
+    let known = complaint.as_ref().and_then(telling);
     let meaning = known.or_else(|| {
-        challenges(headers, "insufficient_scope").then_some(Meaning::Is(CalendarError::ScopeMissing))
+        challenges(headers, "insufficient_scope").then_some((Meaning::Is(CalendarError::ScopeMissing), ""))
     });
     match meaning {
-        Some(Meaning::Is(error)) => error,
-        Some(Meaning::TooFast(key)) => too_fast(key, complaint.as_ref(), headers, now),
-        Some(Meaning::Failing) => {
+        Some((Meaning::Is(error), _)) => error,
+        Some((Meaning::TooFast(key), reason)) => too_fast(key, reason, headers, now),
+        Some((Meaning::Failing, _)) => {
             CalendarError::Unavailable { status: status.as_u16(), retry_after: retry_after(headers, now) }
         }
         None => match status {
             StatusCode::TOO_MANY_REQUESTS => {
-                too_fast(ThrottledKey::Project, complaint.as_ref(), headers, now)
+                let reason = complaint.as_ref().map(Complaint::told).map_or("", |(reason, _)| reason);
+                too_fast(ThrottledKey::Project, reason, headers, now)
             }
             status => by_status(status, complaint, headers, now),
         },
@@ -59,6 +58,42 @@ enum Meaning {
     Is(CalendarError),
     TooFast(ThrottledKey),
     Failing,
+}
+
+impl Meaning {
+    /// Which of several entries decides: first what must be mended before anything can be asked, then the
+    /// longest wait, because what else was said is said again afterwards, and last what is about the event.
+    fn weight(&self) -> u8 {
+        match self {
+            Self::Is(CalendarError::TokenRefused) => 9,
+            Self::Is(CalendarError::ScopeMissing) => 8,
+            Self::Is(CalendarError::ApiDisabled) => 7,
+            Self::Is(CalendarError::NotACalendarUser) => 6,
+            Self::Is(CalendarError::UsageLimits) => 5,
+            Self::Is(CalendarError::DailyLimit) => 4,
+            Self::TooFast(ThrottledKey::Project) => 3,
+            Self::TooFast(_) => 2,
+            Self::Failing => 1,
+            Self::Is(_) => 0,
+        }
+    }
+}
+
+/// What the complaint asks for, with the reason that says so. All entries of `errors` are read; where none
+/// asks for more than giving up, `details` speak, and then `status`.
+fn telling(complaint: &Complaint) -> Option<(Meaning, &str)> {
+    let entries = complaint.entries.iter();
+    let known = entries.filter_map(|entry| {
+        let reason = entry.reason.as_str();
+        by_reason(reason, &entry.message).map(|meaning| (meaning, reason))
+    });
+    // Of equals the first, which `max_by_key` would pass over.
+    let heaviest = known.rev().max_by_key(|(meaning, _)| meaning.weight());
+    heaviest.or_else(|| {
+        complaint.others.iter().find_map(|reason| {
+            by_reason(reason, &complaint.message).map(|meaning| (meaning, reason.as_str()))
+        })
+    })
 }
 
 /// The reasons that ask for more than giving up: the names of Calendar's own layout, and after them
@@ -107,17 +142,8 @@ fn pace_of(message: &str) -> ThrottledKey {
     }
 }
 
-fn too_fast(
-    key: ThrottledKey,
-    complaint: Option<&Complaint>,
-    headers: &HeaderMap,
-    now: SystemTime,
-) -> CalendarError {
-    CalendarError::Throttled {
-        key,
-        retry_after: retry_after(headers, now),
-        reason: complaint.map_or("", Complaint::reason).to_owned(),
-    }
+fn too_fast(key: ThrottledKey, reason: &str, headers: &HeaderMap, now: SystemTime) -> CalendarError {
+    CalendarError::Throttled { key, retry_after: retry_after(headers, now), reason: reason.to_owned() }
 }
 
 /// When no reason decides: either none was given, or one that only says that it is for good.
@@ -136,7 +162,7 @@ fn by_status(
         (StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED, _) => CalendarError::Conflict,
         // Nothing in between us and Google answers so.
         (StatusCode::GONE, None) => CalendarError::Deleted,
-        (StatusCode::NOT_FOUND, Some(complaint)) if complaint.reasons.is_empty() => CalendarError::NotFound,
+        (StatusCode::NOT_FOUND, Some(complaint)) if complaint.is_without_reason() => CalendarError::NotFound,
         (status, Some(complaint)) if status.is_client_error() => refused(status, complaint),
         // Not Google's words: a redirect, or a page from something in between. Even a 404 of that
         // kind says nothing about the event.
@@ -146,12 +172,14 @@ fn by_status(
     }
 }
 
-/// For good; where the complaint is about the conference, only as long as the event has one.
+/// For good; where the complaint is about the conference alone, only as long as the event has one.
 fn refused(status: StatusCode, complaint: Complaint) -> CalendarError {
-    let (status, reason) = (status.as_u16(), complaint.reason().to_owned());
+    let status = status.as_u16();
+    let (reason, message) = complaint.told();
+    let reason = reason.to_owned();
     match complaint.about_conference {
         Some(message) => CalendarError::ConferenceRefused { status, reason, message },
-        None => CalendarError::Refused { status, reason, message: complaint.message },
+        None => CalendarError::Refused { status, reason, message },
     }
 }
 

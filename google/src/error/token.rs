@@ -58,7 +58,8 @@ pub(crate) fn broken(broken: &Broken) -> TokenError {
 /// OAuth's layout, `{"error": "…", "error_description": "…"}`, or that of Google's APIs.
 fn parse(body: &[u8]) -> Option<(String, String)> {
     if let Some(complaint) = Complaint::parse(body) {
-        return Some((complaint.reason().to_owned(), complaint.message));
+        let (reason, message) = complaint.told();
+        return Some((reason.to_owned(), message));
     }
     let body: Value = serde_json::from_slice(body).ok()?;
     let text = |field: &str| body.get(field).and_then(Value::as_str).map(super::shortened);

@@ -111,8 +111,12 @@ async fn what_is_about_the_conference_is_told_apart_by_the_field_and_among_sever
         {"domain": "global", "reason": "invalid", "message": "Invalid attendee email."},
         {"domain": "global", "reason": "invalid", "message": "Invalid conference type value."},
     ]}});
-    let error = without_conference(400, "invalid", "Invalid conference type value.");
-    assert_eq!(told(400, &[], &several.to_string()).await, error);
+    let error = CalendarError::Refused {
+        status: 400,
+        reason: "invalid".to_owned(),
+        message: "Invalid attendee email.".to_owned(),
+    };
+    assert_eq!(told(400, &[], &several.to_string()).await, error, "without a conference it is refused too");
 }
 
 #[tokio::test]

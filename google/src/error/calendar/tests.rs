@@ -59,6 +59,109 @@ fn a_reason_that_says_nothing_leaves_the_word_to_the_next() {
     assert_eq!(meaning(403, &error(&body)), CalendarError::ApiDisabled);
 }
 
+/// Several entries: each a reason and its words. The first one's are above, as Google puts them there.
+fn several(status: u16, entries: &[(&str, &str)]) -> CalendarError {
+    let errors: Vec<Value> = entries
+        .iter()
+        .map(|(reason, message)| json!({"domain": "global", "reason": reason, "message": message}))
+        .collect();
+    meaning(status, &error(&json!({"code": status, "message": entries[0].1, "errors": errors})))
+}
+
+fn refused(reason: &str, message: &str) -> CalendarError {
+    CalendarError::Refused { status: 400, reason: reason.to_owned(), message: message.to_owned() }
+}
+
+const NO_CONFERENCE: (&str, &str) = ("invalid", "Invalid conference type value.");
+
+#[test]
+fn what_must_be_waited_for_or_mended_decides_over_a_refusal_in_any_order() {
+    let for_good = ("invalid", "Invalid attendee email.");
+    let pace =
+        |key, reason: &str| CalendarError::Throttled { key, retry_after: None, reason: reason.to_owned() };
+    let quota = "Quota exceeded for quota metric 'Queries' and limit 'Queries per minute' of service 'x'.";
+    for (other, expected) in [
+        (
+            ("userRateLimitExceeded", "User Rate Limit Exceeded"),
+            pace(ThrottledKey::User, "userRateLimitExceeded"),
+        ),
+        (("rateLimitExceeded", quota), pace(ThrottledKey::Project, "rateLimitExceeded")),
+        (("backendError", "Backend Error"), CalendarError::Unavailable { status: 400, retry_after: None }),
+        (("quotaExceeded", "Calendar usage limits exceeded."), CalendarError::UsageLimits),
+        (("authError", "Invalid Credentials"), CalendarError::TokenRefused),
+        (("notACalendarUser", "Sign up."), CalendarError::NotACalendarUser),
+    ] {
+        for beside in [for_good, NO_CONFERENCE] {
+            assert_eq!(several(400, &[beside, other]), expected, "{other:?}");
+            assert_eq!(several(400, &[other, beside]), expected, "{other:?}");
+        }
+    }
+}
+
+#[test]
+fn of_two_waits_the_longer_decides_and_of_two_troubles_the_one_to_mend_first() {
+    let (user, project) = (("userRateLimitExceeded", "m"), ("rateLimitExceeded", "quota metric per minute"));
+    let (limits, token) = (("quotaExceeded", "m"), ("authError", "m"));
+    for pair in [[user, limits], [limits, user], [project, limits], [limits, project]] {
+        assert_eq!(several(403, &pair), CalendarError::UsageLimits);
+    }
+    for pair in [[token, limits], [limits, token], [user, token]] {
+        assert_eq!(several(403, &pair), CalendarError::TokenRefused);
+    }
+    for pair in [[user, project], [project, user]] {
+        let told = several(403, &pair);
+        assert!(matches!(told, CalendarError::Throttled { key: ThrottledKey::Project, .. }), "{told:?}");
+    }
+    let duplicate = ("duplicate", "The requested identifier already exists.");
+    assert_eq!(several(409, &[("invalid", "Invalid Value"), duplicate]), CalendarError::Duplicate);
+}
+
+#[test]
+fn a_conference_beside_another_refusal_is_not_what_keeps_the_event_out() {
+    let attendee = ("invalid", "Invalid attendee email.");
+    let rule = ("invalid", "Invalid recurrence rule.");
+    for pair in [[NO_CONFERENCE, attendee], [attendee, NO_CONFERENCE]] {
+        assert_eq!(several(400, &pair), refused("invalid", "Invalid attendee email."));
+    }
+    let three = several(400, &[attendee, NO_CONFERENCE, rule]);
+    assert_eq!(three, refused("invalid", "Invalid attendee email. Invalid recurrence rule."));
+    let own = ("required", "Missing end time.");
+    assert_eq!(several(400, &[NO_CONFERENCE, own]), refused("required", "Missing end time."));
+    // What says nothing besides is no other refusal.
+    for nothing in [("badRequest", "Bad Request"), ("invalid", "Invalid Value"), ("forbidden", ""), ("", "")]
+    {
+        for pair in [[NO_CONFERENCE, nothing], [nothing, NO_CONFERENCE]] {
+            let told = several(400, &pair);
+            assert!(matches!(told, CalendarError::ConferenceRefused { .. }), "{pair:?} {told:?}");
+        }
+    }
+    let twice = several(400, &[NO_CONFERENCE, ("invalid", "Invalid conference data.")]);
+    assert!(matches!(twice, CalendarError::ConferenceRefused { .. }));
+}
+
+#[test]
+fn a_refusal_for_good_tells_all_its_faults_and_each_once() {
+    let color = ("invalid", "Invalid Value");
+    let attendee = ("invalid", "Invalid attendee email.");
+    assert_eq!(
+        several(400, &[color, attendee, attendee]),
+        refused("invalid", "Invalid attendee email. Invalid Value")
+    );
+    assert_eq!(
+        several(
+            400,
+            &[("badRequest", "Bad Request"), ("timeRangeEmpty", "The specified time range is empty.")]
+        ),
+        refused("timeRangeEmpty", "The specified time range is empty. Bad Request")
+    );
+    let long = "w".repeat(400);
+    let other = "x".repeat(400);
+    let CalendarError::Refused { message, .. } = several(400, &[("a", &long), ("b", &other)]) else {
+        panic!()
+    };
+    assert_eq!(message.len(), 500);
+}
+
 #[test]
 fn a_403_without_errors_is_refused_with_what_it_has() {
     let body = json!({"code": 403, "message": "No.", "status": "PERMISSION_DENIED"});
