@@ -103,7 +103,7 @@ pub enum KeysCommand {
         #[arg(long = "scope", value_enum, default_values_t = [KeyScope::Submit, KeyScope::Read])]
         scopes: Vec<KeyScope>,
         /// The accounts it may use; `*` stands for any run of characters.
-        #[arg(long, value_name = "PATTERN")]
+        #[arg(long, value_name = "PATTERN", value_parser = account_pattern)]
         accounts: Option<String>,
     },
     /// Lists keys by name; the keys themselves are nowhere.
@@ -113,6 +113,16 @@ pub enum KeysCommand {
         /// The key's name: its first characters, as `keys list` shows them.
         name: String,
     },
+}
+
+/// A pattern that some account can fit.
+fn account_pattern(text: &str) -> Result<String, String> {
+    match common::keys::is_account_pattern(text) {
+        true => Ok(text.to_owned()),
+        false => Err("write an account's id, such as default, in which `*` may stand for any run of characters: \
+                      letters, digits, - and _"
+            .to_owned()),
+    }
 }
 
 /// What to do about notices.

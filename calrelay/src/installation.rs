@@ -13,6 +13,7 @@ use common::seal::Keyring;
 
 use folder::Folder;
 use servers::Connections;
+pub use folder::used;
 pub use servers::{Expect, Unlocked, open_vault};
 
 use crate::google_link::GoogleLink;
@@ -126,7 +127,7 @@ fn clock() -> Arc<dyn Clock> {
 }
 
 /// Whether the vault was made before.
-async fn is_prepared(vault: &dyn Vault) -> Result<bool, VaultError> {
+pub async fn is_prepared(vault: &dyn Vault) -> Result<bool, VaultError> {
     Ok(!vault.list(Shelf::Secrets).await?.is_empty())
 }
 

@@ -63,7 +63,11 @@ impl GoogleSource {
 
     fn named<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<Self> {
         let file = env.text("GOOGLE_CREDENTIALS").map(PathBuf::from);
-        let api_url = env.text("GOOGLE_API_URL");
+        let api_url = env.optional(
+            "GOOGLE_API_URL",
+            "the Calendar API's URL: https://, or http:// on this machine, without user, password and query",
+            |text| google::given_api_url(text).ok().map(|_| text.to_owned()),
+        );
         let sandbox_named = env.text("SANDBOX_URL").is_some();
         let sandbox = env.optional("SANDBOX_URL", "an http URL", |text| {
             Url::parse(text).ok().filter(|url| url.scheme() == "http" || url.scheme() == "https")

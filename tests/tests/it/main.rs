@@ -20,6 +20,7 @@ mod metrics;
 mod muted;
 mod operators;
 mod outage;
+mod outputs;
 mod pacing;
 mod readme;
 mod real_events;
