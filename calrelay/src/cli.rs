@@ -13,12 +13,20 @@ pub use vault::VaultCommand;
 
 /// A durable queue in front of Google Calendar.
 #[derive(Debug, Parser)]
-#[command(name = "calrelay", version, about, after_help = crate::config::table())]
+#[command(name = "calrelay", version, about, after_help = after_help())]
 pub struct Cli {
     /// What to do; `run` if nothing is said.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
+
+/// What there is to know beside the commands.
+fn after_help() -> String {
+    format!("{}\n{STATUS}", crate::config::table())
+}
+
+const STATUS: &str = "Exit status: 0 when it is done; 2 when the command line makes no sense; 1 otherwise, also when the \
+                      answer cannot be\nwritten to standard output (nothing is said of a reader that had enough, such as head).";
 
 /// The commands.
 #[derive(Debug, Subcommand)]

@@ -108,6 +108,21 @@ impl Launch {
         running
     }
 
+    /// Starts the process by a program that becomes it: `wrapper` with the path of the program as its last argument.
+    /// Waits until it is ready.
+    pub async fn start_by(&self, wrapper: &[&str]) -> Calrelay {
+        let plain = self.command();
+        let mut command = Command::new(wrapper[0]);
+        command.args(&wrapper[1..]).arg(plain.get_program()).current_dir(self.dir()).env_clear();
+        for (name, value) in plain.get_envs().filter_map(|(name, value)| Some((name, value?))) {
+            command.env(name, value);
+        }
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().expect("the wrapper starts");
+        Calrelay::watch(self.clone(), child).await
+    }
+
     /// Runs a command with its standard output leading to `sink`; answers how it ended and what it said on standard
     /// error.
     ///

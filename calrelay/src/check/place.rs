@@ -58,7 +58,7 @@ async fn in_folder(config: &Config, stakes: Stakes) -> Vec<Finding> {
     findings.push(Check::Vault.holds("the folder's database can be read"));
     if let Ok(false) = is_prepared(files.vault().as_ref()).await {
         files.close().await;
-        findings.push(Check::EncryptionKey.holds("nothing is sealed yet: the first start makes what is missing"));
+        findings.push(Check::EncryptionKey.holds("nothing is sealed yet: the first start makes a key"));
         return findings;
     }
     match ring(config, dir) {

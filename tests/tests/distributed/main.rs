@@ -20,6 +20,7 @@ mod load;
 mod metrics;
 mod notices;
 mod operators;
+mod outputs;
 mod quota;
 mod rabbitmq;
 mod reconnecting;

@@ -11,6 +11,7 @@ mod docs;
 mod drain;
 mod encrypted;
 mod first_curl;
+mod full_disk;
 mod grants;
 mod handover;
 mod idempotency;
