@@ -127,9 +127,11 @@ pub enum KeysCommand {
 fn account_pattern(text: &str) -> Result<String, String> {
     match common::keys::is_account_pattern(text) {
         true => Ok(text.to_owned()),
-        false => Err("write an account's id, such as default, in which `*` may stand for any run of characters: \
+        false => {
+            Err("write an account's id, such as default, in which `*` may stand for any run of characters: \
                       letters, digits, - and _"
-            .to_owned()),
+                .to_owned())
+        }
     }
 }
 

@@ -62,7 +62,8 @@ pub async fn guard(kind: Kind, vault: &dyn Vault, accounts: &[Account]) -> anyho
         }
     }
     // Nobody may be connected yet, or any more.
-    if kind == Kind::Sandbox && vault.get(Shelf::Secrets, MARK).await?.is_some_and(|doc| is_live(&doc.value)) {
+    if kind == Kind::Sandbox && vault.get(Shelf::Secrets, MARK).await?.is_some_and(|doc| is_live(&doc.value))
+    {
         bail!(
             "this data folder or vault was started with the real Google; put google-credentials.json back (GOOGLE_CREDENTIALS), or set DATA_DIR to another folder, VAULT_URL to another vault, to try the sandbox"
         );

@@ -12,8 +12,8 @@ use common::port::{Clock, JobQueue, JobStore, Shelf, SystemClock, Throttle, Toke
 use common::seal::Keyring;
 
 use folder::Folder;
-use servers::Connections;
 pub use folder::used;
+use servers::Connections;
 pub use servers::{Expect, Unlocked, open_vault};
 
 use crate::google_link::GoogleLink;

@@ -84,7 +84,9 @@ pub async fn make(
     };
     keys.take_back(&key).await.with_context(|| {
         let name = ApiKey::name_of(&key);
-        format!("{unsaid}; the key {name} was made and not seen: revoke it with `calrelay keys revoke {name}`")
+        format!(
+            "{unsaid}; the key {name} was made and not seen: revoke it with `calrelay keys revoke {name}`"
+        )
     })?;
     Ok(Err(unsaid))
 }

@@ -56,7 +56,9 @@ pub fn answer(text: &str) -> Result<(), Unsaid> {
 /// # Errors
 /// When it cannot be written; the role goes on all the same.
 pub fn announce(text: &str) -> Result<(), Unsaid> {
-    standard_output().and_then(|mut out| write_soon(&mut out, line(text).as_bytes(), PATIENCE)).map_err(Unsaid)
+    standard_output()
+        .and_then(|mut out| write_soon(&mut out, line(text).as_bytes(), PATIENCE))
+        .map_err(Unsaid)
 }
 
 /// Writes to standard error what is not a log line; dropped when that cannot be written.

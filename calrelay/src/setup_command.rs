@@ -11,11 +11,11 @@ use common::redis::Redis;
 use secrecy::ExposeSecret as _;
 
 use crate::config::{Config, Role};
-use crate::{google_kind, google_link};
 use crate::installation::{Expect, Unlocked};
-use crate::patience::{Outlook, Patience};
 use crate::keys::{self, NewKey};
 use crate::output::{self, Unsaid};
+use crate::patience::{Outlook, Patience};
+use crate::{google_kind, google_link};
 use crate::{ingress, logging};
 
 /// Does it, and says what it did.
@@ -60,7 +60,8 @@ pub async fn run() -> anyhow::Result<()> {
         None => report.tell("", &format!("its OAuth client needs the redirect URI {redirect_uri}")),
     }
     if !unlocked.keys.list().await?.is_empty() {
-        report.tell("admin key", "there are keys already; `calrelay keys create --scope admin` makes another");
+        report
+            .tell("admin key", "there are keys already; `calrelay keys create --scope admin` makes another");
         return report.end();
     }
     let shown = keys::make(&unlocked.keys, NewKey::first(), |key| {
@@ -73,7 +74,9 @@ pub async fn run() -> anyhow::Result<()> {
         )
     });
     if let Err(unsaid) = shown.await? {
-        bail!("everything is prepared, but no admin key was made, since it could not be shown: {unsaid}; run this again");
+        bail!(
+            "everything is prepared, but no admin key was made, since it could not be shown: {unsaid}; run this again"
+        );
     }
     report.end()
 }

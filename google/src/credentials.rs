@@ -242,8 +242,10 @@ pub(crate) fn endpoint(text: &str) -> Result<Url, &'static str> {
 fn private(url: &Url) -> Result<(), &'static str> {
     match url.scheme() == "https" || is_loopback(url) {
         true => Ok(()),
-        false => Err("must begin with https://: tokens are sent there, and http would show them to everybody on \
-                      the way; SANDBOX_URL names a sandbox on another machine"),
+        false => {
+            Err("must begin with https://: tokens are sent there, and http would show them to everybody on \
+                      the way; SANDBOX_URL names a sandbox on another machine")
+        }
     }
 }
 

@@ -68,7 +68,8 @@ fn advice() -> &'static str {
 }
 
 /// What `run` opens for writing, where it is there.
-const WRITTEN: [&str; 5] = ["worker.lock", "calrelay.db", "calrelay.db-wal", "calrelay.db-shm", "sandbox.jsonl"];
+const WRITTEN: [&str; 5] =
+    ["worker.lock", "calrelay.db", "calrelay.db-wal", "calrelay.db-shm", "sandbox.jsonl"];
 
 /// Whether `run` could work in `dir`: nothing is made and nothing is changed.
 fn usable(dir: &Path) -> Result<(), (PathBuf, io::Error)> {

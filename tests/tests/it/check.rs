@@ -232,7 +232,8 @@ async fn check_refuses_what_run_refuses() {
     assert!(launch.fails().1.contains("belongs to a sandbox"));
 
     // Tokens in the clear, to another machine.
-    for uri in ["http://evil.example/token", "http://192.0.2.7/token", "http://127.0.0.1.evil.example/token"] {
+    for uri in ["http://evil.example/token", "http://192.0.2.7/token", "http://127.0.0.1.evil.example/token"]
+    {
         let launch = Launch::new();
         let path = launch.dir().join("google-credentials.json");
         std::fs::write(&path, file(uri).to_string()).expect("a file");
@@ -240,11 +241,17 @@ async fn check_refuses_what_run_refuses() {
         checked.fails(&["google"], "web.token_uri");
         let (status, said) = launch.fails();
         assert_eq!(status.code(), Some(1));
-        assert!(said.contains("web.token_uri") && said.contains("https") && !said.contains("192.0.2.7"), "{said}");
+        assert!(
+            said.contains("web.token_uri") && said.contains("https") && !said.contains("192.0.2.7"),
+            "{said}"
+        );
     }
 
     for (name, values) in [
-        ("GOOGLE_API_URL", ["x", "http://evil.example/calendar/v3", "https://a:b@www.googleapis.com/", "ftp://h/"]),
+        (
+            "GOOGLE_API_URL",
+            ["x", "http://evil.example/calendar/v3", "https://a:b@www.googleapis.com/", "ftp://h/"],
+        ),
         ("RUST_LOG", ["nonsense[", "info,worker=loud", "worker=debug=info", "[{]"]),
     ] {
         for value in values {

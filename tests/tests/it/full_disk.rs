@@ -23,7 +23,9 @@ struct Disk(PathBuf);
 
 impl Disk {
     fn of(calrelay: &Calrelay) -> Self {
-        Self(format!("/proc/{}/root{}", calrelay.pid(), calrelay.launch().dir().join("data").display()).into())
+        Self(
+            format!("/proc/{}/root{}", calrelay.pid(), calrelay.launch().dir().join("data").display()).into(),
+        )
     }
 
     /// Leaves no room at all.
@@ -82,17 +84,22 @@ async fn with_data_and_log_on_one_full_disk_nothing_is_promised_and_what_was_acc
         }
     }
     assert!(refused >= 30, "only {refused} of 40 were refused");
-    let unready = eventually("readiness to tell", LIMIT, || async {
+    let told = eventually("readiness to tell", LIMIT, || async {
         let reply = calrelay.http().get(calrelay.admin("/readyz")).send().await.expect("the process answers");
-        (reply.status() == 503).then_some(reply.json::<Value>().await.expect("JSON"))
+        let body: Value = reply.json().await.expect("JSON");
+        (body["dependencies"]["queue"] == "down").then_some(body)
     });
-    println!("{}", unready.await);
+    println!("{}", told.await);
 
     File::options().write(true).open(&filler).and_then(|file| file.set_len(0)).expect("room is made");
-    let id = eventually("acceptance", LIMIT, || async {
-        calrelay.submit(&event(99), "after").await.ok()
-    });
+    let id = eventually("acceptance", LIMIT, || async { calrelay.submit(&event(99), "after").await.ok() });
     accepted.push(id.await);
+    eventually("readiness to tell that it is over", LIMIT, || async {
+        let reply = calrelay.http().get(calrelay.admin("/readyz")).send().await.expect("the process answers");
+        let body: Value = reply.json().await.expect("JSON");
+        (body["dependencies"]["queue"] == "up" && body["ready"] == true).then_some(())
+    })
+    .await;
     for id in &accepted {
         eventually("every job's success", LIMIT, || async {
             (calrelay.job(id).await["state"] == "succeeded").then_some(())

@@ -412,7 +412,8 @@ async fn what_keeps_it_from_starting_is_told_once_with_what_to_do() {
     let launch = Launch::new();
     let calrelay = launch.start().await;
     // Another sandbox on the port.
-    let other = Launch::new().with("SANDBOX_PORT", calrelay.sandbox().url("").rsplit(':').next().expect("a port"));
+    let other =
+        Launch::new().with("SANDBOX_PORT", calrelay.sandbox().url("").rsplit(':').next().expect("a port"));
     let said = refused(&other);
     assert!(said.contains("SANDBOX_PORT chooses another port"), "{said}");
     assert_eq!(said.matches("in use").count(), 1, "{said}");
