@@ -73,3 +73,49 @@ fn told(panic: &PanicHookInfo<'_>) -> String {
         false => panic.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::OpenOptions;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    /// Says which logs the process of [`panicking`] has.
+    const HOW: &str = "CALRELAY_TEST_LOGS";
+
+    #[test]
+    #[ignore = "it is run by the test below, in a process of its own"]
+    fn panicking() {
+        let format = match std::env::var(HOW).as_deref() {
+            Ok("text") => Some(LogFormat::Text),
+            Ok("json") => Some(LogFormat::Json),
+            Ok(_) | Err(_) => None,
+        };
+        match format {
+            Some(format) => start(&LogConfig { format, filter: None }),
+            None => tell_of_panics(),
+        }
+        let outcome = std::thread::spawn(|| panic!("on purpose")).join();
+        assert!(outcome.is_err(), "a panic ends its thread alone");
+    }
+
+    #[test]
+    fn a_panic_that_cannot_be_told_ends_its_thread_alone() {
+        for how in ["text", "json", "none yet"] {
+            let full = || Stdio::from(OpenOptions::new().write(true).open("/dev/full").unwrap());
+            let gone = || Stdio::from(io::pipe().unwrap().1);
+            for stderr in [full(), gone()] {
+                let status = Command::new(std::env::current_exe().unwrap())
+                    .args(["--ignored", "--exact", "logging::tests::panicking"])
+                    .env(HOW, how)
+                    .env("RUST_BACKTRACE", "1")
+                    .stdout(Stdio::null())
+                    .stderr(stderr)
+                    .status()
+                    .unwrap();
+                assert_eq!(status.code(), Some(0), "{how}: {status}");
+            }
+        }
+    }
+}
