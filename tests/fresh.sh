@@ -69,7 +69,8 @@ mount_in() {
 copy_in() {
     [ -e "$1" ] || return 0
     mkdir -p "$root$(dirname "$2")"
-    cp -rL "$1" "$root$(dirname "$2")/"
+    # A link there that leads to / would be followed to this machine's own file.
+    cp -rL --remove-destination "$1" "$root$(dirname "$2")/"
 }
 
 echo "fresh.sh: making a bare Debian 12 in $root"
