@@ -32,7 +32,7 @@ async fn go_on_and_stop(format: &str) {
     all.api(0).terminate().await;
     all.worker(0).terminate().await;
     for sink in Sink::ALL {
-        let what = format!("{sink:?} {format}");
+        let what = format!("{sink:?}-{format}");
         let (api, worker) = start(&all, sink).await;
         all.sandbox().view().fault(json!({"method": "events.insert", "status": 503, "count": 5})).await;
         let id = api.submit(&event(), &what).await.expect("accepted");
