@@ -215,6 +215,7 @@ impl Calrelay {
 }
 
 impl Drop for Calrelay {
+    #[expect(clippy::print_stderr, reason = "it is for whoever reads a failed test")]
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
