@@ -10,14 +10,15 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use common::account::AccountId;
 use common::accounts::Accounts;
-use common::port::SystemClock;
+use common::port::{SystemClock, Vault};
 use common::redis::Redis;
 use secrecy::ExposeSecret as _;
 
 use crate::cli::AccountsCommand;
 use crate::config::{AccountsConfig, Place};
 use crate::google_link::{self, GoogleLink};
-use crate::installation::{Expect, Installation, Unlocked};
+use crate::installation::{self, Expect, Installation, Unlocked};
+use crate::output;
 use crate::patience::Patience;
 use handover::Handover;
 
@@ -27,6 +28,10 @@ use handover::Handover;
 /// When the installation or Google cannot be used, or what was asked makes no sense.
 pub async fn run(command: AccountsCommand) -> anyhow::Result<()> {
     let config = AccountsConfig::from_env(command.tells_google(), |name| std::env::var(name).ok())?;
+    if let Place::Folder(dir) = &config.place {
+        // A sandbox of our own would make it.
+        installation::used(dir)?;
+    }
     let link = match &config.google {
         Some(google) => Some(google_link::beside(google, &config.data_dir).await?),
         None => None,
@@ -35,11 +40,7 @@ pub async fn run(command: AccountsCommand) -> anyhow::Result<()> {
     if let Some(sandbox) = link.and_then(|link| link.own) {
         sandbox.stop().await.context("the sandbox did not stop in order")?;
     }
-    #[expect(clippy::print_stdout, reason = "it is the answer to the command")]
-    {
-        println!("{}", said?);
-    }
-    Ok(())
+    Ok(output::answer(&said?)?)
 }
 
 async fn answer(
@@ -58,7 +59,7 @@ async fn answer(
             Redis::start(servers.redis.expose_secret(), Arc::new(SystemClock)).context("REDIS_URL")?;
         let keys = config.encryption_keys.as_ref();
         let vault = Unlocked::open(servers, &redis, Expect::Prepared, keys, Patience::None).await?;
-        return of_accounts(&vault.accounts, link, command).await;
+        return of_accounts(vault.vault.as_ref(), &vault.accounts, link, command).await;
     }
     let keys = config.encryption_keys.as_ref();
     let installation = match &config.place {
@@ -67,21 +68,22 @@ async fn answer(
     };
     let said = match handover {
         Some((account, handover)) => {
-            guarded(link, &installation.accounts).await?;
+            guarded(link, installation.vault.as_ref(), &installation.accounts).await?;
             handover::run(&installation, &config.quotas, link, account, handover).await
         }
-        None => of_accounts(&installation.accounts, link, command).await,
+        None => of_accounts(installation.vault.as_ref(), &installation.accounts, link, command).await,
     };
     installation.close().await;
     said
 }
 
 async fn of_accounts(
+    vault: &dyn Vault,
     accounts: &Accounts,
     link: Option<&GoogleLink>,
     command: AccountsCommand,
 ) -> anyhow::Result<String> {
-    guarded(link, accounts).await?;
+    guarded(link, vault, accounts).await?;
     match command {
         AccountsCommand::List => Ok(shown::table(accounts, &accounts.list().await?)),
         AccountsCommand::Show { account } => {
@@ -100,9 +102,9 @@ async fn of_accounts(
 }
 
 /// Tokens of one kind of Google are no business of the other.
-async fn guarded(link: Option<&GoogleLink>, accounts: &Accounts) -> anyhow::Result<()> {
+async fn guarded(link: Option<&GoogleLink>, vault: &dyn Vault, accounts: &Accounts) -> anyhow::Result<()> {
     match link {
-        Some(link) => link.guard(accounts).await,
+        Some(link) => link.guard(vault, accounts).await,
         None => Ok(()),
     }
 }

@@ -24,18 +24,19 @@ pub async fn run() -> anyhow::Result<()> {
     let redirect_uri = ingress::redirect_uri(&config, &public_url);
     let link =
         process.wait_for(google_link::open(&config.google, Some(&redirect_uri), &config.data_dir)).await?;
-    link.guard(&installation.accounts).await?;
+    link.guard(installation.vault.as_ref(), &installation.accounts).await?;
 
     let stop = Stop::default();
     let ingress = ingress::bind(&config, &link, &installation, &public_url)?;
     let roles = vec![("api", ingress.readiness())];
-    let process = process.serve(&config, stop.clone(), roles, installation.watched(None))?;
+    let mut process = process.serve(&config, stop.clone(), roles, installation.watched(None))?;
     tracing::info!(
         "Accepting jobs on {public_url} as an ingress; operators' port http://{}; Google: {}",
         process.admin,
         link.told()
     );
     ingress.serve(stop.taking.clone()).await.context("the ingress broke")?;
+    process.look_away().await;
     installation.close().await;
     tracing::info!("Stopped; whatever was accepted is in the queue");
     process.end().await

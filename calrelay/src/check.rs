@@ -14,6 +14,7 @@ mod servers;
 use anyhow::bail;
 
 use crate::config::{Config, GoogleSource, Problem, Problems};
+use crate::output;
 use finding::{Check, Finding, Verdict};
 
 /// Which Google: what is a nuisance beside a sandbox is a mistake beside people's calendars.
@@ -34,18 +35,12 @@ pub async fn run() -> anyhow::Result<()> {
         Ok(config) => look(config).await,
         Err(problems) => told(&problems),
     };
-    for finding in &findings {
-        say(finding);
-    }
+    let lines: Vec<String> = findings.iter().map(Finding::to_string).collect();
+    output::answer(&lines.join("\n"))?;
     match findings.iter().filter(|finding| finding.verdict == Verdict::Fail).count() {
         0 => Ok(()),
         failed => bail!("{failed} of {} checks failed", findings.len()),
     }
-}
-
-#[expect(clippy::print_stdout, reason = "it is the answer to the command")]
-fn say(finding: &Finding) {
-    println!("{finding}");
 }
 
 /// The problems, and nothing else: with half a configuration the rest would be guesswork.

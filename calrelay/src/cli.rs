@@ -13,12 +13,20 @@ pub use vault::VaultCommand;
 
 /// A durable queue in front of Google Calendar.
 #[derive(Debug, Parser)]
-#[command(name = "calrelay", version, about, after_help = crate::config::table())]
+#[command(name = "calrelay", version, about, after_help = after_help())]
 pub struct Cli {
     /// What to do; `run` if nothing is said.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
+
+/// What there is to know beside the commands.
+fn after_help() -> String {
+    format!("{}\n{STATUS}", crate::config::table())
+}
+
+const STATUS: &str = "Exit status: 0 when it is done; 2 when the command line makes no sense; 1 otherwise, also when the \
+                      answer cannot be\nwritten to standard output (nothing is said of a reader that had enough, such as head).";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -107,7 +115,7 @@ pub enum KeysCommand {
         #[arg(long = "scope", value_enum, default_values_t = [KeyScope::Submit, KeyScope::Read])]
         scopes: Vec<KeyScope>,
         /// The accounts it may use; `*` stands for any run of characters.
-        #[arg(long, value_name = "PATTERN")]
+        #[arg(long, value_name = "PATTERN", value_parser = account_pattern)]
         accounts: Option<String>,
     },
     /// Lists keys by name; the keys themselves are nowhere.
@@ -117,6 +125,18 @@ pub enum KeysCommand {
         /// The key's name: its first characters, as `keys list` shows them.
         name: String,
     },
+}
+
+/// A pattern that some account can fit.
+fn account_pattern(text: &str) -> Result<String, String> {
+    match common::keys::is_account_pattern(text) {
+        true => Ok(text.to_owned()),
+        false => {
+            Err("write an account's id, such as default, in which `*` may stand for any run of characters: \
+                      letters, digits, - and _"
+                .to_owned())
+        }
+    }
 }
 
 /// What to do about notices.

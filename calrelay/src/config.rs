@@ -1,6 +1,7 @@
 //! Configuration: environment variables, read once, every problem reported at once and by name.
 
 mod google;
+mod logs;
 mod notices;
 mod operator;
 mod problems;
@@ -19,6 +20,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 pub use google::GoogleSource;
+pub use logs::{LogConfig, LogFormat};
 pub use notices::NoticesConfig;
 pub use operator::{
     AccountsConfig, AdminPort, JobsConfig, Place, SealedVaultConfig, VaultConfig, queue_place,
@@ -84,17 +86,8 @@ pub struct Config {
     pub retention: Duration,
     /// Who is told what became of jobs and accounts, by those who work.
     pub notices: Option<NoticesConfig>,
-    /// How logs look.
-    pub log_format: LogFormat,
-}
-
-/// How logs look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
+    /// How logs look, and what is in them.
+    pub log: LogConfig,
 }
 
 impl Config {
@@ -148,11 +141,7 @@ impl Config {
                 Role::Run | Role::Worker => Some(NoticesConfig::read(&mut env)),
                 Role::Api | Role::Setup => None,
             },
-            log_format: env.one_of(
-                "LOG_FORMAT",
-                &[("text", LogFormat::Text), ("json", LogFormat::Json)],
-                LogFormat::Text,
-            ),
+            log: LogConfig::read(&mut env),
         };
         if config.access == Access::Open && !config.bind.is_loopback() {
             env.add("DEV_NO_AUTH", "only allowed while BIND is a loopback address such as 127.0.0.1");
@@ -189,6 +178,16 @@ impl Config {
                 Err(problems)
             }
         }
+    }
+
+    /// What is open to other machines without their having an address for it, as `run` may be in a container.
+    #[must_use]
+    pub fn exposed(&self) -> Option<&'static str> {
+        (self.public_url.is_none() && !self.bind.is_loopback()).then_some(
+            "PUBLIC_URL is not set, and BIND lets other machines in: keys travel unencrypted, the operators' port \
+             shows metrics to everybody who reaches it, and links lead to http://localhost, which is another machine \
+             for each of them; set PUBLIC_URL to the https address in front, or BIND to 127.0.0.1",
+        )
     }
 
     /// The servers of a role that has some.

@@ -4,17 +4,19 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow};
 use common::account::{Account, AccountId, AccountState};
 use common::accounts::{Accounts, Connection};
-use common::port::{ClientRef, GoogleUser, RefreshToken, TokenEndpoint as _};
+use common::port::{ClientRef, GoogleUser, RefreshToken, TokenEndpoint as _, Vault};
 use google::{Credentials, GoogleCalendar, GoogleOauth};
+use sandbox::StartError;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
 use crate::config::GoogleSource;
+use crate::google_kind::{self, Kind};
 use crate::patience::{Outlook, Patience};
 
 /// Answers of a sandbox are quick or not at all.
@@ -104,9 +106,7 @@ async fn open_with(
                 redirect_uris: redirect_uri.into_iter().map(str::to_owned).collect(),
                 ..sandbox::Config::default()
             };
-            let running = sandbox::start(config)
-                .await
-                .context("the sandbox Google cannot start; SANDBOX_PORT chooses another port")?;
+            let running = sandbox::start(config).await.map_err(not_started)?;
             let url = running.url.clone();
             (sandbox_credentials(&url).await?, None, Some(url), Some(running))
         }
@@ -125,6 +125,19 @@ async fn open_with(
     Ok(GoogleLink { calendar, oauth, client, sandbox_url, sandbox_page, own })
 }
 
+/// What to do about a sandbox that does not start.
+fn not_started(error: StartError) -> anyhow::Error {
+    match error {
+        StartError::Listen { .. } => anyhow!("{error}; SANDBOX_PORT chooses another port"),
+        StartError::StateInUse(_) => anyhow!(
+            "{error}: `calrelay run` works on this folder with another sandbox port; set SANDBOX_PORT as it was started with"
+        ),
+        StartError::StateFile { .. } | StartError::StateLine { .. } | StartError::Users => {
+            anyhow!("the sandbox Google cannot start: {error}")
+        }
+    }
+}
+
 impl GoogleLink {
     /// What it is, for a log line.
     #[must_use]
@@ -135,27 +148,21 @@ impl GoogleLink {
         }
     }
 
+    /// Which kind of Google it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match &self.sandbox_url {
+            Some(_) => Kind::Sandbox,
+            None => Kind::by(&self.oauth.client().token_uri),
+        }
+    }
+
     /// Refuses a folder or vault that was used with the other kind of Google: its jobs and accounts belong there.
     ///
     /// # Errors
     /// A sentence that says what to do.
-    pub async fn guard(&self, accounts: &Accounts) -> anyhow::Result<()> {
-        let ours = self.oauth.client();
-        for account in accounts.list().await? {
-            let sandboxed = is_sandbox(&account.client);
-            match (&self.sandbox_url, sandboxed) {
-                (Some(_), false) => bail!(
-                    "this data folder or vault holds the account {}, which is connected to the real Google; put google-credentials.json back (GOOGLE_CREDENTIALS), or set DATA_DIR to another folder, VAULT_URL to another vault, to try the sandbox",
-                    account.id
-                ),
-                (None, true) if !is_sandbox(&ours) => bail!(
-                    "this data folder or vault holds the account {}, which belongs to a sandbox; set DATA_DIR to another folder, or VAULT_URL to another vault, for the real Google",
-                    account.id
-                ),
-                (Some(_), true) | (None, true | false) => {}
-            }
-        }
-        Ok(())
+    pub async fn guard(&self, vault: &dyn Vault, accounts: &Accounts) -> anyhow::Result<()> {
+        google_kind::guard(self.kind(), vault, &accounts.list().await?).await
     }
 
     /// In a sandbox the account `default` is connected without a browser, unless somebody has
@@ -207,11 +214,6 @@ struct SandboxGrant {
     sub: String,
     email: String,
     scope: String,
-}
-
-/// The real Google speaks HTTPS alone; a sandbox never does.
-fn is_sandbox(client: &ClientRef) -> bool {
-    client.token_uri.starts_with("http://")
 }
 
 fn moved(account: &Account, ours: &ClientRef) -> bool {

@@ -12,6 +12,7 @@ use common::port::{Clock, JobQueue, JobStore, Shelf, SystemClock, Throttle, Toke
 use common::seal::Keyring;
 
 use folder::Folder;
+pub use folder::used;
 use servers::Connections;
 pub use servers::{Expect, Unlocked, open_vault};
 
@@ -126,7 +127,7 @@ fn clock() -> Arc<dyn Clock> {
 }
 
 /// Whether the vault was made before.
-async fn is_prepared(vault: &dyn Vault) -> Result<bool, VaultError> {
+pub async fn is_prepared(vault: &dyn Vault) -> Result<bool, VaultError> {
     Ok(!vault.list(Shelf::Secrets).await?.is_empty())
 }
 

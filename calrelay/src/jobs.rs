@@ -13,6 +13,7 @@ use common::port::ListFilter;
 use crate::cli::JobsCommand;
 use crate::config::{JobsConfig, Place};
 use crate::installation::Installation;
+use crate::output;
 pub use pages::Pages;
 use replay::Choice;
 
@@ -29,11 +30,7 @@ pub async fn run(command: JobsCommand) -> anyhow::Result<()> {
     };
     let said = answer(&installation, &config, command).await;
     installation.close().await;
-    #[expect(clippy::print_stdout, reason = "it is the answer to the command")]
-    {
-        println!("{}", said?);
-    }
-    Ok(())
+    Ok(output::answer(&said?)?)
 }
 
 async fn answer(

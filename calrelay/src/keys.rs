@@ -10,11 +10,12 @@ use common::keys::{ApiKey, ApiKeys, Scope};
 use common::owner::Owner;
 use common::port::{Clock, SystemClock};
 use common::redis::Redis;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::cli::KeysCommand;
 use crate::config::{Place, VaultConfig};
-use crate::installation::open_vault;
+use crate::installation::{self, open_vault};
+use crate::output::{self, Unsaid};
 use crate::patience::Patience;
 
 /// Does it.
@@ -23,8 +24,12 @@ use crate::patience::Patience;
 /// When the folder cannot be used, or what was asked makes no sense.
 pub async fn run(command: KeysCommand) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let said = match VaultConfig::place(|name| std::env::var(name).ok())? {
+    match VaultConfig::place(|name| std::env::var(name).ok())? {
         Place::Folder(dir) => {
+            // The first key may be made before the first start; to look or to revoke, there has to be something.
+            if !matches!(command, KeysCommand::Create { .. }) {
+                installation::used(&dir)?;
+            }
             let folder = Embedded::open(&dir, Role::Operator, Arc::clone(&clock), None).await?;
             let said = answer(&ApiKeys::new(folder.vault(), clock), command).await;
             folder.close().await;
@@ -40,31 +45,72 @@ pub async fn run(command: KeysCommand) -> anyhow::Result<()> {
             let vault = open_vault(&vault, redis.as_deref(), Patience::None).await?;
             answer(&ApiKeys::new(vault, clock), command).await
         }
-    };
-    #[expect(clippy::print_stdout, reason = "it is the answer to the command")]
-    {
-        println!("{}", said?);
     }
-    Ok(())
 }
 
-async fn answer(keys: &ApiKeys, command: KeysCommand) -> anyhow::Result<String> {
+/// A key that is to be made.
+pub struct NewKey {
+    /// On whose behalf it speaks.
+    pub owner: Owner,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// The accounts it may use; `None` is all.
+    pub accounts: Option<String>,
+}
+
+impl NewKey {
+    /// The key of an installation that has none yet.
+    #[must_use]
+    pub fn first() -> Self {
+        Self { owner: Owner::local(), scopes: vec![Scope::Admin], accounts: None }
+    }
+}
+
+/// Makes a key and shows it with `show`. A key that cannot be shown is taken back: nobody could ever use it.
+///
+/// # Errors
+/// [`Unsaid`] when it could not be shown, and there is no key then; otherwise when the vault cannot be used.
+pub async fn make(
+    keys: &ApiKeys,
+    new: NewKey,
+    show: impl FnOnce(&SecretString) -> Result<(), Unsaid>,
+) -> anyhow::Result<Result<(), Unsaid>> {
+    if let Err(unsaid) = output::seen() {
+        return Ok(Err(unsaid));
+    }
+    let key = keys.create(new.owner, new.scopes, new.accounts).await?;
+    let Err(unsaid) = show(&key) else {
+        return Ok(Ok(()));
+    };
+    keys.take_back(&key).await.with_context(|| {
+        let name = ApiKey::name_of(&key);
+        format!(
+            "{unsaid}; the key {name} was made and not seen: revoke it with `calrelay keys revoke {name}`"
+        )
+    })?;
+    Ok(Err(unsaid))
+}
+
+async fn answer(keys: &ApiKeys, command: KeysCommand) -> anyhow::Result<()> {
     match command {
         KeysCommand::Create { owner, scopes, accounts } => {
             let owner = Owner::parse(&owner).context("--owner")?;
             let scopes: Vec<Scope> = scopes.into_iter().map(Scope::from).collect();
-            let key = keys.create(owner, scopes, accounts).await?;
-            Ok(key.expose_secret().to_owned())
+            let new = NewKey { owner, scopes, accounts };
+            match make(keys, new, |key| output::answer(key.expose_secret())).await? {
+                Ok(()) => Ok(()),
+                Err(unsaid) => bail!("no key was made, since it could not be shown: {unsaid}"),
+            }
         }
-        KeysCommand::List => Ok(table(&keys.list().await?)),
+        KeysCommand::List => Ok(output::answer(&table(&keys.list().await?))?),
         KeysCommand::Revoke { name } => match keys.revoke(&name).await? {
             0 => bail!(
                 "there is no key named {name} that could be revoked; `calrelay keys list` shows the names"
             ),
-            1 => Ok(format!("Revoked {name}; running processes refuse it within 30 s.")),
-            count => Ok(format!(
+            1 => Ok(output::answer(&format!("Revoked {name}; running processes refuse it within 30 s."))?),
+            count => Ok(output::answer(&format!(
                 "Revoked the {count} keys named {name}; running processes refuse them within 30 s."
-            )),
+            ))?),
         },
     }
 }

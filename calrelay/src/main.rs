@@ -6,6 +6,7 @@ mod banner;
 mod check;
 mod cli;
 mod config;
+mod google_kind;
 mod google_link;
 mod health;
 mod ingress;
@@ -15,6 +16,7 @@ mod keyfile;
 mod keys;
 mod logging;
 mod notices;
+mod output;
 mod patience;
 mod probe;
 mod process;
@@ -32,18 +34,26 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use cli::{Cli, Command};
+use output::Unsaid;
+
+/// The command line makes no sense.
+const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    logging::tell_of_panics();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(said) => return said_by_clap(&said),
+    };
     // Two TLS providers in one process would panic at the first handshake; there is one, and this is it.
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
-        eprintln!("calrelay: another TLS provider was installed first");
+        output::tell("calrelay: another TLS provider was installed first");
         return ExitCode::FAILURE;
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("calrelay: no runtime: {error}");
+            output::tell(&format!("calrelay: no runtime: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -66,9 +76,27 @@ fn main() -> ExitCode {
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("calrelay: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error),
+    }
+}
+
+/// Whoever had enough of an answer, as `head` has, is told nothing more.
+fn failed(error: &anyhow::Error) -> ExitCode {
+    if !error.downcast_ref::<Unsaid>().is_some_and(Unsaid::is_reader_gone) {
+        output::tell(&format!("calrelay: {}", output::sentence(error)));
+    }
+    ExitCode::FAILURE
+}
+
+/// The help, the version, or what is wrong with the command line.
+fn said_by_clap(said: &clap::Error) -> ExitCode {
+    let text = said.to_string();
+    if said.use_stderr() {
+        output::tell(&text);
+        return ExitCode::from(USAGE);
+    }
+    match output::answer(&text) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(unsaid) => failed(&unsaid.into()),
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::cli::NoticesCommand;
 use crate::config::VaultConfig;
+use crate::output;
 use crate::vault::open;
 
 /// Does it.
@@ -24,9 +25,5 @@ pub async fn run(command: NoticesCommand) -> anyhow::Result<()> {
         (Err(error), NoticesCommand::Show | NoticesCommand::Unmute) => Err(error),
     };
     opened.close().await;
-    #[expect(clippy::print_stdout, reason = "it is the answer to the command")]
-    {
-        println!("{}", said?);
-    }
-    Ok(())
+    Ok(output::answer(&said?)?)
 }

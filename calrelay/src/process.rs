@@ -39,7 +39,7 @@ impl Process {
     /// # Errors
     /// When the system refuses.
     pub fn begin(config: &Config) -> anyhow::Result<Self> {
-        logging::start(config.log_format);
+        logging::start(&config.log);
         let signals = Signals::listen()?;
         let last = CancellationToken::new();
         let render = recorder::install(last.clone())?;
@@ -95,12 +95,18 @@ impl Process {
 }
 
 impl Serving {
+    /// Looks at the dependencies no more: they are closed next, and would be told to be away.
+    pub async fn look_away(&mut self) {
+        self.watching.abort();
+        // It was aborted, or has panicked, which was told.
+        let _ = (&mut self.watching).await;
+    }
+
     /// Ends what is left; the operators' port is the last to go.
     ///
     /// # Errors
     /// When the port broke.
     pub async fn end(self) -> anyhow::Result<()> {
-        self.watching.abort();
         self.last.cancel();
         self.answering.await.context("the operators' port panicked")?.context("the operators' port broke")?;
         self.driving.abort();

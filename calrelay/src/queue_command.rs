@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::bail;
 use comfy_table::{Table, presets};
 use common::embedded::{Embedded, Role};
 use common::port::{Depth, JobQueue as _, SystemClock};
@@ -11,6 +10,7 @@ use common::rabbitmq::{Part, RabbitQueue};
 use secrecy::ExposeSecret as _;
 
 use crate::config::{self, Place};
+use crate::{installation, output};
 
 /// Prints it.
 ///
@@ -19,9 +19,7 @@ use crate::config::{self, Place};
 pub async fn run() -> anyhow::Result<()> {
     let (depth, taken) = match config::queue_place(|name| std::env::var(name).ok())? {
         Place::Folder(dir) => {
-            if !dir.is_dir() {
-                bail!("there is no folder {}; DATA_DIR chooses another, AMQP_URL a broker", dir.display());
-            }
+            installation::used(&dir)?;
             let files = Embedded::open(&dir, Role::Operator, Arc::new(SystemClock), None).await?;
             let depth = files.queue().depth().await;
             files.close().await;
@@ -34,11 +32,7 @@ pub async fn run() -> anyhow::Result<()> {
             (depth?, false)
         }
     };
-    #[expect(clippy::print_stdout, reason = "it is the answer to the command")]
-    {
-        println!("{}", table(&depth, taken));
-    }
-    Ok(())
+    Ok(output::answer(&table(&depth, taken))?)
 }
 
 /// `taken` where it is known for all processes.

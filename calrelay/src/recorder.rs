@@ -31,6 +31,9 @@ const BUCKETS: [(Matches, &str, &[f64]); 3] = [
 
 type Matches = fn(String) -> Matcher;
 
+/// Log lines that could not be written.
+pub const LOST_LINES: &str = "calrelay_log_lines_lost_total";
+
 /// Renders the metrics page.
 pub type Render = Arc<dyn Fn() -> String + Send + Sync>;
 
@@ -42,6 +45,8 @@ pub fn install(stop: CancellationToken) -> anyhow::Result<Render> {
     let handle = builder()?.install_recorder().context("a metrics recorder is installed already")?;
     metrics::describe_gauge!("calrelay_build_info", "1, with the version as a label");
     metrics::gauge!("calrelay_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    metrics::describe_counter!(LOST_LINES, "Log lines that could not be written to standard error");
+    metrics::counter!(LOST_LINES).increment(0);
     let drained = handle.clone();
     tokio::spawn(keep_up(UPKEEP, move || drained.run_upkeep(), stop));
     Ok(Arc::new(move || handle.render()))

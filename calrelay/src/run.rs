@@ -1,22 +1,18 @@
 //! `calrelay run`: everything in one process, wired by hand.
 
-use std::net::SocketAddr;
-
 use anyhow::Context as _;
 use api::Access;
-use common::keys::{ApiKeys, Scope};
-use common::owner::Owner;
+use common::keys::ApiKeys;
 use common::port::TokenEndpoint as _;
-use secrecy::{ExposeSecret, SecretString};
-use url::Url;
+use secrecy::{ExposeSecret as _, SecretString};
 use worker::{Stop, Worker};
 
-use crate::banner::Banner;
+use crate::banner::{self, Banner};
 use crate::config::{Config, Role};
-use crate::google_link::{self, GoogleLink};
 use crate::installation::Installation;
+use crate::keys::{self, NewKey};
 use crate::process::Process;
-use crate::{ingress, worker_command};
+use crate::{google_kind, google_link, ingress, output, worker_command};
 
 /// Runs until a signal, then drains.
 ///
@@ -32,7 +28,8 @@ pub async fn run() -> anyhow::Result<()> {
     let public_url = ingress::public_url(&config)?;
     let redirect_uri = ingress::redirect_uri(&config, &public_url);
     let link = google_link::open(&config.google, Some(&redirect_uri), &config.data_dir).await?;
-    link.guard(&installation.accounts).await?;
+    link.guard(installation.vault.as_ref(), &installation.accounts).await?;
+    google_kind::remember(link.kind(), installation.vault.as_ref()).await?;
     link.connect_default(&installation.accounts).await?;
 
     let stop = Stop::default();
@@ -42,16 +39,30 @@ pub async fn run() -> anyhow::Result<()> {
     let ingress = ingress::bind(&config, &link, &installation, &public_url)?;
     let roles = vec![("api", ingress.readiness()), ("worker", worker.readiness())];
     let watched = installation.watched(Some(worker.google_answers()));
-    let process = process.serve(&config, stop.clone(), roles, watched)?;
-    let new_key = match config.access {
-        Access::Open => None,
-        Access::Keys => first_key(&installation.keys).await?,
+    let mut process = process.serve(&config, stop.clone(), roles, watched)?;
+    let banner = Banner {
+        program: &banner::program(),
+        public_url: &public_url,
+        admin: process.admin,
+        sandbox: link.sandbox_url.as_deref(),
+        client: &link.oauth.client(),
+        needs_key: config.access == Access::Keys,
     };
-    announce(&config, &link, &public_url, process.admin, new_key.as_ref());
+    announce(&banner, &installation.keys).await?;
+
+    if let Some(exposed) = config.exposed() {
+        tracing::warn!("{exposed}");
+    }
+    tracing::info!(
+        "Ready: accepting jobs on {public_url}; operators' port http://{}; Google: {}",
+        process.admin,
+        link.told()
+    );
 
     let serving = tokio::spawn(ingress.serve(stop.taking.clone()));
     let handed_back = worker.run().await;
     serving.await.context("the ingress panicked")?.context("the ingress broke")?;
+    process.look_away().await;
     installation.close().await;
     if let Some(sandbox) = link.own {
         sandbox.stop().await.context("the sandbox did not stop in order")?;
@@ -60,32 +71,22 @@ pub async fn run() -> anyhow::Result<()> {
     process.end().await
 }
 
-/// An installation without keys gets one; it is shown this once.
+/// Says where everything is. An installation without keys gets one, if that can be shown.
 ///
 /// # Errors
 /// When the vault cannot be used.
-pub async fn first_key(keys: &ApiKeys) -> anyhow::Result<Option<SecretString>> {
-    if !keys.list().await?.is_empty() {
-        return Ok(None);
+async fn announce(banner: &Banner<'_>, keys: &ApiKeys) -> anyhow::Result<()> {
+    if !banner.needs_key || !keys.list().await?.is_empty() {
+        // The log has the addresses too.
+        let _ = output::announce(&banner.text(None));
+        return Ok(());
     }
-    Ok(Some(keys.create(Owner::local(), vec![Scope::Admin], None).await?))
-}
-
-#[expect(clippy::print_stdout, reason = "it is what a newcomer is looking for")]
-fn announce(
-    config: &Config,
-    link: &GoogleLink,
-    public_url: &Url,
-    admin: SocketAddr,
-    key: Option<&SecretString>,
-) {
-    let banner = Banner {
-        public_url,
-        admin,
-        sandbox: link.sandbox_url.as_deref(),
-        client: &link.oauth.client(),
-        new_key: key.map(ExposeSecret::expose_secret),
-        needs_key: config.access == Access::Keys,
-    };
-    println!("{}", banner.text());
+    let show = |key: &SecretString| output::announce(&banner.text(Some(key.expose_secret())));
+    if let Err(unsaid) = keys::make(keys, NewKey::first(), show).await? {
+        tracing::warn!(
+            "No admin key was made, since it could not be shown: {unsaid}. The next start makes one, and so does \
+             `calrelay keys create --scope admin`"
+        );
+    }
+    Ok(())
 }

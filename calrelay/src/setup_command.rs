@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use anyhow::bail;
 use common::account::{AccountId, AccountState};
 use common::port::SystemClock;
 use common::rabbitmq::{self, SetUpError};
@@ -10,10 +11,12 @@ use common::redis::Redis;
 use secrecy::ExposeSecret as _;
 
 use crate::config::{Config, Role};
-use crate::google_link;
 use crate::installation::{Expect, Unlocked};
+use crate::keys::{self, NewKey};
+use crate::output::{self, Unsaid};
 use crate::patience::{Outlook, Patience};
-use crate::{ingress, logging, run};
+use crate::{google_kind, google_link};
+use crate::{ingress, logging};
 
 /// Does it, and says what it did.
 ///
@@ -21,19 +24,20 @@ use crate::{ingress, logging, run};
 /// A sentence that says what to do; what was done by then stays done.
 pub async fn run() -> anyhow::Result<()> {
     let config = Config::from_env(Role::Setup, |name| std::env::var(name).ok())?;
-    logging::start(config.log_format);
+    logging::start(&config.log);
+    let mut report = Report::default();
     let servers = config.servers()?;
     let amqp = servers.amqp.expose_secret();
     Patience::AMinute.ask(async || rabbitmq::set_up(amqp).await, outlook).await?;
-    tell("RabbitMQ", "the exchanges and queues are there");
+    report.tell("RabbitMQ", "the exchanges and queues are there");
 
     let redis = Redis::start(servers.redis.expose_secret(), Arc::new(SystemClock))?;
     let keys = config.encryption_keys.as_ref();
     let unlocked = Unlocked::open(servers, &redis, Expect::Anything, keys, Patience::AMinute).await?;
-    tell("vault", "it is ready");
+    report.tell("vault", "it is ready");
     match redis.run_id().await {
-        Ok(_) => tell("Redis", "it answers; nothing has to be prepared there"),
-        Err(error) => tell(
+        Ok(_) => report.tell("Redis", "it answers; nothing has to be prepared there"),
+        Err(error) => report.tell(
             "Redis",
             &format!(
                 "it does not answer ({error}); `api` and `worker` start all the same, and use it once it does"
@@ -44,29 +48,64 @@ pub async fn run() -> anyhow::Result<()> {
     let public_url = ingress::public_url(&config)?;
     let redirect_uri = ingress::redirect_uri(&config, &public_url);
     let link = google_link::open(&config.google, Some(&redirect_uri), &config.data_dir).await?;
-    link.guard(&unlocked.accounts).await?;
+    link.guard(unlocked.vault.as_ref(), &unlocked.accounts).await?;
+    google_kind::remember(link.kind(), unlocked.vault.as_ref()).await?;
     link.connect_default(&unlocked.accounts).await?;
-    tell("Google", &link.told());
+    report.tell("Google", &link.told());
     match &link.sandbox_url {
         Some(_) => {
             let account = unlocked.accounts.get_now(&AccountId::default_account()).await?;
-            tell("", default_account(account.map(|account| account.state)));
+            report.tell("", default_account(account.map(|account| account.state)));
         }
-        None => tell("", &format!("its OAuth client needs the redirect URI {redirect_uri}")),
+        None => report.tell("", &format!("its OAuth client needs the redirect URI {redirect_uri}")),
     }
-    match run::first_key(&unlocked.keys).await? {
-        Some(key) => tell(
+    if !unlocked.keys.list().await?.is_empty() {
+        report
+            .tell("admin key", "there are keys already; `calrelay keys create --scope admin` makes another");
+        return report.end();
+    }
+    let shown = keys::make(&unlocked.keys, NewKey::first(), |key| {
+        say(
             "admin key",
             &format!(
                 "{}\n            shown this once; `calrelay keys create --scope admin` makes another",
                 key.expose_secret()
             ),
-        ),
-        None => {
-            tell("admin key", "there are keys already; `calrelay keys create --scope admin` makes another")
+        )
+    });
+    if let Err(unsaid) = shown.await? {
+        bail!(
+            "everything is prepared, but no admin key was made, since it could not be shown: {unsaid}; run this again"
+        );
+    }
+    report.end()
+}
+
+/// What was said on the way. It is no reason to stop in the middle that nobody can read it.
+#[derive(Default)]
+struct Report {
+    unsaid: Option<Unsaid>,
+}
+
+impl Report {
+    fn tell(&mut self, what: &str, how: &str) {
+        if let Err(unsaid) = say(what, how) {
+            self.unsaid.get_or_insert(unsaid);
         }
     }
-    Ok(())
+
+    /// # Errors
+    /// When something could not be said.
+    fn end(self) -> anyhow::Result<()> {
+        match self.unsaid {
+            None => Ok(()),
+            Some(unsaid) => Err(unsaid.into()),
+        }
+    }
+}
+
+fn say(what: &str, how: &str) -> Result<(), Unsaid> {
+    output::answer(&format!("{what:<10}  {how}"))
 }
 
 fn default_account(state: Option<AccountState>) -> &'static str {
@@ -89,9 +128,4 @@ fn outlook(error: &SetUpError) -> Outlook {
         | SetUpError::Different { .. }
         | SetUpError::Refused { .. } => Outlook::Hopeless,
     }
-}
-
-#[expect(clippy::print_stdout, reason = "it is the answer to the command")]
-fn tell(what: &str, how: &str) {
-    println!("{what:<10}  {how}");
 }

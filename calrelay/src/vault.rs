@@ -8,6 +8,7 @@ mod rotate;
 use crate::cli::VaultCommand;
 use crate::config::{JobsConfig, Place, SealedVaultConfig};
 use crate::installation::Installation;
+use crate::output;
 
 /// Does it.
 ///
@@ -22,11 +23,7 @@ pub async fn run(command: VaultCommand) -> anyhow::Result<()> {
             restore::run(&SealedVaultConfig::from_env(lookup)?, &file, replace).await
         }
     };
-    #[expect(clippy::print_stdout, reason = "it is the answer to the command")]
-    {
-        println!("{}", said?);
-    }
-    Ok(())
+    Ok(output::answer(&said?)?)
 }
 
 async fn rotate(config: &JobsConfig) -> anyhow::Result<String> {

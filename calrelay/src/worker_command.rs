@@ -22,7 +22,7 @@ pub async fn run() -> anyhow::Result<()> {
     let installation = Installation::on_servers(config.servers()?, part, keys, config.retention);
     let installation = process.wait_for(installation).await?;
     let link = process.wait_for(google_link::open(&config.google, None, &config.data_dir)).await?;
-    link.guard(&installation.accounts).await?;
+    link.guard(installation.vault.as_ref(), &installation.accounts).await?;
 
     let stop = Stop::default();
     worker::describe_metrics();
@@ -30,7 +30,7 @@ pub async fn run() -> anyhow::Result<()> {
     let (taking, consuming) = (worker.readiness(), installation.is_consuming());
     let roles = vec![("worker", Arc::new(move || taking() && consuming()) as _)];
     let watched = installation.watched(Some(worker.google_answers()));
-    let process = process.serve(&config, stop.clone(), roles, watched)?;
+    let mut process = process.serve(&config, stop.clone(), roles, watched)?;
     tracing::info!(
         "Working on {} jobs at a time; operators' port http://{}; Google: {}",
         config.concurrency,
@@ -43,6 +43,7 @@ pub async fn run() -> anyhow::Result<()> {
         installation.stop_receiving().await;
     };
     let (handed_back, ()) = tokio::join!(worker.run(), letting_go);
+    process.look_away().await;
     installation.close().await;
     tracing::info!("Stopped; {handed_back} jobs went back to the queue unfinished, nothing is lost");
     process.end().await

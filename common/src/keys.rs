@@ -71,6 +71,16 @@ impl ApiKey {
     /// Requests a minute, unless a key says otherwise.
     pub const DEFAULT_REQUESTS_PER_MINUTE: u32 = 6_000;
 
+    /// The name of a key.
+    #[must_use]
+    pub fn name_of(key: &SecretString) -> String {
+        Self::name_in(key.expose_secret())
+    }
+
+    fn name_in(secret: &str) -> String {
+        secret.chars().take(12).collect()
+    }
+
     /// Whether the key may do `scope`: an admin may do everything.
     #[must_use]
     pub fn may(&self, scope: Scope) -> bool {
@@ -81,6 +91,17 @@ impl ApiKey {
     #[must_use]
     pub fn may_use(&self, account: &AccountId) -> bool {
         self.accounts.as_deref().is_none_or(|pattern| fits(pattern, account.as_str()))
+    }
+}
+
+/// Whether some account can fit `text` as a pattern: the characters of accounts' ids, and `*`.
+#[must_use]
+pub fn is_account_pattern(text: &str) -> bool {
+    // An id that fits is what is left when each `*` stands for nothing, or, where nothing else is there, for one.
+    let rest = text.replace('*', "");
+    match rest.is_empty() {
+        true => !text.is_empty(),
+        false => AccountId::parse(&rest).is_ok(),
     }
 }
 
@@ -154,7 +175,7 @@ impl ApiKeys {
         rand::rng().fill_bytes(&mut bytes);
         let secret = format!("crk_{}", BASE64URL_NOPAD.encode(&bytes));
         let key = ApiKey {
-            name: secret[..12].to_owned(),
+            name: ApiKey::name_in(&secret),
             owner,
             scopes,
             accounts,
@@ -165,6 +186,14 @@ impl ApiKeys {
         let value = serde_json::to_value(&key).expect("a key's record is plain data");
         self.vault.put(Shelf::ApiKeys, &hashed(&secret), &value, None).await?;
         Ok(SecretString::from(secret))
+    }
+
+    /// Takes back a key that was just made and that nobody has seen.
+    ///
+    /// # Errors
+    /// When the vault cannot be written.
+    pub async fn take_back(&self, secret: &SecretString) -> Result<(), VaultError> {
+        self.vault.remove(Shelf::ApiKeys, &hashed(secret.expose_secret())).await
     }
 
     /// The record of the key a caller sent, unless it is unknown or revoked.
@@ -346,6 +375,16 @@ mod tests {
         assert!(refused.is_ok_and(|key| key.is_ok_and(|key| key.is_some())), "a good key needs no permit");
         assert_eq!(fresh.find_if(&SecretString::from("crk_wronger"), || Err("no")).await, Err("no"));
         assert!(keys.asking.lock().expect("no panics").is_empty());
+    }
+
+    #[test]
+    fn a_pattern_that_no_account_can_fit_is_none() {
+        for good in ["*", "**", "default", "crm-*", "*_x", "a*b*c", &"x".repeat(64)] {
+            assert!(is_account_pattern(good), "{good}");
+        }
+        for bad in ["", "[a-z", "a?", "a,b", "a b", "a.b", "é*", "a@b.example", "crm/*", &"x".repeat(65)] {
+            assert!(!is_account_pattern(bad), "{bad}");
+        }
     }
 
     #[test]

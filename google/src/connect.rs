@@ -45,7 +45,7 @@ pub fn connect_with(
     timeouts: Timeouts,
 ) -> Result<(GoogleCalendar, GoogleOauth), ConnectError> {
     let api = match api_url {
-        Some(text) => credentials::api_url(&text).map_err(ConnectError::ApiUrl)?,
+        Some(text) => credentials::given_api_url(&text).map_err(ConnectError::ApiUrl)?,
         None => credentials.api_url.clone(),
     };
     // Kept as it was written: Google compares redirect URIs letter by letter.

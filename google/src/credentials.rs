@@ -99,7 +99,29 @@ impl Credentials {
             path: path.to_owned(),
             cause: error.to_string(),
         })?;
-        Self::parse(&text)
+        let credentials = Self::parse(&text)?;
+        credentials.all_private()?;
+        Ok(credentials)
+    }
+
+    /// Google's own endpoints are https alone. What answers by http is a sandbox, and a file that names one is for
+    /// this machine: elsewhere a client's secret and its users' tokens would travel unencrypted.
+    fn all_private(&self) -> Result<(), CredentialsError> {
+        let name = match self.kind {
+            ClientKind::Web => "web",
+            ClientKind::Installed => "installed",
+        };
+        for (field, url) in [
+            ("auth_uri", &self.auth_uri),
+            ("token_uri", &self.token_uri),
+            ("revoke_uri", &self.revoke_uri),
+            ("userinfo_uri", &self.userinfo_uri),
+            ("api_url", &self.api_url),
+        ] {
+            private(url)
+                .map_err(|problem| CredentialsError::Field { field: format!("{name}.{field}"), problem })?;
+        }
+        Ok(())
     }
 
     /// Parses a credentials file's text.
@@ -213,6 +235,27 @@ pub(crate) fn endpoint(text: &str) -> Result<Url, &'static str> {
     if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
         return Err("must be a URL without user, password and fragment");
     }
+    Ok(url)
+}
+
+/// Whether what is sent to a URL can be read on the way.
+fn private(url: &Url) -> Result<(), &'static str> {
+    match url.scheme() == "https" || is_loopback(url) {
+        true => Ok(()),
+        false => {
+            Err("must begin with https://: tokens are sent there, and http would show them to everybody on \
+                      the way; SANDBOX_URL names a sandbox on another machine")
+        }
+    }
+}
+
+/// `GOOGLE_API_URL`: the address of the Calendar API, if not Google's own.
+///
+/// # Errors
+/// What it must be.
+pub fn given_api_url(text: &str) -> Result<Url, &'static str> {
+    let url = api_url(text)?;
+    private(&url)?;
     Ok(url)
 }
 

@@ -14,6 +14,6 @@ mod oauth;
 
 pub use calendar::GoogleCalendar;
 pub use connect::{ConnectError, connect, connect_with};
-pub use credentials::{ClientKind, Credentials, CredentialsError};
+pub use credentials::{ClientKind, Credentials, CredentialsError, given_api_url};
 pub use http::Timeouts;
 pub use oauth::GoogleOauth;

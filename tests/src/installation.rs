@@ -37,6 +37,7 @@ pub struct Installation {
     // left behind, last.
     apis: Vec<Member>,
     workers: Vec<Member>,
+    setup: Member,
     sandbox: SandboxProcess,
     redis: RedisServer,
     vault: VaultServer,
@@ -114,11 +115,12 @@ impl Plan {
                 Member::new(launch, ways)
             }
         };
-        join("setup").await.launch().prepare();
+        let setup = join("setup").await;
+        setup.launch().prepare();
         let mut apis = join_all((0..self.apis).map(|_| join("api"))).await;
         let mut workers = join_all((0..self.workers).map(|_| join("worker"))).await;
         join_all(apis.iter_mut().chain(&mut workers).map(Member::start)).await;
-        Installation { apis, workers, sandbox, redis, vault, vhost }
+        Installation { apis, workers, setup, sandbox, redis, vault, vhost }
     }
 }
 
@@ -153,6 +155,12 @@ impl Installation {
     #[must_use]
     pub fn apis(&self) -> &[Member] {
         &self.apis
+    }
+
+    /// What `calrelay setup` was run with, and may be again.
+    #[must_use]
+    pub fn setup(&self) -> &Launch {
+        self.setup.launch()
     }
 
     /// An ingress, to do something to.

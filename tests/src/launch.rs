@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use crate::checked::Checked;
 use crate::process::Calrelay;
 use crate::sandbox::SandboxView;
+use crate::sink::Sink;
 
 /// What a process is started with. The folder and the ports stay the same over restarts.
 #[derive(Clone)]
@@ -96,6 +97,50 @@ impl Launch {
     pub async fn start(&self) -> Calrelay {
         let child = self.command().args(self.role).spawn().expect("the program starts");
         Calrelay::watch(self.clone(), child).await
+    }
+
+    /// Starts the process with standard output and standard error leading to `sink`, and waits until it is ready.
+    pub async fn start_unheard(&self, sink: Sink) -> Calrelay {
+        let (out, err) = (sink.open(), sink.open());
+        let child = self.command().args(self.role).stdout(out.0).stderr(err.0).spawn();
+        let mut running = Calrelay::watch(self.clone(), child.expect("the program starts")).await;
+        running.keep([out.1, err.1]);
+        running
+    }
+
+    /// Starts the process by a program that becomes it: `wrapper` with the path of the program as its last argument.
+    /// Waits until it is ready.
+    pub async fn start_by(&self, wrapper: &[&str]) -> Calrelay {
+        let plain = self.command();
+        let mut command = Command::new(wrapper[0]);
+        command.args(&wrapper[1..]).arg(plain.get_program()).current_dir(self.dir()).env_clear();
+        for (name, value) in plain.get_envs().filter_map(|(name, value)| Some((name, value?))) {
+            command.env(name, value);
+        }
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().expect("the wrapper starts");
+        Calrelay::watch(self.clone(), child).await
+    }
+
+    /// Runs a command with its standard output leading to `sink`; answers how it ended and what it said on standard
+    /// error.
+    ///
+    /// # Panics
+    /// When the program does not run.
+    #[must_use]
+    pub fn unanswered(&self, args: &[&str], sink: Stdio) -> (ExitStatus, String) {
+        let output = self.command().args(args).stdout(sink).output().expect("the program runs");
+        (output.status, String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    /// Runs a command with its standard error leading to `sink`, and answers how it ended.
+    ///
+    /// # Panics
+    /// When the program does not run.
+    #[must_use]
+    pub fn untold(&self, args: &[&str], sink: Stdio) -> ExitStatus {
+        self.command().args(args).stderr(sink).output().expect("the program runs").status
     }
 
     /// Runs a command of the program on the same folder and answers what it printed.

@@ -13,6 +13,7 @@ mod sandbox;
 mod sandbox_process;
 mod search;
 mod servers;
+mod sink;
 mod smtp;
 
 pub use checked::Checked;
@@ -31,6 +32,7 @@ pub use servers::{
     Cluster, Durability, ForeignServer, PostgresServer, PrometheusServer, Proxy, RabbitServer, RedisServer,
     SentinelServer, Vhost, shared_postgres, shared_rabbit,
 };
+pub use sink::Sink;
 pub use smtp::{LOGIN, MailServer};
 
 use std::time::{Duration, Instant};

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::launch::Launch;
 use crate::sandbox::SandboxView;
+use crate::sink::Kept;
 
 /// A running process. Killed when dropped.
 pub struct Calrelay {
@@ -17,6 +18,9 @@ pub struct Calrelay {
     child: Child,
     log: Arc<Mutex<String>>,
     http: reqwest::Client,
+    /// Whether nobody can read what it says.
+    unheard: bool,
+    unread: Vec<Kept>,
 }
 
 /// Keeps what the process says, and the key that it prints at its first start.
@@ -35,10 +39,15 @@ impl Calrelay {
     /// Takes a process that was just started, and waits until it is ready.
     pub(crate) async fn watch(launch: Launch, mut child: Child) -> Self {
         let log = Arc::new(Mutex::new(String::new()));
-        gather(child.stdout.take().expect("piped"), Arc::clone(&log), launch.clone());
-        gather(child.stderr.take().expect("piped"), Arc::clone(&log), launch.clone());
+        let unheard = child.stdout.is_none();
+        if let Some(pipe) = child.stdout.take() {
+            gather(pipe, Arc::clone(&log), launch.clone());
+        }
+        if let Some(pipe) = child.stderr.take() {
+            gather(pipe, Arc::clone(&log), launch.clone());
+        }
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-        let mut running = Self { launch, child, log, http };
+        let mut running = Self { launch, child, log, http, unheard, unread: Vec::new() };
         running.until_ready().await;
         running
     }
@@ -58,9 +67,15 @@ impl Calrelay {
         }
     }
 
+    /// Keeps the ends of pipes that nobody reads.
+    pub(crate) fn keep(&mut self, unread: impl IntoIterator<Item = Kept>) {
+        self.unread.extend(unread);
+    }
+
     fn has_key(&self) -> bool {
         // Only an ingress asks for keys, and `setup` has printed the one of an installation.
-        self.launch.open() || self.launch.has_role() || self.launch.key().is_some()
+        // A start that nobody could read has shown none.
+        self.unheard || self.launch.open() || self.launch.has_role() || self.launch.key().is_some()
     }
 
     /// The admin key that was printed.
@@ -163,10 +178,15 @@ impl Calrelay {
     }
 
     /// SIGTERM; answers how it ended, how long that took, and what it said.
-    pub async fn terminate(mut self) -> (ExitStatus, Duration, String) {
+    pub async fn terminate(self) -> (ExitStatus, Duration, String) {
+        self.stop_by("TERM").await
+    }
+
+    /// A signal that stops it, such as `TERM` or, as by Ctrl-C, `INT`; answers as [`Self::terminate`].
+    pub async fn stop_by(mut self, signal: &str) -> (ExitStatus, Duration, String) {
         let began = Instant::now();
         let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
+        let sent = Command::new("kill").args([&format!("-{signal}"), &pid]).status().expect("kill runs");
         assert!(sent.success());
         loop {
             if let Some(status) = self.child.try_wait().expect("the process can be asked") {
@@ -174,7 +194,7 @@ impl Calrelay {
             }
             assert!(
                 began.elapsed() < Duration::from_secs(60),
-                "still running after SIGTERM:\n{}",
+                "still running after SIG{signal}:\n{}",
                 self.log()
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -195,6 +215,7 @@ impl Calrelay {
 }
 
 impl Drop for Calrelay {
+    #[expect(clippy::print_stderr, reason = "it is for whoever reads a failed test")]
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -14,6 +14,7 @@ use super::revoke::{line, named};
 use super::unknown;
 use crate::google_link::GoogleLink;
 use crate::installation::Installation;
+use crate::output;
 
 /// So long workers are given to take back what jobs under way have written.
 const SETTLE: Duration = Duration::from_secs(60);
@@ -129,7 +130,7 @@ async fn noticed(installation: &Installation, id: &AccountId) -> anyhow::Result<
     };
     let left = NOTICED.saturating_sub(until(since, installation.clock.now()));
     if !left.is_zero() {
-        eprintln!("Waiting half a minute, until every process has noticed that it is disconnected …");
+        output::tell("Waiting half a minute, until every process has noticed that it is disconnected …");
     }
     tokio::time::sleep(left).await;
     Ok(())

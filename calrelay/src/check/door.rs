@@ -15,7 +15,10 @@ const NOBODY_ELSE: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 77));
 
 pub(super) fn look(config: &Config, stakes: Stakes) -> Vec<Finding> {
     vec![
-        public_url(config.public_url.as_ref(), stakes),
+        match config.exposed() {
+            Some(exposed) => Check::PublicUrl.warns(exposed),
+            None => public_url(config.public_url.as_ref(), stakes),
+        },
         access(config.access, stakes),
         proxies(config.public_url.as_ref(), &config.trusted_proxies),
     ]

@@ -1,8 +1,15 @@
 //! Files and folders: whose they are, and whether there is room.
 
+use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::Access;
+#[cfg(target_os = "linux")]
+use rustix::fs::{Mode, OFlags};
+#[cfg(target_os = "linux")]
+use rustix::io::Errno;
 
 use super::finding::{Check, Finding};
 use crate::config::{Config, GoogleSource, secret_files};
@@ -36,11 +43,17 @@ pub(super) fn folder(dir: &Path) -> Vec<Finding> {
     let shown = dir.display();
     let found = match mode(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return vec![check.holds(format!("there is none yet: the first start makes {shown}"))];
+            return vec![match writable(nearest(dir)) {
+                Ok(()) => check.holds(format!("there is none yet: the first start makes {shown}")),
+                Err(error) => check.fails(format!("{shown} cannot be made: {error}; {}", advice())),
+            }];
         }
         Err(error) => return vec![check.fails(format!("{shown} cannot be used: {error}"))],
         Ok(_) if !dir.is_dir() => {
             return vec![check.fails(format!("{shown} is no folder: set DATA_DIR to one"))];
+        }
+        Ok(_) if let Err((path, error)) = usable(dir) => {
+            check.fails(format!("{} cannot be written: {error}; {}", path.display(), advice()))
         }
         Ok(mode) if mode & 0o077 != 0 => {
             check.warns(format!("others can look into {shown}: run `chmod 700 {shown}`"))
@@ -48,6 +61,48 @@ pub(super) fn folder(dir: &Path) -> Vec<Finding> {
         Ok(_) => check.holds(format!("{shown} is this user's alone")),
     };
     vec![found, disk(dir)]
+}
+
+fn advice() -> &'static str {
+    "run calrelay as the user that may write there, or set DATA_DIR to another folder"
+}
+
+/// What `run` opens for writing, where it is there.
+const WRITTEN: [&str; 5] =
+    ["worker.lock", "calrelay.db", "calrelay.db-wal", "calrelay.db-shm", "sandbox.jsonl"];
+
+/// Whether `run` could work in `dir`: nothing is made and nothing is changed.
+fn usable(dir: &Path) -> Result<(), (PathBuf, io::Error)> {
+    writable(dir).map_err(|error| (dir.to_owned(), error))?;
+    for path in WRITTEN.map(|name| dir.join(name)) {
+        match OpenOptions::new().read(true).write(true).open(&path) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err((path, error)),
+        }
+    }
+    Ok(())
+}
+
+/// The folder that is there, in which others would be made.
+fn nearest(dir: &Path) -> &Path {
+    let there = dir.ancestors().map(|path| if path.as_os_str().is_empty() { Path::new(".") } else { path });
+    there.into_iter().find(|path| path.exists()).unwrap_or(Path::new("."))
+}
+
+/// Whether files can be made in `dir`. A file without a name is made where the system has such files: it tells of
+/// read-only disks and of quotas too, and nobody sees it.
+fn writable(dir: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        match rustix::fs::open(dir, flags, Mode::RUSR | Mode::WUSR) {
+            Ok(_) => return Ok(()),
+            Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::ISDIR | Errno::NOENT) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(rustix::fs::access(dir, Access::WRITE_OK | Access::EXEC_OK)?)
 }
 
 fn mode(path: &Path) -> io::Result<u32> {

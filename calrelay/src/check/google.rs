@@ -10,7 +10,7 @@ use super::Stakes;
 use super::finding::{Check, Finding};
 use crate::config::{Config, GoogleSource};
 use crate::google_link::{self, GoogleLink};
-use crate::ingress;
+use crate::{ingress, output};
 
 /// No token that Google has made: what it says to it tells whom it takes us for.
 const NO_TOKEN: &str = "calrelay-check";
@@ -29,7 +29,7 @@ pub(super) async fn look(config: &Config, stakes: Stakes) -> Vec<Finding> {
     };
     let link = match opened.await {
         Ok(link) => link,
-        Err(error) => return vec![Check::Google.fails(format!("{error:#}"))],
+        Err(error) => return vec![Check::Google.fails(output::sentence(&error))],
     };
     let google = match stakes {
         Stakes::Sandbox => {

@@ -15,7 +15,10 @@ use secrecy::ExposeSecret as _;
 use super::finding::{Check, Finding};
 use super::{Stakes, folder, servers};
 use crate::config::Config;
+use crate::google_kind::{self, Kind};
+use crate::installation::is_prepared;
 use crate::keyfile::{self, Sealed};
+use crate::output;
 
 /// The key that every example shows: 32 zero bytes.
 const EXAMPLE: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -27,7 +30,7 @@ pub(super) async fn look(config: &Config, stakes: Stakes) -> Vec<Finding> {
             if let Some(vault) = vault {
                 let keys = config.encryption_keys.as_ref().map_or("", |keys| keys.expose_secret());
                 match keyfile::parse(keys) {
-                    Ok(ring) => findings.extend(contents(&vault, ring, stakes).await),
+                    Ok(ring) => findings.extend(contents(&vault, ring, config, stakes).await),
                     Err(error) => {
                         findings.push(Check::EncryptionKey.fails(format!("ENCRYPTION_KEY: {error:#}")))
                     }
@@ -53,12 +56,17 @@ async fn in_folder(config: &Config, stakes: Stakes) -> Vec<Finding> {
         }
     };
     findings.push(Check::Vault.holds("the folder's database can be read"));
+    if let Ok(false) = is_prepared(files.vault().as_ref()).await {
+        files.close().await;
+        findings.push(Check::EncryptionKey.holds("nothing is sealed yet: the first start makes a key"));
+        return findings;
+    }
     match ring(config, dir) {
         Ok(ring) => {
             let vault: Arc<dyn Vault> = files.vault();
-            findings.extend(contents(&vault, ring, stakes).await);
+            findings.extend(contents(&vault, ring, config, stakes).await);
         }
-        Err(error) => findings.push(Check::EncryptionKey.fails(format!("{error:#}"))),
+        Err(error) => findings.push(Check::EncryptionKey.fails(output::sentence(&error))),
     }
     files.close().await;
     findings
@@ -70,7 +78,7 @@ fn ring(config: &Config, dir: &Path) -> anyhow::Result<Keyring> {
 }
 
 /// What the vault holds, as far as the keys open it.
-async fn contents(vault: &Arc<dyn Vault>, ring: Keyring, stakes: Stakes) -> Vec<Finding> {
+async fn contents(vault: &Arc<dyn Vault>, ring: Keyring, config: &Config, stakes: Stakes) -> Vec<Finding> {
     let hash_key = match secrets::find(vault.as_ref(), &ring).await {
         Ok(Some(hash_key)) => hash_key,
         Ok(None) => {
@@ -89,10 +97,22 @@ async fn contents(vault: &Arc<dyn Vault>, ring: Keyring, stakes: Stakes) -> Vec<
     });
     let accounts = Accounts::new(Arc::clone(vault), ring, hash_key, clock);
     findings.push(match accounts.list().await {
-        Ok(all) => connected(&all, stakes),
+        Ok(all) => match guarded(config, vault.as_ref(), &all).await {
+            Ok(()) => connected(&all, stakes),
+            Err(error) => Check::Accounts.fails(output::sentence(&error)),
+        },
         Err(error) => Check::Accounts.fails(error.to_string()),
     });
     findings
+}
+
+/// Where `run`, `api` and `worker` refuse to start, because the accounts belong to another kind of Google.
+async fn guarded(config: &Config, vault: &dyn Vault, all: &[Account]) -> anyhow::Result<()> {
+    match Kind::of(&config.google) {
+        Some(kind) => google_kind::guard(kind, vault, all).await,
+        // What is wrong with the credentials file has a line of its own.
+        None => Ok(()),
+    }
 }
 
 fn key(ring: &Keyring, stakes: Stakes) -> Finding {

@@ -33,7 +33,8 @@ impl GoogleSource {
     /// own sandbox.
     pub(super) fn or_own_sandbox<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Self {
         let port = env.parse("SANDBOX_PORT", "a port number", 8090);
-        if let Some(named) = Self::named(env) {
+        let api_url = api_url(env);
+        if let Some(named) = Self::named(env, api_url.clone()) {
             return named;
         }
         let usual = Path::new(USUAL_FILE);
@@ -44,7 +45,7 @@ impl GoogleSource {
             );
         }
         if usual.is_file() {
-            Self::Credentials { file: usual.to_owned(), api_url: env.text("GOOGLE_API_URL") }
+            Self::Credentials { file: usual.to_owned(), api_url }
         } else {
             Self::OwnSandbox { port }
         }
@@ -52,7 +53,8 @@ impl GoogleSource {
 
     /// What one of many processes speaks to: it has to be said, since all have to speak to the same.
     pub(super) fn one<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Self {
-        Self::named(env).unwrap_or_else(|| {
+        let api_url = api_url(env);
+        Self::named(env, api_url).unwrap_or_else(|| {
             env.add(
                 "GOOGLE_CREDENTIALS",
                 "set it to the OAuth client's JSON file, or SANDBOX_URL to a sandbox's address; only `run` brings a sandbox of its own",
@@ -61,9 +63,8 @@ impl GoogleSource {
         })
     }
 
-    fn named<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<Self> {
+    fn named<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>, api_url: Option<String>) -> Option<Self> {
         let file = env.text("GOOGLE_CREDENTIALS").map(PathBuf::from);
-        let api_url = env.text("GOOGLE_API_URL");
         let sandbox_named = env.text("SANDBOX_URL").is_some();
         let sandbox = env.optional("SANDBOX_URL", "an http URL", |text| {
             Url::parse(text).ok().filter(|url| url.scheme() == "http" || url.scheme() == "https")
@@ -84,4 +85,13 @@ impl GoogleSource {
             (None, None) => None,
         }
     }
+}
+
+/// Looked at where it is set, whether it is used or not: a sandbox now may be the real Google tomorrow.
+fn api_url<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<String> {
+    env.optional(
+        "GOOGLE_API_URL",
+        "the Calendar API's URL: https://, or http:// on this machine, without user, password and query",
+        |text| google::given_api_url(text).ok().map(|_| text.to_owned()),
+    )
 }

@@ -32,6 +32,28 @@ impl Folder {
     }
 }
 
+/// Refuses a folder in which nothing was ever kept, and makes nothing in it: whoever looks there, or takes something
+/// back, means another one.
+///
+/// # Errors
+/// A sentence that says what to do.
+pub fn used(dir: &Path) -> anyhow::Result<()> {
+    if !dir.is_dir() {
+        bail!(
+            "there is no folder {}; set DATA_DIR to the one that `calrelay run` uses, or AMQP_URL, REDIS_URL and VAULT_URL",
+            dir.display()
+        );
+    }
+    if !Embedded::is_in(dir) {
+        bail!(never_started(dir));
+    }
+    Ok(())
+}
+
+fn never_started(dir: &Path) -> String {
+    format!("`calrelay run` was never started on {}; DATA_DIR chooses another folder", dir.display())
+}
+
 impl Installation {
     /// Opens the folder for the one process that works on it; makes what is missing.
     ///
@@ -53,18 +75,13 @@ impl Installation {
     /// # Errors
     /// When nothing was ever made there, or it cannot be opened.
     pub async fn in_folder(dir: &Path, keys: Option<&SecretString>) -> anyhow::Result<Self> {
-        if !dir.is_dir() {
-            bail!(
-                "there is no folder {}; set DATA_DIR to the one that `calrelay run` uses, or AMQP_URL, REDIS_URL and VAULT_URL",
-                dir.display()
-            );
-        }
+        used(dir)?;
         let clock = super::clock();
         let files = Embedded::open(dir, Role::Operator, Arc::clone(&clock), None).await?;
         let vault: Arc<dyn Vault> = files.vault();
         if !is_prepared(vault.as_ref()).await? {
             files.close().await;
-            bail!("`calrelay run` was never started on {}; DATA_DIR chooses another folder", dir.display());
+            bail!(never_started(dir));
         }
         Self::over(Folder { files, forgetting: None }, dir, keys, clock).await
     }

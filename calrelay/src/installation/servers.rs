@@ -39,7 +39,8 @@ pub(super) struct Connections {
 
 /// A vault that is open and can be read.
 pub struct Unlocked {
-    vault: Arc<dyn Vault>,
+    /// The vault itself.
+    pub vault: Arc<dyn Vault>,
     ring: Keyring,
     /// The accounts in it.
     pub accounts: Arc<Accounts>,

@@ -17,11 +17,15 @@ use crate::config::SealedVaultConfig;
 /// # Errors
 /// When the vault cannot be read with these keys, or the file not be written; there is no file then.
 pub async fn run(config: &SealedVaultConfig, file: &Path) -> anyhow::Result<String> {
-    let ring = open::ring(config)?;
     let opened = open::beside(&config.place).await?;
-    let backup = Backup::of(opened.vault.as_ref(), &ring, Timestamp::now()).await;
+    let backup = async {
+        let ring = open::ring(config)?;
+        let backup = Backup::of(opened.vault.as_ref(), &ring, Timestamp::now()).await?;
+        anyhow::Ok((backup, ring))
+    };
+    let backup = backup.await;
     opened.close().await;
-    let backup = backup?;
+    let (backup, ring) = backup?;
     write(file, &backup.to_text(&ring))?;
     Ok(format!(
         "Wrote {}: {} accounts, as of {:.0}. It opens with the key {} alone: keep that key as well, and in another \

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use common::embedded::{Embedded, Role};
 use common::port::{SystemClock, Vault};
 use common::redis::Redis;
@@ -11,7 +11,7 @@ use common::seal::Keyring;
 use secrecy::ExposeSecret as _;
 
 use crate::config::{Place, SealedVaultConfig, VaultConfig};
-use crate::installation::open_vault;
+use crate::installation::{open_vault, used};
 use crate::keyfile::{self, Sealed};
 use crate::patience::Patience;
 
@@ -52,9 +52,7 @@ pub fn ring(config: &SealedVaultConfig) -> anyhow::Result<Keyring> {
 pub async fn beside(place: &Place<VaultConfig>) -> anyhow::Result<Opened> {
     match place {
         Place::Folder(dir) => {
-            if !dir.is_dir() {
-                bail!("there is no folder {}; DATA_DIR chooses another, VAULT_URL a server", dir.display());
-            }
+            used(dir)?;
             in_folder(dir, Role::Operator).await
         }
         Place::Servers(servers) => on_server(servers).await,

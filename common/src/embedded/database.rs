@@ -5,7 +5,8 @@ mod schema;
 mod writer;
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
@@ -25,6 +26,8 @@ pub struct Database {
     orders: mpsc::UnboundedSender<Order>,
     writer: Mutex<Option<JoinHandle<()>>>,
     readers: Readers,
+    /// Whether the last commit failed, as on a full disk.
+    failing: Arc<AtomicBool>,
 }
 
 /// Why the database did not do it.
@@ -81,16 +84,18 @@ impl Database {
         let connection = schema::open_writer(file, migrate)?;
         let readers = (0..READERS).map(|_| schema::open_reader(file)).collect::<Result<_, _>>()?;
         let (orders, ordered) = mpsc::unbounded_channel();
+        let failing = Arc::new(AtomicBool::new(false));
+        let telling = Arc::clone(&failing);
         let writer = std::thread::Builder::new()
             .name("database-writer".to_owned())
             .spawn(move || {
-                writer::run(&connection, ordered);
+                writer::run(&connection, ordered, &telling);
                 // Closed first, so that the next holder of the lock finds the file at rest.
                 drop(connection);
                 drop(lock);
             })
             .map_err(|error| DatabaseError::NotDone(error.to_string()))?;
-        Ok(Self { orders, writer: Mutex::new(Some(writer)), readers: Readers::new(readers) })
+        Ok(Self { orders, writer: Mutex::new(Some(writer)), readers: Readers::new(readers), failing })
     }
 
     /// Runs `work` in a transaction of its own, as far as it can tell; on disk when it returns.
@@ -119,6 +124,19 @@ impl Database {
         });
         self.orders.send(Order::Do(unit)).map_err(|_| DatabaseError::closed())?;
         told.await.unwrap_or_else(|_| Err(DatabaseError::closed()))
+    }
+
+    /// Whether it can be written, as far as is known: where the last commit failed, one is tried that changes nothing.
+    pub(super) async fn is_writable(&self) -> Result<(), DatabaseError> {
+        if !self.failing.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.write(|connection| {
+            // The same number again takes a page of the disk, as any change does.
+            let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            Ok(connection.pragma_update(None, "user_version", version)?)
+        })
+        .await
     }
 
     /// Runs `work` on one of the readers; it sees everything that was written before.

@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Held by the one process that works in a data directory, until dropped.
 #[derive(Debug)]
@@ -20,8 +20,25 @@ pub enum LockError {
         pid: Option<u32>,
     },
     /// The lock file cannot be used.
-    #[error("the lock file worker.lock cannot be used: {0}")]
-    Io(#[from] io::Error),
+    #[error("the lock file {} cannot be used: {cause}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+}
+
+/// [`LockError`], before the file is named.
+enum Refused {
+    Held { pid: Option<u32> },
+    Io(io::Error),
+}
+
+impl From<io::Error> for Refused {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
 }
 
 fn holder(pid: Option<u32>) -> String {
@@ -34,18 +51,26 @@ impl WorkerLock {
     /// # Errors
     /// [`LockError::Held`] names the process that has it.
     pub fn take(dir: &Path) -> Result<Self, LockError> {
+        let path = dir.join("worker.lock");
+        Self::lock(&path).map_err(|refused| match refused {
+            Refused::Held { pid } => LockError::Held { pid },
+            Refused::Io(cause) => LockError::Io { path, cause },
+        })
+    }
+
+    fn lock(path: &Path) -> Result<Self, Refused> {
         let mut options = OpenOptions::new();
         // Not truncated: the file is another's until it is locked.
         options.read(true).write(true).create(true).truncate(false);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(dir.join("worker.lock"))?;
+        let mut file = options.open(path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
                 let pid = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
-                return Err(LockError::Held { pid });
+                return Err(Refused::Held { pid });
             }
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }

@@ -229,6 +229,8 @@ impl JobQueue for SqliteQueue {
 
     async fn depth(&self) -> Result<Depth, QueueError> {
         let now = self.now();
+        // Whoever looks at the queue is told that nothing can be put into it.
+        self.database.is_writable().await?;
         Ok(self.database.read(move |db| rows::depth(db, now)).await?)
     }
 }

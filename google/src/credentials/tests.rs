@@ -151,3 +151,46 @@ fn a_missing_file_and_a_folder_are_named() {
         assert!(error.to_string().contains(&path.display().to_string()));
     }
 }
+
+#[test]
+fn a_file_that_sends_secrets_to_another_machine_in_the_clear_is_refused_by_field() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("google-credentials.json");
+    let read = |field: &str, url: &str| {
+        let mut file = web();
+        file["web"][field] = json!(url);
+        fs::write(&path, file.to_string()).unwrap();
+        Credentials::from_file(&path)
+    };
+    for field in ["auth_uri", "token_uri", "revoke_uri", "userinfo_uri", "api_url"] {
+        for url in
+            ["https://proxy.example/x", "http://localhost:8090/x", "http://[::1]:9/x", "http://127.0.0.9/x"]
+        {
+            assert!(read(field, url).is_ok(), "{field} {url}");
+        }
+        for url in [
+            "http://evil.example/x",
+            "http://192.0.2.7/x",
+            "http://localhost.evil.example/x",
+            "http://[2001:db8::1]/x",
+        ] {
+            let refused = read(field, url).unwrap_err().to_string();
+            assert!(refused.contains(&format!("web.{field} must begin with https://")), "{refused}");
+            assert!(!refused.contains("example") && !refused.contains("192"), "never quoted: {refused}");
+        }
+    }
+}
+
+#[test]
+fn an_api_url_is_one_that_tokens_may_be_sent_to() {
+    for good in
+        ["https://www.googleapis.com/calendar/v3/", "https://proxy.example/calendar", "http://127.0.0.1:9/x"]
+    {
+        assert!(given_api_url(good).is_ok(), "{good}");
+    }
+    for bad in
+        ["x", "", "http://evil.example/", "ftp://h/", "https://a:b@h/", "https://h/?x=1", "https://h/#x"]
+    {
+        assert!(given_api_url(bad).is_err(), "{bad}");
+    }
+}

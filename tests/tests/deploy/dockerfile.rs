@@ -105,10 +105,27 @@ fn what_is_copied_is_there_and_nothing_else_reaches_the_builder() {
     let all = instructions();
     for copy in of(&all, "COPY") {
         // Whatever comes from another stage is what cargo or Debian has put there.
-        if !copy.starts_with("--from=") {
-            assert_eq!(copy, ". .");
+        let from_context = copy.split(' ').rev().skip(1).filter(|_| !copy.starts_with("--from="));
+        for path in from_context {
+            assert!(there(path), "{path} is missing");
         }
     }
+}
+
+#[test]
+fn what_is_copied_into_the_image_has_no_tables_of_lines_and_comes_with_its_licences() {
+    let all = instructions();
+    let copied = of(last_stage(&all), "COPY");
+    let binary = copied.iter().find_map(|copy| copy.strip_prefix("--from=build /src/")?.split(' ').next());
+    let binary = binary.expect("the program");
+    let built = of(&all, "RUN").into_iter().rfind(|run| run.contains("cargo build")).expect("a build");
+    assert!(built.ends_with(&format!("&& strip --strip-debug {binary}")), "{built}");
+    for licence in ["LICENSE-MIT", "LICENSE-APACHE"] {
+        assert!(copied.iter().any(|copy| copy.contains(licence)), "{licence} is not in the image");
+    }
+    let text = read("LICENSE-MIT");
+    assert!(text.contains("Permission is hereby granted") && read("LICENSE-APACHE").contains("Version 2.0"));
+    assert!(read("Cargo.toml").contains("license = \"MIT OR Apache-2.0\""));
 }
 
 /// The layer of the dependencies is the same whatever changes in the code, and Cargo is content with what is left.
@@ -122,8 +139,7 @@ fn the_dependencies_layer_follows_from_the_manifests_alone() {
             std::fs::write(context.path().join(path), "pub fn changed() {}").unwrap();
         }
         run(Command::new("sh").args(["-euc", &strip]).current_dir(context.path()));
-        let cargo = ["metadata", "--locked", "--offline", "--format-version=1"];
-        run(Command::new("cargo").args(cargo).current_dir(context.path()));
+        run(Command::new("cargo").args(manifests()).current_dir(context.path()));
         // Into a folder of its own: the compiler replaces whatever it is told to write to, even a device.
         let out = tempfile::tempdir().unwrap();
         let main = ["--edition=2024", "--emit=metadata", "calrelay/src/main.rs", "--out-dir"];
@@ -136,6 +152,15 @@ fn the_dependencies_layer_follows_from_the_manifests_alone() {
     assert_eq!(before, digest(Some("common/src/lib.rs")));
     assert_eq!(before, digest(Some("worker/src/another.rs")));
     assert!(before.contains("./calrelay/src/main.rs") && before.contains("./tests/src/lib.rs"), "{before}");
+}
+
+/// Cargo reads every manifest of the workspace, and holds the lock file to them. What other platforms need was never
+/// fetched on a machine that has only built this one.
+fn manifests() -> Vec<String> {
+    let version = run(Command::new("rustc").arg("-vV"));
+    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).expect("a host");
+    let words = ["metadata", "--locked", "--offline", "--format-version=1", "--filter-platform", host];
+    words.map(str::to_owned).into()
 }
 
 /// What the builder is sent: all that .dockerignore does not hold back.

@@ -1,5 +1,5 @@
 //! Many processes on real servers: RabbitMQ, Redis, PostgreSQL.
-#![expect(clippy::unwrap_used, reason = "these are tests")]
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "these are tests")]
 
 mod accounts;
 mod alerts;
@@ -20,6 +20,7 @@ mod load;
 mod metrics;
 mod notices;
 mod operators;
+mod outputs;
 mod quota;
 mod rabbitmq;
 mod reconnecting;

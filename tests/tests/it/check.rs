@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;
@@ -153,4 +154,141 @@ async fn whoever_is_to_be_told_is_asked_and_told_nothing() {
     let port = tests::free_port();
     mailing.with("SMTP_PASS", LOGIN.1).with("SMTP_PORT", port).check().fails(&["mail"], "no connection");
     assert_eq!(mail.letters(), Vec::<serde_json::Value>::new());
+}
+
+/// Runs the program as somebody who may not write in `dir`, as root may everywhere.
+fn as_nobody(launch: &Launch, args: &[&str]) -> (bool, String) {
+    let root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
+    // The program itself may be where nobody else looks.
+    let program = launch.dir().join("calrelay");
+    if !program.exists() {
+        std::fs::copy(tests::program(), &program).expect("a copy");
+        chmod(&program, 0o755);
+        chmod(launch.dir(), 0o755);
+    }
+    let mut command = match root {
+        true => {
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
+            command
+        }
+        false => Command::new(&program),
+    };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let output = command.args(args).current_dir(launch.dir()).env_clear().env("PATH", path).output();
+    let output = output.expect("it runs");
+    let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
+    (output.status.success(), said.concat())
+}
+
+#[test]
+fn a_folder_that_the_role_cannot_write_in_fails_and_is_named_once() {
+    let launch = Launch::new();
+    let data = launch.dir().join("data");
+    let lock = data.join("worker.lock");
+    let cases: [(&str, &dyn Fn()); 3] = [
+        ("none can be made", &|| chmod(launch.dir(), 0o555)),
+        ("it cannot be written in", &|| {
+            chmod(launch.dir(), 0o755);
+            std::fs::create_dir(&data).expect("a folder");
+            chmod(&data, 0o500);
+        }),
+        ("what is in it cannot be written", &|| {
+            chmod(&data, 0o777);
+            std::fs::write(&lock, "").expect("a file");
+            chmod(&lock, 0o444);
+        }),
+    ];
+    let _ = as_nobody(&launch, &["--version"]);
+    for (made, make) in cases {
+        make();
+        let (passed, said) = as_nobody(&launch, &["check"]);
+        let line = said.lines().find(|line| line.starts_with("fail  data-folder"));
+        assert!(!passed && line.is_some_and(|line| line.contains("data")), "{made}: {said}");
+        assert_eq!(line.expect("seen").matches("os error 13").count(), 1, "{said}");
+        let (started, said) = as_nobody(&launch, &["run"]);
+        assert!(!started && said.contains("data"), "{made}: {said}");
+        assert_eq!(said.matches("os error 13").count(), 1, "{made}: {said}");
+    }
+    chmod(launch.dir(), 0o755);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_refuses_what_run_refuses() {
+    // A folder of the sandbox beside a file of the real Google.
+    let launch = Launch::new();
+    launch.start().await.terminate().await;
+    let file = |token_uri: &str| {
+        json!({"web": {
+            "client_id": "1-x.apps.googleusercontent.com", "client_secret": "not-a-secret",
+            "token_uri": token_uri, "redirect_uris": ["http://localhost:3001/oauth2callback"],
+        }})
+    };
+    let path = launch.dir().join("google-credentials.json");
+    std::fs::write(&path, file("https://oauth2.googleapis.com/token").to_string()).expect("a file");
+    let checked = launch.check();
+    assert!(checked.with("fail").contains(&"accounts"), "{}", checked.said);
+    assert!(checked.said.contains("belongs to a sandbox"), "{}", checked.said);
+    assert!(launch.fails().1.contains("belongs to a sandbox"));
+
+    // Tokens in the clear, to another machine.
+    for uri in ["http://evil.example/token", "http://192.0.2.7/token", "http://127.0.0.1.evil.example/token"]
+    {
+        let launch = Launch::new();
+        let path = launch.dir().join("google-credentials.json");
+        std::fs::write(&path, file(uri).to_string()).expect("a file");
+        let checked = launch.check();
+        checked.fails(&["google"], "web.token_uri");
+        let (status, said) = launch.fails();
+        assert_eq!(status.code(), Some(1));
+        assert!(
+            said.contains("web.token_uri") && said.contains("https") && !said.contains("192.0.2.7"),
+            "{said}"
+        );
+    }
+
+    for (name, values) in [
+        (
+            "GOOGLE_API_URL",
+            ["x", "http://evil.example/calendar/v3", "https://a:b@www.googleapis.com/", "ftp://h/"],
+        ),
+        ("RUST_LOG", ["nonsense[", "info,worker=loud", "worker=debug=info", "[{]"]),
+    ] {
+        for value in values {
+            let launch = Launch::new().with(name, value);
+            launch.check().fails(&["configuration"], name);
+            let (status, said) = launch.fails();
+            assert_eq!(status.code(), Some(1), "{said}");
+            assert!(said.contains(&format!("{name}:")) && !said.contains(value), "{said}");
+            assert!(!launch.dir().join("data").exists(), "nothing was made");
+        }
+    }
+    let output = Launch::new().with("RUST_LOG", "nonsense[").output(&["sandbox"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("RUST_LOG:"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_open_to_other_machines_without_an_address_is_warned_of_by_both() {
+    let launch = Launch::new().with("BIND", "0.0.0.0");
+    let checked = launch.check();
+    assert!(checked.with("warn").contains(&"public-url"), "{}", checked.said);
+    assert!(checked.said.contains("other machines") && checked.passed, "{}", checked.said);
+    let calrelay = launch.start().await;
+    let log = eventually("its warning", Duration::from_secs(20), || async {
+        let log = calrelay.log();
+        log.contains("lets other machines in").then_some(log)
+    });
+    assert!(log.await.contains("PUBLIC_URL"));
+    let named = Launch::new().with("BIND", "0.0.0.0").with("PUBLIC_URL", "https://cal.example.com");
+    assert!(!named.check().with("warn").contains(&"public-url"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_with_nothing_but_a_key_for_callers_is_fine() {
+    let launch = Launch::new();
+    let _ = launch.run(&["keys", "create"]);
+    let checked = launch.check();
+    assert!(checked.passed && !checked.said.contains("is missing"), "{}", checked.said);
+    launch.start_unheard(tests::Sink::Gone).await;
 }

@@ -275,3 +275,160 @@ async fn what_is_kept_is_for_its_owner_only() {
     println!("{said}");
     assert!(said.contains("chmod 600"), "{said}");
 }
+
+/// The lines of the log that warn.
+fn warnings(log: &str) -> Vec<&str> {
+    log.lines().filter(|line| line.contains(" WARN ") || line.contains(" ERROR ")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_looks_or_takes_back_makes_nothing_and_says_where_to_look() {
+    let commands: [&[&str]; 15] = [
+        &["keys", "list"],
+        &["keys", "revoke", "crk_nothing"],
+        &["accounts", "list"],
+        &["accounts", "show", "default"],
+        &["accounts", "revoke", "default"],
+        &["accounts", "revoke", "--all"],
+        &["accounts", "revoke", "--all", "--without-google"],
+        &["accounts", "rebind", "default"],
+        &["accounts", "erase", "default", "--without-google"],
+        &["vault", "backup", "backup"],
+        &["vault", "rotate"],
+        &["notices", "show"],
+        &["queue"],
+        &["jobs", "list"],
+        &["jobs", "replay", "--state", "failed"],
+    ];
+    let launch = Launch::new();
+    for command in commands {
+        let said = launch.refused(command);
+        assert!(said.contains("there is no folder") && said.contains("DATA_DIR"), "{command:?}: {said}");
+        let made: Vec<_> = std::fs::read_dir(launch.dir()).expect("a folder").collect();
+        assert!(made.is_empty(), "{command:?} made {made:?}");
+    }
+    // A folder of something else.
+    let data = launch.dir().join("data");
+    std::fs::create_dir(&data).expect("a folder");
+    std::fs::write(data.join("notes.txt"), "of somebody").expect("a file");
+    for command in commands {
+        let said = launch.refused(command);
+        assert!(said.contains("was never started on"), "{command:?}: {said}");
+        assert_eq!(std::fs::read_dir(&data).expect("a folder").count(), 1, "{command:?}");
+    }
+    assert_eq!(std::fs::read_dir(launch.dir()).expect("a folder").count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopping_at_once_warns_of_that_and_not_of_what_it_closes() {
+    let launch = Launch::new().with("DEV_NO_AUTH", 1);
+    let calrelay = launch.start().await;
+    calrelay.sandbox().fault(json!({"method": "events.insert", "latencyMs": 60_000})).await;
+    calrelay.submit(&body(&json!({})), "slow").await.expect("accepted");
+    eventually("the job to be in flight", Duration::from_secs(20), || async {
+        (calrelay.metric("calrelay_jobs_in_flight").await >= 1.0).then_some(())
+    })
+    .await;
+    let pid = calrelay.pid().to_string();
+    let first = std::process::Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
+    assert!(first.success());
+    eventually("the first signal's line", Duration::from_secs(20), || async {
+        calrelay.log().contains("Stopping: ").then_some(())
+    })
+    .await;
+    let (status, _, log) = calrelay.terminate().await;
+    assert!(status.success(), "{log}");
+    let warnings = warnings(&log);
+    let expected = ["Stopping at once", "Handing 1 jobs back to the queue"];
+    assert_eq!(warnings.len(), expected.len(), "{log}");
+    for (warning, expected) in warnings.into_iter().zip(expected) {
+        assert!(warning.contains(expected), "{log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_about_a_job_begins_with_what_happened() {
+    let calrelay = Launch::new().start().await;
+    let id = calrelay.submit(&body(&json!({})), "told").await.expect("accepted");
+    let line = eventually("the line of its end", Duration::from_secs(20), || async {
+        calrelay.log().lines().find(|line| line.contains("succeeded")).map(str::to_owned)
+    })
+    .await;
+    assert!(line.contains(&format!("  INFO Job {id} succeeded job.id={id}")), "{line}");
+    assert!(line.contains(" trace_id=") && !line.contains("trace:"), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_says_that_it_is_ready_and_how_to_go_on_as_it_was_started() {
+    let calrelay = Launch::new().start().await;
+    let log = eventually("the line", Duration::from_secs(20), || async {
+        let log = calrelay.log();
+        (log.contains("Ready: accepting jobs on http://localhost:")).then_some(log)
+    })
+    .await;
+    let program = tests::program();
+    assert!(log.contains(&format!("{} keys create", program.display())), "{log}");
+    assert!(log.contains(&format!("export CALRELAY_KEY={}", calrelay.key())), "{log}");
+    assert!(!log.lines().any(|line| line.contains("WARN")), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_live_start_suggests_nothing_that_writes_and_its_folder_stays_live() {
+    let launch = Launch::new();
+    live_credentials(&launch);
+    let launch = launch.with("GOOGLE_REDIRECT_URI", REDIRECT);
+    let calrelay = launch.start().await;
+    let (_, _, log) = calrelay.terminate().await;
+    assert!(!log.contains("POST") && !log.contains("@example.com"), "{log}");
+    assert!(log.contains("google-calendar-setup"), "{log}");
+
+    std::fs::remove_file(launch.dir().join("google-credentials.json")).expect("a file");
+    let data = launch.dir().join("data");
+    let elsewhere = sandbox::start(sandbox::Config::default()).await.expect("a sandbox");
+    for launch in [launch.clone(), launch.clone().with("SANDBOX_URL", &elsewhere.url)] {
+        let said = refused(&launch);
+        assert!(said.contains("real Google") && said.contains("google-credentials.json"), "{said}");
+        launch.check().fails(&["accounts"], "real Google");
+    }
+    assert!(data.is_dir());
+    live_credentials(&launch);
+    launch.start().await;
+}
+
+#[test]
+fn a_pattern_that_fits_no_account_is_refused() {
+    let launch = Launch::new();
+    for pattern in ["[a-z", "a.b", "a,b", "", "a@b.example"] {
+        let output = launch.output(&["keys", "create", "--accounts", pattern]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{pattern}: {said}");
+        assert!(said.contains("--accounts"), "{pattern}: {said}");
+    }
+    assert!(!launch.dir().join("data").exists(), "nothing was made");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_keeps_it_from_starting_is_told_once_with_what_to_do() {
+    let launch = Launch::new();
+    let calrelay = launch.start().await;
+    // Another sandbox on the port.
+    let other =
+        Launch::new().with("SANDBOX_PORT", calrelay.sandbox().url("").rsplit(':').next().expect("a port"));
+    let said = refused(&other);
+    assert!(said.contains("SANDBOX_PORT chooses another port"), "{said}");
+    assert_eq!(said.matches("in use").count(), 1, "{said}");
+    // The sandbox of this folder on another port than the command believes.
+    let elsewhere = launch.clone().with("SANDBOX_PORT", tests::free_port());
+    let said = elsewhere.refused(&["accounts", "revoke", "default"]);
+    assert!(said.contains("set SANDBOX_PORT as it was started with"), "{said}");
+    assert!(!said.contains("chooses another port"), "{said}");
+    calrelay.terminate().await;
+    // The lock cannot be had.
+    let lock = launch.dir().join("data/worker.lock");
+    std::fs::remove_file(&lock).expect("a file");
+    std::fs::create_dir(&lock).expect("a folder");
+    let said = refused(&launch);
+    assert!(said.contains(&lock.display().to_string()), "{said}");
+    assert_eq!(said.matches("os error").count(), 1, "{said}");
+    launch.check().fails(&["data-folder"], "worker.lock");
+}

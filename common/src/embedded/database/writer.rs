@@ -1,6 +1,7 @@
 //! The writer: one thread, and one commit for everything that was ordered meanwhile.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -61,8 +62,9 @@ where
     }
 }
 
-/// Writes until told to stop. Nothing that fails ends it: not the disk, not a unit that panics.
-pub(super) fn run(connection: &Connection, mut orders: UnboundedReceiver<Order>) {
+/// Writes until told to stop. Nothing that fails ends it: not the disk, not a unit that panics. Says in `failing`
+/// whether the last commit failed.
+pub(super) fn run(connection: &Connection, mut orders: UnboundedReceiver<Order>, failing: &AtomicBool) {
     let mut received = Vec::with_capacity(GROUP);
     loop {
         if orders.blocking_recv_many(&mut received, GROUP) == 0 {
@@ -77,7 +79,7 @@ pub(super) fn run(connection: &Connection, mut orders: UnboundedReceiver<Order>)
             }
         }
         if !group.is_empty() {
-            commit(connection, group);
+            failing.store(!commit(connection, group), Ordering::Relaxed);
         }
         if stop {
             return;
@@ -85,8 +87,8 @@ pub(super) fn run(connection: &Connection, mut orders: UnboundedReceiver<Order>)
     }
 }
 
-/// Runs each unit in a savepoint of its own, commits once, then tells all.
-fn commit(connection: &Connection, mut group: Vec<Box<dyn Work>>) {
+/// Runs each unit in a savepoint of its own, commits once, then tells all. Answers whether it was committed.
+fn commit(connection: &Connection, mut group: Vec<Box<dyn Work>>) -> bool {
     let mut fates = Vec::with_capacity(group.len());
     let whole = begin(connection).and_then(|()| {
         for unit in &mut group {
@@ -105,6 +107,7 @@ fn commit(connection: &Connection, mut group: Vec<Box<dyn Work>>) {
         // A panic in here is a bug of the teller alone; the others still have to be told.
         let _ = catch_unwind(AssertUnwindSafe(|| unit.settle(fate)));
     }
+    whole.is_ok()
 }
 
 fn begin(connection: &Connection) -> Result<(), DatabaseError> {
@@ -251,12 +254,12 @@ mod tests {
         connection.execute_batch("PRAGMA max_page_count = 8").unwrap();
         let blob = "INSERT INTO t VALUES (randomblob(100000))";
         let (units, told) = group(&["INSERT INTO t VALUES (1)", blob]);
-        commit(&connection, units);
+        assert!(!commit(&connection, units));
         let failure = told[1].recv().unwrap().unwrap_err();
         assert_eq!(failure, DatabaseError::NotDone("database or disk is full".to_owned()));
         connection.execute_batch("PRAGMA max_page_count = 100").unwrap();
         let (units, told) = group(&[blob]);
-        commit(&connection, units);
+        assert!(commit(&connection, units));
         told[0].recv().unwrap().unwrap();
     }
 }
