@@ -21,6 +21,11 @@ pub(super) fn settle(event: &mut Map<String, Value>, asked: Option<bool>, proble
         return asked.unwrap_or(!special && is_timed(event));
     };
     let at = Path::root().key("conferenceData");
+    if special {
+        let message = format!("an event of this eventType has no conference: leave {at} out");
+        problems.add(&at, FieldCode::Conflict, message);
+        return false;
+    }
     if data.contains_key("createRequest") {
         if data.len() > 1 {
             let message = format!("{at} asks for a new conference and describes another");
@@ -135,6 +140,15 @@ mod tests {
         }
         let (_, _, problems) = settled(special, Some(true));
         assert_eq!(problems, [("conference".to_owned(), FieldCode::Conflict)]);
+    }
+
+    #[test]
+    fn special_events_neither_ask_for_a_conference_nor_bring_one() {
+        for data in [json!({"createRequest": {}}), brought()["conferenceData"].clone()] {
+            let event = json!({"eventType": "outOfOffice", "conferenceData": data});
+            let (asks, _, problems) = settled(event, None);
+            assert_eq!((asks, problems), (false, vec![("conferenceData".to_owned(), FieldCode::Conflict)]));
+        }
     }
 
     #[test]

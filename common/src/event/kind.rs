@@ -24,9 +24,9 @@ pub(super) fn is_special(event: &Map<String, Value>) -> bool {
     name(event) != "default"
 }
 
-/// Checks the rules of the event's kind.
-pub(super) fn check(
-    event: &Map<String, Value>,
+/// Checks the rules of the event's kind, and drops empty lists and objects that the kind must not have.
+pub(super) fn settle(
+    event: &mut Map<String, Value>,
     calendar: Option<&CalendarId>,
     times: Option<&Times>,
     problems: &mut Problems,
@@ -34,15 +34,15 @@ pub(super) fn check(
     if problems.concern("eventType") {
         return;
     }
-    let kind = name(event);
+    let kind = &name(event).to_owned();
     for (owner, field) in PROPERTIES {
-        if event.contains_key(*field) && *owner != kind {
+        if event.contains_key(*field) && owner != kind {
             let message = format!("{field} belong to an event with eventType `{owner}`");
             problems.add(field, FieldCode::Conflict, message);
         }
     }
     let mut rules = Rules { event, kind, problems };
-    match kind {
+    match kind.as_str() {
         "birthday" => rules.birthday(times),
         "focusTime" | "outOfOffice" => rules.absence(times),
         "workingLocation" => rules.working_location(times),
@@ -56,7 +56,7 @@ fn name(event: &Map<String, Value>) -> &str {
 }
 
 struct Rules<'a> {
-    event: &'a Map<String, Value>,
+    event: &'a mut Map<String, Value>,
     kind: &'a str,
     problems: &'a mut Problems,
 }
@@ -76,8 +76,8 @@ impl Rules<'_> {
         }
         self.must_be("visibility", "private");
         self.must_be("transparency", "transparent");
-        self.no("attendees");
-        self.no("extendedProperties.private");
+        self.no(&["attendees"]);
+        self.no(&["extendedProperties", "private"]);
         let yearly = |line: &Value| line.as_str().is_some_and(|line| line.contains("FREQ=YEARLY"));
         match self.event.get("recurrence").and_then(Value::as_array) {
             Some(lines) if lines.iter().any(yearly) => {}
@@ -87,7 +87,8 @@ impl Rules<'_> {
     }
 
     /// Focus time and out of office: at times of the day, opaque, with properties and without guests
-    /// (macro#6183).
+    /// (macro#6183). An absence has no description ("An out of office event must not have a description.", as
+    /// three public clients quote Google) and no location.
     fn absence(&mut self, times: Option<&Times>) {
         if let Some(Times::AllDay { .. }) = times {
             self.refuse("start", "has times: send start.dateTime and end.dateTime");
@@ -95,8 +96,12 @@ impl Rules<'_> {
         if self.event.get("transparency").is_some_and(|value| value != "opaque") {
             self.refuse("transparency", "is opaque: leave transparency out");
         }
-        self.no("attendees");
+        self.no(&["attendees"]);
         let own = if self.kind == "focusTime" { "focusTimeProperties" } else { "outOfOfficeProperties" };
+        if self.kind == "outOfOffice" {
+            self.no(&["description"]);
+            self.no(&["location"]);
+        }
         if !self.event.contains_key(own) {
             self.need(own, &format!("needs {own}; they may be empty: {{}}"));
         }
@@ -111,7 +116,8 @@ impl Rules<'_> {
         }
         self.must_be("visibility", "public");
         self.must_be("transparency", "transparent");
-        self.no("location");
+        self.no(&["location"]);
+        self.no(&["attendees"]);
         let own = "workingLocationProperties";
         let Some(properties) = self.event.get(own) else {
             self.need(own, &format!("needs {own}"));
@@ -140,19 +146,26 @@ impl Rules<'_> {
         }
     }
 
-    /// Refuses a field that this kind has not; an empty one says nothing.
-    fn no(&mut self, field: &str) {
-        let mut names = field.split('.');
-        let first = names.next().and_then(|name| self.event.get(name));
-        let found = names.fold(first, |value, name| value.and_then(|value| value.get(name)));
-        let says_something = match found {
-            None | Some(Value::Null) => false,
+    /// Refuses a field that this kind has not. An empty list or object says nothing and is dropped, because
+    /// Google refuses it too.
+    fn no(&mut self, path: &[&str]) {
+        let [parents @ .., name] = path else { return };
+        let mut object = Some(&mut *self.event);
+        for parent in parents {
+            object = object.and_then(|object| object.get_mut(*parent)).and_then(Value::as_object_mut);
+        }
+        let Some(object) = object else { return };
+        let says_something = match object.get(*name) {
+            None | Some(Value::Null) => return,
             Some(Value::Array(items)) => !items.is_empty(),
             Some(Value::Object(members)) => !members.is_empty(),
             Some(Value::Bool(_) | Value::Number(_) | Value::String(_)) => true,
         };
         if says_something {
-            self.refuse(field, &format!("has no {field}"));
+            let field = path.join(".");
+            self.refuse(&field, &format!("has no {field}"));
+        } else {
+            object.remove(*name);
         }
     }
 
@@ -185,7 +198,9 @@ mod tests {
         let times =
             super::super::times::settle(&mut event, super::super::times::Repeats::Never, &mut problems);
         let calendar = CalendarId::parse(calendar).unwrap();
-        check(&event, Some(&calendar), times.as_ref(), &mut problems);
+        settle(&mut event, Some(&calendar), times.as_ref(), &mut problems);
+        let empty = |path: &str| Value::Object(event.clone()).pointer(path).is_some();
+        assert!(!is_special(&event) || !empty("/attendees") || !problems.summary().is_empty());
         problems.summary()
     }
 
@@ -286,6 +301,9 @@ mod tests {
             ("outOfOffice", json!({"transparency": "transparent"}), "transparency", Conflict),
             ("outOfOffice", json!({"outOfOfficeProperties": null}), "outOfOfficeProperties", Required),
             ("outOfOffice", json!({"attendees": guests}), "attendees", Conflict),
+            ("outOfOffice", json!({"description": "Away"}), "description", Conflict),
+            ("outOfOffice", json!({"location": "Rome"}), "location", Conflict),
+            ("workingLocation", json!({"attendees": guests}), "attendees", Conflict),
             ("workingLocation", all_day("2027-01-08"), "end", Conflict),
             ("workingLocation", json!({"visibility": null}), "visibility", Required),
             ("workingLocation", json!({"visibility": "private"}), "visibility", Conflict),

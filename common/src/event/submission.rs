@@ -112,7 +112,7 @@ impl Submission {
         }
         settle_reminders(&mut event, problems);
         properties::check_together(&event, problems);
-        kind::check(&event, calendar.as_ref(), times.as_ref(), problems);
+        kind::settle(&mut event, calendar.as_ref(), times.as_ref(), problems);
         let conference = conference::settle(&mut event, asked, problems);
         Some(Self {
             account: account?,
