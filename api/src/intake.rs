@@ -1,7 +1,6 @@
 //! Intake: turns a request into a job that the queue holds, once per idempotency key.
 //!
-//! The order is DESIGN §5's: record it as accepting, publish it and wait for the confirmation,
-//! answer; `queued` is written after the answer. A crash between any two of these is safe: a
+//! The order is: record it as accepting, publish it and wait for the confirmation, answer; `queued` is written after the answer. A crash between any two of these is safe: a
 //! record without a message is published again by the caller's repeat, a message without a record
 //! rebuilds it. Without the store a job is accepted all the same: its record follows.
 

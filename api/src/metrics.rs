@@ -1,4 +1,4 @@
-//! The ingress's metrics (DESIGN §13), their labels, and their first zeroes.
+//! The ingress's metrics, their labels, and their first zeroes.
 
 mod route;
 

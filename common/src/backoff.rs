@@ -1,4 +1,4 @@
-//! Backoff: how long to wait before trying again, for retries and reconnects alike.
+//! Backoff: how long to wait before trying again, for the retries of jobs and notices.
 //!
 //! The one place where the crate `backoff` is used; what it computes is the growing ceiling, the
 //! random part is passed in, so that every schedule is a pure function.

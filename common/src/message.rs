@@ -1,7 +1,7 @@
 //! The queue message: what the queue holds of a job, enough to rebuild its record.
 //!
-//! Versioned, and it outlives deployments: this build writes [`VERSION`] and reads it and the one
-//! before; anything else is kept as a dead letter, never dropped. Nothing personal is in the clear.
+//! Versioned, and it outlives deployments: [`VERSION`] is the first and the only one so far. A message of
+//! another version is kept as a dead letter, never dropped. Nothing personal is in the clear.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

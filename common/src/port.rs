@@ -1,7 +1,8 @@
 //! The ports: what the domain asks of the world, in the domain's words.
 //!
-//! Each is a trait with an embedded adapter in [`embedded`](crate::embedded) or an adapter in the
-//! crate that speaks to the outside. What a method promises is true when it returns.
+//! Each is a trait with adapters: in [`embedded`](crate::embedded), [`rabbitmq`](crate::rabbitmq),
+//! [`redis`](crate::redis) and [`postgres`](crate::postgres), or, for Google, in the crate that speaks to it.
+//! What a method promises is true when it returns.
 
 mod calendar;
 mod clock;

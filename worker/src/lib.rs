@@ -1,7 +1,7 @@
 //! calrelay's worker: takes a job from the queue, calls Google, records what came of it.
 //!
 //! One delivery is one `attempt`: `plan` decides what is to be done, `gateway` does the
-//! talking, `retry` decides what a failure means. Everything that decides is a pure function.
+//! talking, `retry` decides what a failure means. `plan` and `retry` are pure functions.
 
 mod attempt;
 mod breaker;

@@ -1,4 +1,4 @@
-//! The only way a job changes: one pure function that may refuse.
+//! How a job moves from one state to the next: one pure function that may refuse.
 
 use jiff::Timestamp;
 

@@ -138,7 +138,7 @@ async fn jobs_are_posted_waited_for_and_followed_over_tls() {
     let began = Instant::now();
     let poll = nginx.client.get(nginx.url(&format!("/api/v1/jobs/{job}?wait=2"))).bearer_auth(&key);
     let told: Value = poll.send().await.unwrap().json().await.unwrap();
-    assert_eq!(told["state"], "queued");
+    assert_eq!(told["state"], "waiting");
     assert!(began.elapsed() >= Duration::from_secs(2), "it was not waited for");
 
     // A stream tells what is known at once, while it goes on.
@@ -152,7 +152,7 @@ async fn jobs_are_posted_waited_for_and_followed_over_tls() {
             text += &String::from_utf8_lossy(&piece.expect(until).expect("no break").expect(until));
         }
     };
-    read("\"state\":\"queued\"").await;
+    read("\"state\":\"waiting\"").await;
     nginx.cancel(&key, &job).await;
     read("\"state\":\"cancelled\"").await;
 }

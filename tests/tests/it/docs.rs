@@ -1,5 +1,7 @@
 //! What the documents say is so: links lead somewhere, names exist, commands are understood, examples run.
 
+use common::job::{BlockReason, Conference, FailureKind, StateName, WaitReason};
+use common::warning::WarningCode;
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -330,4 +332,23 @@ fn run_in(folder: &Path, program: &str, args: &[&str], env: &[(&str, String)], s
         .unwrap_or_else(|error| panic!("{program}: {error}; ./test.sh installs it"));
     child.stdin.take().expect("piped").write_all(script.as_bytes()).expect("it reads");
     child.wait_with_output().expect("it ends")
+}
+
+#[test]
+fn the_frontend_guide_has_every_word_that_an_answer_may_hold() {
+    let guide = read(root().join("docs/INTEGRATING.md"));
+    let words = StateName::ALL
+        .map(StateName::as_str)
+        .into_iter()
+        .chain(WaitReason::ALL.map(WaitReason::as_str))
+        // Nothing pauses a job yet.
+        .chain(
+            BlockReason::ALL.into_iter().filter(|why| *why != BlockReason::Paused).map(BlockReason::as_str),
+        )
+        .chain(Conference::STATUSES)
+        .chain(FailureKind::ALL.map(FailureKind::as_str))
+        .chain(WarningCode::ALL.map(WarningCode::as_str));
+    let missing: Vec<_> = words.filter(|word| !guide.contains(&format!("`{word}`"))).collect();
+    assert_eq!(missing, Vec::<&str>::new());
+    assert!(!guide.contains(&format!("`{}`", BlockReason::Paused.as_str())), "no job is ever paused");
 }
