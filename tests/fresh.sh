@@ -76,10 +76,10 @@ copy_in() {
 echo "fresh.sh: making a bare Debian 12 in $root"
 mmdebstrap --quiet --variant=minbase --include=ca-certificates,git bookworm "$root"
 
-# How this machine reaches Debian, cargo's registry and Python's: so does the fresh one.
+# How this machine reaches Debian, cargo's registry, Python's and npm's: so does the fresh one.
 rm -rf "$root/etc/apt/sources.list" "$root/etc/apt/sources.list.d"
 for path in /etc/apt/sources.list /etc/apt/sources.list.d /etc/apt/apt.conf /etc/apt/apt.conf.d /etc/apt/auth.conf.d \
-    /etc/apt/keyrings /etc/apt/trusted.gpg.d /usr/share/keyrings /etc/pip.conf /etc/resolv.conf /etc/hosts \
+    /etc/apt/keyrings /etc/apt/trusted.gpg.d /usr/share/keyrings /etc/pip.conf /etc/npmrc /etc/resolv.conf /etc/hosts \
     /etc/ssl/certs /usr/local/share/ca-certificates ${FRESH_COPY:-}; do
     copy_in "$path" "$path"
 done
@@ -87,7 +87,7 @@ done
 find "$root/etc/apt/sources.list.d" -type f 2>/dev/null | while read -r list; do
     grep -q -i debian "$list" || rm "$list"
 done
-for path in .config/pip .pip .netrc; do
+for path in .config/pip .pip .netrc .npmrc; do
     copy_in "$HOME/$path" "/root/$path"
 done
 cargo_home="${CARGO_HOME:-$HOME/.cargo}"
@@ -95,7 +95,7 @@ mkdir -p "$root/root/.cargo"
 for path in config.toml config credentials.toml; do
     [ ! -e "$cargo_home/$path" ] || cp "$cargo_home/$path" "$root/root/.cargo/"
 done
-mapfile -t carried < <(env | grep -E -i '^(https?_proxy|all_proxy|no_proxy|SSL_CERT_FILE|CARGO_(REGISTRIES|REGISTRY|HTTP|NET|SOURCE)_.*|PIP_.*|CURL_CA_BUNDLE|REQUESTS_CA_BUNDLE)=' || true)
+mapfile -t carried < <(env | grep -E -i '^(https?_proxy|all_proxy|no_proxy|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS|NPM_CONFIG_.*|CARGO_(REGISTRIES|REGISTRY|HTTP|NET|SOURCE)_.*|PIP_.*|CURL_CA_BUNDLE|REQUESTS_CA_BUNDLE)=' || true)
 
 mount_in /proc /proc
 mount_in /sys /sys
