@@ -3,6 +3,10 @@
 //! A Redis that is dead or stalled must not cost every call a timeout. The call that meets the trouble ends
 //! the connection; from then on every call fails at once, until the keeper, which tries all the time, has a
 //! connection that answers.
+//!
+//! A Redis that answers reads and refuses writes (full, without the replicas that it wants, unable to save,
+//! read-only) is away too: half an answer would have jobs wait for a record that cannot be written. The keeper
+//! takes it up again when it takes a write, and, once it was full, has some room.
 
 mod live;
 
@@ -22,10 +26,14 @@ use crate::port::Clock;
 
 /// A connection is made within this, Sentinels asked and all, or tried again.
 const CONNECT: Duration = Duration::from_secs(3);
-/// Between two tries, at least and at most.
-const PAUSE: [Duration; 2] = [Duration::from_millis(250), Duration::from_millis(500)];
+/// Between two tries, at most; half of it at least.
+const PAUSE: Duration = Duration::from_millis(500);
 /// A connection that lasted less is not made again at once.
 const SHORT: Duration = Duration::from_secs(1);
+/// A server that refuses writes is asked again after so long: it takes somebody's act to change that.
+const REFUSED: Duration = Duration::from_secs(5);
+/// A server that is on the edge, and is lost and found all the time, says so once in this time.
+const QUIET: Duration = Duration::from_secs(60);
 
 /// Why Redis did not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -103,41 +111,116 @@ fn usable(state: &State) -> Option<Result<Arc<Live>, Trouble>> {
         State::Down(why) => Some(Err(Trouble::Unreachable(why.to_string()))),
         State::Up(live) => Some(match live.lost() {
             None => Ok(live.clone()),
-            Some(why) => Err(Trouble::Unreachable(why.to_owned())),
+            Some(lost) => Err(Trouble::Unreachable(lost.to_string())),
         }),
     }
 }
 
 /// Connects, watches the connection until it is lost, and connects again, for ever.
 async fn keep(mut address: Address, state: watch::Sender<State>, clock: Arc<dyn Clock>) {
-    let mut said = false;
+    let mut said = Said::default();
+    let mut room = Room::Any;
     loop {
-        let connecting = tokio::time::timeout(CONNECT, live::connect(&mut address)).await;
-        let why = match connecting.unwrap_or_else(|_| Err(format!("no connection within {CONNECT:?}"))) {
+        let connecting = tokio::time::timeout(CONNECT, live::connect(&mut address, room)).await;
+        let lost = match connecting
+            .unwrap_or_else(|_| Err(Lost::Connection(format!("no connection within {CONNECT:?}"))))
+        {
             Ok(live) => {
-                info!("Connected to Redis");
-                said = false;
+                said.connected();
                 let began = tokio::time::Instant::now();
                 let live = Arc::new(live);
                 state.send_replace(State::Up(live.clone()));
-                let why = live.until_lost(clock.as_ref()).await;
-                warn!(error = why, "The connection to Redis was lost: {why}");
-                state.send_replace(State::Down(why.into()));
-                if began.elapsed() >= SHORT {
+                let lost = live.until_lost(clock.as_ref()).await;
+                said.lost(&lost);
+                state.send_replace(State::Down(lost.to_string().into()));
+                if began.elapsed() >= SHORT && matches!(lost, Lost::Connection(_)) {
+                    room = Room::Any;
                     continue;
                 }
-                None
+                lost
             }
-            Err(why) => Some(why),
+            Err(lost) => {
+                said.lost(&lost);
+                state.send_replace(State::Down(lost.to_string().into()));
+                lost
+            }
         };
-        if let Some(why) = why {
-            if !std::mem::replace(&mut said, true) {
-                warn!(error = why, "Redis cannot be reached: {why}; trying again until it can");
-            }
-            state.send_replace(State::Down(why.into()));
-        }
+        room = lost.wants();
         let fraction: f64 = rand::rng().random();
-        clock.sleep(PAUSE[0] + (PAUSE[1] - PAUSE[0]).mul_f64(fraction)).await;
+        clock.sleep(lost.pause().mul_f64(0.5 + fraction / 2.0)).await;
+    }
+}
+
+/// Why a connection is of no more use.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Lost {
+    /// It is broken or silent, or the server behind it is not the one to write to.
+    #[error("{0}")]
+    Connection(String),
+    /// The server's memory is full.
+    #[error("its memory is full, give it more (maxmemory): {0}")]
+    Full(String),
+    /// The server refuses writes for another reason.
+    #[error("it refuses writes: {0}")]
+    RefusesWrites(String),
+}
+
+/// How much free memory a server has to have before it is taken up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// Any that takes a write.
+    Any,
+    /// A twentieth: a server that was full a moment ago would be full again at once.
+    Some,
+}
+
+impl Lost {
+    fn wants(&self) -> Room {
+        match self {
+            Self::Full(_) => Room::Some,
+            Self::Connection(_) | Self::RefusesWrites(_) => Room::Any,
+        }
+    }
+
+    /// Until the next try, at most; half of it at least.
+    fn pause(&self) -> Duration {
+        match self {
+            Self::Connection(_) => PAUSE,
+            Self::Full(_) | Self::RefusesWrites(_) => REFUSED,
+        }
+    }
+
+    /// Whether two of them are worth one line in the log.
+    fn is_like(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+}
+
+/// What the log was told. A loss is told once; one that comes again within a minute is told when it lasts.
+#[derive(Default)]
+struct Said {
+    last: Option<(Lost, tokio::time::Instant)>,
+    /// The present loss was told.
+    told: bool,
+}
+
+impl Said {
+    fn lost(&mut self, lost: &Lost) {
+        let since =
+            self.last.as_ref().filter(|(last, _)| last.is_like(lost)).map(|(_, since)| since.elapsed());
+        if since.is_some_and(|since| self.told || since < QUIET) {
+            return;
+        }
+        warn!(error = %lost, "Redis cannot be used: {lost}; trying again until it can");
+        self.last = Some((lost.clone(), tokio::time::Instant::now()));
+        self.told = true;
+    }
+
+    fn connected(&mut self) {
+        if self.told || self.last.is_none() {
+            info!("Connected to Redis");
+        }
+        self.told = false;
     }
 }
 
@@ -151,4 +234,15 @@ fn ends_connection(error: &RedisError) -> bool {
         ErrorKind::Server(ServerErrorKind::BusyLoading),
     ];
     error.is_io_error() || error.is_unrecoverable_error() || wrong_server.contains(&error.kind())
+}
+
+/// Whether the server that answered so refuses writes, whatever it is asked to write. A script of Redis 6.2 is
+/// refused in the middle, and the reason stands inside the error's text.
+fn refuses_writes(error: &RedisError) -> Option<Lost> {
+    let text = error.to_string();
+    let says = |code: &str| error.code() == Some(code) || text.contains(&format!("-{code} "));
+    if says("OOM") {
+        return Some(Lost::Full(text));
+    }
+    ["MISCONF", "NOREPLICAS", "READONLY"].iter().any(|code| says(code)).then_some(Lost::RefusesWrites(text))
 }

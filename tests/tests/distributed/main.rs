@@ -26,6 +26,7 @@ mod rabbitmq;
 mod reconnecting;
 mod redis;
 mod redis_away;
+mod refused_writes;
 mod refusing;
 mod secrets;
 mod servers;

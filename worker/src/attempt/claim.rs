@@ -11,6 +11,7 @@ use common::job::{Claim, Effect, Job, JobState, Refusal, Step};
 use common::message::Message;
 use common::port::{Change, Lane, StoreError};
 use common::time::{after, until};
+use jiff::Timestamp;
 use rand::RngExt as _;
 
 use super::{Attempts, Held, Verdict};
@@ -193,13 +194,14 @@ impl Attempts {
                 Beginning::Recorded => {}
                 Beginning::Rebuilt => {
                     let rebuilt = self.records.rebuilt(message).await.map_err(Trouble::Vault)?;
-                    // Should that fail, the next try to start does so too.
-                    let _ = self.records.restore(&rebuilt).await;
+                    // A store that answers reads and takes no writes is away: the record would never stay.
+                    if self.records.restore(&rebuilt).await.is_err() {
+                        return unrecorded(&rebuilt, &step, claim, now);
+                    }
                 }
                 Beginning::Unrecorded => {
                     let rebuilt = self.records.rebuilt(message).await.map_err(Trouble::Vault)?;
-                    let job = rebuilt.take(&step, now).map_err(Trouble::Lost)?;
-                    return Ok(Taken::Unrecorded(Box::new(job), claim));
+                    return unrecorded(&rebuilt, &step, claim, now);
                 }
             }
         }
@@ -238,6 +240,12 @@ impl Attempts {
             }
         }
     }
+}
+
+/// A job that is run from its message alone, as the step leaves it.
+fn unrecorded(rebuilt: &Job, step: &Step, claim: Claim, now: Timestamp) -> Result<Taken, Trouble> {
+    let job = rebuilt.take(step, now).map_err(Trouble::Lost)?;
+    Ok(Taken::Unrecorded(Box::new(job), claim))
 }
 
 #[cfg(test)]

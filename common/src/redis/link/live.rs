@@ -13,7 +13,7 @@ use deadpool_redis::{Connection, Manager, Pool, Runtime, Timeouts};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::{Trouble, ends_connection};
+use super::{Lost, Room, Trouble, ends_connection, refuses_writes};
 use crate::port::Clock;
 use crate::redis::address::Address;
 
@@ -23,6 +23,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const PING: Duration = Duration::from_secs(1);
 /// Connections for long answers, at most.
 const POOL: usize = 4;
+/// Written to learn whether the server takes writes.
+const PROBE: &str = "calrelay:probe";
+/// A server that was full is taken up again when so much of its memory is used, in hundredths.
+const USED_AT_MOST: u64 = 95;
 /// The first release that has all we use.
 const OLDEST: (u32, u32) = (6, 2);
 
@@ -34,7 +38,7 @@ pub(in crate::redis) struct Live {
     made: Instant,
     /// When it answered last, in milliseconds since it was made.
     answered: AtomicU64,
-    lost: OnceLock<String>,
+    lost: OnceLock<Lost>,
     ended: CancellationToken,
 }
 
@@ -55,8 +59,8 @@ impl Live {
     }
 
     /// Why the connection is of no more use.
-    pub(super) fn lost(&self) -> Option<&str> {
-        self.lost.get().map(String::as_str)
+    pub(super) fn lost(&self) -> Option<&Lost> {
+        self.lost.get()
     }
 
     pub(in crate::redis) async fn invoke<T: FromRedisValue>(
@@ -76,7 +80,7 @@ impl Live {
         call: &ScriptInvocation<'_>,
     ) -> Result<T, Trouble> {
         let mut apart = self.apart().await?;
-        call.invoke_async(&mut apart).await.map_err(trouble)
+        self.judged_apart(call.invoke_async(&mut apart).await)
     }
 
     /// Sends commands together, on a connection of their own. Not for transactions: where `MULTI` is
@@ -86,7 +90,7 @@ impl Live {
         pipe: &Pipeline,
     ) -> Result<T, Trouble> {
         let mut apart = self.apart().await?;
-        pipe.query_async(&mut apart).await.map_err(trouble)
+        self.judged_apart(pipe.query_async(&mut apart).await)
     }
 
     /// Whether the server is well is for the shared connection to find out, which is asked all the time.
@@ -98,25 +102,35 @@ impl Live {
         let now = u64::try_from(self.made.elapsed().as_millis()).unwrap_or(u64::MAX);
         let silent = Duration::from_millis(now.saturating_sub(self.answered.load(Ordering::Relaxed)));
         match &answer {
-            Err(error) if is_lost(error, silent) => self.lose(error),
+            Err(error) if is_lost(error, silent) => {
+                self.lose(refuses_writes(error).unwrap_or_else(|| broken(error)))
+            }
             Err(error) if error.is_timeout() => {}
             Ok(_) | Err(_) => self.answered.store(now, Ordering::Relaxed),
         }
         answer.map_err(trouble)
     }
 
-    fn lose(&self, error: &RedisError) {
-        if self.lost.set(error.to_string()).is_ok() {
+    /// A connection of its own that breaks says nothing of the shared one; a server that refuses writes does.
+    fn judged_apart<T>(&self, answer: RedisResult<T>) -> Result<T, Trouble> {
+        if let Some(lost) = answer.as_ref().err().and_then(refuses_writes) {
+            self.lose(lost);
+        }
+        answer.map_err(trouble)
+    }
+
+    fn lose(&self, why: Lost) {
+        if self.lost.set(why).is_ok() {
             self.ended.cancel();
         }
     }
 
     /// Tries the connection now and then, until it is lost; answers why.
-    pub(super) async fn until_lost(&self, clock: &dyn Clock) -> String {
+    pub(super) async fn until_lost(&self, clock: &dyn Clock) -> Lost {
         loop {
             tokio::select! {
                 () = self.ended.cancelled() => {
-                    return self.lost().unwrap_or("it ended").to_owned();
+                    return self.lost().cloned().unwrap_or_else(|| Lost::Connection("it ended".to_owned()));
                 }
                 // Dropping a sleep loses nothing.
                 () = clock.sleep(PING) => {}
@@ -133,22 +147,26 @@ impl Drop for Live {
     }
 }
 
-/// Connects to the master, and makes sure that it is one.
-pub(super) async fn connect(address: &mut Address) -> Result<Live, String> {
-    let why = |error: RedisError| error.to_string();
-    let client = address.master().await.map_err(why)?;
+/// Connects to the master, and makes sure that it is one that takes writes and has `room`.
+pub(super) async fn connect(address: &mut Address, room: Room) -> Result<Live, Lost> {
+    let client = address.master().await.map_err(|error| broken(&error))?;
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(PATIENCE))
         .set_response_timeout(Some(PATIENCE));
-    let mut connection = client.get_multiplexed_async_connection_with_config(&config).await.map_err(why)?;
+    let connecting = client.get_multiplexed_async_connection_with_config(&config);
+    let mut connection = connecting.await.map_err(|error| broken(&error))?;
     // A server that is still loading its data answers this with an error.
-    let () = cmd("PING").query_async(&mut connection).await.map_err(why)?;
-    let about = About::ask(&mut connection).await.map_err(why)?;
-    about.check()?;
-    let manager = Manager::new_with_config(client.get_connection_info().clone(), config).map_err(why)?;
+    let () = cmd("PING").query_async(&mut connection).await.map_err(|error| broken(&error))?;
+    let about = About::ask(&mut connection).await.map_err(|error| broken(&error))?;
+    about.check().map_err(Lost::Connection)?;
+    about.check_room(room)?;
+    let write = cmd("SET").arg(PROBE).arg(1).arg("PX").arg(1).query_async(&mut connection).await;
+    let () = write.map_err(|error| refuses_writes(&error).unwrap_or_else(|| broken(&error)))?;
+    let manager = Manager::new_with_config(client.get_connection_info().clone(), config)
+        .map_err(|error| broken(&error))?;
     let patience = Timeouts { wait: Some(PATIENCE), create: Some(PATIENCE), recycle: Some(PATIENCE) };
     let pool = Pool::builder(manager).max_size(POOL).timeouts(patience).runtime(Runtime::Tokio1);
-    let pool = pool.build().map_err(|error| error.to_string())?;
+    let pool = pool.build().map_err(|error| Lost::Connection(error.to_string()))?;
     Ok(Live {
         connection,
         pool,
@@ -164,11 +182,19 @@ pub(super) async fn connect(address: &mut Address) -> Result<Live, String> {
 /// Whether a call that ended so, after nothing was answered for `silent`, is the connection's end. A server
 /// that answers others in time is busy, not gone: then the call alone has failed.
 fn is_lost(error: &RedisError, silent: Duration) -> bool {
-    if error.is_timeout() { silent >= PATIENCE } else { ends_connection(error) }
+    if error.is_timeout() {
+        silent >= PATIENCE
+    } else {
+        ends_connection(error) || refuses_writes(error).is_some()
+    }
+}
+
+fn broken(error: &RedisError) -> Lost {
+    Lost::Connection(error.to_string())
 }
 
 fn trouble(error: RedisError) -> Trouble {
-    if ends_connection(&error) {
+    if ends_connection(&error) || refuses_writes(&error).is_some() {
         Trouble::Unreachable(error.to_string())
     } else {
         Trouble::Refused(error.to_string())
@@ -195,6 +221,17 @@ impl About {
     fn value(&self, name: &str) -> &str {
         let line = self.0.lines().find_map(|line| line.split_once(':').filter(|(key, _)| *key == name));
         line.map_or("", |(_, value)| value.trim())
+    }
+
+    /// Whether the server has the room that is asked for. One that does not tell is asked by writing.
+    fn check_room(&self, room: Room) -> Result<(), Lost> {
+        let number = |name| self.value(name).parse::<u64>().ok();
+        match (room, number("used_memory"), number("maxmemory")) {
+            (Room::Some, Some(used), Some(most)) if most > 0 && used > most / 100 * USED_AT_MOST => {
+                Err(Lost::Full(format!("{used} of {most} bytes are used")))
+            }
+            (Room::Any | Room::Some, _, _) => Ok(()),
+        }
     }
 
     /// Whether this server will do.

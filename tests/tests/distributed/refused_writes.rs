@@ -1,0 +1,165 @@
+//! A Redis that answers reads and refuses writes: full, without replicas, unable to save, read-only. Jobs are
+//! accepted and done as if it were away, deadlines are kept, and nothing spins.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use tests::{Caller, Installation, Plan, RedisServer, SandboxView, eventually, json_lines};
+
+use crate::support::{all_succeeded, each_once, event};
+
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// A way to refuse writes, and the way back.
+struct Refusal {
+    name: &'static str,
+    begin: fn(&RedisServer),
+    end: fn(&RedisServer),
+}
+
+fn set(redis: &RedisServer, name: &str, value: &str) {
+    assert_eq!(redis.command(&["CONFIG", "SET", name, value]), "OK", "{name} {value}");
+}
+
+const REFUSALS: [Refusal; 4] = [
+    Refusal {
+        name: "full",
+        begin: |redis| set(redis, "maxmemory", "1mb"),
+        end: |redis| set(redis, "maxmemory", "0"),
+    },
+    Refusal {
+        name: "without replicas",
+        begin: |redis| set(redis, "min-replicas-to-write", "1"),
+        end: |redis| set(redis, "min-replicas-to-write", "0"),
+    },
+    Refusal {
+        name: "read-only",
+        begin: |redis| drop(redis.command(&["REPLICAOF", "127.0.0.1", "1"])),
+        end: |redis| drop(redis.command(&["REPLICAOF", "NO", "ONE"])),
+    },
+    Refusal {
+        name: "unable to save",
+        begin: |redis| {
+            // A snapshot has to fail before Redis refuses writes for it: its file's place is taken by a folder.
+            set(redis, "save", "3600 1");
+            std::fs::create_dir(redis.dir().join("dump.rdb")).expect("a folder");
+            redis.command(&["SET", "something", "to save"]);
+            redis.command(&["BGSAVE"]);
+        },
+        end: |redis| {
+            std::fs::remove_dir(redis.dir().join("dump.rdb")).expect("the folder");
+            set(redis, "save", "");
+        },
+    },
+];
+
+/// Accepts so many jobs, under a key each.
+async fn accept(caller: &Caller, prefix: &str, number: usize) -> Vec<String> {
+    let mut ids = Vec::new();
+    for number in 0..number {
+        let title = format!("{prefix}-{number}");
+        ids.push(caller.submit(&event(&title), &title, LIMIT).await.id);
+    }
+    ids
+}
+
+async fn all_stand(google: &SandboxView, what: &str, ids: &[String]) {
+    eventually(what, LIMIT, || async {
+        let events = google.events().await;
+        ids.iter().all(|id| events.contains_key(id)).then_some(())
+    })
+    .await;
+}
+
+/// How many lines a minute at most of one kind the processes have written.
+fn most_lines(calrelay: &Installation) -> usize {
+    let mut counts = HashMap::new();
+    for member in calrelay.members() {
+        let log = member.process().log();
+        for line in json_lines(&log) {
+            let words = line["fields"]["message"].as_str().or(line["message"].as_str()).unwrap_or_default();
+            if words.contains("Redis") || words.contains("Records") {
+                let words: String = words.chars().filter(|c| !c.is_ascii_digit()).collect();
+                *counts.entry((member.process().pid(), words)).or_insert(0_usize) += 1;
+            }
+        }
+    }
+    counts.into_values().max().unwrap_or_default()
+}
+
+async fn is_away_and_comes_back(refusal: &Refusal) {
+    let calrelay = Plan::new(2, 2).unlimited().with("LOG_FORMAT", "json").start().await;
+    let google = calrelay.sandbox().view();
+    google.no_quotas().await;
+    let caller = calrelay.caller();
+    let mut ids = accept(&caller, "before", 5).await;
+    all_succeeded(&caller, &ids, LIMIT).await;
+
+    (refusal.begin)(calrelay.redis());
+    if refusal.name == "unable to save" {
+        eventually("a snapshot that failed", LIMIT, || async {
+            let info = calrelay.redis().command(&["INFO", "persistence"]);
+            info.contains("rdb_last_bgsave_status:err").then_some(())
+        })
+        .await;
+    }
+    let refused = calrelay.redis().command(&["SET", "x", "y"]);
+    assert!(!refused.starts_with("OK"), "{}: {refused}", refusal.name);
+    ids.extend(accept(&caller, "during", 30).await);
+    all_stand(&google, refusal.name, &ids).await;
+
+    // A job that cannot be done in time ends at its deadline, and Google is told nothing of it.
+    google.fault(json!({"method": "events.insert", "status": 503, "count": 1000})).await;
+    let mut late = event("late");
+    late["notAfter"] = json!((Timestamp::now() + SignedDuration::from_secs(5)).to_string());
+    let deadline = Timestamp::now() + SignedDuration::from_secs(5);
+    let late = caller.submit(&late, "late", LIMIT).await.id;
+    calrelay.vhost().leaves("calrelay.dead", 1);
+    let more = accept(&caller, "again", 5).await;
+    eventually("the deadline", LIMIT, || async { (Timestamp::now() > deadline).then_some(()) }).await;
+    google.no_faults().await;
+    ids.extend(more);
+    all_stand(&google, refusal.name, &ids).await;
+    assert!(
+        most_lines(&calrelay) <= 3,
+        "{}: a line is repeated {} times",
+        refusal.name,
+        most_lines(&calrelay)
+    );
+
+    (refusal.end)(calrelay.redis());
+    all_succeeded(&caller, &ids, Duration::from_secs(240)).await;
+    each_once(&google, &ids).await;
+    eventually("the end of the late job", LIMIT, || async {
+        let job = caller.job(&late).await.ok()?.body;
+        (job["state"] == "failed" && job["error"]["type"] == "urn:calrelay:problem:expired").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_is_full_is_a_redis_that_is_away() {
+    is_away_and_comes_back(&REFUSALS[0]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_without_its_replicas_is_a_redis_that_is_away() {
+    is_away_and_comes_back(&REFUSALS[1]).await;
+}
+
+/// The same for two causes that are met less often; `./test.sh --long` alone runs them.
+mod rarely {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_redis_that_became_a_replica_is_a_redis_that_is_away() {
+        is_away_and_comes_back(&REFUSALS[2]).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_redis_that_cannot_save_is_a_redis_that_is_away() {
+        is_away_and_comes_back(&REFUSALS[3]).await;
+    }
+}
