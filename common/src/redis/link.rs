@@ -236,7 +236,8 @@ fn ends_connection(error: &RedisError) -> bool {
     error.is_io_error() || error.is_unrecoverable_error() || wrong_server.contains(&error.kind())
 }
 
-/// Whether the server that answered so refuses writes, whatever it is asked to write. A script of Redis 6.2 is
+/// Whether the server that answered so refuses writes, whatever it is asked to write, and will for a while. A
+/// replica is not among them: after a failover another server takes writes at once. A script of Redis 6.2 is
 /// refused in the middle, and the reason stands inside the error's text.
 fn refuses_writes(error: &RedisError) -> Option<Lost> {
     let text = error.to_string();
@@ -244,5 +245,5 @@ fn refuses_writes(error: &RedisError) -> Option<Lost> {
     if says("OOM") {
         return Some(Lost::Full(text));
     }
-    ["MISCONF", "NOREPLICAS", "READONLY"].iter().any(|code| says(code)).then_some(Lost::RefusesWrites(text))
+    ["MISCONF", "NOREPLICAS"].iter().any(|code| says(code)).then_some(Lost::RefusesWrites(text))
 }
