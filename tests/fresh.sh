@@ -97,6 +97,10 @@ for path in config.toml config credentials.toml; do
 done
 mapfile -t carried < <(env | grep -E -i '^(https?_proxy|all_proxy|no_proxy|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS|NPM_CONFIG_.*|CARGO_(REGISTRIES|REGISTRY|HTTP|NET|SOURCE)_.*|PIP_.*|CURL_CA_BUNDLE|REQUESTS_CA_BUNDLE)=' || true)
 
+# A root that is no mount point cannot be unshared, and a test mounts a disk for its process alone.
+mount --bind "$root" "$root"
+mounted+=("$root")
+mount --make-private "$root"
 mount_in /proc /proc
 mount_in /sys /sys
 mount_in /dev /dev
