@@ -16,23 +16,23 @@ const PRIMARY: &str = "primary";
 /// Begins a link that is kept as it is.
 const VERBATIM: char = '=';
 
-/// A result in either form.
+/// A result in either form. The compact one comes first: serde would take a list for the fields of the other.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(super) enum Kept {
-    Full(EventResult),
     Compact(Compact),
+    Full(EventResult),
 }
 
-/// A result in few bytes: a list of the event's id, the calendar's id as it is in the link (or the whole link behind
-/// a `=`), and what else there is to say.
+/// A result in few bytes: the event's id, a space, and the calendar's id as it is in the link (or the whole link
+/// behind a `=`); in a list with what else there is to say.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Compact {
     /// In the calendar `primary`, without a conference.
-    Plain(String, String),
+    Plain(String),
     /// In the calendar that the caller named so, with what is known of its conference and why there is none.
-    Other(String, String, String, Conference, Option<String>),
+    Other(String, String, Conference, Option<String>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -98,9 +98,10 @@ impl From<super::EventResult> for Compact {
         let EventResult { event_id, event_link, conference, calendar_id, conference_reason } = result.into();
         let calendar = calendar_in_link(&event_id, &event_link);
         let link = calendar.unwrap_or_else(|| format!("{VERBATIM}{event_link}"));
+        let event = format!("{event_id} {link}");
         match (calendar_id.as_str(), conference) {
-            (PRIMARY, Conference::NotAsked) => Self::Plain(event_id, link),
-            (_, conference) => Self::Other(event_id, link, calendar_id, conference, conference_reason),
+            (PRIMARY, Conference::NotAsked) => Self::Plain(event),
+            (_, conference) => Self::Other(event, calendar_id, conference, conference_reason),
         }
     }
 }
@@ -123,10 +124,12 @@ impl From<Kept> for super::EventResult {
 
 impl From<Compact> for super::EventResult {
     fn from(kept: Compact) -> Self {
-        let (event_id, link, calendar_id, conference, conference_reason) = match kept {
-            Compact::Plain(id, link) => (id, link, PRIMARY.to_owned(), Conference::NotAsked, None),
-            Compact::Other(id, link, calendar, conference, why) => (id, link, calendar, conference, why),
+        let (event, calendar_id, conference, conference_reason) = match kept {
+            Compact::Plain(event) => (event, PRIMARY.to_owned(), Conference::NotAsked, None),
+            Compact::Other(event, calendar, conference, why) => (event, calendar, conference, why),
         };
+        let (event_id, link) = event.split_once(' ').unwrap_or((&event, ""));
+        let event_id = event_id.to_owned();
         let event_link = match link.strip_prefix(VERBATIM) {
             Some(link) => link.to_owned(),
             None => format!("{LINK}{}", BASE64_NOPAD.encode(format!("{event_id} {link}").as_bytes())),
@@ -181,11 +184,11 @@ mod tests {
         let refused = Conference::Unavailable("why".to_owned());
         let link = json!({"status": "ready", "link": "m"});
         for (event_link, conference, golden) in [
-            (google, Conference::NotAsked, json!(["e", "a@b"])),
-            (google, Conference::Pending, json!(["e", "a@b", "primary", {"status": "pending"}, null])),
-            (google, Conference::Ready("m".to_owned()), json!(["e", "a@b", "primary", link, null])),
-            (google, Conference::Failed, json!(["e", "a@b", "primary", {"status": "failed"}, null])),
-            (google, refused, json!(["e", "a@b", "primary", {"status": "failed"}, "why"])),
+            (google, Conference::NotAsked, json!("e a@b")),
+            (google, Conference::Pending, json!(["e a@b", "primary", {"status": "pending"}, null])),
+            (google, Conference::Ready("m".to_owned()), json!(["e a@b", "primary", link, null])),
+            (google, Conference::Failed, json!(["e a@b", "primary", {"status": "failed"}, null])),
+            (google, refused, json!(["e a@b", "primary", {"status": "failed"}, "why"])),
             // Padded, of another event, of nothing, and of a calendar whose id begins as a verbatim link does.
             ("https://www.google.com/calendar/event?eid=ZSBhQGI=", Conference::NotAsked, Value::Null),
             ("https://www.google.com/calendar/event?eid=ZiBhQGI", Conference::NotAsked, Value::Null),
@@ -196,7 +199,7 @@ mod tests {
             let told = EventResult { event_link: event_link.to_owned(), ..result(conference) };
             let kept = serde_json::to_value(Compact::from(told.clone())).unwrap();
             if golden.is_null() {
-                assert_eq!(kept, json!(["e", format!("={event_link}")]));
+                assert_eq!(kept, json!(format!("e ={event_link}")));
             } else {
                 assert_eq!(kept, golden);
             }
@@ -204,7 +207,7 @@ mod tests {
         }
         let other = EventResult { calendar_id: "team".to_owned(), ..result(Conference::NotAsked) };
         let kept = serde_json::to_value(Compact::from(other.clone())).unwrap();
-        assert_eq!(kept, json!(["e", "=l", "team", {"status": "notAsked"}, null]));
+        assert_eq!(kept, json!(["e =l", "team", {"status": "notAsked"}, null]));
         assert!(serde_json::from_value::<EventResult>(kept).unwrap() == other);
     }
 }

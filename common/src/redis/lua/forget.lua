@@ -16,13 +16,23 @@ for _, entry in ipairs(entries) do
 end
 local met = #entries
 
--- Whether the record of this entry is the compact one that it was made for: the id may have come again since.
+-- Whether the record of this entry is the compact one that it was made for: the id may have come again since. Such a
+-- record has a mark, nine random characters, and its submission as the entry has it, seven bits to a character.
 local function is_compact(entry)
-    local head = redis.call('GETRANGE', record_of(entry), 16, 24)
-    local hex = string.gsub(string.sub(head, 2), '.', function(byte)
-        return string.format('%02x', string.byte(byte))
-    end)
-    return string.sub(head, 1, 1) == '\1' and hex == string.sub(entry, 1, 16)
+    local head = redis.call('GETRANGE', record_of(entry), 0, 19)
+    if head == '' or string.byte(head) > 2 then
+        return false
+    end
+    local hex, held, bits = '', 0, 0
+    for i = 11, #head do
+        held, bits = held * 128 + string.byte(head, i), bits + 7
+        if bits >= 8 then
+            bits = bits - 8
+            hex = hex .. string.format('%02x', math.floor(held / 2 ^ bits))
+            held = held % 2 ^ bits
+        end
+    end
+    return hex == string.sub(entry, 1, 16)
 end
 for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[3])) do
     local set = 'calrelay:compact:' .. name

@@ -1,22 +1,26 @@
 //! The record of a job that succeeded, in as few bytes as its status needs. Persisted: a new layout gets a new
 //! mark, the fields of [`Job`] that this one does not know stand behind the others as JSON.
 //!
-//! `<mark> <submitted> <ended> <changed> <deadline> <hop> <version of the hash> <hash> <owner> <account> <result>
-//! <the rest>`: the instant of submission is eight bytes that sort as time does, the other instants are how much
-//! later they are, in nanoseconds; numbers are LEB128, the signed ones zigzag; a text follows its length.
+//! `<mark> <nine random characters> <submitted> <ended> <changed> <deadline> <hop> <hash> <owner> <account> <result>
+//! <the rest>`: the mark says which version the hash has; the instant of submission is eight bytes that sort as time
+//! does, the other instants are how much later they are, in nanoseconds; numbers are LEB128, the signed ones zigzag;
+//! a text follows its length. What is behind the first ten characters is written seven bits to a character: a build
+//! that does not know this form takes bytes that are no UTF-8 for a broken connection, and text for a record that it
+//! cannot read.
 //!
 //! Of the request's hashes the newest is kept: an older one is compared only with a request that has no newer one,
 //! and those come from builds that do not read this.
 
 use data_encoding::{BASE64, HEXLOWER};
 use jiff::Timestamp;
+use rand::Rng as _;
 use serde_json::{Map, Value, json};
 
 use crate::fingerprint::Fingerprint;
 use crate::job::{Effect, Job, JobId, JobState, Tally};
 
-/// Tells this layout from JSON, which begins with a brace.
-pub(super) const MARK: u8 = 1;
+/// Tells this layout from others, which begin with a hexadecimal digit: one mark for each version of the hash.
+const MARKS: [u8; 2] = [1, 2];
 /// Bytes of each hash of the request.
 const HASH: usize = 16;
 /// What a record is made of whose every part is in a place of its own. Nobody asks for the trace of a job that
@@ -38,6 +42,15 @@ const PLACED: [&str; 14] = [
     "trace",
 ];
 
+/// Characters before what is written seven bits to a character: the mark, and the random ones. With what follows they
+/// are the record's version.
+const HEAD: usize = 10;
+
+/// Whether a record is of this layout.
+pub(super) fn is(text: &[u8]) -> bool {
+    text.first().is_some_and(|mark| MARKS.contains(mark))
+}
+
 /// `None` for a job that is no plain success, or that has something in it that never is.
 pub(super) fn encode(job: &Job) -> Option<Vec<u8>> {
     let (JobState::Succeeded { result }, Effect::Done, false) =
@@ -47,18 +60,17 @@ pub(super) fn encode(job: &Job) -> Option<Vec<u8>> {
     };
     let (submitted, finished) = (nanos(job.submitted_at)?, nanos(job.finished_at?)?);
     let (updated, deadline) = (nanos(job.updated_at)?, nanos(job.not_after)?);
-    let (version, hash) = match job.fingerprint.v2() {
-        Some(hash) => (2, hash),
-        None => (1, job.fingerprint.v1()),
+    let (mark, hash) = match job.fingerprint.v2() {
+        Some(hash) => (MARKS[1], hash),
+        None => (MARKS[0], job.fingerprint.v1()),
     };
     let hash: [u8; HASH] = HEXLOWER.decode(hash.as_bytes()).ok()?.try_into().ok()?;
-    let mut bytes = vec![MARK];
-    bytes.extend(instant(submitted));
+    // In hexadecimal these eight bytes begin the record's entries.
+    let mut bytes = (submitted.cast_unsigned() ^ (1 << 63)).to_be_bytes().to_vec();
     signed(&mut bytes, finished.checked_sub(submitted)?);
     signed(&mut bytes, updated.checked_sub(finished)?);
     signed(&mut bytes, deadline.checked_sub(submitted)?);
     number(&mut bytes, job.hop.into());
-    bytes.push(version);
     bytes.extend(hash);
     for part in [job.owner.as_str().as_bytes(), job.account.as_str().as_bytes(), result.as_bytes()] {
         number(&mut bytes, part.len() as u64);
@@ -68,7 +80,10 @@ pub(super) fn encode(job: &Job) -> Option<Vec<u8>> {
     if !rest.is_empty() {
         bytes.extend(serde_json::to_vec(&rest).expect("a job is plain data"));
     }
-    Some(bytes)
+    let mut text = vec![mark];
+    text.extend((1..HEAD).map(|_| rand::rng().next_u32() as u8 & 0x7f));
+    text.extend(characters(&bytes));
+    Some(text)
 }
 
 /// What has no place of its own, where there is anything to say.
@@ -84,18 +99,18 @@ fn rest(job: &Job) -> Map<String, Value> {
 }
 
 /// `None` for what is no record of this layout.
-pub(super) fn decode(id: &JobId, bytes: &[u8]) -> Option<Job> {
-    let mut reader = Reader(bytes.strip_prefix(&[MARK])?);
+pub(super) fn decode(id: &JobId, text: &[u8]) -> Option<Job> {
+    let (mark, bytes) = (text.first()?, bytes(text.get(HEAD..)?));
+    let mut reader = Reader(&bytes);
     let submitted = (u64::from_be_bytes(reader.chunk()?) ^ (1 << 63)).cast_signed();
     let finished = submitted.checked_add(reader.signed()?)?;
     let updated = finished.checked_add(reader.signed()?)?;
     let deadline = submitted.checked_add(reader.signed()?)?;
     let hop = reader.number()?;
-    let (version, hash) = (reader.chunk::<1>()?, HEXLOWER.encode(&reader.chunk::<HASH>()?));
-    let fingerprint = match version {
-        [1] => Fingerprint::stored(hash, None),
-        [2] => Fingerprint::stored(String::new(), Some(hash)),
-        _ => return None,
+    let hash = HEXLOWER.encode(&reader.chunk::<HASH>()?);
+    let fingerprint = match MARKS.iter().position(|known| known == mark)? {
+        0 => Fingerprint::stored(hash, None),
+        _ => Fingerprint::stored(String::new(), Some(hash)),
     };
     let (owner, account, result) = (reader.text()?, reader.text()?, reader.part()?);
     let mut job = match reader.0 {
@@ -122,9 +137,37 @@ pub(super) fn decode(id: &JobId, bytes: &[u8]) -> Option<Job> {
     serde_json::from_value(Value::Object(job)).ok()
 }
 
-/// The instant of submission as it is in a record; in hexadecimal it begins the record's entries.
-fn instant(nanos: i64) -> [u8; 8] {
-    (nanos.cast_unsigned() ^ (1 << 63)).to_be_bytes()
+/// Seven bits to a character, the last one filled up with zeros.
+fn characters(bytes: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(bytes.len() * 8 / 7 + 1);
+    let (mut held, mut bits) = (0_u16, 0);
+    for byte in bytes {
+        held = held << 8 | u16::from(*byte);
+        bits += 8;
+        while bits >= 7 {
+            bits -= 7;
+            text.push((held >> bits & 0x7f) as u8);
+        }
+        held &= 0x7f;
+    }
+    if bits > 0 {
+        text.push((held << (7 - bits) & 0x7f) as u8);
+    }
+    text
+}
+
+fn bytes(text: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let (mut held, mut bits) = (0_u16, 0);
+    for character in text {
+        held = (held << 7 | u16::from(character & 0x7f)) & 0x7fff;
+        bits += 7;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push((held >> bits & 0xff) as u8);
+        }
+    }
+    bytes
 }
 
 fn nanos(instant: Timestamp) -> Option<i64> {
@@ -210,23 +253,33 @@ mod tests {
             hop: 300,
             ..succeeded()
         };
-        // Mark, submission, a second, nothing, seven days, hop 300, the second hash, "local", "default", the result.
-        let golden = concat!(
-            "01",
+        // Submission, a second, nothing, seven days, hop 300, the second hash, "local", "default", the result.
+        let inside = concat!(
             "98f6064641a68000",
             "80a8d6b907",
             "00",
             "8080c892ff839302",
             "ac02",
-            "02",
             "22222222222222222222222222222222",
             "056c6f63616c",
             "0764656661756c74",
             "03010203",
         );
-        let bytes = encode(&job).unwrap();
-        assert_eq!(HEXLOWER.encode(&bytes), golden);
-        assert_eq!(decode(&job.id, &bytes), Some(kept(&job)));
+        let golden = concat!(
+            "4c3d406432064d000020150d35640e0040201909177e0713012b0022110844",
+            "2211084422110844221108442211080a6c37586c16601d486533182e5663500601010060",
+        );
+        let text = encode(&job).unwrap();
+        assert!(is(&text) && !is(b"{"));
+        assert_eq!(HEXLOWER.encode(&bytes(&text[HEAD..])), inside);
+        assert_eq!((text[0], HEXLOWER.encode(&text[HEAD..])), (2, golden.to_owned()));
+        assert_ne!(encode(&job).unwrap()[..HEAD], text[..HEAD], "each has a version of its own");
+        assert!(text.is_ascii());
+        assert_eq!(decode(&job.id, &text), Some(kept(&job)));
+        let former = Job { fingerprint: Fingerprint::stored(hash("2"), None), ..job.clone() };
+        let text = encode(&former).unwrap();
+        assert_eq!((text[0], HEXLOWER.encode(&text[HEAD..])), (1, golden.to_owned()));
+        assert_eq!(decode(&job.id, &text), Some(kept(&former)));
     }
 
     /// The same as it is read again.
@@ -261,9 +314,20 @@ mod tests {
     #[test]
     fn what_a_later_build_adds_is_kept() {
         let job = succeeded();
-        let mut bytes = encode(&job).unwrap();
-        bytes.extend(br#"{"later":[1]}"#);
-        assert_eq!(decode(&job.id, &bytes), Some(job));
+        let text = encode(&job).unwrap();
+        let mut inside = bytes(&text[HEAD..]);
+        inside.extend(br#"{"later":[1]}"#);
+        let mut later = text[..HEAD].to_vec();
+        later.extend(characters(&inside));
+        assert_eq!(decode(&job.id, &later), Some(job));
+    }
+
+    #[test]
+    fn seven_bits_to_a_character_are_eight_to_a_byte_again() {
+        for length in 0..40_u8 {
+            let some: Vec<u8> = (0..length).map(|byte| byte.wrapping_mul(97).wrapping_add(200)).collect();
+            assert_eq!(bytes(&characters(&some)), some);
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! A record as Redis holds it: a string of its version, 16 hexadecimal digits, and the job as JSON or, long after
-//! it has succeeded, in few bytes ([`compact`]).
+//! A record as Redis holds it: a string of its version, 16 hexadecimal digits, and the job as JSON; or, long after it
+//! has succeeded, one of few bytes ([`compact`]), whose version is its first 16.
 //!
 //! A version is drawn at random for each write. It never comes to mean another record, not even after
 //! everything was wiped and the record was made anew.
@@ -28,10 +28,10 @@ pub(super) struct Record {
 
 impl Record {
     pub(super) fn parse(id: &JobId, text: &[u8]) -> Result<Self, StoreError> {
+        let compact = compact::is(text);
         let (version, job) = text.split_at_checked(VERSION).ok_or_else(damaged)?;
         let version = std::str::from_utf8(version).map_err(|_| damaged())?.to_owned();
-        let compact = job.first() == Some(&compact::MARK);
-        let job = if compact { compact::decode(id, job) } else { serde_json::from_slice(job).ok() };
+        let job = if compact { compact::decode(id, text) } else { serde_json::from_slice(job).ok() };
         Ok(Self { version, job: job.ok_or_else(damaged)?, compact })
     }
 
@@ -48,18 +48,14 @@ fn damaged() -> StoreError {
 
 /// The record of `job`, with a version of its own.
 pub(super) fn text(job: &Job) -> Vec<u8> {
-    versioned(&serde_json::to_vec(job).expect("a job is plain data"))
+    let mut text = format!("{:016x}", rand::rng().next_u64()).into_bytes();
+    serde_json::to_writer(&mut text, job).expect("a job is plain data");
+    text
 }
 
 /// The same in few bytes, where that can be.
 pub(super) fn compact(job: &Job) -> Option<Vec<u8>> {
-    compact::encode(job).map(|job| versioned(&job))
-}
-
-fn versioned(job: &[u8]) -> Vec<u8> {
-    let mut text = format!("{:016x}", rand::rng().next_u64()).into_bytes();
-    text.extend(job);
-    text
+    compact::encode(job)
 }
 
 pub(super) fn key(id: &JobId) -> String {
