@@ -5,6 +5,7 @@ mod outcome;
 mod sealed_parts;
 mod state;
 mod step;
+mod turn;
 
 use std::borrow::Cow;
 
@@ -16,6 +17,7 @@ pub use outcome::{Conference, EventResult, Failure, FailureKind};
 pub use sealed_parts::SealedParts;
 pub use state::{BlockReason, Claim, JobState, StateName, WaitReason, WorkerId};
 pub use step::{Pause, Refusal, Step};
+pub use turn::{Place, Turn};
 
 use crate::account::AccountId;
 use crate::fingerprint::Fingerprint;
@@ -64,6 +66,10 @@ pub struct Job {
     /// Google's words, once it has refused the event's conference: the event is written without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conference_refused: Option<Sealed<String>>,
+    /// Its place in its account's line. `None` in the records of older builds, which placed every job as they accepted
+    /// it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<Turn>,
     /// The trace of the request that made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceContext>,

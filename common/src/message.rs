@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::AccountId;
 use crate::fingerprint::Fingerprint;
-use crate::job::{BlockReason, Effect, EventResult, Failure, Job, JobId, JobState, Tally};
+use crate::job::{BlockReason, Effect, EventResult, Failure, Job, JobId, JobState, Tally, Turn};
 use crate::owner::Owner;
 use crate::payload::Payload;
 use crate::seal::{Keyring, Sealed, reseal};
@@ -56,6 +56,9 @@ pub struct Message {
     /// Google's words, once it has refused the event's conference: the event is written without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conference_refused: Option<Sealed<String>>,
+    /// The job's place in its account's line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<Turn>,
     /// What blocks the job, once somebody has been told: a job that stays blocked tells of it once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<BlockReason>,
@@ -172,6 +175,7 @@ impl Message {
             outcome: None,
             failure: None,
             conference_refused: job.conference_refused.clone(),
+            turn: job.turn,
             told: None,
             trace: job.trace,
             warnings: job.warnings.clone(),
@@ -200,6 +204,7 @@ impl Message {
             fingerprint: self.fingerprint.clone(),
             payload: Some(self.payload.clone()),
             conference_refused: self.conference_refused.clone(),
+            turn: self.turn,
             trace: self.trace,
             warnings: self.warnings.clone(),
         };

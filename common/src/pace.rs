@@ -30,6 +30,11 @@ fn charge_of(limit: &Limit, cost: u32) -> Duration {
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
+/// Rounded up to whole microseconds, which is what Redis counts in.
+pub(crate) fn whole_micros(span: Duration) -> Duration {
+    Duration::from_micros(u64::try_from(span.as_nanos().div_ceil(1_000)).unwrap_or(u64::MAX))
+}
+
 /// How far a line may run ahead: one hundredth of the window's units, whatever their number.
 pub(crate) fn slack(window: Window) -> Duration {
     window.span() / SHARE

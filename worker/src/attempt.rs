@@ -11,6 +11,7 @@ mod publishing;
 mod record;
 mod settle;
 mod success;
+mod turn;
 mod under_way;
 
 use std::panic::AssertUnwindSafe;
@@ -240,7 +241,10 @@ impl Attempts {
         let guests = writing.as_ref().map_or(0, |writing| writing.payload.event.guests());
         match plan(&held.job, account, guests, self.settings.max_attempts, self.ports.clock.now()) {
             Plan::Create => match writing {
-                Some(writing) => self.create(held, &writing).await,
+                Some(writing) => match self.turn(held, &writing.account).await {
+                    Some(until) => Ok(Conclusion::Wait { why: WaitReason::Quota, until }),
+                    None => self.create(held, &writing).await,
+                },
                 None => Ok(Conclusion::Block { why: BlockReason::Reauthorization, until: None }),
             },
             Plan::Settle(ending) => self.settle(held, writing.as_ref(), ending).await,
@@ -314,6 +318,7 @@ impl Held<'_> {
             tally: self.job.tally,
             failure: None,
             conference_refused: self.hold.conference_refused().cloned(),
+            turn: self.hold.turn(),
             ..self.message.clone()
         }
     }

@@ -136,10 +136,18 @@ impl Gateway {
         answer
     }
 
-    /// `primary` and equal ids of different users are different calendars.
+    /// Equal ids of different users are different calendars. A user's address names the same calendar as `primary`
+    /// (<https://developers.google.com/workspace/calendar/api/guides/create-events>).
     fn calendar_key(&self, account: &Account, calendar: &CalendarId) -> String {
+        let accounts = &self.ports.accounts;
+        let primary = CalendarId::primary();
+        let is_own = calendar.as_str().contains('@')
+            && account
+                .user(accounts.ring())
+                .is_ok_and(|user| user.email.eq_ignore_ascii_case(calendar.as_str()));
+        let calendar = if is_own { &primary } else { calendar };
         let text = format!("{} {}", account.user_key, calendar.as_str());
-        self.ports.accounts.hash_key().name("calendar", &text)
+        accounts.hash_key().name("calendar", &text)
     }
 
     /// Whether Google Calendar is down as far as we know.

@@ -10,6 +10,7 @@ mod gateway;
 mod grant;
 mod hold;
 mod housekeeping;
+mod line;
 mod metrics;
 mod notice;
 mod plan;

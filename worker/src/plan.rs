@@ -114,6 +114,7 @@ mod tests {
             fingerprint: HashKey::new(Key::random()).fingerprint(b""),
             payload: None,
             conference_refused: None,
+            turn: None,
         }
     }
 

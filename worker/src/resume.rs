@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use rand::RngExt as _;
 
 use crate::Ports;
+use crate::line::join;
 
 /// Jobs read at a time.
 const PAGE: u32 = 200;
@@ -89,7 +90,15 @@ async fn wake(ports: &Ports, quotas: &Quotas, account: &Account, job: &Job) -> R
     let Some(message) = Message::next_for(&job, Work::Create) else {
         return Ok(false);
     };
-    let delay = ports.throttle.place(&quotas.line(account, 1)).await.max(LEAD);
+    // It has stood in no line while it was blocked.
+    let now = ports.clock.now();
+    let (turn, delay) = join(ports.throttle.as_ref(), quotas, account, job.turn, job.not_after, now).await;
+    let delay = delay.max(LEAD);
+    if let Some(turn) = turn {
+        // Should that fail, a job that is cancelled before its turn gives nothing back.
+        let _ = ports.store.take(&job.id, &Step::Placed { turn, warning: None }, now).await;
+    }
+    let message = Message { turn, ..message };
     let mut failures = 0;
     while let Err(error) = ports.queue.publish(&message, Lane::Due, delay).await {
         if failures == 0 {

@@ -5,8 +5,9 @@ mod asking;
 mod stepping;
 
 pub use accepting::{
-    a_full_backlog_refuses, a_known_job_and_a_full_backlog_take_no_place,
-    a_new_job_comes_with_the_age_of_the_records, an_ended_job_makes_room, only_an_accepting_job_is_withdrawn,
+    a_full_backlog_refuses, a_job_that_takes_no_turn_yet_makes_nobody_wait,
+    a_known_job_and_a_full_backlog_take_no_place, a_new_job_comes_with_the_age_of_the_records,
+    an_ended_job_makes_room, bulk_jobs_make_no_normal_one_wait, only_an_accepting_job_is_withdrawn,
     places_spread_the_jobs_of_an_account, the_same_job_is_accepted_once,
 };
 pub use asking::{

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use crate::port::{Limit, Take, Throttle, ThrottleKey, Window};
+use crate::event::Priority;
+use crate::port::{Limit, Line, Take, Throttle, ThrottleKey, Window};
 
 fn limit(user: &str, window: Window, allowed: u32) -> Limit {
     Limit { key: ThrottleKey::User(user.to_owned()), window, allowed, cost: 1 }
@@ -136,9 +137,13 @@ pub async fn a_push_back_holds_its_key(throttle: Arc<dyn Throttle>) {
     assert!(granted(&throttle, &[pushed]).await);
 }
 
-/// Places follow each other at the limit's rate; leaving gives the place to the next.
+fn line(user: &str, priority: Priority) -> Line {
+    Line { user: user.to_owned(), priority, charge: Duration::from_secs(1) }
+}
+
+/// Places follow each other at the rate of their charges; leaving gives the place to the next.
 pub async fn places_follow_at_the_rate(throttle: Arc<dyn Throttle>) {
-    let line = limit("line", Window::Minute, 60);
+    let line = line("line", Priority::Normal);
     assert_eq!(throttle.place(&line).await, Duration::ZERO);
     let mut last = Duration::ZERO;
     for _ in 0..100 {
@@ -151,9 +156,74 @@ pub async fn places_follow_at_the_rate(throttle: Arc<dyn Throttle>) {
     }
     let next = throttle.place(&line).await;
     assert!(next < Duration::from_secs(2), "{next:?}");
-    let other = limit("another line", Window::Minute, 60);
+    let other = Line { user: "another line".to_owned(), ..line };
     assert_eq!(throttle.place(&other).await, Duration::ZERO);
-    assert!(granted(&throttle, &[line]).await, "a place is a hint, not a permission");
+    let limit = limit("line", Window::Minute, 60);
+    assert!(granted(&throttle, &[limit]).await, "a place is a hint, not a permission");
+}
+
+/// Normal jobs never stand behind bulk jobs, and bulk jobs stand behind both.
+pub async fn bulk_jobs_stand_behind_all_and_before_nobody(throttle: Arc<dyn Throttle>) {
+    let (normal, bulk) = (line("both", Priority::Normal), line("both", Priority::Bulk));
+    for _ in 0..100 {
+        throttle.place(&bulk).await;
+    }
+    assert_eq!(throttle.place(&normal).await, Duration::ZERO);
+    let behind_bulk = throttle.place(&bulk).await;
+    assert!(behind_bulk > Duration::from_secs(95), "{behind_bulk:?}");
+    for _ in 0..200 {
+        throttle.place(&normal).await;
+    }
+    let behind_both = throttle.place(&bulk).await;
+    assert!(behind_both > Duration::from_secs(195), "{behind_both:?}");
+    // What bulk jobs took, bulk jobs give back.
+    for _ in 0..102 {
+        throttle.leave(&bulk).await;
+    }
+    let last = throttle.place(&normal).await;
+    assert!(last > Duration::from_secs(195) && last <= Duration::from_secs(201), "{last:?}");
+    let behind_normal = throttle.place(&bulk).await;
+    assert!(
+        behind_normal <= Duration::from_secs(202),
+        "{behind_normal:?}: what normal jobs took is counted once"
+    );
+    // And what normal jobs took, normal jobs: nobody is left.
+    for _ in 0..202 {
+        throttle.leave(&normal).await;
+    }
+    let alone = throttle.place(&bulk).await;
+    assert!(alone <= Duration::from_secs(1), "{alone:?}");
+}
+
+/// Whoever takes nothing learns how long the line is and does not make it longer.
+pub async fn a_line_that_is_only_looked_at_stays_as_it_is(throttle: Arc<dyn Throttle>) {
+    let line = line("looked at", Priority::Normal);
+    let look = Line { charge: Duration::ZERO, ..line.clone() };
+    assert_eq!(throttle.place(&look).await, Duration::ZERO);
+    throttle.place(&Line { charge: Duration::from_secs(60), ..line.clone() }).await;
+    for _ in 0..100 {
+        throttle.place(&look).await;
+        throttle.leave(&look).await;
+    }
+    let seen = throttle.place(&look).await;
+    let taken = throttle.place(&line).await;
+    assert!(seen > Duration::from_secs(55) && seen <= Duration::from_secs(60), "{seen:?}");
+    assert!(taken <= seen, "{taken:?} after {seen:?}");
+}
+
+/// A line is given back exactly what was taken of it, whatever the charges were.
+pub async fn what_is_given_back_is_what_was_taken(throttle: Arc<dyn Throttle>) {
+    let line = line("given back", Priority::Normal);
+    let of = |number: u64| Line { charge: Duration::from_micros(number * 204_082), ..line.clone() };
+    throttle.place(&Line { charge: Duration::from_secs(60), ..line.clone() }).await;
+    for number in 1..=100 {
+        throttle.place(&of(number)).await;
+    }
+    for number in (1..=100).rev() {
+        throttle.leave(&of(number)).await;
+    }
+    let next = throttle.place(&line).await;
+    assert!(next > Duration::from_secs(50) && next <= Duration::from_secs(60), "{next:?}");
 }
 
 /// What is used is the share of the key that uses most.

@@ -13,7 +13,7 @@ use super::database::{Database, DatabaseError};
 use super::throttle::{MemoryThrottle, Placed};
 use crate::due;
 use crate::job::{Job, JobId, JobState, Refusal, Step};
-use crate::port::{Accepted, Backlog, Change, JobStore, Limit, ListFilter, Page, StoreError, Watch};
+use crate::port::{Accepted, Backlog, Change, JobStore, Line, ListFilter, Page, StoreError, Watch};
 use crate::watchers::Watchers;
 
 /// Records changed in one transaction, at most: nobody waits long behind a chore.
@@ -67,7 +67,7 @@ impl SqliteStore {
 
 #[async_trait]
 impl JobStore for SqliteStore {
-    async fn accept(&self, job: &Job, backlog: Backlog, line: &Limit) -> Result<Accepted, StoreError> {
+    async fn accept(&self, job: &Job, backlog: Backlog, line: &Line) -> Result<Accepted, StoreError> {
         let (job, line, throttle) = (job.clone(), line.clone(), self.throttle.clone());
         let written = self.database.write_then(
             move |db| {

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 
 pub(super) use placed::Placed;
 
-use crate::pace;
-use crate::port::{Clock, Limit, Take, Throttle, ThrottleKey, Window};
+use crate::event::Priority;
+use crate::port::{Clock, Limit, Line, Take, Throttle, ThrottleKey, Window};
 use crate::swept::Swept;
 use flow::{Flow, Instant};
 use meter::Meter;
@@ -24,7 +24,9 @@ pub struct MemoryThrottle {
     lines: Mutex<Lines>,
 }
 
-type Line = (ThrottleKey, Window);
+type Metered = (ThrottleKey, Window);
+/// Whose line, and which of the two.
+type Queue = (String, Priority);
 
 #[derive(Default)]
 struct Lines {
@@ -32,9 +34,9 @@ struct Lines {
     /// Every line was as full as it can be then.
     full_at: Instant,
     /// What was taken.
-    meters: Swept<Line, Meter>,
+    meters: Swept<Metered, Meter>,
     /// When the next one to join a line has its turn.
-    turns: Swept<Line, Instant>,
+    turns: Swept<Queue, Instant>,
     /// Nothing more for these keys until then.
     pushed: Swept<ThrottleKey, Instant>,
 }
@@ -78,24 +80,34 @@ impl MemoryThrottle {
         (lines, now)
     }
 
-    fn join(&self, limit: &Limit) -> Duration {
+    fn join(&self, line: &Line) -> Duration {
         let (mut lines, now) = self.lines();
         lines.turns.make_room(|turn| *turn > now);
-        let turn = lines.turns.entries.entry(line(limit)).or_insert(now);
-        let mine = (*turn).max(now);
-        *turn = mine.after(pace::charge(limit));
-        mine.since(now)
+        let next = |priority| {
+            let next = lines.turns.entries.get(&(line.user.clone(), priority)).copied().unwrap_or(now);
+            next.max(now)
+        };
+        let mine = next(line.priority);
+        // Each line keeps to its own clock, so that either gets back what was taken of it and no more.
+        let ahead = match line.priority {
+            Priority::Normal => Duration::ZERO,
+            Priority::Bulk => next(Priority::Normal).since(now),
+        };
+        if !line.charge.is_zero() {
+            lines.turns.entries.insert(queue(line), mine.after(line.charge));
+        }
+        mine.since(now).saturating_add(ahead)
     }
 
-    fn wind_back(&self, limit: &Limit) {
+    fn wind_back(&self, line: &Line) {
         let (mut lines, now) = self.lines();
-        let line = line(limit);
-        let Some(turn) = lines.turns.entries.get_mut(&line) else {
+        let queue = queue(line);
+        let Some(turn) = lines.turns.entries.get_mut(&queue) else {
             return;
         };
-        *turn = turn.before(pace::charge(limit));
+        *turn = turn.before(line.charge);
         if *turn <= now {
-            lines.turns.entries.remove(&line);
+            lines.turns.entries.remove(&queue);
         }
     }
 }
@@ -104,7 +116,7 @@ impl Lines {
     /// Takes from one line and answers how it stood before, or how long to wait.
     fn take(&mut self, limit: &Limit, now: Instant) -> Result<Option<Meter>, Duration> {
         let pushed = self.pushed.entries.get(&limit.key).map_or(Duration::ZERO, |until| until.since(now));
-        let before = self.meters.entries.get(&line(limit)).copied();
+        let before = self.meters.entries.get(&metered(limit)).copied();
         let meter = self.meter(limit);
         let wait = meter.wait(limit, now).max(pushed);
         if !wait.is_zero() {
@@ -115,35 +127,39 @@ impl Lines {
     }
 
     fn meter(&self, limit: &Limit) -> Meter {
-        let known = self.meters.entries.get(&line(limit)).copied();
+        let known = self.meters.entries.get(&metered(limit)).copied();
         known.unwrap_or_else(|| Meter::full_at(limit, self.full_at))
     }
 
     fn set(&mut self, limit: &Limit, meter: Meter, now: Instant) {
         self.meters.make_room(|meter| !meter.is_idle(now));
-        self.meters.entries.insert(line(limit), meter);
+        self.meters.entries.insert(metered(limit), meter);
     }
 
     fn put_back(&mut self, limit: &Limit, before: Option<Meter>) {
         match before {
-            Some(meter) => self.meters.entries.insert(line(limit), meter),
-            None => self.meters.entries.remove(&line(limit)),
+            Some(meter) => self.meters.entries.insert(metered(limit), meter),
+            None => self.meters.entries.remove(&metered(limit)),
         };
     }
 }
 
-fn line(limit: &Limit) -> Line {
+fn metered(limit: &Limit) -> Metered {
     (limit.key.clone(), limit.window)
+}
+
+fn queue(line: &Line) -> Queue {
+    (line.user.clone(), line.priority)
 }
 
 #[async_trait]
 impl Throttle for MemoryThrottle {
-    async fn place(&self, limit: &Limit) -> Duration {
-        self.join(limit)
+    async fn place(&self, line: &Line) -> Duration {
+        self.join(line)
     }
 
-    async fn leave(&self, limit: &Limit) {
-        self.wind_back(limit);
+    async fn leave(&self, line: &Line) {
+        self.wind_back(line);
     }
 
     async fn try_take(&self, limits: &[Limit]) -> Take {

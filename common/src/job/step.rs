@@ -5,14 +5,23 @@ use jiff::Timestamp;
 use super::outcome::{EventResult, Failure};
 use super::sealed_parts::SealedParts;
 use super::state::{BlockReason, Claim, JobState, WaitReason};
+use super::turn::Turn;
 use super::{Effect, Job, Tally};
 use crate::seal::Sealed;
+use crate::warning::Warning;
 
 /// A change that somebody asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// The queue has confirmed the message.
     Enqueued,
+    /// Its place in its account's line has become known, or another one than was recorded.
+    Placed {
+        /// The place.
+        turn: Turn,
+        /// What its caller has to know of it.
+        warning: Option<Warning>,
+    },
     /// A delivery wants to run the job.
     Start {
         /// The attempt's hold.
@@ -40,6 +49,8 @@ pub enum Step {
         effect: Effect,
         /// The hop of the message that will bring it back, already published.
         hop: u32,
+        /// Its place in line until then; `None` for the one that is recorded.
+        turn: Option<Turn>,
     },
     /// The event is in the calendar, whoever wrote it.
     Succeed(Sealed<EventResult>),
@@ -142,6 +153,13 @@ impl Job {
                 | JobState::Failed(_)
                 | JobState::Cancelled => return Err(Refusal::OutOfPlace),
             },
+            Step::Placed { turn, warning } => {
+                self.still_open()?;
+                job.turn = Some(*turn);
+                job.warnings.extend(warning.clone().filter(|warning| !self.warnings.contains(warning)));
+                // Nothing that anybody waits for has changed.
+                job.updated_at = self.updated_at;
+            }
             Step::Start { claim, hop, tally, effect } => {
                 self.still_open()?;
                 if *hop < self.hop {
@@ -156,6 +174,7 @@ impl Job {
                     job.abandoned();
                 }
                 job.hop = *hop;
+                job.turn = self.turn.map(Turn::come);
                 job.state = JobState::Running(claim.clone());
             }
             Step::BeginWrite(claim) => {
@@ -169,8 +188,9 @@ impl Job {
                 self.held_by(claim)?;
                 job.conference_refused = Some(words.clone());
             }
-            Step::Postpone { claim, pause, tally, effect, hop } => {
+            Step::Postpone { claim, pause, tally, effect, hop, turn } => {
                 self.held_by(claim)?;
+                job.turn = turn.or(self.turn);
                 job.tally = *tally;
                 job.effect = *effect;
                 job.hop = self.hop.max(*hop);
@@ -190,6 +210,7 @@ impl Job {
                 job.end(JobState::Succeeded { result: result.clone() }, now);
                 job.payload = None;
                 job.conference_refused = None;
+                job.turn = None;
             }
             Step::Fail(claim, failure) => {
                 self.held_by(claim)?;

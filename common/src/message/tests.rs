@@ -28,6 +28,7 @@ fn message() -> Message {
         outcome: None,
         failure: None,
         conference_refused: None,
+        turn: None,
         told: None,
         trace: None,
         warnings: Vec::new(),
@@ -91,6 +92,27 @@ fn a_refused_conference_goes_along_and_comes_back_with_a_rebuilt_record() {
     let job = received.rebuild(received.submitted_at);
     let next = Message::next_for(&job, Work::Create).expect("it has its payload");
     assert_eq!(next.conference_refused, sent.conference_refused);
+}
+
+#[test]
+fn the_place_in_line_goes_along_and_comes_back_with_a_rebuilt_record() {
+    let turn = Turn {
+        priority: crate::event::Priority::Bulk,
+        cost: 2,
+        place: crate::job::Place::InLine { micros: 255_103 },
+        yields: 0,
+    };
+    let sent = Message { turn: Some(turn), ..message() };
+    let written: serde_json::Value = serde_json::from_slice(&sent.to_bytes()).expect("JSON");
+    let place = serde_json::json!({"is": "inLine", "micros": 255_103});
+    assert_eq!(written["turn"], serde_json::json!({"priority": "bulk", "cost": 2, "place": place}));
+    let received = Message::from_bytes(&sent.to_bytes()).expect("it is understood");
+    let job = received.rebuild(received.submitted_at);
+    assert_eq!(Message::next_for(&job, Work::Create).expect("it has its payload").turn, Some(turn));
+    // The build before drops it from what it writes.
+    let mut former = serde_json::to_value(&job).expect("JSON");
+    former.as_object_mut().expect("an object").remove("turn");
+    assert_eq!(serde_json::from_value::<Job>(former).expect("a record").turn, None);
 }
 
 #[test]

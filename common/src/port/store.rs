@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::broadcast;
 
-use super::throttle::Limit;
+use super::throttle::Line;
 use crate::account::AccountId;
 use crate::job::{Job, JobId, Refusal, StateName, Step};
 use crate::owner::Owner;
@@ -15,11 +15,11 @@ use crate::owner::Owner;
 #[async_trait]
 pub trait JobStore: Send + Sync {
     /// Records a job that has just been asked for, unless it is known or the backlog is full, and
-    /// gives it its place in its account's line. One atomic step.
+    /// gives it its place in `line`. One atomic step.
     ///
     /// # Errors
     /// When the store cannot be reached; nothing is recorded then.
-    async fn accept(&self, job: &Job, backlog: Backlog, line: &Limit) -> Result<Accepted, StoreError>;
+    async fn accept(&self, job: &Job, backlog: Backlog, line: &Line) -> Result<Accepted, StoreError>;
 
     /// Removes a record that is still `accepting`: its message was not taken.
     ///
@@ -95,7 +95,7 @@ impl Default for Backlog {
 pub enum Accepted {
     /// It is recorded; its turn comes after this delay.
     New {
-        /// From the account's line: zero when the line is empty.
+        /// As [`Throttle::place`](super::Throttle::place): zero when the line is empty.
         delay: Duration,
         /// As [`JobStore::whole_since`]: before that it may have been known.
         whole_since: Timestamp,

@@ -4,17 +4,21 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::event::Priority;
+use crate::job::Place;
+
 /// Paces requests to Google's quotas.
 ///
 /// `place` is a hint that spreads work out; `try_take` is the law that no request goes past.
 /// Neither fails: an adapter that loses its server goes on with this process's share.
 #[async_trait]
 pub trait Throttle: Send + Sync {
-    /// Joins the line of `limit`; answers how long until its turn.
-    async fn place(&self, limit: &Limit) -> Duration;
+    /// Joins a line; answers how long until the turn that was taken. A normal job stands behind normal jobs
+    /// alone, a bulk job behind both kinds.
+    async fn place(&self, line: &Line) -> Duration;
 
-    /// Leaves the line again: the job ended without a call.
-    async fn leave(&self, limit: &Limit);
+    /// Gives back what [`Self::place`] took: the job ended, or goes on, without its turn.
+    async fn leave(&self, line: &Line);
 
     /// Takes from every limit at once, or from none.
     async fn try_take(&self, limits: &[Limit]) -> Take;
@@ -24,6 +28,31 @@ pub trait Throttle: Send + Sync {
 
     /// How much of each window's limit is used by the key that uses most of it, 0 to 1.
     async fn used(&self, window: Window) -> f64;
+}
+
+/// One of a user's two lines, and what a job takes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Whose, by keyed hash.
+    pub user: String,
+    /// The line of normal jobs, or that of bulk jobs.
+    pub priority: Priority,
+    /// How long the job's turn is, in whole microseconds. Without any nobody joins: the line is only looked at.
+    pub charge: Duration,
+}
+
+impl Line {
+    /// The same line, only looked at.
+    #[must_use]
+    pub fn only_looked_at(self) -> Self {
+        Self { charge: Duration::ZERO, ..self }
+    }
+
+    /// Where a job is that has joined it.
+    #[must_use]
+    pub fn joined(&self) -> Place {
+        Place::InLine { micros: u64::try_from(self.charge.as_micros()).unwrap_or(u64::MAX) }
+    }
 }
 
 /// One limit and what is to be taken from it.

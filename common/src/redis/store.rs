@@ -21,7 +21,7 @@ use super::changes::Changes;
 use super::{Redis, Trouble};
 use crate::due::{self, Due};
 use crate::job::{Job, JobId, JobState, Refusal, Step};
-use crate::port::{Accepted, Backlog, Change, JobStore, Limit, ListFilter, Page, StoreError, Watch};
+use crate::port::{Accepted, Backlog, Change, JobStore, Line, ListFilter, Page, StoreError, Watch};
 use recent::Recent;
 use record::Record;
 use scripts::{Outcome, Placed, Scripts, Write};
@@ -88,7 +88,7 @@ fn is_seen_by_watchers(before: Option<&Job>, after: &Job) -> bool {
 
 #[async_trait]
 impl JobStore for RedisStore {
-    async fn accept(&self, job: &Job, backlog: Backlog, line: &Limit) -> Result<Accepted, StoreError> {
+    async fn accept(&self, job: &Job, backlog: Backlog, line: &Line) -> Result<Accepted, StoreError> {
         let text = record::text(job);
         let live = self.redis.link.live().await?;
         match self.scripts.accept(&live, job, &text, backlog, line, self.retention).await? {

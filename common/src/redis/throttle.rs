@@ -19,7 +19,7 @@ use tracing::{info, warn};
 use super::Redis;
 use super::link::{Live, Trouble};
 use crate::embedded::MemoryThrottle;
-use crate::port::{Clock, Limit, Take, Throttle, ThrottleKey, Window};
+use crate::port::{Clock, Limit, Line, Take, Throttle, ThrottleKey, Window};
 use crate::time;
 use alone::Alone;
 use scripts::{Answer, Scripts};
@@ -228,18 +228,18 @@ impl RedisThrottle {
 
 #[async_trait]
 impl Throttle for RedisThrottle {
-    async fn place(&self, limit: &Limit) -> Duration {
-        let placed = async { self.scripts.place(self.redis.link.live().await?.as_ref(), limit).await };
+    async fn place(&self, line: &Line) -> Duration {
+        let placed = async { self.scripts.place(self.redis.link.live().await?.as_ref(), line).await };
         match placed.await {
             Ok(delay) => delay,
-            Err(_) => self.lines.place(limit).await,
+            Err(_) => self.lines.place(line).await,
         }
     }
 
-    async fn leave(&self, limit: &Limit) {
-        let left = async { self.scripts.leave(self.redis.link.live().await?.as_ref(), limit).await };
+    async fn leave(&self, line: &Line) {
+        let left = async { self.scripts.leave(self.redis.link.live().await?.as_ref(), line).await };
         if left.await.is_err() {
-            self.lines.leave(limit).await;
+            self.lines.leave(line).await;
         }
     }
 

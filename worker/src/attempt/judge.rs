@@ -155,7 +155,7 @@ impl Attempts {
         self.gateway.turnstile.push_back(key, pause).await;
     }
 
-    /// A job without room under the quotas takes a new place in its account's line.
+    /// A job without room under the quotas takes a new place in its account's line: its turn came too early.
     async fn in_line(
         &self,
         held: &Held<'_>,
@@ -166,10 +166,7 @@ impl Attempts {
             return at_least;
         }
         match self.ports.accounts.get(&held.job.account).await {
-            Ok(Some(account)) => {
-                let line = self.settings.quotas.line(&account, 1);
-                self.ports.throttle.place(&line).await.max(at_least)
-            }
+            Ok(Some(account)) => self.join(held, &account, held.hold.turn()).await.max(at_least),
             Ok(None) | Err(_) => at_least,
         }
     }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use common::job::{Effect, Failure, Pause, Step, Tally};
+use common::deadline::in_time;
+use common::job::{Effect, Failure, Pause, Place, Step, Tally, WaitReason};
 use common::message::{Message, News};
 use common::port::{Change, Lane};
 use common::time::{minutes, until};
@@ -117,6 +118,10 @@ impl Attempts {
             Pause::Blocked { why, .. } => Some(why),
             Pause::Queued | Pause::Waiting { .. } => None,
         };
+        if told.is_some() {
+            // It joins its account's line again once it can be done.
+            held.hold.stand(held.hold.turn().map(|turn| turn.at(Place::Outside)));
+        }
         let message = Message { tally: back.tally, told, ..held.next_message() };
         if let Some(why) = told.filter(|_| held.message.told != told)
             && self.tell(message.clone(), News::Blocked { why }).await.is_err()
@@ -133,12 +138,14 @@ impl Attempts {
             tally: back.tally,
             effect: message.effect,
             hop: message.hop,
+            turn: message.turn,
         };
         match held.hold.take(&step).await {
             // Taken back during a write that was then refused: there is nothing to undo.
             Ok(Change::Taken(job)) if job.cancel_requested && job.effect == Effect::None => {
                 if let Ok(Change::Taken(job)) = self.records.take(&job.id, &Step::Cancel).await {
                     metrics::finished(&job);
+                    self.leave_line(&job).await;
                 }
             }
             Ok(Change::Taken(_) | Change::Refused(_)) => {}
@@ -157,8 +164,19 @@ impl Attempts {
         };
         // Nobody wakes a job that no record tells of.
         let delay = if until_woken { back.delay.min(UNRECORDED) } else { back.delay };
-        // A job that waits is back in time to expire.
-        if held.job.not_after > now { delay.min(until(now, held.job.not_after)) } else { delay }
+        if held.job.not_after <= now {
+            return delay;
+        }
+        match back.pause {
+            // It may yet be done: it is back in time for that.
+            Pause::Waiting { why: WaitReason::Quota, .. } => in_time(delay, held.job.not_after, now),
+            // A job that waits is back in time to expire.
+            Pause::Waiting {
+                why: WaitReason::Retry | WaitReason::Schedule | WaitReason::Operator, ..
+            }
+            | Pause::Blocked { .. }
+            | Pause::Queued => delay.min(until(now, held.job.not_after)),
+        }
     }
 
     /// Gives the job back unfinished, without counting anything.
@@ -175,6 +193,7 @@ impl Attempts {
             tally: held.job.tally,
             effect: held.effect(),
             hop: held.job.hop,
+            turn: held.hold.turn(),
         };
         if let Err(trouble) = held.hold.take(&step).await {
             tracing::debug!("A claim could not be released, it ends by itself: {}", trouble.summary());

@@ -34,5 +34,6 @@ mod replay;
 mod sealing;
 mod shutdown;
 mod tokens;
+mod turns;
 mod unrecorded;
 mod vanished;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use common::job::{Job, JobId, Step};
-use common::port::{Accepted, Backlog, Change, JobStore, Limit, ListFilter, Page, StoreError, Watch};
+use common::port::{Accepted, Backlog, Change, JobStore, Line, ListFilter, Page, StoreError, Watch};
 use jiff::Timestamp;
 
 /// A store that can be away, or lose everything.
@@ -67,7 +67,7 @@ impl FaultyStore {
 
 #[async_trait]
 impl JobStore for FaultyStore {
-    async fn accept(&self, job: &Job, backlog: Backlog, line: &Limit) -> Result<Accepted, StoreError> {
+    async fn accept(&self, job: &Job, backlog: Backlog, line: &Line) -> Result<Accepted, StoreError> {
         let told = *self.whole_since.lock().unwrap();
         let accepted = match self.here()?.accept(job, backlog, line).await {
             Ok(Accepted::New { delay, whole_since }) => {

@@ -126,7 +126,8 @@ pub async fn the_longest_due_is_found(bench: &mut impl Bench<dyn JobStore>) {
     taken(&store, &first.id, start).await;
     assert_eq!(oldest(1_000).await, Some(sample::noon()));
     let pause = Pause::Waiting { why: WaitReason::Retry, until: sample::at(300) };
-    let postpone = Step::Postpone { claim, pause, tally: Tally::default(), effect: Effect::None, hop: 2 };
+    let postpone =
+        Step::Postpone { claim, pause, tally: Tally::default(), effect: Effect::None, hop: 2, turn: None };
     taken(&store, &first.id, postpone).await;
     assert_eq!(oldest(299).await, None);
     assert_eq!(oldest(1_000).await, Some(sample::at(300)));

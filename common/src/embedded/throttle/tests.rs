@@ -223,7 +223,6 @@ async fn a_limit_of_nothing_lets_nothing_through_and_does_not_divide_by_it() {
         let refused = Take::Refused { retry_in: window.span() };
         assert_eq!(throttle.try_take(&[limit(window, 0, 1)]).await, refused);
         assert_eq!(throttle.try_take(&[limit(window, 0, 0)]).await, Take::Granted);
-        throttle.place(&limit(window, 0, u32::MAX)).await;
         throttle.try_take(&[limit(window, 1, u32::MAX)]).await;
     }
 }
@@ -236,7 +235,8 @@ async fn keys_that_fall_idle_are_dropped() {
         let key = ThrottleKey::User(number.to_string());
         let limit = Limit { key: key.clone(), window: Window::Second, allowed: 10, cost: 1 };
         throttle.try_take(std::slice::from_ref(&limit)).await;
-        throttle.place(&limit).await;
+        let (user, priority, charge) = (number.to_string(), Priority::Bulk, Duration::from_millis(100));
+        throttle.place(&Line { user, priority, charge }).await;
         throttle.push_back(&key, Duration::from_secs(1)).await;
         clock.pass(Duration::from_millis(20));
     }
@@ -250,7 +250,8 @@ async fn keys_that_fall_idle_are_dropped() {
 #[tokio::test]
 async fn a_place_that_is_dropped_is_left() {
     let throttle = Arc::new(MemoryThrottle::new(Hand::new()));
-    let line = limit(Window::Minute, 60, 1);
+    let (user, priority, charge) = ("u".to_owned(), Priority::Normal, Duration::from_secs(1));
+    let line = Line { user, priority, charge };
     Placed::join(throttle.clone(), line.clone()).keep();
     let second = Placed::join(throttle.clone(), line.clone());
     let delay = second.delay();

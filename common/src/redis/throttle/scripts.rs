@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use deadpool_redis::redis::Script;
 
-use super::totals::{Line, Spent};
+use super::totals::{self, Spent};
 use crate::pace;
-use crate::port::{Limit, Window};
+use crate::port::{Limit, Line, Window};
 use crate::redis::link::{Live, Trouble};
 use crate::redis::name;
 
@@ -100,7 +100,7 @@ impl Scripts {
         &self,
         live: &Live,
         known: Option<&str>,
-        days: &[(Line, Spent)],
+        days: &[(totals::Line, Spent)],
     ) -> Result<String, Trouble> {
         let mut call = self.resume.key(MARK);
         call.arg(known.unwrap_or_default());
@@ -115,7 +115,7 @@ impl Scripts {
         &self,
         live: &Live,
         window: Window,
-        lines: &[Line],
+        lines: &[totals::Line],
     ) -> Result<Vec<u64>, Trouble> {
         let mut call = self.used.prepare_invoke();
         match window {
@@ -129,15 +129,16 @@ impl Scripts {
         reply.iter().map(|units| number(Some(units))).collect()
     }
 
-    pub(super) async fn place(&self, live: &Live, limit: &Limit) -> Result<Duration, Trouble> {
-        let mut call = self.place.key(name::line(limit));
-        let reply: String = live.invoke(call.arg(micros(pace::charge(limit)))).await?;
+    pub(super) async fn place(&self, live: &Live, line: &Line) -> Result<Duration, Trouble> {
+        let mut call = self.place.key(name::line(line));
+        call.key(name::line_ahead_of(line));
+        let reply: String = live.invoke(call.arg(micros(line.charge))).await?;
         span(Some(&reply))
     }
 
-    pub(super) async fn leave(&self, live: &Live, limit: &Limit) -> Result<(), Trouble> {
-        let mut call = self.leave.key(name::line(limit));
-        live.invoke(call.arg(micros(pace::charge(limit)))).await
+    pub(super) async fn leave(&self, live: &Live, line: &Line) -> Result<(), Trouble> {
+        let mut call = self.leave.key(name::line(line));
+        live.invoke(call.arg(micros(line.charge))).await
     }
 
     pub(super) async fn pause(

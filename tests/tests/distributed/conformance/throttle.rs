@@ -80,6 +80,24 @@ async fn places_follow_at_the_rate() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn bulk_jobs_stand_behind_all_and_before_nobody() {
+    let own = OfItsOwn::new().await;
+    throttle::bulk_jobs_stand_behind_all_and_before_nobody(own.throttle.clone()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_is_only_looked_at_stays_as_it_is() {
+    let own = OfItsOwn::new().await;
+    throttle::a_line_that_is_only_looked_at_stays_as_it_is(own.throttle.clone()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_back_is_what_was_taken() {
+    let own = OfItsOwn::new().await;
+    throttle::what_is_given_back_is_what_was_taken(own.throttle.clone()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_share_in_use_is_that_of_the_busiest_key() {
     let own = OfItsOwn::new().await;
     throttle::the_share_in_use_is_that_of_the_busiest_key(own.throttle.clone()).await;

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use common::event::{CalendarId, SendUpdates};
 use common::job::JobId;
 use common::port::{
-    Calendar, CalendarError, Limit, NewEvent, StoredEvent, Take, Throttle, ThrottleKey, Window,
+    Calendar, CalendarError, Limit, Line, NewEvent, StoredEvent, Take, Throttle, ThrottleKey, Window,
 };
 
 /// From its permission to its answer, by the fast clock.
@@ -43,12 +43,12 @@ pub struct Arriving {
 
 #[async_trait]
 impl Throttle for Leaving {
-    async fn place(&self, limit: &Limit) -> Duration {
-        self.throttle.place(limit).await
+    async fn place(&self, line: &Line) -> Duration {
+        self.throttle.place(line).await
     }
 
-    async fn leave(&self, limit: &Limit) {
-        self.throttle.leave(limit).await;
+    async fn leave(&self, line: &Line) {
+        self.throttle.leave(line).await;
     }
 
     async fn try_take(&self, limits: &[Limit]) -> Take {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use common::job::{Job, JobId, Step};
-use common::port::{Accepted, Backlog, Change, JobStore, Limit, ListFilter, Page, StoreError, Watch};
+use common::port::{Accepted, Backlog, Change, JobStore, Line, ListFilter, Page, StoreError, Watch};
 use jiff::Timestamp;
 
 pub struct MoodyStore {
@@ -68,7 +68,7 @@ impl MoodyStore {
 
 #[async_trait]
 impl JobStore for MoodyStore {
-    async fn accept(&self, job: &Job, backlog: Backlog, line: &Limit) -> Result<Accepted, StoreError> {
+    async fn accept(&self, job: &Job, backlog: Backlog, line: &Line) -> Result<Accepted, StoreError> {
         self.there()?.accept(job, backlog, line).await
     }
 
