@@ -89,6 +89,10 @@ impl Installation {
                 Behind::Folder(_) => None,
                 Behind::Servers(Connections { rabbit, .. }) => Some(rabbit.link()),
             },
+            redis: match &self.behind {
+                Behind::Folder(_) => None,
+                Behind::Servers(Connections { redis, .. }) => Some(Arc::clone(redis)),
+            },
         }
     }
 

@@ -51,8 +51,10 @@ pub struct Job {
     /// When this record last changed.
     pub updated_at: Timestamp,
     /// When it ended, if it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
     /// It must not start earlier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
     /// It fails as expired once this is past.
     pub not_after: Timestamp,
@@ -62,6 +64,7 @@ pub struct Job {
     #[serde(flatten)]
     pub fingerprint: Fingerprint,
     /// What to write, kept until it is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<Sealed<Payload>>,
     /// Google's words, once it has refused the event's conference: the event is written without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use address::Address;
 pub use address::InvalidUrl;
-pub use checkup::Checkup;
+pub use checkup::{Checkup, Memory};
 use link::Link;
 pub use link::Trouble;
 pub use store::RedisStore;

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::attempt::Attempts;
+use crate::compaction::compact_records;
 use crate::notice::tell_of_accounts;
 use crate::resume::{Resumed, resume};
 use crate::{Ports, Settings, metrics};
@@ -39,6 +40,7 @@ pub(crate) async fn keep_house(
             sweep(&ports, &settings),
             forget(&ports, settings.retention),
             unmark(&ports, settings.retention),
+            compact_records(&ports),
             attempts.records().watch(),
             gauges(&attempts),
             quotas_used(ports.throttle.as_ref())

@@ -5,6 +5,7 @@
 
 mod attempt;
 mod breaker;
+mod compaction;
 mod conference;
 mod gateway;
 mod grant;

@@ -73,6 +73,27 @@ pub trait JobStore: Send + Sync {
     /// # Errors
     /// When the store cannot be reached.
     async fn forget_finished(&self, before: Timestamp) -> Result<u64, StoreError>;
+
+    /// Some jobs that succeeded before `before` and whose records take more room than a status needs. None
+    /// where another process sees to them, where a build that could not read a compact record may still run,
+    /// and where room does not matter.
+    ///
+    /// # Errors
+    /// When the store cannot be reached.
+    async fn oversized(&self, before: Timestamp) -> Result<Vec<Job>, StoreError> {
+        let _ = before;
+        Ok(Vec::new())
+    }
+
+    /// Replaces the record `seen` by `job` in the most compact form that the store has, where it still stands
+    /// as it was seen. The job may differ in how its result is sealed, and in nothing else.
+    ///
+    /// # Errors
+    /// When the store cannot be reached.
+    async fn compact(&self, seen: &Job, job: &Job) -> Result<(), StoreError> {
+        let _ = (seen, job);
+        Ok(())
+    }
 }
 
 /// How many unfinished jobs an owner may have.

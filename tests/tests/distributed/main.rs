@@ -18,6 +18,7 @@ mod keys;
 mod links;
 mod load;
 mod metrics;
+mod mixed;
 mod notices;
 mod operators;
 mod outputs;
