@@ -1,6 +1,7 @@
 //! Jobs: what was accepted, where it stands, and what came of it.
 
 mod id;
+mod landing;
 mod outcome;
 mod sealed_parts;
 mod state;
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use id::{JobId, NotAJobId};
+pub use landing::next_look;
 pub use outcome::{Conference, EventResult, Failure, FailureKind};
 pub use sealed_parts::SealedParts;
 pub use state::{BlockReason, Claim, JobState, StateName, WaitReason, WorkerId};
@@ -44,6 +46,11 @@ pub struct Job {
     pub tally: Tally,
     /// Whether its write may have reached Google.
     pub effect: Effect,
+    /// While its effect is unknown: when the last write began, or when that could last have been. Until
+    /// [`next_look`] says otherwise it may take effect although it was not found. `None` where no write is known of;
+    /// in what older builds wrote it is missing, and the next attempt sets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_began_at: Option<Timestamp>,
     /// The highest hop of its message that was seen.
     pub hop: u32,
     /// When it was accepted.

@@ -36,6 +36,9 @@ pub struct Message {
     pub tally: Tally,
     /// What is known of the write.
     pub effect: Effect,
+    /// As [`Job::write_began_at`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_began_at: Option<Timestamp>,
     /// When the job was accepted.
     pub submitted_at: Timestamp,
     /// It must not start earlier.
@@ -167,6 +170,7 @@ impl Message {
             hop: job.hop.saturating_add(1),
             tally: job.tally,
             effect: job.effect,
+            write_began_at: job.write_began_at,
             submitted_at: job.submitted_at,
             not_before: job.not_before,
             not_after: job.not_after,
@@ -194,6 +198,7 @@ impl Message {
             state: JobState::Queued,
             tally: self.tally,
             effect: self.effect.max(Effect::Unknown),
+            write_began_at: self.write_began_at,
             hop: self.hop,
             submitted_at: self.submitted_at,
             updated_at: now,

@@ -315,6 +315,7 @@ impl Held<'_> {
         Message {
             hop: self.message.hop.max(self.job.hop).saturating_add(1),
             effect: self.effect(),
+            write_began_at: self.hold.write_began_at(),
             tally: self.job.tally,
             failure: None,
             conference_refused: self.hold.conference_refused().cloned(),

@@ -102,6 +102,7 @@ mod tests {
             state: JobState::Queued,
             tally: Tally::default(),
             effect: Effect::None,
+            write_began_at: None,
             hop: 1,
             submitted_at: now(),
             updated_at: now(),

@@ -47,6 +47,7 @@ impl Intake {
             state: JobState::Accepting { since: now },
             tally: Tally::default(),
             effect: Effect::None,
+            write_began_at: None,
             hop: 0,
             submitted_at: now,
             updated_at: now,

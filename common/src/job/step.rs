@@ -35,6 +35,9 @@ pub enum Step {
     },
     /// The attempt is about to write. From here on the effect is unknown.
     BeginWrite(Claim),
+    /// The attempt is about to take the id of a job that was taken back with an event of no content, so that no write
+    /// of the job can take effect any more. That is a write too.
+    SpendId(Claim),
     /// Google has refused the event's conference, in these words: from here on the event is written without it.
     LeaveOutConference(Claim, Sealed<String>),
     /// The attempt ends and the job comes back later.
@@ -171,7 +174,7 @@ impl Job {
                     if last.until > now {
                         return Err(Refusal::ClaimedUntil(last.until));
                     }
-                    job.abandoned();
+                    job.abandoned(last.until);
                 }
                 job.hop = *hop;
                 job.turn = self.turn.map(Turn::come);
@@ -183,6 +186,12 @@ impl Job {
                     return Err(Refusal::CancelRequested);
                 }
                 job.effect = Effect::Unknown;
+                job.write_began_at = Some(now);
+            }
+            Step::SpendId(claim) => {
+                self.held_by(claim)?;
+                job.effect = Effect::Unknown;
+                job.write_began_at = Some(now);
             }
             Step::LeaveOutConference(claim, words) => {
                 self.held_by(claim)?;
@@ -192,7 +201,7 @@ impl Job {
                 self.held_by(claim)?;
                 job.turn = turn.or(self.turn);
                 job.tally = *tally;
-                job.effect = *effect;
+                job.known(*effect);
                 job.hop = self.hop.max(*hop);
                 job.state = match pause.clone() {
                     Pause::Queued => self.in_queue(now),
@@ -206,7 +215,7 @@ impl Job {
                 if self.cancel_requested {
                     return Err(Refusal::CancelRequested);
                 }
-                job.effect = Effect::Done;
+                job.known(Effect::Done);
                 job.end(JobState::Succeeded { result: result.clone() }, now);
                 job.payload = None;
                 job.conference_refused = None;
@@ -214,11 +223,12 @@ impl Job {
             }
             Step::Fail(claim, failure) => {
                 self.held_by(claim)?;
-                job.effect = failure.effect;
+                job.known(failure.effect);
                 job.end(JobState::Failed(failure.clone()), now);
             }
             Step::ConfirmCancelled(claim) => {
                 self.held_by(claim)?;
+                // When the write began that this answers stays: a message may tell of a later one.
                 job.effect = Effect::None;
                 job.end(JobState::Cancelled, now);
             }
@@ -254,6 +264,7 @@ impl Job {
                     return Err(Refusal::OutOfPlace);
                 };
                 job.effect = Effect::Unknown;
+                job.write_began_at = Some(now);
                 job.hop = self.hop.max(*hop);
                 job.cancel_requested = true;
                 job.finished_at = None;
@@ -274,10 +285,10 @@ impl Job {
                 job.updated_at = self.updated_at;
             }
             Step::Recover => {
-                let JobState::Running(_) = self.state else {
+                let JobState::Running(last) = &self.state else {
                     return Err(Refusal::OutOfPlace);
                 };
-                job.abandoned();
+                job.abandoned(last.until.min(now));
                 job.state = self.in_queue(now);
             }
             Step::Forget => {
@@ -291,10 +302,20 @@ impl Job {
         Ok(job)
     }
 
-    /// The last attempt died: nobody knows how far it came.
-    fn abandoned(&mut self) {
+    /// The last attempt died: nobody knows how far it came. It cannot have begun a write later than `then`.
+    fn abandoned(&mut self, then: Timestamp) {
         self.tally.crashes = self.tally.crashes.saturating_add(1);
         self.effect = self.effect.max(Effect::Unknown);
+        self.write_began_at = self.write_began_at.max(Some(then));
+    }
+
+    /// So much is known of the write. Where its outcome is, it does not matter any more when it began.
+    fn known(&mut self, effect: Effect) {
+        self.effect = effect;
+        match effect {
+            Effect::None | Effect::Done => self.write_began_at = None,
+            Effect::Unknown => {}
+        }
     }
 
     fn end(&mut self, state: JobState, now: Timestamp) {

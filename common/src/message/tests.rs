@@ -20,6 +20,7 @@ fn message() -> Message {
         hop: 3,
         tally: Tally { attempts: 1, deferrals: 2, crashes: 0 },
         effect: Effect::Unknown,
+        write_began_at: None,
         submitted_at: "2027-01-01T00:00:00Z".parse().expect("an instant"),
         not_before: Some("2027-01-02T00:00:00Z".parse().expect("an instant")),
         not_after: "2027-01-08T00:00:00Z".parse().expect("an instant"),

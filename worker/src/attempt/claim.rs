@@ -89,11 +89,22 @@ impl Arrival {
 
 /// A message that may have written tells of a job that was cancelled as one that had not.
 fn may_have_left_its_event(cancelled: &Job, message: &Message) -> bool {
-    // One whose cancellation had to be asked for was looked for at Google before it ended.
+    // One whose cancellation had to be asked for was looked for at Google before it ended; a write that was not known
+    // of then may have been on its way.
+    let unknown_then = !cancelled.cancel_requested || message.write_began_at > cancelled.write_began_at;
     cancelled.state == JobState::Cancelled
-        && !cancelled.cancel_requested
+        && unknown_then
         && message.effect != Effect::None
         && message.hop >= cancelled.hop
+}
+
+/// When the write began that a message tells of, about which the record may say nothing: records were away. A message
+/// that tells of one without its time is of an older build, or was put aside: that may have been a moment ago.
+fn known_write(effect: Effect, began: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    match effect {
+        Effect::None | Effect::Done => None,
+        Effect::Unknown => Some(began.unwrap_or(now)),
+    }
 }
 
 /// What came of trying to take hold.
@@ -140,7 +151,15 @@ impl Attempts {
         }
     }
 
-    fn held<'a>(&self, message: &'a Message, job: Arc<Job>, claim: Claim) -> Held<'a> {
+    fn held<'a>(&self, message: &'a Message, mut job: Arc<Job>, claim: Claim) -> Held<'a> {
+        let began = job.write_began_at.max(known_write(
+            message.effect,
+            message.write_began_at,
+            self.ports.clock.now(),
+        ));
+        if began != job.write_began_at {
+            Arc::make_mut(&mut job).write_began_at = began;
+        }
         let hold = Hold::new(Arc::clone(&self.records), Arc::clone(&job), claim);
         if let Some(words) = &message.conference_refused {
             hold.note_refused_conference(words);
@@ -264,6 +283,15 @@ mod tests {
         ] {
             assert_eq!((beginning(First, record), beginning(Again, record)), (first, again), "{record:?}");
         }
+    }
+
+    #[test]
+    fn a_message_that_tells_of_a_write_without_its_time_tells_of_one_that_began_just_now() {
+        let now: Timestamp = "2027-01-01T00:00:00Z".parse().unwrap();
+        let then = now - jiff::SignedDuration::from_mins(1);
+        assert_eq!(known_write(Effect::None, None, now), None);
+        assert_eq!(known_write(Effect::Unknown, None, now), Some(now));
+        assert_eq!(known_write(Effect::Unknown, Some(then), now), Some(then));
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub(super) enum Found {
     Deleted,
     /// An event of another request under the same key.
     Other,
+    /// An event that was to use the id up, and is still there.
+    Spent,
     /// Nothing.
     Nothing,
 }
@@ -111,7 +113,7 @@ impl Attempts {
                 Some(self.success(held, writing, result).await)
             }
             Found::Deleted => failed(FailureKind::DeletedByUser),
-            Found::Other => failed(FailureKind::IdempotencyKeyReused),
+            Found::Other | Found::Spent => failed(FailureKind::IdempotencyKeyReused),
             Found::Nothing => None,
         }
     }
@@ -184,6 +186,9 @@ pub(crate) fn event_result(event: StoredEvent, wish: Wish, calendar: &str) -> Ev
 
 /// Whether an event under the job's id is the one that `draft` writes.
 fn recognise(event: StoredEvent, fingerprint: &Fingerprint, draft: &EventDraft) -> Found {
+    if event.fingerprint.as_ref().is_some_and(Fingerprint::is_spent) {
+        return if event.cancelled { Found::Deleted } else { Found::Spent };
+    }
     let ours = match &event.fingerprint {
         Some(stored) => stored.is_same_request(fingerprint),
         // Google lets every client overwrite the properties.
@@ -245,6 +250,8 @@ mod tests {
         assert!(matches!(found(Some(print("g", Some("n"))), true), Found::Other));
         assert!(matches!(found(Some(print("f", Some("m"))), true), Found::Deleted));
         assert!(matches!(found(None, true), Found::Deleted));
+        assert!(matches!(found(Some(Fingerprint::spent()), false), Found::Spent));
+        assert!(matches!(found(Some(Fingerprint::spent()), true), Found::Deleted));
         // The same request in other words.
         assert!(matches!(found(Some(print("g", Some("m"))), false), Found::Ours(_)));
     }

@@ -13,6 +13,7 @@ use super::judge::BLOCKED_RECHECK;
 use super::{Attempts, Conclusion, Held, Verdict};
 use crate::metrics;
 use crate::retry::Deferral;
+use crate::trouble::Trouble;
 
 /// What could not be recorded is tried again after so long.
 pub(super) const UNRECORDED: Duration = minutes(2);
@@ -36,8 +37,11 @@ impl Attempts {
                 self.record_failure(held, failure).await
             }
             Conclusion::Cancelled => {
-                // Where that cannot be recorded the job comes back, and Google is asked once more.
-                let carrying = Message { effect: Effect::Unknown, ..held.next_message() };
+                // Where that cannot be recorded the job comes back. Its effect has the vault asked whether it was taken
+                // back, and Google once more; no write is on its way any more.
+                let long_ago = Some(jiff::Timestamp::UNIX_EPOCH);
+                let carrying =
+                    Message { effect: Effect::Unknown, write_began_at: long_ago, ..held.next_message() };
                 self.record_end(held, Step::ConfirmCancelled(held.hold.claim().clone()), carrying).await
             }
             Conclusion::Wait { why, until: then } => {
@@ -140,21 +144,27 @@ impl Attempts {
             hop: message.hop,
             turn: message.turn,
         };
-        match held.hold.take(&step).await {
-            // Taken back during a write that was then refused: there is nothing to undo.
-            Ok(Change::Taken(job)) if job.cancel_requested && job.effect == Effect::None => {
-                if let Ok(Change::Taken(job)) = self.records.take(&job.id, &Step::Cancel).await {
-                    metrics::finished(&job);
-                    self.leave_line(&job).await;
-                }
-            }
-            Ok(Change::Taken(_) | Change::Refused(_)) => {}
-            Err(trouble) => tracing::debug!(
+        if let Err(trouble) = self.let_go(held, &step).await {
+            tracing::debug!(
                 job.id = %held.job.id,
                 "Where job {} waits is known to its message alone: {}", held.job.id, trouble.summary()
-            ),
+            );
         }
         Verdict::Done
+    }
+
+    /// Takes the step that ends the hold. A job that was taken back during a write that was then refused has ended
+    /// with it: there is nothing to undo.
+    async fn let_go(&self, held: &Held<'_>, step: &Step) -> Result<(), Trouble> {
+        if let Change::Taken(job) = held.hold.take(step).await?
+            && job.cancel_requested
+            && job.effect == Effect::None
+            && let Ok(Change::Taken(job)) = self.records.take(&job.id, &Step::Cancel).await
+        {
+            metrics::finished(&job);
+            self.leave_line(&job).await;
+        }
+        Ok(())
     }
 
     fn delay(&self, held: &Held<'_>, back: &Return, now: jiff::Timestamp) -> Duration {
@@ -195,7 +205,7 @@ impl Attempts {
             hop: held.job.hop,
             turn: held.hold.turn(),
         };
-        if let Err(trouble) = held.hold.take(&step).await {
+        if let Err(trouble) = self.let_go(held, &step).await {
             tracing::debug!("A claim could not be released, it ends by itself: {}", trouble.summary());
         }
     }

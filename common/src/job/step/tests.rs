@@ -46,6 +46,7 @@ fn job(state: JobState) -> Job {
         state,
         tally: Tally { attempts: 1, deferrals: 2, crashes: 0 },
         effect: Effect::None,
+        write_began_at: None,
         hop: 5,
         submitted_at: now(),
         updated_at: now(),
@@ -127,6 +128,7 @@ fn every_step_from_every_state_does_what_the_table_says() {
         (placed,                             ["queued",    "queued",    "running",   "waiting",   "blocked",   over,        over,     over]),
         (start,                              ["running",   "running",   "-claimed",  "running",   "running",   over,        over,     over]),
         (Step::BeginWrite(mine.clone()),     [not,         not,         "running",   not,         not,         over,        over,     over]),
+        (Step::SpendId(mine.clone()),        [not,         not,         "running",   not,         not,         over,        over,     over]),
         (Step::LeaveOutConference(mine.clone(), words()),
                                              [not,         not,         "running",   not,         not,         over,        over,     over]),
         (postpone(Pause::Queued),            [not,         not,         "queued",    not,         not,         over,        over,     over]),
@@ -391,4 +393,59 @@ fn a_warning_about_its_place_is_kept_once() {
         assert_eq!(placed.turn, Some(turn().at(Place::Past)));
         assert_eq!((placed.warnings.as_slice(), placed.updated_at), ([warning.clone()].as_slice(), now()));
     }
+}
+
+#[test]
+fn when_a_write_began_is_known_while_its_outcome_is_not() {
+    let Case { mine, .. } = cases();
+    let later = after(now(), minutes(5));
+    let running = |began| {
+        let effect = Effect::Unknown;
+        Job { effect, write_began_at: began, ..job(JobState::Running(mine.clone())) }
+    };
+    let postpone = |effect| Step::Postpone {
+        claim: mine.clone(),
+        pause: Pause::Queued,
+        tally: Tally::default(),
+        effect,
+        hop: 6,
+        turn: None,
+    };
+    let began = |job: &Job, step: &Step| job.take(step, later).expect("the step fits").write_began_at;
+    let write = running(None).take(&Step::BeginWrite(mine.clone()), now()).expect("the step fits");
+    assert_eq!(write.write_began_at, Some(now()));
+    for step in [Step::BeginWrite(mine.clone()), Step::SpendId(mine.clone())] {
+        assert_eq!(began(&write, &step), Some(later), "the last one counts: {step:?}");
+    }
+    assert_eq!(began(&write, &postpone(Effect::Unknown)), Some(now()));
+    assert_eq!(began(&write, &Step::Fail(mine.clone(), failure(Effect::Unknown))), Some(now()));
+    for step in
+        [postpone(Effect::None), Step::Succeed(result()), Step::Fail(mine.clone(), failure(Effect::None))]
+    {
+        assert_eq!(began(&write, &step), None, "{step:?}");
+    }
+    let cancelled = write.take(&Step::ConfirmCancelled(mine.clone()), later).expect("the step fits");
+    assert_eq!((cancelled.effect, cancelled.write_began_at), (Effect::None, Some(now())));
+}
+
+#[test]
+fn a_write_of_which_it_is_not_known_when_it_began_counts_from_the_last_instant_it_could_have() {
+    let later = after(now(), minutes(5));
+    let start = |effect| Step::Start {
+        claim: claim(&WorkerId::random(), after(later, minutes(1))),
+        hop: 5,
+        tally: Tally::default(),
+        effect,
+    };
+    let began = |job: Job, step: &Step| job.take(step, later).expect("the step fits").write_began_at;
+    let known = Job { effect: Effect::Unknown, write_began_at: Some(now()), ..job(JobState::Queued) };
+    assert_eq!(began(known.clone(), &start(Effect::Unknown)), Some(now()), "it does not begin anew");
+    // A worker that died may have written until its claim ended.
+    let until = after(now(), minutes(1));
+    for step in [start(Effect::None), Step::Recover] {
+        let dead = JobState::Running(claim(&WorkerId::random(), until));
+        assert_eq!(began(Job { state: dead, ..known.clone() }, &step), Some(until), "{step:?}");
+    }
+    let cancelled = Job { state: JobState::Cancelled, ..known };
+    assert_eq!(began(cancelled, &Step::TakeBack { hop: 6 }), Some(later));
 }

@@ -28,6 +28,7 @@ impl Bench {
             state: JobState::Accepting { since: now },
             tally: Tally::default(),
             effect: Effect::None,
+            write_began_at: None,
             hop: 0,
             submitted_at: now,
             updated_at: now,
