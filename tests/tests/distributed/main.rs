@@ -35,3 +35,4 @@ mod throttle;
 mod tokens;
 mod traces;
 mod vaults;
+mod waits;

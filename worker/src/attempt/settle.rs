@@ -37,7 +37,7 @@ impl Attempts {
                     id: &held.job.id,
                     send_updates: payload.send_updates,
                 };
-                self.gateway.ask(&writing.account, request, None).await?;
+                self.gateway.ask(&writing.account, request, None, &held.calls).await?;
                 Ok(Conclusion::Cancelled)
             }
             (Found::Deleted, Ending::Fail(_)) => {
