@@ -71,6 +71,30 @@ pub struct Message {
     /// What was changed in the request before it was accepted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
+    /// What the job's earlier attempts have of Google's quotas, and saw at Google.
+    #[serde(default, skip_serializing_if = "Progress::is_nothing")]
+    pub progress: Progress,
+}
+
+/// What one attempt leaves to the next. A hint: a job whose message has lost it waits, pays or looks once more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Progress {
+    /// A turn is booked for this instant, and was not used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<Timestamp>,
+    /// The event's guests were counted against the day's invitations then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invited: Option<Timestamp>,
+    /// Google had nothing under the job's id then, and no attempt has begun to write since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked: Option<Timestamp>,
+}
+
+impl Progress {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What is to be done. Persisted: variants may be added, never renamed.
@@ -183,6 +207,7 @@ impl Message {
             told: None,
             trace: job.trace,
             warnings: job.warnings.clone(),
+            progress: Progress::default(),
         })
     }
 

@@ -8,6 +8,7 @@ mod claim;
 mod create;
 mod judge;
 mod publishing;
+mod put_off;
 mod record;
 mod settle;
 mod success;
@@ -32,6 +33,7 @@ use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+use crate::calls::Calls;
 use crate::gateway::Gateway;
 use crate::hold::Hold;
 use crate::notice::Notices;
@@ -49,6 +51,9 @@ pub(crate) use publishing::Abandoned;
 
 /// The calls of an attempt take no longer, which leaves time to record before its claim ends.
 const CALLS: Duration = Duration::from_secs(50);
+
+/// The attempt that published a message is waited for so long: it only has to record that it did.
+const PREDECESSOR: Duration = Duration::from_secs(5);
 
 /// Runs deliveries.
 pub(crate) struct Attempts {
@@ -96,6 +101,7 @@ struct Held<'a> {
     message: &'a Message,
     job: Arc<Job>,
     hold: Hold,
+    calls: Calls,
 }
 
 /// Whose calendar, what to write, and the keys that seal both.
@@ -171,8 +177,16 @@ impl Attempts {
     async fn work_on(&self, message: &Message, arrival: Arrival) -> Verdict {
         match message.work {
             Work::Create => {
-                let entry = self.under_way.enter(&message.job);
-                self.deal_with(message, entry.arrival(arrival)).await
+                let entry = self.under_way.enter(&message.job, message.hop);
+                let arrival = entry.arrival(arrival);
+                if let Some(verdict) = self.put_off(message, arrival).await {
+                    return verdict;
+                }
+                tokio::select! {
+                    () = entry.after_the_others() => {}
+                    () = self.ports.clock.sleep(PREDECESSOR) => {}
+                }
+                self.deal_with(message, arrival).await
             }
             Work::Conference { looks } => {
                 let _in_company = self.company.read().await;
@@ -215,7 +229,7 @@ impl Attempts {
         if job.tally.attempts + job.tally.deferrals == 0 {
             metrics::queue_wait(until(job.could_start_at(), job.updated_at));
         }
-        match self.bounded(self.attempt(&held)).await {
+        match self.bounded(&held.calls, self.attempt(&held)).await {
             Ok(conclusion) => self.conclude(&held, conclusion).await,
             Err(trouble) => self.judge(&held, &trouble).await,
         }
@@ -224,13 +238,16 @@ impl Attempts {
     /// Makes calls to Google: whatever they do, this ends.
     pub(crate) async fn bounded<T>(
         &self,
-        calls: impl Future<Output = Result<T, Trouble>>,
+        calls: &Calls,
+        work: impl Future<Output = Result<T, Trouble>>,
     ) -> Result<T, Trouble> {
-        let calls = AssertUnwindSafe(calls).catch_unwind();
+        let work = AssertUnwindSafe(work).catch_unwind();
         // All three are cancel safe for us: whichever ends first, the hold tells how far a write came.
         tokio::select! {
-            ended = calls => ended.unwrap_or(Err(Trouble::Panicked)),
-            () = self.ports.clock.sleep(CALLS) => Err(Trouble::Deadline),
+            ended = work => ended.unwrap_or(Err(Trouble::Panicked)),
+            () = self.ports.clock.sleep(CALLS) => {
+                Err(if calls.is_asking() { Trouble::Deadline } else { Trouble::Late })
+            }
             () = self.abandon.cancelled() => Err(Trouble::Stopping),
         }
     }
@@ -320,6 +337,7 @@ impl Held<'_> {
             failure: None,
             conference_refused: self.hold.conference_refused().cloned(),
             turn: self.hold.turn(),
+            progress: self.calls.progress(),
             ..self.message.clone()
         }
     }

@@ -5,6 +5,7 @@
 
 mod attempt;
 mod breaker;
+mod calls;
 mod compaction;
 mod conference;
 mod gateway;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use crate::event::Priority;
-use crate::port::{Limit, Line, Take, Throttle, ThrottleKey, Window};
+use crate::port::{Limit, Line, Take, Throttle, ThrottleKey, Turn, Window};
 
 fn limit(user: &str, window: Window, allowed: u32) -> Limit {
     Limit { key: ThrottleKey::User(user.to_owned()), window, allowed, cost: 1 }
@@ -19,8 +19,8 @@ async fn granted(throttle: &Arc<dyn Throttle>, limits: &[Limit]) -> bool {
 /// How long it is refused for, if it is.
 async fn refused(throttle: &Arc<dyn Throttle>, limits: &[Limit]) -> Duration {
     match throttle.try_take(limits).await {
-        Take::Granted => Duration::ZERO,
         Take::Refused { retry_in } => retry_in,
+        Take::Granted | Take::Reserved { .. } | Take::Booked { .. } => Duration::ZERO,
     }
 }
 
@@ -48,6 +48,9 @@ pub async fn hammering_gets_what_is_allowed_and_no_more(throttle: Arc<dyn Thrott
                 match throttle.try_take(&[limit("hammered", Window::Second, ALLOWED)]).await {
                     Take::Granted => taken.push((before, start.elapsed())),
                     Take::Refused { retry_in } => tokio::time::sleep(retry_in.min(SPAN)).await,
+                    other @ (Take::Reserved { .. } | Take::Booked { .. }) => {
+                        panic!("{other:?}: now or not at all")
+                    }
                 }
             }
             taken
@@ -236,4 +239,91 @@ pub async fn the_share_in_use_is_that_of_the_busiest_key(throttle: Arc<dyn Throt
     let used = throttle.used(Window::Day).await;
     assert!((used - 0.5).abs() < 0.02, "{used}");
     assert!(throttle.used(Window::Minute).await < 0.01, "windows are apart");
+}
+
+/// Everybody who comes at once is told an instant, and asks once more at most: then no second sees more than its limit.
+pub async fn a_crowd_asks_twice_each_and_no_second_sees_more(throttle: Arc<dyn Throttle>) {
+    const ALLOWED: u32 = 50;
+    let start = Instant::now();
+    let mut crowd = JoinSet::new();
+    for _ in 0..150 {
+        let throttle = throttle.clone();
+        crowd.spawn(async move {
+            let limits = [limit("crowd", Window::Second, ALLOWED)];
+            let mut turn = Turn::New { calls: 1 };
+            let mut asked = 0;
+            loop {
+                asked += 1;
+                match throttle.take(&limits, turn).await {
+                    Take::Granted => return (start.elapsed(), asked),
+                    Take::Reserved { after } => {
+                        tokio::time::sleep(after).await;
+                        return (start.elapsed(), asked);
+                    }
+                    Take::Booked { turn: wait, key } => {
+                        assert_eq!(key, limits[0].key);
+                        tokio::time::sleep(wait).await;
+                        turn = Turn::Booked;
+                    }
+                    Take::Refused { retry_in } => tokio::time::sleep(retry_in).await,
+                }
+            }
+        });
+    }
+    let mut calls = crowd.join_all().await;
+    calls.sort();
+    let asked: u32 = calls.iter().map(|(_, asked)| asked).sum();
+    assert!(asked <= 320, "{asked} questions of 150");
+    // Timers of a busy machine end late, and two calls a little closer than they were told to be.
+    for (from, _) in &calls {
+        let end = *from + Duration::from_millis(900);
+        let within = calls.iter().filter(|(at, _)| at >= from && *at <= end).count();
+        assert!(within <= ALLOWED as usize, "{within} in nine tenths of a second");
+    }
+}
+
+/// A turn is booked where it is far, takes nothing, and binds those who come later and have none.
+pub async fn a_booked_turn_takes_nothing_and_binds_who_comes_later(throttle: Arc<dyn Throttle>) {
+    let limits = [limit("booked", Window::Minute, 60)];
+    let beyond = Duration::from_secs(2);
+    assert_eq!(throttle.book(&limits, 1, beyond).await, None, "the turn is now");
+    exhaust(&throttle, &limits).await;
+    assert_eq!(throttle.book(&limits, 1, beyond).await, None, "the turn is near");
+    let far = Limit { cost: 5, ..limits[0].clone() };
+    let (turn, key) = throttle.book(&[far], 1, beyond).await.expect("booked");
+    assert!(turn > Duration::from_secs(4) && turn < Duration::from_secs(6), "{turn:?}");
+    assert_eq!(key, limits[0].key);
+    let Take::Booked { turn: next, .. } = throttle.take(&limits, Turn::New { calls: 1 }).await else {
+        panic!("a call without a turn goes behind the one that is booked");
+    };
+    assert!(next > Duration::from_secs(4), "{next:?}");
+    // Nothing was taken: who follows a call of its own is bound by the law alone.
+    let wait = match throttle.take(&limits, Turn::Further).await {
+        Take::Reserved { after } => after,
+        other => panic!("{other:?}"),
+    };
+    assert!(wait <= Duration::from_millis(1_100), "{wait:?}");
+}
+
+/// What is reserved for one key never has all others wait for long.
+pub async fn a_busy_key_does_not_hold_up_the_project(throttle: Arc<dyn Throttle>) {
+    let project = Limit { key: ThrottleKey::Project, window: Window::Minute, allowed: 60, cost: 1 };
+    let busy = [limit("slow", Window::Minute, 20), project.clone()];
+    assert!(granted(&throttle, &busy).await);
+    for _ in 0..5 {
+        let take = throttle.take(&busy, Turn::New { calls: 1 }).await;
+        assert!(matches!(take, Take::Booked { .. }), "{take:?}");
+        let take = throttle.take(&busy, Turn::Booked).await;
+        assert!(matches!(take, Take::Refused { .. }), "{take:?}");
+    }
+    let wait = refused(&throttle, &[limit("quick", Window::Minute, 600), project]).await;
+    assert!(wait <= Duration::from_millis(1_100), "{wait:?}");
+}
+
+/// Units of a day that were not used are there again.
+pub async fn what_is_given_back_to_a_day_can_be_taken_again(throttle: Arc<dyn Throttle>) {
+    let day = Limit { cost: 49, ..limit("guests", Window::Day, 100) };
+    assert_eq!(exhaust(&throttle, std::slice::from_ref(&day)).await, 2);
+    throttle.give_back(std::slice::from_ref(&day)).await;
+    assert_eq!(exhaust(&throttle, std::slice::from_ref(&day)).await, 1);
 }

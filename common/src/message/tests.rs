@@ -33,6 +33,7 @@ fn message() -> Message {
         told: None,
         trace: None,
         warnings: Vec::new(),
+        progress: Progress::default(),
     }
 }
 
@@ -114,6 +115,25 @@ fn the_place_in_line_goes_along_and_comes_back_with_a_rebuilt_record() {
     let mut former = serde_json::to_value(&job).expect("JSON");
     former.as_object_mut().expect("an object").remove("turn");
     assert_eq!(serde_json::from_value::<Job>(former).expect("a record").turn, None);
+}
+
+#[test]
+fn the_progress_goes_along_and_the_build_before_leaves_it_out() {
+    let at = |text: &str| Some(text.parse().expect("an instant"));
+    let progress = Progress {
+        turn: at("2027-01-02T00:00:01Z"),
+        invited: at("2027-01-02T00:00:02Z"),
+        looked: at("2027-01-02T00:00:03Z"),
+    };
+    let sent = Message { progress, ..message() };
+    let mut written: serde_json::Value = serde_json::from_slice(&sent.to_bytes()).expect("JSON");
+    let golden = serde_json::json!({
+        "turn": "2027-01-02T00:00:01Z", "invited": "2027-01-02T00:00:02Z", "looked": "2027-01-02T00:00:03Z",
+    });
+    assert_eq!(written["progress"], golden);
+    assert_eq!(Message::from_bytes(&sent.to_bytes()), Ok(sent));
+    written.as_object_mut().expect("an object").remove("progress");
+    assert_eq!(Message::from_bytes(written.to_string().as_bytes()), Ok(message()));
 }
 
 #[test]

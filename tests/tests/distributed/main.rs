@@ -36,3 +36,4 @@ mod throttle;
 mod tokens;
 mod traces;
 mod vaults;
+mod waits;

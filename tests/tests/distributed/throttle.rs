@@ -69,6 +69,7 @@ impl Hammering {
                         Take::Refused { retry_in } => {
                             tokio::time::sleep(retry_in.min(Duration::from_millis(50))).await;
                         }
+                        other => panic!("{other:?}: now or not at all"),
                     }
                 }
                 taken

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use rand::RngExt as _;
 
 use super::{Attempts, Held, Verdict};
+use crate::calls::Calls;
 use crate::hold::Hold;
 use crate::metrics;
 use crate::records::CLAIM;
@@ -25,8 +26,10 @@ use crate::trouble::Trouble;
 const NOTHING_KNOWN: Duration = Duration::from_secs(15);
 /// A claim that is all but over is waited for so long.
 const SHORTEST: Duration = Duration::from_secs(1);
-/// What an attempt takes from publishing a job's next message to recording it.
+/// What an attempt takes from publishing a job's next message to recording it, where its store is near; and so often as
+/// much again, each time twice as long, where that is far away.
 const MOMENT: Duration = Duration::from_millis(100);
+const MOMENTS: u32 = 4;
 /// Tries to take hold: as asked, a moment later, with the record rebuilt, and should it vanish again.
 const TRIES: usize = 4;
 
@@ -164,7 +167,7 @@ impl Attempts {
         if let Some(words) = &message.conference_refused {
             hold.note_refused_conference(words);
         }
-        Held { message, job, hold }
+        Held { message, job, hold, calls: Calls::after(message.progress) }
     }
 
     /// The same hop: should the running attempt publish, this copy dies out.
@@ -180,8 +183,9 @@ impl Attempts {
         if beginning(arrival, lately) == Beginning::PutAside {
             return Ok(Taken::PutAside);
         }
-        let mut patient = arrival == Arrival::First;
-        for _ in 0..TRIES {
+        let mut moments = if arrival == Arrival::First { 0..MOMENTS } else { 0..0 };
+        let mut tries = 0..TRIES;
+        while tries.next().is_some() {
             let now = self.ports.clock.now();
             let claim = Claim { worker: self.worker.clone(), until: after(now, CLAIM) };
             let step = Step::Start {
@@ -199,12 +203,15 @@ impl Attempts {
                         Err(_) => Record::Away,
                     }
                 }
-                Ok(Change::Refused(Refusal::ClaimedUntil(_))) if patient => {
-                    // Its holder may have published it a moment ago, and be about to record that.
-                    patient = false;
-                    tokio::time::sleep(MOMENT).await;
-                    continue;
-                }
+                Ok(Change::Refused(refusal @ Refusal::ClaimedUntil(_))) => match moments.next() {
+                    Some(waited) => {
+                        // Its holder may have published it a moment ago, and be about to record that.
+                        tokio::time::sleep(MOMENT * 2_u32.pow(waited)).await;
+                        tries = 0..TRIES;
+                        continue;
+                    }
+                    None => return Err(Trouble::Lost(refusal)),
+                },
                 Ok(Change::Refused(refusal)) => return Err(Trouble::Lost(refusal)),
                 Err(_) => Record::Away,
             };

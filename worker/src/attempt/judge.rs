@@ -155,14 +155,14 @@ impl Attempts {
         self.gateway.turnstile.push_back(key, pause).await;
     }
 
-    /// A job without room under the quotas takes a new place in its account's line: its turn came too early.
+    /// A job without room under the quotas takes a new place in its account's line, unless it has a turn.
     async fn in_line(
         &self,
         held: &Held<'_>,
         why: Deferral,
         at_least: std::time::Duration,
     ) -> std::time::Duration {
-        if why != Deferral::Quota {
+        if why != Deferral::Quota || held.calls.turn(self.ports.clock.now()).is_some() {
             return at_least;
         }
         match self.ports.accounts.get(&held.job.account).await {

@@ -64,6 +64,7 @@ impl Attempts {
             failure: Some(failure.clone()),
             effect: failure.effect,
             tally: held.job.tally,
+            progress: held.calls.progress(),
             ..held.message.clone()
         };
         if self.publish(&letter, Lane::Dead, Duration::ZERO).await.is_err() {

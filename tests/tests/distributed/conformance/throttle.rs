@@ -102,3 +102,27 @@ async fn the_share_in_use_is_that_of_the_busiest_key() {
     let own = OfItsOwn::new().await;
     throttle::the_share_in_use_is_that_of_the_busiest_key(own.throttle.clone()).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_asks_twice_each_and_no_second_sees_more() {
+    let own = OfItsOwn::new().await;
+    throttle::a_crowd_asks_twice_each_and_no_second_sees_more(own.throttle.clone()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booked_turn_takes_nothing_and_binds_who_comes_later() {
+    let own = OfItsOwn::new().await;
+    throttle::a_booked_turn_takes_nothing_and_binds_who_comes_later(own.throttle.clone()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_key_does_not_hold_up_the_project() {
+    let own = OfItsOwn::new().await;
+    throttle::a_busy_key_does_not_hold_up_the_project(own.throttle.clone()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_back_to_a_day_can_be_taken_again() {
+    let own = OfItsOwn::new().await;
+    throttle::what_is_given_back_to_a_day_can_be_taken_again(own.throttle.clone()).await;
+}
