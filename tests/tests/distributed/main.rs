@@ -34,4 +34,5 @@ mod support;
 mod throttle;
 mod tokens;
 mod traces;
+mod turns;
 mod vaults;
