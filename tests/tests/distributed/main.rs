@@ -35,5 +35,6 @@ mod support;
 mod throttle;
 mod tokens;
 mod traces;
+mod turns;
 mod vaults;
 mod waits;

@@ -33,4 +33,5 @@ mod receiver;
 mod refusals;
 mod secrets;
 mod traces;
+mod turns;
 mod webhooks;
