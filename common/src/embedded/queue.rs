@@ -24,8 +24,7 @@ use hand::Hand;
 use room::Room;
 use rows::{DeadPlace, Due, NewRow};
 
-/// Taken from the table at once, at most. What is in hand stands before whatever comes due later,
-/// so this also bounds by how much a fresh job can be ahead of a due one.
+/// Taken from the table at once, at most. What is in hand stands before whatever comes due later.
 const HANDFUL: usize = 32;
 
 /// Another process's messages are noticed within this (of real time: it is no part of the schedule).
