@@ -153,7 +153,10 @@ impl Job {
                     if last.until > now {
                         return Err(Refusal::ClaimedUntil(last.until));
                     }
-                    job.abandoned();
+                    job.effect = job.effect.max(Effect::Unknown);
+                    // Where its holder published a newer message it did not die: it could not record that.
+                    job.tally.crashes =
+                        job.tally.crashes.saturating_add(u32::from(self.was_left_behind(*hop, now)));
                 }
                 job.hop = *hop;
                 job.state = JobState::Running(claim.clone());

@@ -32,5 +32,6 @@ mod real_events;
 mod receiver;
 mod refusals;
 mod secrets;
+mod suspects;
 mod traces;
 mod webhooks;

@@ -33,6 +33,7 @@ mod repeat;
 mod replay;
 mod sealing;
 mod shutdown;
+mod slow;
 mod tokens;
 mod unrecorded;
 mod vanished;
