@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
+use super::owed::End;
 use crate::embedded::database::DatabaseError;
 use crate::message::Message;
 use crate::port::{Delivery, DeliveryTag, Depth, Lane, Turns};
@@ -132,6 +133,27 @@ pub(super) fn put_back(db: &Connection, id: i64) -> Result<Option<Lane>, Databas
     )?;
     let lane: Option<i64> = back.query_row([id], |row| row.get(0)).optional()?;
     Ok(Lane::ALL.into_iter().find(|known| Some(number(*known)) == lane))
+}
+
+/// Takes to their end deliveries that could not be before; answers how many fresh ones were put back.
+pub(super) fn settle(db: &Connection, ends: &[End]) -> Result<u64, DatabaseError> {
+    let mut fresh = 0;
+    for end in ends {
+        match end {
+            End::Done(id) => delete(db, *id)?,
+            End::PutBack(id) => fresh += u64::from(put_back(db, *id)? == Some(Lane::Fresh)),
+        }
+    }
+    Ok(fresh)
+}
+
+/// Moves everything that waits for an instant by so many nanoseconds: the clock was set back by as much.
+pub(super) fn move_back(db: &Connection, by: i64) -> Result<(), DatabaseError> {
+    db.execute(
+        "UPDATE queue SET available_at = available_at - ?1 WHERE lane <> ?2",
+        params![by, number(Lane::Dead)],
+    )?;
+    Ok(())
 }
 
 /// Puts back rows that nobody has seen.
