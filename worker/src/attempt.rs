@@ -18,7 +18,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use common::account::{Account, AccountState};
-use common::job::{BlockReason, Effect, FailureKind, Job, WaitReason, WorkerId};
+use common::job::{BlockReason, Effect, FailureKind, Job, JobState, WaitReason, WorkerId};
 use common::message::{Message, Work};
 use common::payload::Payload;
 use common::port::{Delivery, DeliveryTag};
@@ -256,10 +256,11 @@ impl Attempts {
         }
         let Ok(Some(job)) = self.records.get(&message.job).await else { return (said, arrival) };
         let known = job.tally.crashes.max(said);
-        match job.was_left_behind(message.hop, self.ports.clock.now()) {
-            true => (known.saturating_add(1), Arrival::First),
-            false => (known, arrival),
+        if job.was_left_behind(message.hop, self.ports.clock.now()) {
+            return (known.saturating_add(1), Arrival::First);
         }
+        let running = matches!(job.state, JobState::Running(_)) || self.records.were_away_lately();
+        (known, if running { arrival } else { Arrival::First })
     }
 
     async fn run(&self, held: Held<'_>) -> Verdict {

@@ -5,6 +5,9 @@
 //! and holds no more than its even share while another account has jobs that wait for a slot. A job that
 //! is given none is deferred like one that waits for a quota: it comes back about when its account will
 //! have a slot free.
+//!
+//! Of sixteen slots one is left, and a second slow account may take that one: a third then waits until a job of
+//! the first ends. With 32 slots and more several are left.
 
 mod standing;
 mod waiting;

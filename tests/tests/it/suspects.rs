@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use tests::{Calrelay, Launch, SandboxView, eventually};
 
 /// How long Google takes for an insert: long enough to be killed in.
-const LATENCY_MS: u64 = 500;
+const LATENCY_MS: u64 = 2_000;
+/// The calendar of the job that kills, whose calls last until it has.
+const POISON: &str = "poison@group.calendar.google.com";
 const LIMIT: Duration = Duration::from_secs(120);
 
 fn body(title: &str) -> Value {
@@ -19,7 +21,7 @@ fn body(title: &str) -> Value {
 
 async fn submit(calrelay: &Calrelay, prefix: &str, jobs: usize) -> Vec<String> {
     let submitting = (0..jobs).map(|number| async move {
-        let title = format!("{prefix} {number}");
+        let title = format!("{prefix}-{number}");
         calrelay.submit(&body(&title), &title).await.expect("it is accepted")
     });
     join_all(submitting).await
@@ -53,7 +55,9 @@ async fn google() -> (sandbox::Running, SandboxView) {
     let google = sandbox::start(sandbox::Config::default()).await.expect("a sandbox");
     let view = SandboxView::new(google.url.clone());
     view.no_quotas().await;
+    view.control("/_sandbox/users/ada@example.com", &json!({"calendars": [POISON]})).await;
     view.fault(json!({"method": "events.insert", "latencyMs": LATENCY_MS})).await;
+    view.fault(json!({"method": "events.insert", "calendar": POISON, "latencyMs": 15_000})).await;
     (google, view)
 }
 
@@ -65,15 +69,15 @@ async fn under_way(calrelay: &Calrelay, jobs: usize) {
     .await;
 }
 
-/// Kills the process so often with all its slots taken; a fresh job is then done soon, and everything is done.
+/// Kills the process so often with all the slots taken that one account may have; a fresh job is then done soon, and everything is done.
 async fn killed_with_all_in_hand(kills: usize) {
     let (_google, view) = google().await;
     let mut calrelay = Launch::new().unlimited().with("DEV_NO_AUTH", 1).with_sandbox(&view).start().await;
-    let mut ids = submit(&calrelay, "in hand", 600).await;
+    let mut ids = submit(&calrelay, "in-hand", 600).await;
     for kill in 0..kills {
         // Suspects run in small groups: what fills the other slots is new.
-        ids.extend(submit(&calrelay, &format!("more {kill}"), 256).await);
-        under_way(&calrelay, 250).await;
+        ids.extend(submit(&calrelay, &format!("more-{kill}"), 300).await);
+        under_way(&calrelay, 240).await;
         calrelay = calrelay.kill().start().await;
     }
     let began = Instant::now();
@@ -105,7 +109,9 @@ async fn a_job_that_kills_its_process_is_found_within_five_deaths_and_fails_alon
     let (_google, view) = google().await;
     let mut calrelay = Launch::new().unlimited().with("DEV_NO_AUTH", 1).with_sandbox(&view).start().await;
     let mut innocent = submit(&calrelay, "innocent", 120).await;
-    let poison = submit(&calrelay, "poison", 1).await.remove(0);
+    let mut body_of_poison = body("poison");
+    body_of_poison["calendarId"] = json!(POISON);
+    let poison = calrelay.submit(&body_of_poison, "poison").await.expect("it is accepted");
     innocent.extend(submit(&calrelay, "more", 120).await);
     let mut deaths = 0;
     loop {
@@ -120,7 +126,7 @@ async fn a_job_that_kills_its_process_is_found_within_five_deaths_and_fails_alon
         deaths += 1;
         calrelay = calrelay.kill().start().await;
         innocent
-            .push(calrelay.submit(&body("fresh"), &format!("fresh {deaths}")).await.expect("it is accepted"));
+            .push(calrelay.submit(&body("fresh"), &format!("fresh-{deaths}")).await.expect("it is accepted"));
     }
     assert_eq!(deaths, 5);
     assert_eq!(calrelay.job(&poison).await["error"]["type"], "urn:calrelay:problem:poison");

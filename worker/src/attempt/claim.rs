@@ -165,7 +165,9 @@ impl Attempts {
         // A job is back in time to expire.
         let pause = if left.is_zero() { pause } else { pause.min(left) };
         let arrival = if delivery.redelivered { Arrival::Again } else { Arrival::First };
-        let verdict = self.stand_back(message, arrival, pause).await;
+        let (_, seen) = self.deaths(message, arrival).await;
+        let effect = arrival.effect(message.effect);
+        let verdict = self.stand_back(&Message { effect, ..message.clone() }, seen, pause).await;
         self.answer(delivery.tag, verdict).await;
     }
 

@@ -153,6 +153,28 @@ async fn a_suspect_that_waits_for_its_group_is_not_claimed() {
     assert_eq!(bench.job(&job.id).await.tally.crashes, 1);
 }
 
+/// At its start a worker that is alone takes back what the one before it left running: nothing is waited for then.
+#[tokio::test]
+async fn a_suspect_that_was_taken_back_at_the_start_waits_for_its_turn_alone() {
+    let mut bench = Bench::new().await;
+    let (alone, gate) = suspects(&mut bench, 3, 1).await;
+    bench.under_way(1).await;
+    let job = bench.job_for(&order()).await;
+    let recovered = Job {
+        tally: Tally { crashes: 1, ..Tally::default() },
+        effect: Effect::Unknown,
+        state: JobState::Queued,
+        ..job
+    };
+    bench.store.restore(&recovered).await.unwrap();
+    bench.queue.deliver_again(message(&recovered));
+    bench.delayed(1).await;
+    gate.open();
+    bench.succeeded(&alone[0]).await;
+    bench.turn(Duration::from_secs(2));
+    bench.succeeded(&recovered.id).await;
+}
+
 #[tokio::test]
 async fn a_record_that_was_left_running_while_the_store_was_away_is_no_death() {
     let mut bench = Bench::new().await;
