@@ -160,6 +160,12 @@ impl Job {
         self.state.is_finished()
     }
 
+    /// Whether its last attempt died, for a message with this hop: its claim is past, and it published no newer one.
+    #[must_use]
+    pub fn was_left_behind(&self, hop: u32, now: Timestamp) -> bool {
+        matches!(&self.state, JobState::Running(claim) if claim.until <= now) && hop <= self.hop
+    }
+
     /// From when on it could have been worked on: its acceptance, or its `notBefore` if that is later.
     #[must_use]
     pub fn could_start_at(&self) -> Timestamp {

@@ -279,6 +279,16 @@ pub(crate) fn spread_by(wait: Duration, fraction: f64) -> Duration {
     wait.saturating_add((wait / 4).min(WIDEST_SPREAD).mul_f64(fraction.clamp(0.0, 1.0)))
 }
 
+/// A wait that nobody was told, less up to a quarter: looks that many jobs begin together soon come apart.
+pub(crate) fn shortened_by(wait: Duration, fraction: f64) -> Duration {
+    wait.saturating_sub((wait / 4).mul_f64(fraction.clamp(0.0, 1.0)))
+}
+
+/// A wait until an instant that many jobs were told, plus up to a quarter.
+pub(crate) fn lengthened_by(wait: Duration, fraction: f64) -> Duration {
+    wait.saturating_add((wait / 4).mul_f64(fraction.clamp(0.0, 1.0)))
+}
+
 /// Google's quota days end at midnight in California.
 fn pacific_midnight(now: Timestamp) -> Timestamp {
     now.in_tz("America/Los_Angeles")

@@ -174,7 +174,8 @@ impl Job {
                     if last.until > now {
                         return Err(Refusal::ClaimedUntil(last.until));
                     }
-                    job.abandoned(last.until);
+                    // Where its holder published a newer message it did not die: it could not record that.
+                    job.abandoned(last.until, self.was_left_behind(*hop, now));
                 }
                 job.hop = *hop;
                 job.turn = self.turn.map(Turn::come);
@@ -288,7 +289,7 @@ impl Job {
                 let JobState::Running(last) = &self.state else {
                     return Err(Refusal::OutOfPlace);
                 };
-                job.abandoned(last.until.min(now));
+                job.abandoned(last.until.min(now), true);
                 job.state = self.in_queue(now);
             }
             Step::Forget => {
@@ -302,9 +303,10 @@ impl Job {
         Ok(job)
     }
 
-    /// The last attempt died: nobody knows how far it came. It cannot have begun a write later than `then`.
-    fn abandoned(&mut self, then: Timestamp) {
-        self.tally.crashes = self.tally.crashes.saturating_add(1);
+    /// The last attempt told of no end, which is a crash if its worker died: how far it came is unknown. It cannot have
+    /// begun a write later than `then`.
+    fn abandoned(&mut self, then: Timestamp, died: bool) {
+        self.tally.crashes = self.tally.crashes.saturating_add(u32::from(died));
         self.effect = self.effect.max(Effect::Unknown);
         self.write_began_at = self.write_began_at.max(Some(then));
     }

@@ -31,6 +31,7 @@ mod refused_writes;
 mod refusing;
 mod secrets;
 mod servers;
+mod slow_account;
 mod support;
 mod throttle;
 mod tokens;

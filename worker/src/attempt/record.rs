@@ -7,16 +7,22 @@ use common::job::{Effect, Failure, Pause, Place, Step, Tally, WaitReason};
 use common::message::{Message, News};
 use common::port::{Change, Lane};
 use common::time::{minutes, until};
+use rand::RngExt as _;
 
 use super::claim::Arrival;
-use super::judge::BLOCKED_RECHECK;
+use super::judge::blocked_recheck;
 use super::{Attempts, Conclusion, Held, Verdict};
 use crate::metrics;
-use crate::retry::Deferral;
+use crate::retry::{Deferral, lengthened_by, shortened_by};
 use crate::trouble::Trouble;
 
-/// What could not be recorded is tried again after so long.
-pub(super) const UNRECORDED: Duration = minutes(2);
+/// What could not be recorded is tried again after so long, or somewhat earlier.
+const UNRECORDED: Duration = minutes(2);
+
+/// When what could not be recorded is tried again: not all of it at once.
+pub(super) fn unrecorded() -> Duration {
+    shortened_by(UNRECORDED, rand::rng().random())
+}
 
 /// How a job comes back.
 pub(super) struct Return {
@@ -51,7 +57,10 @@ impl Attempts {
             }
             Conclusion::Block { why, until: then } => {
                 metrics::deferred(Deferral::Blocked);
-                let delay = then.map_or(BLOCKED_RECHECK, |then| until(now, then));
+                let delay = then.map_or_else(blocked_recheck, |then| {
+                    // Every blocked job of the account was told the same instant.
+                    lengthened_by(until(now, then), rand::rng().random())
+                });
                 self.come_back(held, Return { pause: Pause::Blocked { why, until: then }, delay, tally })
                     .await
             }
@@ -106,7 +115,7 @@ impl Attempts {
                     "The end of job {} travels with its message: {}", held.job.id, trouble.summary()
                 ),
             }
-            let Err(error) = self.publish_once(&carrying, Lane::Due, UNRECORDED).await else {
+            let Err(error) = self.publish_once(&carrying, Lane::Due, unrecorded()).await else {
                 return Verdict::Done;
             };
             failures += 1;
@@ -174,7 +183,7 @@ impl Attempts {
             Pause::Blocked { until: Some(_), .. } | Pause::Waiting { .. } | Pause::Queued => false,
         };
         // Nobody wakes a job that no record tells of.
-        let delay = if until_woken { back.delay.min(UNRECORDED) } else { back.delay };
+        let delay = if until_woken { back.delay.min(unrecorded()) } else { back.delay };
         if held.job.not_after <= now {
             return delay;
         }

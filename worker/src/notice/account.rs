@@ -17,6 +17,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::letter::{self, Letter};
+use super::line::PLACES;
 use super::mail::NotMailed;
 use super::progress::{Channel, Errand, Progress, Run};
 use super::retry::{Next, decide, is_stale, wait};
@@ -210,9 +211,9 @@ impl Endpoint {
             metrics::notice(NoticeKind::Webhook, NoticeResult::Dropped);
             return Run::Over;
         }
-        let _place = match self.line.enter(now) {
+        let _place = match self.line.enter(PLACES, now) {
             Ok(place) => place,
-            Err(pause) => return Run::Later(pause),
+            Err(none) => return Run::Later(none.pause()),
         };
         let began = Instant::now();
         match self.webhook.send(&ended.id(), now, ended.body()).await {
@@ -296,9 +297,9 @@ impl Post {
         letter: Letter,
     ) -> Run {
         let now = ports.clock.now();
-        let _place = match self.line.enter(now) {
+        let _place = match self.line.enter(PLACES, now) {
             Ok(place) => place,
-            Err(pause) => return Run::Later(spread_by(pause, rand::rng().random())),
+            Err(none) => return Run::Later(spread_by(none.pause(), rand::rng().random())),
         };
         let id = format!(
             "{}.{}",

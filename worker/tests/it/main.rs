@@ -34,6 +34,7 @@ mod repeat;
 mod replay;
 mod sealing;
 mod shutdown;
+mod slow;
 mod tokens;
 mod turns;
 mod unrecorded;

@@ -83,6 +83,14 @@ impl Bench {
         .await;
     }
 
+    /// Waits until so many messages are left for later, whatever else is under way.
+    pub async fn delayed(&self, messages: u64) {
+        eventually("messages for later", async || {
+            (self.queue.depth().await.unwrap().delayed == messages).then_some(())
+        })
+        .await;
+    }
+
     /// Waits for a call that hangs, and turns the clock to where its attempt is cut off.
     pub async fn cut_off(&self) {
         self.under_way(1).await;

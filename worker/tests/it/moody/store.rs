@@ -1,6 +1,6 @@
 //! A store that fails when told.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -13,6 +13,7 @@ pub struct MoodyStore {
     refuses: Mutex<Option<Refuses>>,
     away: AtomicBool,
     lost_at: Mutex<Option<Timestamp>>,
+    gets: AtomicUsize,
 }
 
 /// Which steps cannot be taken.
@@ -25,6 +26,7 @@ impl MoodyStore {
             refuses: Mutex::default(),
             away: AtomicBool::new(false),
             lost_at: Mutex::default(),
+            gets: AtomicUsize::new(0),
         }
     }
 
@@ -51,6 +53,11 @@ impl MoodyStore {
     /// It says that what was written until `then` may be lost: it came up from an older copy.
     pub fn fall_back(&self, then: Timestamp) {
         *self.lost_at.lock().unwrap() = Some(then);
+    }
+
+    /// How often a record was read.
+    pub fn gets(&self) -> usize {
+        self.gets.load(Ordering::Relaxed)
     }
 
     /// What a bench itself reads and writes by, however the store fares.
@@ -88,6 +95,7 @@ impl JobStore for MoodyStore {
     }
 
     async fn get(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
+        self.gets.fetch_add(1, Ordering::Relaxed);
         self.there()?.get(id).await
     }
 
