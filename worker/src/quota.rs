@@ -17,6 +17,9 @@ use crate::trouble::Trouble;
 
 /// A job waits in hand for its turn so long, by the clock; beyond that it goes back to the queue.
 const IN_HAND: Duration = Duration::from_secs(2);
+/// A job that is not begun yet is put off for a turn that is further away: by the time it were claimed and had asked, its
+/// turn could be too far to wait for in hand.
+const NEAR: Duration = Duration::from_secs(1);
 /// A job that was put off before it was begun is back so long before its turn, to be claimed in time for it.
 const EARLY: Duration = Duration::from_millis(300);
 
@@ -102,11 +105,11 @@ impl Turnstile {
         Ok(())
     }
 
-    /// Whether turns are booked that are further away than what is waited for in hand, as far as this worker has heard.
+    /// Whether turns are booked that are further away than a moment, as far as this worker has heard.
     pub(crate) fn has_long_lines(&self) -> bool {
         let now = self.clock.now();
         let mut lines = self.lines.lock().expect("nothing panics holding it");
-        lines.retain(|_, last| until(now, *last) > IN_HAND);
+        lines.retain(|_, last| until(now, *last) > NEAR);
         !lines.is_empty()
     }
 
@@ -117,12 +120,12 @@ impl Turnstile {
         let is_long = {
             let lines = self.lines.lock().expect("nothing panics holding it");
             let last = limits.iter().filter_map(|limit| lines.get(&limit.key)).max().copied();
-            last.is_some_and(|last| until(now, last) > IN_HAND)
+            last.is_some_and(|last| until(now, last) > NEAR)
         };
         if !is_long || self.stopping.is_cancelled() {
             return None;
         }
-        let (turn, key) = self.throttle.book(limits, calls, IN_HAND).await?;
+        let (turn, key) = self.throttle.book(limits, calls, NEAR).await?;
         let then = after(self.clock.now(), turn);
         self.heard(key, then);
         Some((then, turn.saturating_sub(EARLY)))

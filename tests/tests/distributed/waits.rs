@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
-use tests::{Installation, Plan, sliding_minutes};
+use tests::{Caller, Installation, Plan, sliding_minutes};
 
 use crate::support::{all_succeeded, connect, each_once, event_of};
 
@@ -17,6 +17,8 @@ struct Crowd {
     jobs: usize,
     /// Google's limit for the project, a minute.
     limit: usize,
+    /// Jobs in the hands of a worker.
+    slots: usize,
     /// Whether one worker's Redis is far away.
     far: bool,
 }
@@ -49,10 +51,15 @@ impl Crowd {
                 }
             })
             .await;
+        // Every account has its token: what that takes is not what is measured.
+        let caller = calrelay.caller();
+        let mut ids = self.submit(&caller, self.accounts).await;
+        all_succeeded(&caller, &ids, Duration::from_secs(120)).await;
         for worker in 0..3 {
             calrelay.worker(worker).terminate().await;
         }
-        let ids = self.submit(&calrelay).await;
+        let began = Timestamp::now();
+        ids.extend(self.submit(&caller, self.jobs).await);
         calrelay.redis().command(&["CONFIG", "RESETSTAT"]);
         if self.far {
             calrelay.workers()[0].redis().move_away(FAR);
@@ -63,19 +70,22 @@ impl Crowd {
         let expected = Duration::from_secs((self.jobs * 60 / self.limit) as u64);
         // Not all are asked for all the time: that would be the test's load, and not the workers'.
         tokio::time::sleep(expected).await;
-        all_succeeded(calrelay.caller(), &ids, Duration::from_secs(60)).await;
+        all_succeeded(&caller, &ids, Duration::from_secs(60)).await;
         let scripts = scripts(&calrelay) as f64 / self.jobs as f64;
         each_once(&google, &ids).await;
         let requests = google.requests().await;
         let mut starts: Vec<Timestamp> = requests
             .iter()
-            .filter(|request| request.method == "events.insert")
+            .filter(|request| request.method == "events.insert" && request.start >= began)
             .map(|request| request.start)
             .collect();
         starts.sort();
         let span = starts[starts.len() - 1].duration_since(starts[0]).as_secs_f64();
         let charged = stream::iter(&ids)
-            .map(|id| async { calrelay.caller().job(id).await.unwrap().body["attempts"] != 0 })
+            .map(|id| {
+                let caller = &caller;
+                async move { caller.job(id).await.unwrap().body["attempts"] != 0 }
+            })
             .buffer_unordered(16)
             .filter(|charged| std::future::ready(*charged))
             .count()
@@ -87,9 +97,8 @@ impl Crowd {
         cost
     }
 
-    async fn submit(&self, calrelay: &Installation) -> Vec<String> {
-        let caller = calrelay.caller();
-        stream::iter(0..self.jobs)
+    async fn submit(&self, caller: &Caller, jobs: usize) -> Vec<String> {
+        stream::iter(0..jobs)
             .map(|number| {
                 let account = format!("a{}", number % self.accounts);
                 let event = event_of(&account, "primary", &format!("Job {number}"));
@@ -126,7 +135,7 @@ impl Cost {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn at_the_projects_limit_a_job_costs_six_scripts_at_most() {
-    let crowd = Crowd { accounts: 20, jobs: 240, limit: 1_500, far: true };
+    let crowd = Crowd { accounts: 20, jobs: 240, limit: 1_500, slots: 16, far: true };
     // The shortest runs use a line's slack, and lose a moment at either end.
     crowd.measure().await.holds(1_500, 0.8);
 }
@@ -134,15 +143,15 @@ async fn at_the_projects_limit_a_job_costs_six_scripts_at_most() {
 mod rarely {
     use super::*;
 
-    const CROWD: Crowd = Crowd { accounts: 500, jobs: 5_000, limit: 10_000, far: false };
+    const CROWD: Crowd = Crowd { accounts: 500, jobs: 5_000, limit: 4_000, slots: 256, far: false };
 
     #[tokio::test(flavor = "multi_thread")]
     async fn three_workers_use_97_percent_of_the_projects_limit_with_six_scripts_a_job() {
-        CROWD.measure().await.holds(10_000, 0.97 * 0.98);
+        CROWD.measure().await.holds(4_000, 0.97 * 0.98);
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn and_with_one_workers_redis_far_away() {
-        Crowd { far: true, ..CROWD }.measure().await.holds(10_000, 0.97 * 0.98);
+        Crowd { far: true, ..CROWD }.measure().await.holds(4_000, 0.97 * 0.98);
     }
 }

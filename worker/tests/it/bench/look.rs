@@ -66,6 +66,15 @@ impl Bench {
     }
 
     /// Waits until nothing is left to do at this hour; answers what is left for later.
+    /// Waits until somebody is at everything that is due.
+    pub async fn all_taken(&self) {
+        eventually("everything in hand", async || {
+            let depth = self.queue.depth().await.unwrap();
+            (depth.fresh + depth.due == 0).then_some(())
+        })
+        .await;
+    }
+
     pub async fn quiet(&self) -> Depth {
         eventually("quiet", async || {
             let depth = self.queue.depth().await.unwrap();
