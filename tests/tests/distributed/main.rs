@@ -17,6 +17,7 @@ mod installation;
 mod keys;
 mod links;
 mod load;
+mod many_accounts;
 mod metrics;
 mod notices;
 mod operators;

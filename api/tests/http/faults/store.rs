@@ -1,9 +1,11 @@
 //! A store that can be away, or lose everything.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use common::account::AccountId;
 use common::job::{Job, JobId, Step};
 use common::port::{Accepted, Backlog, Change, JobStore, Limit, ListFilter, Page, StoreError, Watch};
 use jiff::Timestamp;
@@ -107,6 +109,10 @@ impl JobStore for FaultyStore {
 
     async fn list(&self, filter: &ListFilter, page: Page) -> Result<Vec<Job>, StoreError> {
         self.here()?.list(filter, page).await
+    }
+
+    async fn blocked(&self, of: &HashSet<AccountId>) -> Result<Vec<(AccountId, JobId)>, StoreError> {
+        self.here()?.blocked(of).await
     }
 
     async fn whole_since(&self) -> Result<Timestamp, StoreError> {
