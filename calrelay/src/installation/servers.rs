@@ -128,6 +128,7 @@ impl Installation {
             keys,
             tokens: redis.tokens(ring),
             throttle,
+            allowances: Some(redis.allowances()),
             clock,
             behind: Behind::Servers(Connections { rabbit, _counted: counted }),
         })

@@ -19,6 +19,8 @@ pub struct FaultyStore {
     pub mute: AtomicBool,
     /// It takes no steps.
     pub stuck: AtomicBool,
+    /// Records that were asked for.
+    pub got: AtomicUsize,
     /// Since when it says that it is whole, if not what the inner one says.
     pub whole_since: Mutex<Option<Timestamp>>,
     /// What is left of it when the next step is to be taken.
@@ -36,6 +38,7 @@ impl FaultyStore {
             away: AtomicBool::new(false),
             mute: AtomicBool::new(false),
             stuck: AtomicBool::new(false),
+            got: AtomicUsize::new(0),
             whole_since: Mutex::default(),
             after_loss: Mutex::default(),
             answered: AtomicUsize::new(0),
@@ -104,6 +107,7 @@ impl JobStore for FaultyStore {
     }
 
     async fn get(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
+        self.got.fetch_add(1, Ordering::SeqCst);
         self.here()?.get(id).await
     }
 
