@@ -15,6 +15,8 @@ const PAGE: u32 = if cfg!(test) { 5 } else { 500 };
 /// A write may be seen so much later than one that has a higher version: writers are confirmed side by side, and an
 /// adapter gives one up after seconds.
 const LATE: Duration = Duration::from_secs(60);
+/// And so many versions later, at most: more writers are never under way at once.
+const MANY: u64 = 256;
 
 /// Follows one shelf.
 pub struct Mirror<T> {
@@ -120,7 +122,8 @@ impl Cursor {
             self.settled = *version;
             self.lately.pop_front();
         }
-        self.settled
+        let reached = self.lately.back().map_or(self.settled, |(_, last)| *last);
+        self.settled.max(Version(reached.0.saturating_sub(MANY)))
     }
 
     fn reached(&mut self, version: Version, at: Instant) {
@@ -151,6 +154,12 @@ mod tests {
         assert_eq!(cursor.since(at(118)), Version(5));
         assert_eq!(cursor.since(at(119)), Version(9));
         assert!(cursor.lately.is_empty());
+        cursor.reached(Version(10_000), at(120));
+        assert_eq!(
+            cursor.since(at(121)),
+            Version(10_000 - MANY),
+            "and not all that was there at the first look"
+        );
     }
 
     #[tokio::test]
