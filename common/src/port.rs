@@ -4,6 +4,7 @@
 //! [`redis`](crate::redis) and [`postgres`](crate::postgres), or, for Google, in the crate that speaks to it.
 //! What a method promises is true when it returns.
 
+mod allowance;
 mod calendar;
 mod clock;
 mod queue;
@@ -12,6 +13,7 @@ mod throttle;
 mod token;
 mod vault;
 
+pub use allowance::{Allowances, Lease};
 pub use calendar::{Calendar, CalendarError, Meeting, NewEvent, Reach, StoredEvent, ThrottledKey};
 pub use clock::{Clock, SystemClock};
 pub use queue::{Delivery, DeliveryTag, Depth, JobQueue, Lane, QueueError, Turns};
@@ -21,4 +23,4 @@ pub use token::{
     AccessToken, ClientRef, ConsentRequest, GoogleUser, Grant, RefreshToken, RefreshTurn, TokenCache,
     TokenEndpoint, TokenError,
 };
-pub use vault::{Doc, Shelf, Vault, VaultError, Version};
+pub use vault::{Changes, Doc, Shelf, Vault, VaultError, Version};

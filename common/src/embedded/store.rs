@@ -3,6 +3,7 @@
 mod list;
 mod rows;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,6 +12,7 @@ use jiff::Timestamp;
 use super::column::{instant, nanos};
 use super::database::{Database, DatabaseError};
 use super::throttle::{MemoryThrottle, Placed};
+use crate::account::AccountId;
 use crate::due;
 use crate::job::{Job, JobId, JobState, Refusal, Step};
 use crate::port::{Accepted, Backlog, Change, JobStore, Line, ListFilter, Page, StoreError, Watch};
@@ -148,6 +150,11 @@ impl JobStore for SqliteStore {
     async fn list(&self, filter: &ListFilter, page: Page) -> Result<Vec<Job>, StoreError> {
         let filter = filter.clone();
         Ok(self.database.read(move |db| list::read(db, &filter, &page)).await?)
+    }
+
+    async fn blocked(&self, of: &HashSet<AccountId>) -> Result<Vec<(AccountId, JobId)>, StoreError> {
+        let of = of.clone();
+        Ok(self.database.read(move |db| list::blocked(db, &of)).await?)
     }
 
     async fn whole_since(&self) -> Result<Timestamp, StoreError> {

@@ -1,5 +1,6 @@
 //! The port `JobStore`.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -50,6 +51,13 @@ pub trait JobStore: Send + Sync {
     /// # Errors
     /// When the store cannot be reached.
     async fn list(&self, filter: &ListFilter, page: Page) -> Result<Vec<Job>, StoreError>;
+
+    /// The blocked jobs of these accounts, in order of submission. All that are blocked are gone through once,
+    /// by page, whatever the number of accounts; no record is read, so that one of them may not be blocked any more.
+    ///
+    /// # Errors
+    /// When the store cannot be reached.
+    async fn blocked(&self, of: &HashSet<AccountId>) -> Result<Vec<(AccountId, JobId)>, StoreError>;
 
     /// Since when no record has been lost: an id that is not known and might be older than that is not
     /// known to be wrong.

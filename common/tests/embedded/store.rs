@@ -98,3 +98,8 @@ async fn a_restored_record_replaces_nothing() {
 async fn a_record_survives_a_restart() {
     store::a_record_survives_a_restart(&mut Folder::new()).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_blocked_jobs_of_some_accounts_are_found() {
+    store::the_blocked_jobs_of_some_accounts_are_found(&mut Folder::new()).await;
+}

@@ -85,6 +85,7 @@ impl Office {
             keys: Arc::clone(&self.keys),
             throttle: Arc::clone(&self.ports.throttle),
             google: Arc::clone(&self.ports.endpoint),
+            allowances: None,
             clock: Arc::clone(&self.ports.clock),
         };
         let settings = api::Settings {

@@ -1,9 +1,11 @@
 //! A store that fails when told.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use common::account::AccountId;
 use common::job::{Job, JobId, Step};
 use common::port::{Accepted, Backlog, Change, JobStore, Line, ListFilter, Page, StoreError, Watch};
 use jiff::Timestamp;
@@ -101,6 +103,10 @@ impl JobStore for MoodyStore {
 
     async fn list(&self, filter: &ListFilter, page: Page) -> Result<Vec<Job>, StoreError> {
         self.there()?.list(filter, page).await
+    }
+
+    async fn blocked(&self, of: &HashSet<AccountId>) -> Result<Vec<(AccountId, JobId)>, StoreError> {
+        self.there()?.blocked(of).await
     }
 
     async fn whole_since(&self) -> Result<Timestamp, StoreError> {
