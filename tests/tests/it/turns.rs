@@ -73,7 +73,6 @@ async fn holds_up_nobody<F: Future<Output = ()>>(
     let empty = one_for_now(calrelay, &json!({})).await;
     others().await;
     let took = one_for_now(calrelay, now).await;
-    println!("one job: {empty:?} alone, {took:?} behind {MANY} {what}");
     assert!(took <= empty + Duration::from_secs(2), "{took:?} behind {MANY} {what}, and {empty:?} alone");
 }
 
