@@ -298,11 +298,10 @@ pub async fn a_booked_turn_takes_nothing_and_binds_who_comes_later(throttle: Arc
     };
     assert!(next > Duration::from_secs(4), "{next:?}");
     // Nothing was taken: who follows a call of its own is bound by the law alone.
-    let wait = match throttle.take(&limits, Turn::Further).await {
-        Take::Reserved { after } => after,
-        other => panic!("{other:?}"),
+    let Take::Reserved { after } = throttle.take(&limits, Turn::Further).await else {
+        panic!("a further call is reserved");
     };
-    assert!(wait <= Duration::from_millis(1_100), "{wait:?}");
+    assert!(after <= Duration::from_millis(1_100), "{after:?}");
 }
 
 /// What is reserved for one key never has all others wait for long.

@@ -69,7 +69,9 @@ impl Hammering {
                         Take::Refused { retry_in } => {
                             tokio::time::sleep(retry_in.min(Duration::from_millis(50))).await;
                         }
-                        other => panic!("{other:?}: now or not at all"),
+                        other @ (Take::Reserved { .. } | Take::Booked { .. }) => {
+                            panic!("{other:?}: now or not at all")
+                        }
                     }
                 }
                 taken

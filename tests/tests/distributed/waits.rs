@@ -1,5 +1,7 @@
 //! At the project's limit jobs wait for their turns without asking for them all the time.
 
+#![expect(clippy::print_stdout, reason = "the figures of a measurement")]
+
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
@@ -39,8 +41,12 @@ struct Cost {
 
 impl Crowd {
     async fn measure(&self) -> Cost {
-        let mut calrelay =
-            Plan::new(1, 3).unlimited().with("QUOTA_PROJECT_PER_MINUTE", self.limit).start().await;
+        let mut calrelay = Plan::new(1, 3)
+            .unlimited()
+            .with("QUOTA_PROJECT_PER_MINUTE", self.limit)
+            .with("WORKER_CONCURRENCY", self.slots)
+            .start()
+            .await;
         let google = calrelay.sandbox().view();
         stream::iter(0..self.accounts)
             .for_each_concurrent(8, |number| {
@@ -125,8 +131,9 @@ fn scripts(calrelay: &Installation) -> u64 {
 }
 
 impl Cost {
-    fn holds(&self, limit: usize, least: f64) {
-        assert!(self.scripts <= 6.0, "{self:?}");
+    /// `scripts` has room for what is not a job's: the first sweeps of the accounts, and the gauges.
+    fn holds(&self, limit: usize, scripts: f64, least: f64) {
+        assert!(self.scripts <= scripts, "{self:?}");
         assert!(self.most <= limit, "{self:?}");
         assert_eq!((self.refused, self.charged), (0, 0), "{self:?}");
         assert!(self.used >= least, "{self:?}");
@@ -134,10 +141,10 @@ impl Cost {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn at_the_projects_limit_a_job_costs_six_scripts_at_most() {
+async fn at_the_projects_limit_a_job_costs_a_few_scripts_and_no_attempt() {
     let crowd = Crowd { accounts: 20, jobs: 240, limit: 1_500, slots: 16, far: true };
     // The shortest runs use a line's slack, and lose a moment at either end.
-    crowd.measure().await.holds(1_500, 0.8);
+    crowd.measure().await.holds(1_500, 6.0, 0.8);
 }
 
 mod rarely {
@@ -146,12 +153,12 @@ mod rarely {
     const CROWD: Crowd = Crowd { accounts: 500, jobs: 5_000, limit: 4_000, slots: 256, far: false };
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn three_workers_use_97_percent_of_the_projects_limit_with_six_scripts_a_job() {
-        CROWD.measure().await.holds(4_000, 0.97 * 0.98);
+    async fn three_workers_use_97_percent_of_the_projects_limit_with_a_few_scripts_a_job() {
+        CROWD.measure().await.holds(4_000, 6.5, 0.97 * 0.98);
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn and_with_one_workers_redis_far_away() {
-        Crowd { far: true, ..CROWD }.measure().await.holds(4_000, 0.97 * 0.98);
+        Crowd { far: true, ..CROWD }.measure().await.holds(4_000, 6.5, 0.97 * 0.98);
     }
 }
