@@ -150,7 +150,7 @@ impl Worker {
         if let Some(slot) = slots.take_for(&account) {
             return Some((delivery, slot));
         }
-        if let Err(delivery) = waiting.keep(&account, delivery) {
+        if let Some(delivery) = waiting.keep(&account, delivery) {
             let (attempts, pause, slot) = (Arc::clone(&self.attempts), slots.place(&account), slots.take());
             put_offs.spawn(async move {
                 attempts.defer(delivery, pause).await;

@@ -215,7 +215,9 @@ impl Cards {
     fn next(&mut self) -> Option<Delivery> {
         // What came over a connection that is gone is given to somebody again.
         for lane in [&mut self.due, &mut self.fresh] {
-            while lane.pop_front_if(|arrived| !arrived.acker.usable()).is_some() {}
+            while lane.front().is_some_and(|arrived| !arrived.acker.usable()) {
+                lane.pop_front();
+            }
         }
         let arrived = match self.turns.next(!self.due.is_empty(), !self.fresh.is_empty())? {
             Lane::Due | Lane::Dead => self.due.pop_front(),

@@ -1,5 +1,6 @@
 //! Jobs that were running when their process was killed: nearly all are innocent, and the one that is not is found.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -10,6 +11,8 @@ use tests::{Calrelay, Launch, SandboxView, eventually};
 const LATENCY_MS: u64 = 2_000;
 /// The calendar of the job that kills, whose calls last until it has.
 const POISON: &str = "poison@group.calendar.google.com";
+/// A job that is seen running more often than this in a row is at Google.
+const RUNNING: u32 = 10;
 const LIMIT: Duration = Duration::from_secs(120);
 
 fn body(title: &str) -> Value {
@@ -57,7 +60,9 @@ async fn google() -> (sandbox::Running, SandboxView) {
     view.no_quotas().await;
     view.control("/_sandbox/users/ada@example.com", &json!({"calendars": [POISON]})).await;
     view.fault(json!({"method": "events.insert", "latencyMs": LATENCY_MS})).await;
-    view.fault(json!({"method": "events.insert", "calendar": POISON, "latencyMs": 15_000})).await;
+    // Without effect: Google would have made the event by the time that the job is asked about.
+    let never = json!({"method": "events.insert", "calendar": POISON, "latencyMs": 15_000, "drop": "before"});
+    view.fault(never).await;
     (google, view)
 }
 
@@ -80,14 +85,9 @@ async fn killed_with_all_in_hand(kills: usize) {
         under_way(&calrelay, 240).await;
         calrelay = calrelay.kill().start().await;
     }
-    let began = Instant::now();
+    view.no_faults().await;
     let waited = fresh(&calrelay, "fresh").await;
     all_succeeded(&calrelay, &ids).await;
-    println!(
-        "after {kills} kills with all slots taken a fresh job takes {} ms, and everything {} ms",
-        waited.as_millis(),
-        began.elapsed().as_millis()
-    );
     assert!(waited < Duration::from_secs(5), "{waited:?}");
     let events = view.events().await;
     assert_eq!(events.len(), ids.len() + 1);
@@ -115,9 +115,12 @@ async fn a_job_that_kills_its_process_is_found_within_five_deaths_and_fails_alon
     innocent.extend(submit(&calrelay, "more", 120).await);
     let mut deaths = 0;
     loop {
+        // It is also claimed for a moment to be given up: its calls to Google take longer.
+        let looks = AtomicU32::new(0);
         let state = eventually("the poison to run", LIMIT, || async {
             let state = state(&calrelay, &poison).await;
-            (state == "running" || state == "failed").then_some(state)
+            let running = state == "running" && looks.fetch_add(1, Ordering::Relaxed) >= RUNNING;
+            (running || state == "failed").then_some(state)
         })
         .await;
         if state == "failed" {

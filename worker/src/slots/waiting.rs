@@ -26,13 +26,13 @@ impl Waiting {
     }
 
     /// Keeps a delivery of `account`, or gives it back where there is no room.
-    pub(crate) fn keep(&mut self, account: &AccountId, delivery: Delivery) -> Result<(), Delivery> {
+    pub(crate) fn keep(&mut self, account: &AccountId, delivery: Delivery) -> Option<Delivery> {
         let of_account = self.deliveries.iter().filter(|(kept, _)| kept == account).count();
         if self.deliveries.len() >= self.room || of_account >= self.room.div_ceil(2) {
-            return Err(delivery);
+            return Some(delivery);
         }
         self.deliveries.push_back((account.clone(), delivery));
-        Ok(())
+        None
     }
 
     /// The first delivery that may have a slot now. One must be free.
