@@ -311,12 +311,13 @@ impl Job {
         self.write_began_at = self.write_began_at.max(Some(then));
     }
 
-    /// So much is known of the write. Where its outcome is, it does not matter any more when it began.
+    /// So much is known of the write. Where its outcome is, it does not matter any more when it began, except to a job
+    /// that was taken back: the message that was sent then tells of this write as one that may yet take effect.
     fn known(&mut self, effect: Effect) {
         self.effect = effect;
         match effect {
-            Effect::None | Effect::Done => self.write_began_at = None,
-            Effect::Unknown => {}
+            Effect::None | Effect::Done if !self.cancel_requested => self.write_began_at = None,
+            Effect::None | Effect::Done | Effect::Unknown => {}
         }
     }
 
