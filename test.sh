@@ -118,7 +118,7 @@ fi
 # Their clock runs twenty times as fast, which makes each pause of a busy machine twenty times as long.
 fast=(pacing::)
 # What these show is shown by others in their module too, for a cause that is met more often.
-rare=(refused_writes::rarely)
+rare=(refused_writes::rarely late::rarely)
 if [ "$mode" = long ]; then
     rare=()
 fi
