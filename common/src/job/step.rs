@@ -188,6 +188,10 @@ impl Job {
                     Pause::Waiting { why, until } => JobState::Waiting { why, until },
                     Pause::Blocked { why, until } => JobState::Blocked { why, until },
                 };
+                // Taken back during a write that was then refused: there is nothing to undo.
+                if job.cancel_requested && job.effect == Effect::None {
+                    job.end(JobState::Cancelled, now);
+                }
             }
             Step::Succeed(result) => {
                 // Whoever knows that the event exists is believed, with or without a claim.
