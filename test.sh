@@ -2,7 +2,8 @@
 # Installs what the tests need, builds, and runs them all.
 #   ./test.sh          everything
 #   ./test.sh --quick  without the tests that wait for minutes of real time, or need the machine for themselves
-#   ./test.sh --long   everything, with the runs in which everything goes down several times as large
+#   ./test.sh --long   everything, with the runs in which everything goes down several times as large, and this build
+#                      mixed with the one before it: the commit in tests/before, or the program in CALRELAY_BEFORE
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -103,13 +104,45 @@ export CALRELAY_CONTRACT="$target/test-contract" CALRELAY_NODE_MODULES="$target/
 
 # --- build and run ------------------------------------------------------------------------------
 export CALRELAY_TESTS="$mode"
+
+# Builds the program of an earlier commit, of this repository's history, into a folder of the target's.
+earlier() {
+    local commit="$1" folder="$target/before/$1"
+    [ -x "$folder/calrelay" ] && return
+    if ! git cat-file -e "$commit^{commit}" 2>/dev/null; then
+        echo "test.sh: the build before cannot be made: commit $commit is not in this history (git fetch --unshallow?)" >&2
+        return 1
+    fi
+    echo "test.sh: building the build before this one, $commit"
+    rm -rf "$folder"
+    mkdir -p "$folder/source"
+    git archive "$commit" | tar -x -C "$folder/source"
+    # In this build's folder: the dependencies are there. What stands there as its program is made anew below.
+    (cd "$folder/source" && CARGO_TARGET_DIR="$target" cargo build -p calrelay --locked) || return 1
+    cp "$target/debug/calrelay" "$folder/calrelay"
+    rm -rf "$folder/source"
+    touch calrelay/src/main.rs
+}
+mixed=skip
+if [ "$mode" = long ]; then
+    before="$(cat tests/before)"
+    if [ -n "${CALRELAY_BEFORE:-}" ]; then
+        mixed=run
+    elif earlier "$before"; then
+        export CALRELAY_BEFORE="$target/before/$before/calrelay"
+        mixed=run
+    else
+        echo "test.sh: NOT RUN: this build mixed with the one before it; name its program in CALRELAY_BEFORE" >&2
+    fi
+fi
+
 cargo build --workspace --all-targets --locked
 
 # The suites of the adapters, each on servers of its own. (A filter is found anywhere in a name: no module's may end as
 # another one is called.)
 adapters=(conformance:: rabbitmq:: redis:: servers:: throttle:: tokens:: vaults::)
 # Whole installations that use all of the machine, one at a time. Those in neither list mostly wait.
-alone=(alerts:: chaos:: cluster:: fairness:: installation::)
+alone=(alerts:: chaos:: cluster:: fairness:: installation:: mixed::)
 # These wait for minutes of real time.
 slow=()
 if [ "$mode" = quick ]; then
@@ -118,9 +151,13 @@ fi
 # Their clock runs twenty times as fast, which makes each pause of a busy machine twenty times as long.
 fast=(pacing::)
 # What these show is shown by others in their module too, for a cause that is met more often.
-rare=(refused_writes::rarely late::rarely)
+rare=(refused_writes::rarely redis::compact::rarely many_accounts::rarely hanging_vault::rarely late::rarely)
 if [ "$mode" = long ]; then
     rare=()
+fi
+# They need the build before this one.
+if [ "$mixed" = skip ]; then
+    rare+=(mixed::)
 fi
 skipping() {
     for name in "$@"; do printf -- '--skip\n%s\n' "$name"; done
@@ -142,7 +179,7 @@ run -p tests --test distributed -- --test-threads=4 "${adapters[@]}" "${skip[@]}
 run -p tests --test distributed -- --test-threads=3 "${skip_both[@]}" "${skip[@]}"
 if [ "$mode" != quick ]; then
     run -p tests --test it -- --test-threads=1 "${fast[@]}"
-    run -p tests --test distributed -- --test-threads=1 "${alone[@]}"
+    run -p tests --test distributed -- --test-threads=1 "${alone[@]}" "${skip[@]}"
 fi
 
 # One line for all of them: every suite has its own above.

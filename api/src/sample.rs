@@ -37,6 +37,7 @@ pub(crate) fn job(state: JobState) -> Job {
         fingerprint: HashKey::new(Key::random()).fingerprint(b"request"),
         payload: None,
         conference_refused: None,
+        turn: None,
     }
 }
 

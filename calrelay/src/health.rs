@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use api::Dependency;
 use common::account::AccountState;
-use common::accounts::Accounts;
+use common::accounts::{Accounts, Standing};
 use common::port::{Clock, JobQueue, JobStore};
 use common::rabbitmq::Link;
+use common::redis::Redis;
 use metrics::{describe_gauge, gauge};
 use tokio::sync::watch;
 
@@ -19,6 +20,7 @@ const DEPTH: &str = "calrelay_queue_depth";
 const DEAD: &str = "calrelay_dead_letters";
 const STANDING: &str = "calrelay_accounts";
 const BLOCKED: &str = "calrelay_broker_blocked";
+const MEMORY: &str = "calrelay_store_memory_used_ratio";
 
 /// The last look.
 pub type Seen = Arc<Mutex<Vec<Dependency>>>;
@@ -37,6 +39,8 @@ pub struct Watched {
     pub google: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
     /// Whether messages can be published, where there is a broker.
     pub link: Option<watch::Receiver<Link>>,
+    /// Where the records are, if in Redis.
+    pub redis: Option<Arc<Redis>>,
 }
 
 /// Where messages can be.
@@ -52,6 +56,7 @@ pub fn describe(watched: &Watched) {
     describe_gauge!(DEAD, "Messages kept that nobody could read or that failed for good");
     describe_gauge!(STANDING, "Accounts, by state");
     describe_gauge!(BLOCKED, "1 while the broker has raised an alarm and takes nothing");
+    describe_gauge!(MEMORY, "Share of its maxmemory that Redis uses; 0 where it has none");
     for name in ["queue", "store", "vault"].into_iter().chain(watched.google.as_ref().map(|_| "google")) {
         gauge!(UP, "name" => name).set(0.0);
     }
@@ -63,6 +68,7 @@ pub fn describe(watched: &Watched) {
         gauge!(STANDING, "state" => state).set(0.0);
     }
     gauge!(BLOCKED).set(0.0);
+    gauge!(MEMORY).set(0.0);
 }
 
 /// Looks until it is dropped.
@@ -73,7 +79,12 @@ pub async fn look(watched: Watched, seen: Seen) {
             watched.link.as_ref().is_some_and(|link| matches!(&*link.borrow(), Link::Blocked { .. }));
         gauge!(BLOCKED).set(if blocked { 1.0 } else { 0.0 });
         let depth = watched.queue.depth().await;
-        let accounts = watched.accounts.list().await;
+        let accounts = watched.accounts.standings(LOOK / 2, counted).await;
+        if let Some(redis) = &watched.redis
+            && let Some(memory) = redis.memory().await
+        {
+            gauge!(MEMORY).set(memory.ratio().unwrap_or_default());
+        }
         let store = watched.store.oldest_due(watched.clock.now()).await;
         // The queue and the records tell of their connections themselves.
         match (&accounts, vault_up) {
@@ -102,19 +113,24 @@ pub async fn look(watched: Watched, seen: Seen) {
             gauge!(DEAD).set(depth.dead as f64);
         }
         if let Ok(accounts) = accounts {
-            let mut counts = [0_u32; ACCOUNTS.len()];
-            for account in &accounts {
-                let at = match account.state {
-                    AccountState::Connected => 0,
-                    AccountState::NeedsReauthorization { .. } => 1,
-                    AccountState::Disconnected { .. } => 2,
-                };
-                counts[at] += 1;
-            }
-            for (state, count) in ACCOUNTS.into_iter().zip(counts) {
+            for (state, count) in ACCOUNTS.into_iter().zip(accounts) {
                 gauge!(STANDING, "state" => state).set(f64::from(count));
             }
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// How many accounts there are of each state.
+fn counted(accounts: &mut dyn Iterator<Item = &Standing>) -> [u32; ACCOUNTS.len()] {
+    let mut counts = [0; ACCOUNTS.len()];
+    for account in accounts {
+        let at = match account.state {
+            AccountState::Connected => 0,
+            AccountState::NeedsReauthorization { .. } => 1,
+            AccountState::Disconnected { .. } => 2,
+        };
+        counts[at] += 1;
+    }
+    counts
 }

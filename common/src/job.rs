@@ -6,6 +6,7 @@ mod outcome;
 mod sealed_parts;
 mod state;
 mod step;
+mod turn;
 
 use std::borrow::Cow;
 
@@ -18,6 +19,7 @@ pub use outcome::{Conference, EventResult, Failure, FailureKind};
 pub use sealed_parts::SealedParts;
 pub use state::{BlockReason, Claim, JobState, StateName, WaitReason, WorkerId};
 pub use step::{Pause, Refusal, Step};
+pub use turn::{Place, Turn};
 
 use crate::account::AccountId;
 use crate::fingerprint::Fingerprint;
@@ -56,8 +58,10 @@ pub struct Job {
     /// When this record last changed.
     pub updated_at: Timestamp,
     /// When it ended, if it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
     /// It must not start earlier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
     /// It fails as expired once this is past.
     pub not_after: Timestamp,
@@ -67,10 +71,15 @@ pub struct Job {
     #[serde(flatten)]
     pub fingerprint: Fingerprint,
     /// What to write, kept until it is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<Sealed<Payload>>,
     /// Google's words, once it has refused the event's conference: the event is written without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conference_refused: Option<Sealed<String>>,
+    /// Its place in its account's line. `None` in the records of older builds, which placed every job as they accepted
+    /// it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<Turn>,
     /// The trace of the request that made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceContext>,
@@ -149,6 +158,12 @@ impl Job {
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.state.is_finished()
+    }
+
+    /// Whether its last attempt died, for a message with this hop: its claim is past, and it published no newer one.
+    #[must_use]
+    pub fn was_left_behind(&self, hop: u32, now: Timestamp) -> bool {
+        matches!(&self.state, JobState::Running(claim) if claim.until <= now) && hop <= self.hop
     }
 
     /// From when on it could have been worked on: its acceptance, or its `notBefore` if that is later.

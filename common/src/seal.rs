@@ -160,6 +160,11 @@ impl<T> Sealed<T> {
         Ok(KeyId(*id))
     }
 
+    /// As it was sealed.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// How many bytes it takes.
     #[must_use]
     pub fn size(&self) -> usize {

@@ -24,6 +24,7 @@ pub struct Launch {
     sandbox_port: u16,
     env: Vec<(String, String)>,
     key: Arc<Mutex<Option<String>>>,
+    program: Option<PathBuf>,
 }
 
 /// A port that nobody listens on now, and that no other test in this process was given.
@@ -59,6 +60,7 @@ impl Launch {
             sandbox_port: free_port(),
             env: Vec::new(),
             key: Arc::default(),
+            program: None,
         }
     }
 
@@ -73,6 +75,13 @@ impl Launch {
     #[must_use]
     pub fn with(mut self, name: &str, value: impl ToString) -> Self {
         self.env.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// By another build of the program.
+    #[must_use]
+    pub fn by(mut self, program: &Path) -> Self {
+        self.program = Some(program.to_owned());
         self
     }
 
@@ -257,7 +266,7 @@ impl Launch {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(program());
+        let mut command = Command::new(self.program.clone().unwrap_or_else(program));
         command
             .current_dir(self.dir.path())
             .env_clear()

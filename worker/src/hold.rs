@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
-use common::job::{Claim, Effect, Job, Refusal, Step, next_look};
+use common::job::{Claim, Effect, Job, Refusal, Step, Turn, next_look};
 use common::port::{Change, StoreError};
 use common::seal::Sealed;
 use jiff::Timestamp;
@@ -29,6 +29,8 @@ pub(crate) struct Hold {
     absent: AtomicBool,
     /// Google's words, once it has refused the conference.
     conference_refused: OnceLock<Sealed<String>>,
+    /// Its place in its account's line.
+    turn: Mutex<Option<Turn>>,
 }
 
 /// What has to be done before a step can be taken.
@@ -47,7 +49,8 @@ impl Hold {
     pub(crate) fn new(records: Arc<Records>, job: Arc<Job>, claim: Claim) -> Self {
         let conference_refused = job.conference_refused.clone().map(OnceLock::from).unwrap_or_default();
         let (began, absent) = Default::default();
-        Self { records, job, claim, began, absent, conference_refused }
+        let turn = Mutex::new(job.turn);
+        Self { records, job, claim, began, absent, conference_refused, turn }
     }
 
     /// Takes a step, having put the record right where that is needed.
@@ -151,6 +154,16 @@ impl Hold {
         self.conference_refused.get()
     }
 
+    /// The job's place in its account's line.
+    pub(crate) fn turn(&self) -> Option<Turn> {
+        *self.turn.lock().expect("nothing panics holding it")
+    }
+
+    /// The job has another place in its account's line, recorded with how the attempt ends.
+    pub(crate) fn stand(&self, turn: Option<Turn>) {
+        *self.turn.lock().expect("nothing panics holding it") = turn;
+    }
+
     /// What is known of the write by now.
     pub(crate) fn effect(&self) -> Effect {
         if self.began().is_some() {
@@ -175,6 +188,7 @@ impl Hold {
             effect: self.effect(),
             write_began_at: self.write_began_at(),
             conference_refused: self.conference_refused.get().cloned(),
+            turn: self.turn(),
             cancel_requested: self.job.cancel_requested || taken_back,
             ..self.job.as_ref().clone()
         };

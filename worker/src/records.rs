@@ -56,6 +56,11 @@ impl Records {
         self.noted(self.store.take(id, step, self.clock.now()).await)
     }
 
+    /// The record, as it is.
+    pub(crate) async fn get(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
+        self.noted(self.store.get(id).await)
+    }
+
     /// Writes a record that is gone, unless one is there again.
     pub(crate) async fn restore(&self, job: &Job) -> Result<Job, StoreError> {
         self.noted(self.store.restore(job).await)

@@ -18,6 +18,7 @@ pub(super) enum Check {
     RabbitMqRights,
     Redis,
     RedisEviction,
+    RedisMemory,
     Clock,
     Vault,
     VaultDurable,
@@ -36,7 +37,7 @@ pub(super) enum Check {
 impl Check {
     /// Every check, in the order of the lines.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 26] = [
+    pub(super) const ALL: [Self; 27] = [
         Self::Configuration,
         Self::PublicUrl,
         Self::Access,
@@ -50,6 +51,7 @@ impl Check {
         Self::RabbitMqRights,
         Self::Redis,
         Self::RedisEviction,
+        Self::RedisMemory,
         Self::Clock,
         Self::Vault,
         Self::VaultDurable,
@@ -81,6 +83,7 @@ impl Check {
             Self::RabbitMqRights => "rabbitmq-rights",
             Self::Redis => "redis",
             Self::RedisEviction => "redis-eviction",
+            Self::RedisMemory => "redis-memory",
             Self::Clock => "clock",
             Self::Vault => "vault",
             Self::VaultDurable => "vault-durable",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use common::port::{SystemClock, Vault};
 use common::rabbitmq;
-use common::redis::Redis;
+use common::redis::{Memory, Redis};
 use common::vault::{VaultOpenError, open_vault};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
@@ -17,6 +17,10 @@ use crate::config::Servers;
 const NEAR: SignedDuration = SignedDuration::from_secs(2);
 /// A claim on a job is good for a minute: from here on another worker could take it for over.
 const FAR: SignedDuration = SignedDuration::from_secs(30);
+/// From this share of its `maxmemory` on somebody should know.
+const NEARLY_FULL: f64 = 0.8;
+/// Bytes.
+const MIB: u64 = 1024 * 1024;
 /// Redis that answers at all answers within this.
 const REDIS: Duration = Duration::from_secs(5);
 
@@ -114,8 +118,33 @@ async fn redis_alone(redis: &Redis) -> Vec<Finding> {
             )),
             None => Check::RedisEviction.warns("it does not tell: make sure of `maxmemory-policy noeviction`"),
         },
+        memory(seen.memory),
         clock(seen.time, before, after),
     ]
+}
+
+/// Whether there is room for the jobs to come.
+fn memory(memory: Option<Memory>) -> Finding {
+    let Some(seen) = memory else {
+        return Check::RedisMemory.warns("it does not tell how full it is: it needs `INFO memory`");
+    };
+    let used = seen.used / MIB;
+    match (seen.allowed, seen.ratio()) {
+        (Some(allowed), Some(ratio)) => {
+            let told = format!("{used} MiB of {} MiB are used ({:.0} %)", allowed / MIB, 100.0 * ratio);
+            if ratio < NEARLY_FULL {
+                Check::RedisMemory.holds(told)
+            } else {
+                Check::RedisMemory.warns(format!(
+                    "{told}: raise `maxmemory`, or lower JOB_RETENTION_DAYS; once it is full no status is kept"
+                ))
+            }
+        }
+        (_, _) => Check::RedisMemory.warns(format!(
+            "{used} MiB are used, and it has no `maxmemory`: the system ends it once the machine's memory is used up; \
+             set `maxmemory` in its redis.conf"
+        )),
+    }
 }
 
 /// How far `theirs`, told between `before` and `after`, is from our time.
@@ -141,6 +170,22 @@ fn clock(theirs: Timestamp, before: Timestamp, after: Timestamp) -> Finding {
 mod tests {
     use super::super::finding::Verdict;
     use super::*;
+
+    #[test]
+    fn memory_is_told_of_before_it_is_used_up() {
+        let memory = |used, allowed| memory(Some(Memory { used: used * MIB, allowed }));
+        for (used, allowed, verdict) in [
+            (0, Some(100 * MIB), Verdict::Ok),
+            (79, Some(100 * MIB), Verdict::Ok),
+            (80, Some(100 * MIB), Verdict::Warn),
+            (101, Some(100 * MIB), Verdict::Warn),
+            (1, None, Verdict::Warn),
+        ] {
+            assert_eq!(memory(used, allowed).verdict, verdict, "{used} of {allowed:?}");
+        }
+        assert!(memory(79, Some(100 * MIB)).says.contains("79 MiB of 100 MiB are used (79 %)"));
+        assert_eq!(super::memory(None).verdict, Verdict::Warn);
+    }
 
     #[test]
     fn a_clock_that_is_off_is_told_before_it_does_harm() {

@@ -33,6 +33,7 @@ pub enum Expect {
 /// What is to be closed.
 pub(super) struct Connections {
     pub(super) rabbit: Arc<RabbitQueue>,
+    pub(super) redis: Arc<Redis>,
     /// While Redis is away each worker keeps to its share of the limits, so they are counted.
     _counted: Option<CountedWorker>,
 }
@@ -128,8 +129,9 @@ impl Installation {
             keys,
             tokens: redis.tokens(ring),
             throttle,
+            allowances: Some(redis.allowances()),
             clock,
-            behind: Behind::Servers(Connections { rabbit, _counted: counted }),
+            behind: Behind::Servers(Connections { rabbit, redis, _counted: counted }),
         })
     }
 }

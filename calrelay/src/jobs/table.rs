@@ -75,6 +75,7 @@ mod tests {
             fingerprint: HashKey::new(Key::random()).fingerprint(b"request"),
             payload: None,
             conference_refused: None,
+            turn: None,
             warnings: Vec::new(),
         }
     }

@@ -4,11 +4,12 @@ use data_encoding::BASE64;
 use jiff::Timestamp;
 
 use crate::account::AccountId;
+use crate::event::Priority;
 use crate::fingerprint::{Fingerprint, HashKey};
 use crate::job::{Claim, Effect, Failure, FailureKind, Job, JobId, JobState, Tally, WorkerId};
 use crate::message::{Message, Work};
 use crate::owner::Owner;
-use crate::port::{Limit, ThrottleKey, Window};
+use crate::port::Line;
 use crate::seal::{Key, Sealed};
 use crate::time;
 
@@ -75,6 +76,7 @@ pub fn job(owner_name: &str, account_name: &str) -> Job {
         fingerprint: fingerprint(),
         payload: Some(sealed()),
         conference_refused: None,
+        turn: None,
     }
 }
 
@@ -104,6 +106,7 @@ pub fn failure() -> Failure {
 
 /// The line of an account: ten a second.
 #[must_use]
-pub fn line(user: &str) -> Limit {
-    Limit { key: ThrottleKey::User(user.to_owned()), window: Window::Minute, allowed: 600, cost: 1 }
+pub fn line(user: &str) -> Line {
+    let charge = std::time::Duration::from_millis(102);
+    Line { user: user.to_owned(), priority: Priority::Normal, charge }
 }

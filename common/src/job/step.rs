@@ -5,14 +5,23 @@ use jiff::Timestamp;
 use super::outcome::{EventResult, Failure};
 use super::sealed_parts::SealedParts;
 use super::state::{BlockReason, Claim, JobState, WaitReason};
+use super::turn::Turn;
 use super::{Effect, Job, Tally};
 use crate::seal::Sealed;
+use crate::warning::Warning;
 
 /// A change that somebody asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// The queue has confirmed the message.
     Enqueued,
+    /// Its place in its account's line has become known, or another one than was recorded.
+    Placed {
+        /// The place.
+        turn: Turn,
+        /// What its caller has to know of it.
+        warning: Option<Warning>,
+    },
     /// A delivery wants to run the job.
     Start {
         /// The attempt's hold.
@@ -43,6 +52,8 @@ pub enum Step {
         effect: Effect,
         /// The hop of the message that will bring it back, already published.
         hop: u32,
+        /// Its place in line until then; `None` for the one that is recorded.
+        turn: Option<Turn>,
     },
     /// The event is in the calendar, whoever wrote it.
     Succeed(Sealed<EventResult>),
@@ -145,6 +156,13 @@ impl Job {
                 | JobState::Failed(_)
                 | JobState::Cancelled => return Err(Refusal::OutOfPlace),
             },
+            Step::Placed { turn, warning } => {
+                self.still_open()?;
+                job.turn = Some(*turn);
+                job.warnings.extend(warning.clone().filter(|warning| !self.warnings.contains(warning)));
+                // Nothing that anybody waits for has changed.
+                job.updated_at = self.updated_at;
+            }
             Step::Start { claim, hop, tally, effect } => {
                 self.still_open()?;
                 if *hop < self.hop {
@@ -156,9 +174,11 @@ impl Job {
                     if last.until > now {
                         return Err(Refusal::ClaimedUntil(last.until));
                     }
-                    job.abandoned(last.until);
+                    // Where its holder published a newer message it did not die: it could not record that.
+                    job.abandoned(last.until, self.was_left_behind(*hop, now));
                 }
                 job.hop = *hop;
+                job.turn = self.turn.map(Turn::come);
                 job.state = JobState::Running(claim.clone());
             }
             Step::BeginWrite(claim) => {
@@ -178,8 +198,9 @@ impl Job {
                 self.held_by(claim)?;
                 job.conference_refused = Some(words.clone());
             }
-            Step::Postpone { claim, pause, tally, effect, hop } => {
+            Step::Postpone { claim, pause, tally, effect, hop, turn } => {
                 self.held_by(claim)?;
+                job.turn = turn.or(self.turn);
                 job.tally = *tally;
                 job.known(*effect);
                 job.hop = self.hop.max(*hop);
@@ -188,8 +209,10 @@ impl Job {
                     Pause::Waiting { why, until } => JobState::Waiting { why, until },
                     Pause::Blocked { why, until } => JobState::Blocked { why, until },
                 };
-                // Taken back during a write that was then refused: there is nothing to undo.
+                // Taken back during a write that was then refused: there is nothing to undo. When that write began
+                // stays: a copy of the message that tells of it as of one on its way knows no more than this.
                 if job.cancel_requested && job.effect == Effect::None {
+                    job.write_began_at = self.write_began_at;
                     job.end(JobState::Cancelled, now);
                 }
             }
@@ -203,6 +226,7 @@ impl Job {
                 job.end(JobState::Succeeded { result: result.clone() }, now);
                 job.payload = None;
                 job.conference_refused = None;
+                job.turn = None;
             }
             Step::Fail(claim, failure) => {
                 self.held_by(claim)?;
@@ -271,7 +295,7 @@ impl Job {
                 let JobState::Running(last) = &self.state else {
                     return Err(Refusal::OutOfPlace);
                 };
-                job.abandoned(last.until.min(now));
+                job.abandoned(last.until.min(now), true);
                 job.state = self.in_queue(now);
             }
             Step::Forget => {
@@ -285,9 +309,10 @@ impl Job {
         Ok(job)
     }
 
-    /// The last attempt died: nobody knows how far it came. It cannot have begun a write later than `then`.
-    fn abandoned(&mut self, then: Timestamp) {
-        self.tally.crashes = self.tally.crashes.saturating_add(1);
+    /// The last attempt told of no end, which is a crash if its worker died: how far it came is unknown. It cannot have
+    /// begun a write later than `then`.
+    fn abandoned(&mut self, then: Timestamp, died: bool) {
+        self.tally.crashes = self.tally.crashes.saturating_add(u32::from(died));
         self.effect = self.effect.max(Effect::Unknown);
         self.write_began_at = self.write_began_at.max(Some(then));
     }

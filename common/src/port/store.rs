@@ -1,12 +1,13 @@
 //! The port `JobStore`.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::broadcast;
 
-use super::throttle::Limit;
+use super::throttle::Line;
 use crate::account::AccountId;
 use crate::job::{Job, JobId, Refusal, StateName, Step};
 use crate::owner::Owner;
@@ -15,11 +16,11 @@ use crate::owner::Owner;
 #[async_trait]
 pub trait JobStore: Send + Sync {
     /// Records a job that has just been asked for, unless it is known or the backlog is full, and
-    /// gives it its place in its account's line. One atomic step.
+    /// gives it its place in `line`. One atomic step.
     ///
     /// # Errors
     /// When the store cannot be reached; nothing is recorded then.
-    async fn accept(&self, job: &Job, backlog: Backlog, line: &Limit) -> Result<Accepted, StoreError>;
+    async fn accept(&self, job: &Job, backlog: Backlog, line: &Line) -> Result<Accepted, StoreError>;
 
     /// Removes a record that is still `accepting`: its message was not taken.
     ///
@@ -51,6 +52,13 @@ pub trait JobStore: Send + Sync {
     /// When the store cannot be reached.
     async fn list(&self, filter: &ListFilter, page: Page) -> Result<Vec<Job>, StoreError>;
 
+    /// The blocked jobs of these accounts, in order of submission. All that are blocked are gone through once,
+    /// by page, whatever the number of accounts; no record is read, so that one of them may not be blocked any more.
+    ///
+    /// # Errors
+    /// When the store cannot be reached.
+    async fn blocked(&self, of: &HashSet<AccountId>) -> Result<Vec<(AccountId, JobId)>, StoreError>;
+
     /// Since when no record has been lost: an id that is not known and might be older than that is not
     /// known to be wrong.
     ///
@@ -73,6 +81,27 @@ pub trait JobStore: Send + Sync {
     /// # Errors
     /// When the store cannot be reached.
     async fn forget_finished(&self, before: Timestamp) -> Result<u64, StoreError>;
+
+    /// Some jobs that succeeded before `before` and whose records take more room than a status needs. None
+    /// where another process sees to them, where a build that could not read a compact record may still run,
+    /// and where room does not matter.
+    ///
+    /// # Errors
+    /// When the store cannot be reached.
+    async fn oversized(&self, before: Timestamp) -> Result<Vec<Job>, StoreError> {
+        let _ = before;
+        Ok(Vec::new())
+    }
+
+    /// Replaces the record `seen` by `job` in the most compact form that the store has, where it still stands
+    /// as it was seen. The job may differ in how its result is sealed, and in nothing else.
+    ///
+    /// # Errors
+    /// When the store cannot be reached.
+    async fn compact(&self, seen: &Job, job: &Job) -> Result<(), StoreError> {
+        let _ = (seen, job);
+        Ok(())
+    }
 }
 
 /// How many unfinished jobs an owner may have.
@@ -95,7 +124,7 @@ impl Default for Backlog {
 pub enum Accepted {
     /// It is recorded; its turn comes after this delay.
     New {
-        /// From the account's line: zero when the line is empty.
+        /// As [`Throttle::place`](super::Throttle::place): zero when the line is empty.
         delay: Duration,
         /// As [`JobStore::whole_since`]: before that it may have been known.
         whole_since: Timestamp,

@@ -12,11 +12,42 @@ pub struct Checkup {
     pub release: Option<String>,
     /// Its `maxmemory-policy`; `None` where `INFO` is forbidden.
     pub eviction: Option<String>,
+    /// How full it is; `None` where `INFO` is forbidden.
+    pub memory: Option<Memory>,
     /// Its time, to the microsecond: quotas go by it.
     pub time: Timestamp,
 }
 
+/// How much a server keeps, and may keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// Bytes in use.
+    pub used: u64,
+    /// Its `maxmemory` in bytes; `None` where it has none.
+    pub allowed: Option<u64>,
+}
+
+impl Memory {
+    fn read(info: &str) -> Option<Self> {
+        let number = |name| field(info, name)?.parse().ok();
+        let allowed = number("maxmemory").filter(|allowed| *allowed > 0);
+        number("used_memory").map(|used| Self { used, allowed })
+    }
+
+    /// The share of what it may keep that is in use; `None` where it has no `maxmemory`.
+    #[must_use]
+    pub fn ratio(self) -> Option<f64> {
+        self.allowed.map(|allowed| self.used as f64 / allowed as f64)
+    }
+}
+
 impl Redis {
+    /// Asks how full the server is; `None` where it is away or does not tell.
+    pub async fn memory(&self) -> Option<Memory> {
+        let info = self.link.ask::<String>(cmd("INFO").arg("memory")).await.ok()?;
+        Memory::read(&info)
+    }
+
     /// Asks the server.
     ///
     /// # Errors
@@ -34,6 +65,7 @@ impl Redis {
         Ok(Checkup {
             release: field(&info, "redis_version"),
             eviction: field(&info, "maxmemory_policy"),
+            memory: Memory::read(&info),
             time,
         })
     }
@@ -42,4 +74,21 @@ impl Redis {
 fn field(info: &str, name: &str) -> Option<String> {
     let lines = info.lines().filter_map(|line| line.split_once(':'));
     lines.into_iter().find(|(key, _)| *key == name).map(|(_, value)| value.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_of_zero_is_none() {
+        let memory = |text: &str| Memory::read(&text.replace('\n', "\r\n"));
+        let half = memory("used_memory:50\nused_memory_rss:9\nmaxmemory:100\nmaxmemory_policy:noeviction\n");
+        assert_eq!(half, Some(Memory { used: 50, allowed: Some(100) }));
+        assert_eq!(half.and_then(Memory::ratio), Some(0.5));
+        let unlimited = memory("used_memory:50\nmaxmemory:0\n");
+        assert_eq!(unlimited, Some(Memory { used: 50, allowed: None }));
+        assert_eq!(unlimited.and_then(Memory::ratio), None);
+        assert_eq!(memory(""), None);
+    }
 }

@@ -5,12 +5,15 @@
 //! scripts know nothing of what a step means, so there is one state machine, and each write is one round
 //! trip. What a process wrote last it remembers, so that it need not read it again before the next step.
 
+mod compact;
 mod list;
+mod oversized;
 mod recent;
 mod record;
 mod scripts;
 mod sets;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,9 +22,11 @@ use jiff::Timestamp;
 
 use super::changes::Changes;
 use super::{Redis, Trouble};
+use crate::account::AccountId;
 use crate::due::{self, Due};
 use crate::job::{Job, JobId, JobState, Refusal, Step};
-use crate::port::{Accepted, Backlog, Change, JobStore, Limit, ListFilter, Page, StoreError, Watch};
+use crate::port::{Accepted, Backlog, Change, JobStore, Line, ListFilter, Page, StoreError, Watch};
+use oversized::Oversized;
 use recent::Recent;
 use record::Record;
 use scripts::{Outcome, Placed, Scripts, Write};
@@ -37,6 +42,7 @@ pub struct RedisStore {
     scripts: Scripts,
     changes: Changes,
     recent: Recent,
+    oversized: Oversized,
     retention: Duration,
 }
 
@@ -45,23 +51,27 @@ impl RedisStore {
     /// never ended.
     pub(super) fn new(redis: Arc<Redis>, retention: Duration) -> Self {
         let changes = Changes::new(redis.clone());
-        Self { redis, scripts: Scripts::new(), changes, recent: Recent::default(), retention }
+        let (recent, oversized) = Default::default();
+        Self { redis, scripts: Scripts::new(), changes, recent, oversized, retention }
     }
 
     async fn read(&self, id: &JobId) -> Result<Option<Record>, StoreError> {
-        let text: Option<String> = self.redis.link.ask(&record::read(id)).await?;
-        text.as_deref().map(Record::parse).transpose()
+        let text: Option<Vec<u8>> = self.redis.link.ask(&record::read(id)).await?;
+        text.map(|text| Record::parse(id, &text)).transpose()
     }
 
     /// Writes `job` in place of `seen`; tells those who watch it, where there is anything to see.
     async fn write(&self, seen: Option<&Record>, job: &Job, due: Due) -> Result<Outcome, StoreError> {
         let before = seen.map(|record| &record.job);
-        let text = record::text(job);
+        // A compact record stays one, and lives no longer: the set that it is in would not.
+        let compact = seen.filter(|seen| seen.compact).and_then(|_| record::compact(job));
+        let life = if compact.is_some() { Duration::ZERO } else { record::life(job, self.retention) };
+        let text = compact.unwrap_or_else(|| record::text(job));
         let write = Write {
             id: &job.id,
             seen: seen.map(|record| record.version.as_str()),
             text: Some(&text),
-            life: record::life(job, self.retention),
+            life,
             entry: sets::entry(job),
             sets: sets::changed(before, Some(job), due, self.retention),
             tell: is_seen_by_watchers(before, job),
@@ -69,7 +79,7 @@ impl RedisStore {
         let outcome = self.written(&write).await;
         // Where it is not known whether it was written, what was known before is worth nothing.
         if matches!(outcome, Ok(Outcome::Written)) && recent::comes_soon(job) {
-            self.recent.keep(Record { version: record::version(&text).to_owned(), job: job.clone() });
+            self.recent.keep(Record::written(&text, job));
         }
         outcome
     }
@@ -88,12 +98,12 @@ fn is_seen_by_watchers(before: Option<&Job>, after: &Job) -> bool {
 
 #[async_trait]
 impl JobStore for RedisStore {
-    async fn accept(&self, job: &Job, backlog: Backlog, line: &Limit) -> Result<Accepted, StoreError> {
+    async fn accept(&self, job: &Job, backlog: Backlog, line: &Line) -> Result<Accepted, StoreError> {
         let text = record::text(job);
         let live = self.redis.link.live().await?;
         match self.scripts.accept(&live, job, &text, backlog, line, self.retention).await? {
             Placed::New { delay, whole_since } => {
-                self.recent.keep(Record { version: record::version(&text).to_owned(), job: job.clone() });
+                self.recent.keep(Record::written(&text, job));
                 Ok(Accepted::New { delay, whole_since })
             }
             Placed::Known(record) => Ok(Accepted::Known(Box::new(record.job))),
@@ -181,6 +191,14 @@ impl JobStore for RedisStore {
         list::read(&self.scripts, &live, filter, &page).await
     }
 
+    async fn blocked(&self, of: &HashSet<AccountId>) -> Result<Vec<(AccountId, JobId)>, StoreError> {
+        if of.is_empty() {
+            return Ok(Vec::new());
+        }
+        let live = self.redis.link.live().await?;
+        list::blocked(&self.scripts, &live, of).await
+    }
+
     async fn whole_since(&self) -> Result<Timestamp, StoreError> {
         let live = self.redis.link.live().await?;
         self.scripts.whole_since(&live).await
@@ -205,6 +223,30 @@ impl JobStore for RedisStore {
                 return Ok(forgotten);
             }
         }
+    }
+
+    async fn oversized(&self, before: Timestamp) -> Result<Vec<Job>, StoreError> {
+        let live = self.redis.link.live().await?;
+        let records = self.oversized.next(&self.scripts, &live, before).await?;
+        let jobs = records.iter().map(|record| record.job.clone()).collect();
+        for record in records {
+            self.recent.keep(record);
+        }
+        Ok(jobs)
+    }
+
+    async fn compact(&self, seen: &Job, job: &Job) -> Result<(), StoreError> {
+        let record = match self.recent.take(&seen.id) {
+            Some(record) => Some(record),
+            None => self.read(&seen.id).await?,
+        };
+        let Some(record) = record.filter(|record| !record.compact && record.job == *seen) else {
+            return Ok(());
+        };
+        let Some(text) = record::compact(job) else {
+            return Ok(());
+        };
+        self.scripts.compact(&*self.redis.link.live().await?, &record, &text).await
     }
 }
 

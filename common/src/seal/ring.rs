@@ -1,6 +1,7 @@
 //! Keys that belong together: one that seals, and those before it, which still open what they sealed.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -43,6 +44,12 @@ impl Keyring {
     #[must_use]
     pub fn seal<T: Serialize>(&self, context: &str, value: &T) -> Sealed<T> {
         self.newest().seal(context, value)
+    }
+
+    /// Seals another form of a `T` with the newest key: one that `T` can be read from.
+    pub(crate) fn seal_as<T>(&self, context: &str, form: &impl Serialize) -> Sealed<T> {
+        let Sealed { bytes, .. } = self.seal(context, form);
+        Sealed { bytes, holds: PhantomData }
     }
 
     /// Opens with whichever key sealed.

@@ -1,5 +1,6 @@
 //! One process of an installation, and its ways to the servers.
 
+use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -32,6 +33,11 @@ impl Member {
     /// With a variable set in place of what it was, from the next start on.
     pub fn set(&mut self, name: &str, value: &str) {
         self.launch = self.launch.clone().with(name, value);
+    }
+
+    /// By another build of the program, from the next start on.
+    pub fn run_by(&mut self, program: &Path) {
+        self.launch = self.launch.clone().by(program);
     }
 
     /// The process.

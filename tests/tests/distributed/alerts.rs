@@ -181,6 +181,19 @@ async fn each_fault_raises_its_alert_and_a_healthy_run_raises_none() {
     // From their side the broker was away, and what fails leaves a dead letter.
     phase.over(&["CalrelayBrokerDown", "CalrelayDeadLetters"]).await;
 
+    // Redis fills up: with so much that a few jobs more or less change nothing.
+    let phase = observed.phase("Redis fills up").await;
+    let redis = calrelay.redis();
+    redis.command(&["SETRANGE", "filler", "64000000", "x"]);
+    redis.command(&["CONFIG", "SET", "maxmemory", "76mb"]);
+    phase.fires("CalrelayStoreMemory", &[("severity", "ticket")]).await;
+    redis.command(&["CONFIG", "SET", "maxmemory", "71mb"]);
+    phase.fires("CalrelayStoreMemory", &[("severity", "page")]).await;
+    redis.command(&["CONFIG", "SET", "maxmemory", "768mb"]);
+    redis.command(&["DEL", "filler"]);
+    phase.ends("CalrelayStoreMemory", &[]).await;
+    phase.over(&[]).await;
+
     // The vault, and then Redis.
     let phase = observed.phase("the vault and the store").await;
     let VaultServer::Redis(vault) = calrelay.vault() else { panic!("it is a Redis") };

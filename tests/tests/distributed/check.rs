@@ -36,6 +36,7 @@ impl Servers {
     async fn prepared() -> Self {
         let servers = Self::start_in(shared_rabbit().await.vhost().await).await;
         servers.launch.another("setup").prepare();
+        servers.redis.command(&["CONFIG", "SET", "maxmemory", "768mb"]);
         servers
     }
 
@@ -56,7 +57,16 @@ async fn an_installation_that_was_set_up_has_nothing_to_complain_of_but_the_sand
     {
         assert!(seen.contains(&name), "{name} is missing:\n{}", checked.said);
     }
-    for name in ["clock", "vault", "vault-durable", "vault-apart", "encryption-key", "api-keys", "accounts"] {
+    for name in [
+        "redis-memory",
+        "clock",
+        "vault",
+        "vault-durable",
+        "vault-apart",
+        "encryption-key",
+        "api-keys",
+        "accounts",
+    ] {
         assert!(seen.contains(&name), "{name} is missing:\n{}", checked.said);
     }
     for secret in ["guest:guest", "crk_", "GOCSPX", "redis://"] {
@@ -95,6 +105,15 @@ async fn every_trouble_with_a_server_has_its_line() {
     servers.redis.command(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
     servers.launch.check().fails(&["redis-eviction"], "noeviction");
     servers.redis.command(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+    let info = servers.redis.command(&["INFO", "memory"]);
+    let used = info.lines().find_map(|line| line.strip_prefix("used_memory:")?.trim().parse::<u64>().ok());
+    let nearly = (used.unwrap() * 100 / 88).to_string();
+    for (most, says) in [(nearly.as_str(), "%)"), ("0", "no `maxmemory`")] {
+        servers.redis.command(&["CONFIG", "SET", "maxmemory", most]);
+        let told = servers.launch.check();
+        assert!(told.passed && told.with("warn").contains(&"redis-memory"), "{}", told.said);
+        assert!(told.said.contains(says), "{}", told.said);
+    }
     let replica = RedisServer::start_with(
         Durability::Nothing,
         &["--replicaof", &format!("127.0.0.1 {}", servers.redis.port())],

@@ -1,5 +1,6 @@
 //! What records on Redis promise beyond their port's suite: several processes, and a server in trouble.
 
+mod compact;
 mod cost;
 mod lost;
 mod shared;

@@ -2,7 +2,7 @@
 //! accepted and done as if it were away, deadlines are kept, and nothing spins.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -149,9 +149,94 @@ async fn a_redis_without_its_replicas_is_a_redis_that_is_away() {
     is_away_and_comes_back(&REFUSALS[1]).await;
 }
 
+/// Processor time that a process has used, in seconds.
+fn computed(pid: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
+    let after_name = stat.rsplit(')').next().expect("a name in parentheses");
+    let ticks: Vec<f64> = after_name.split_whitespace().filter_map(|field| field.parse().ok()).collect();
+    // The state is no number: utime and stime are the 12th and 13th after it, in hundredths of a second.
+    (ticks[10] + ticks[11]) / 100.0
+}
+
+/// Lines with a warning or an error that a process has written.
+fn complaints(log: &str) -> usize {
+    json_lines(log).iter().filter(|line| line["level"] == "WARN" || line["level"] == "ERROR").count()
+}
+
+/// A steady load, for `normal` with Redis as it should be and for `refusing` while it refuses writes. A worker may use
+/// so much more processor time while it does.
+async fn goes_on_under_load(refusal: &Refusal, normal: Duration, refusing: Duration, at_most: f64) {
+    let calrelay = Plan::new(1, 1).unlimited().with("LOG_FORMAT", "json").start().await;
+    let google = calrelay.sandbox().view();
+    google.no_quotas().await;
+    let caller = calrelay.caller();
+    all_succeeded(&caller, &accept(&caller, "warm", 5).await, LIMIT).await;
+    let warm = google.events().await.len();
+    let (worker, api) = (calrelay.workers()[0].process(), calrelay.apis()[0].process());
+    let said = [worker.log(), api.log()].map(|log| complaints(&log));
+    let mut pace = tokio::time::interval(Duration::from_millis(200));
+    let mut ids = Vec::new();
+    let mut spent = [0.0; 2];
+    for (phase, length) in [normal, refusing].into_iter().enumerate() {
+        if phase == 1 {
+            (refusal.begin)(calrelay.redis());
+        }
+        let (began, before, jobs) = (Instant::now(), computed(worker.pid()), ids.len());
+        while began.elapsed() < length {
+            pace.tick().await;
+            let title = format!("steady-{}", ids.len());
+            ids.push(caller.submit(&event(&title), &title, LIMIT).await.id);
+        }
+        spent[phase] = (computed(worker.pid()) - before) / (ids.len() - jobs) as f64;
+    }
+    all_stand(&google, refusal.name, &ids).await;
+    let lines = [worker.log(), api.log()].map(|log| complaints(&log));
+    let lines = [lines[0] - said[0], lines[1] - said[1]];
+    println!(
+        "{}: {} jobs; a worker's processor time a job {:.1} ms, and {:.1} ms in {} s of refusals ({:.2} times); lines {lines:?}",
+        refusal.name,
+        ids.len(),
+        spent[0] * 1e3,
+        spent[1] * 1e3,
+        refusing.as_secs(),
+        spent[1] / spent[0],
+    );
+    assert!(spent[1] < at_most * spent[0], "{spent:?}");
+    // What begins to go on without records: the link, the attempts, the throttle. Then one a minute at most.
+    let minutes = usize::try_from(refusing.as_secs().div_ceil(60)).expect("a few");
+    assert!(lines.iter().all(|lines| *lines <= minutes + 3), "{lines:?}");
+    (refusal.end)(calrelay.redis());
+    all_succeeded(&caller, &ids, Duration::from_secs(300)).await;
+    let events = google.events().await;
+    assert_eq!(events.len(), warm + ids.len());
+    assert!(events.values().all(|stored| stored.inserts == 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_works_no_harder_while_redis_refuses_writes() {
+    // Short, so that a good deal more is let through than in the long runs.
+    goes_on_under_load(&REFUSALS[1], Duration::from_secs(5), Duration::from_secs(8), 4.0).await;
+}
+
 /// The same for two causes that are met less often; `./test.sh --long` alone runs them.
 mod rarely {
     use super::*;
+
+    /// Seconds of each refusal: ten minutes, unless `CALRELAY_REFUSAL_SECONDS` says otherwise.
+    fn long() -> Duration {
+        let seconds = std::env::var("CALRELAY_REFUSAL_SECONDS").ok();
+        Duration::from_secs(seconds.map_or(600, |seconds| seconds.parse().expect("a number of seconds")))
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn ten_minutes_of_load_on_a_redis_that_is_full() {
+        goes_on_under_load(&REFUSALS[0], Duration::from_secs(60), long(), 2.0).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn ten_minutes_of_load_on_a_redis_without_its_replicas() {
+        goes_on_under_load(&REFUSALS[1], Duration::from_secs(60), long(), 2.0).await;
+    }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_redis_that_became_a_replica_is_a_redis_that_is_away() {

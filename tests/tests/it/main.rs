@@ -33,5 +33,7 @@ mod real_events;
 mod receiver;
 mod refusals;
 mod secrets;
+mod suspects;
 mod traces;
+mod turns;
 mod webhooks;

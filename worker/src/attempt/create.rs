@@ -34,12 +34,16 @@ pub(super) enum Found {
 
 impl Attempts {
     pub(super) async fn create(&self, held: &Held<'_>, writing: &Writing) -> Result<Conclusion, Trouble> {
-        if held.job.effect != Effect::None {
+        // An attempt before may have looked, and not come to write.
+        let looks = held.job.effect != Effect::None && !held.calls.has_found_nothing();
+        held.calls.expect(1 + u32::from(looks) + u32::from(writing.payload.conference));
+        if looks {
             let found = self.look(held, writing).await?;
             if let Some(conclusion) = self.recognised(held, writing, found).await {
                 return Ok(conclusion);
             }
             held.hold.found_nothing();
+            held.calls.found_nothing(self.ports.clock.now());
         }
         let extra = match held.hold.conference_refused() {
             None if writing.payload.has_conference() => Extra::Conference,
@@ -77,7 +81,11 @@ impl Attempts {
             attachments: draft.has_attachments(),
         };
         let guests = u32::try_from(draft.guests()).unwrap_or(u32::MAX);
-        match self.gateway.ask(&writing.account, Request::Insert { event, guests }, Some(&held.hold)).await {
+        match self
+            .gateway
+            .ask(&writing.account, Request::Insert { event, guests }, Some(&held.hold), &held.calls)
+            .await
+        {
             Ok(Reply::Event(event)) => {
                 let result = self.result(held, writing, event).await;
                 Ok(self.success(held, writing, result).await)
@@ -95,7 +103,7 @@ impl Attempts {
     /// Asks Google for the job's event.
     pub(super) async fn look(&self, held: &Held<'_>, writing: &Writing) -> Result<Found, Trouble> {
         let request = Request::Get { calendar: &writing.payload.calendar, id: &held.job.id };
-        match self.gateway.ask(&writing.account, request, None).await {
+        match self.gateway.ask(&writing.account, request, None, &held.calls).await {
             Ok(Reply::Event(event)) => Ok(recognise(event, &held.job.fingerprint, &writing.payload.event)),
             Ok(Reply::Deleted) => unreachable!("a get is answered with an event"),
             Err(Trouble::Calendar { error: CalendarError::NotFound, .. }) => Ok(Found::Nothing),
@@ -126,10 +134,14 @@ impl Attempts {
         mut event: StoredEvent,
     ) -> EventResult {
         let payload = &writing.payload;
+        if payload.conference && event.meeting != Meeting::Pending {
+            self.gateway.leave_out_call(&writing.account, &held.calls).await;
+        }
         if payload.conference && event.meeting == Meeting::Pending {
             self.ports.clock.sleep(CONFERENCE_PAUSE).await;
             let request = Request::Get { calendar: &payload.calendar, id: &held.job.id };
-            if let Ok(Reply::Event(later)) = self.gateway.ask(&writing.account, request, None).await
+            if let Ok(Reply::Event(later)) =
+                self.gateway.ask(&writing.account, request, None, &held.calls).await
                 && !later.cancelled
             {
                 event = later;

@@ -2,20 +2,27 @@
 
 use std::time::Duration;
 
-use common::job::{Effect, Failure, Pause, Step, Tally};
+use common::deadline::in_time;
+use common::job::{Effect, Failure, Pause, Place, Step, Tally, WaitReason};
 use common::message::{Message, News};
 use common::port::{Change, Lane};
 use common::time::{minutes, until};
+use rand::RngExt as _;
 
 use super::claim::Arrival;
-use super::judge::BLOCKED_RECHECK;
+use super::judge::blocked_recheck;
 use super::{Attempts, Conclusion, Held, Verdict};
 use crate::metrics;
-use crate::retry::Deferral;
+use crate::retry::{Deferral, lengthened_by, shortened_by};
 use crate::trouble::Trouble;
 
-/// What could not be recorded is tried again after so long.
-pub(super) const UNRECORDED: Duration = minutes(2);
+/// What could not be recorded is tried again after so long, or somewhat earlier.
+const UNRECORDED: Duration = minutes(2);
+
+/// When what could not be recorded is tried again: not all of it at once.
+pub(super) fn unrecorded() -> Duration {
+    shortened_by(UNRECORDED, rand::rng().random())
+}
 
 /// How a job comes back.
 pub(super) struct Return {
@@ -50,7 +57,10 @@ impl Attempts {
             }
             Conclusion::Block { why, until: then } => {
                 metrics::deferred(Deferral::Blocked);
-                let delay = then.map_or(BLOCKED_RECHECK, |then| until(now, then));
+                let delay = then.map_or_else(blocked_recheck, |then| {
+                    // Every blocked job of the account was told the same instant.
+                    lengthened_by(until(now, then), rand::rng().random())
+                });
                 self.come_back(held, Return { pause: Pause::Blocked { why, until: then }, delay, tally })
                     .await
             }
@@ -63,6 +73,7 @@ impl Attempts {
             failure: Some(failure.clone()),
             effect: failure.effect,
             tally: held.job.tally,
+            progress: held.calls.progress(),
             ..held.message.clone()
         };
         if self.publish(&letter, Lane::Dead, Duration::ZERO).await.is_err() {
@@ -104,7 +115,7 @@ impl Attempts {
                     "The end of job {} travels with its message: {}", held.job.id, trouble.summary()
                 ),
             }
-            let Err(error) = self.publish_once(&carrying, Lane::Due, UNRECORDED).await else {
+            let Err(error) = self.publish_once(&carrying, Lane::Due, unrecorded()).await else {
                 return Verdict::Done;
             };
             failures += 1;
@@ -121,6 +132,10 @@ impl Attempts {
             Pause::Blocked { why, .. } => Some(why),
             Pause::Queued | Pause::Waiting { .. } => None,
         };
+        if told.is_some() {
+            // It joins its account's line again once it can be done.
+            held.hold.stand(held.hold.turn().map(|turn| turn.at(Place::Outside)));
+        }
         let message = Message { tally: back.tally, told, ..held.next_message() };
         if let Some(why) = told.filter(|_| held.message.told != told)
             && self.tell(message.clone(), News::Blocked { why }).await.is_err()
@@ -137,6 +152,7 @@ impl Attempts {
             tally: back.tally,
             effect: message.effect,
             hop: message.hop,
+            turn: message.turn,
         };
         if let Err(trouble) = self.let_go(held, &step).await {
             tracing::debug!(
@@ -153,6 +169,7 @@ impl Attempts {
             && job.is_finished()
         {
             metrics::finished(&job);
+            self.leave_line(&job).await;
         }
         Ok(())
     }
@@ -163,9 +180,20 @@ impl Attempts {
             Pause::Blocked { until: Some(_), .. } | Pause::Waiting { .. } | Pause::Queued => false,
         };
         // Nobody wakes a job that no record tells of.
-        let delay = if until_woken { back.delay.min(UNRECORDED) } else { back.delay };
-        // A job that waits is back in time to expire.
-        if held.job.not_after > now { delay.min(until(now, held.job.not_after)) } else { delay }
+        let delay = if until_woken { back.delay.min(unrecorded()) } else { back.delay };
+        if held.job.not_after <= now {
+            return delay;
+        }
+        match back.pause {
+            // It may yet be done: it is back in time for that.
+            Pause::Waiting { why: WaitReason::Quota, .. } => in_time(delay, held.job.not_after, now),
+            // A job that waits is back in time to expire.
+            Pause::Waiting {
+                why: WaitReason::Retry | WaitReason::Schedule | WaitReason::Operator, ..
+            }
+            | Pause::Blocked { .. }
+            | Pause::Queued => delay.min(until(now, held.job.not_after)),
+        }
     }
 
     /// Gives the job back unfinished, without counting anything.
@@ -182,6 +210,7 @@ impl Attempts {
             tally: held.job.tally,
             effect: held.effect(),
             hop: held.job.hop,
+            turn: held.hold.turn(),
         };
         if let Err(trouble) = self.let_go(held, &step).await {
             tracing::debug!("A claim could not be released, it ends by itself: {}", trouble.summary());

@@ -66,7 +66,7 @@ impl Attempts {
             Found::Deleted | Found::Other | Found::Nothing => return Ok(Conclusion::Cancelled),
         };
         let request = Request::Delete { calendar: &payload.calendar, id: &held.job.id, send_updates };
-        self.gateway.ask(&writing.account, request, None).await?;
+        self.gateway.ask(&writing.account, request, None, &held.calls).await?;
         Ok(Conclusion::Cancelled)
     }
 
@@ -86,7 +86,11 @@ impl Attempts {
         };
         // Should its answer be lost, this write is one that may still take effect.
         held.hold.begin_spending().await?;
-        match self.gateway.ask(&writing.account, Request::Insert { event, guests: 0 }, None).await {
+        match self
+            .gateway
+            .ask(&writing.account, Request::Insert { event, guests: 0 }, None, &held.calls)
+            .await
+        {
             Ok(_) => Ok(Found::Spent),
             Err(taken @ Trouble::Calendar { error: CalendarError::Duplicate, .. }) => {
                 match self.look(held, writing).await? {

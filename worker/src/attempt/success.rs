@@ -7,7 +7,7 @@ use common::port::{Change, Lane};
 use common::seal::Sealed;
 
 use super::claim::Arrival;
-use super::record::UNRECORDED;
+use super::record::unrecorded;
 use super::{Attempts, Conclusion, Held, Verdict, Writing};
 use crate::conference;
 use crate::metrics;
@@ -122,7 +122,7 @@ impl Attempts {
                     "The success of job {} travels with its message: {}", message.job, trouble.summary()
                 ),
             }
-            let Err(error) = self.publish_once(&carrying, Lane::Due, UNRECORDED).await else {
+            let Err(error) = self.publish_once(&carrying, Lane::Due, unrecorded()).await else {
                 return Err(Verdict::Done);
             };
             failures += 1;

@@ -46,6 +46,7 @@ struct State {
     dead_grants: HashSet<String>,
     grants: VecDeque<Granting>,
     refreshes: u32,
+    tokens_hang: bool,
 }
 
 /// What a rule says of a call: nothing means that it goes well.
@@ -270,6 +271,11 @@ impl Google {
     }
 
     /// Requests for access tokens so far.
+    /// The token endpoint takes requests and answers none.
+    pub fn hang_tokens(&self, hang: bool) {
+        self.state().tokens_hang = hang;
+    }
+
     pub fn refreshes(&self) -> u32 {
         self.state().refreshes
     }

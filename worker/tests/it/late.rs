@@ -74,7 +74,10 @@ async fn the_write_that_uses_an_id_up_may_itself_be_late() {
     assert_eq!(job.write_began_at, Some(bench.now()), "it counts from the last write");
     bench.clock.turn_to(after(bench.now(), minutes(2)));
     bench.cancelled(&id).await;
-    assert_eq!(bench.google.methods(&id), [Insert, Get, Insert, Get, Insert, Delete]);
+    let methods = bench.google.methods(&id);
+    // Two copies of its message come: it may look once more.
+    assert!(methods.starts_with(&[Insert, Get, Insert, Get]), "{methods:?}");
+    assert!(methods.ends_with(&[Get, Insert, Delete]), "{methods:?}");
     leaves_nothing(&bench, &id).await;
 }
 

@@ -34,6 +34,8 @@ mod repeat;
 mod replay;
 mod sealing;
 mod shutdown;
+mod slow;
 mod tokens;
+mod turns;
 mod unrecorded;
 mod vanished;

@@ -1,4 +1,4 @@
--- Records: a version of 16 characters, and the job as JSON. What a step does to a job is not known here:
+-- Records: a version of 16 characters, and the job. What a step does to a job is not known here:
 -- the caller has worked it out from the version it names.
 
 local DAY = 86400000
@@ -31,9 +31,13 @@ local function enter(set, score, entry, life)
 end
 
 -- Writes the record, and enters it into each set of KEYS from `first` on with the score that stands in
--- ARGV at the same distance from `scores`; an empty one takes it out.
+-- ARGV at the same distance from `scores`; an empty one takes it out. A life of 0 is the one that it has.
 local function keep(record, text, life, entry, first, scores)
-    redis.call('SET', record, text, 'PX', whole(life))
+    if life == 0 then
+        redis.call('SET', record, text, 'KEEPTTL')
+    else
+        redis.call('SET', record, text, 'PX', whole(life))
+    end
     for i = first, #KEYS do
         enter(KEYS[i], ARGV[scores + i - first], entry, life)
     end

@@ -1,11 +1,14 @@
 //! Pages of records, in order of submission.
 
+use std::collections::HashSet;
+
 use deadpool_redis::redis::pipe;
 
 use super::record::{self, Record};
 use super::scripts::Scripts;
 use super::sets::{self, Entry, Shelf};
-use crate::job::{Job, StateName};
+use crate::account::AccountId;
+use crate::job::{Job, JobId, StateName};
 use crate::port::{ListFilter, Page, StoreError};
 use crate::redis::link::Live;
 
@@ -22,6 +25,11 @@ pub(super) async fn read(
 ) -> Result<Vec<Job>, StoreError> {
     let limit = page.limit as usize;
     let sets = sets_of(filter);
+    let compact = match (filter.state, &filter.owner) {
+        (None | Some(StateName::Succeeded), Some(owner)) => owner.as_str(),
+        (None | Some(StateName::Succeeded), None) => "*",
+        (Some(_), _) => "",
+    };
     let upto = filter.until.map_or_else(|| "+".to_owned(), |until| format!("({}", sets::instant(until)));
     // Where every entry is wanted, one page of them will do.
     let selective = filter.account.is_some() || filter.state.is_some();
@@ -31,7 +39,8 @@ pub(super) async fn read(
     while let Some(lower) = from
         && found.len() < limit
     {
-        let chunk = merged(scripts.ranges(live, &sets, &lower, &upto, most).await?, most);
+        let (most, found_now) = scripts.ranges(live, &sets, (&lower, &upto), most, compact).await?;
+        let chunk = merged(found_now, most);
         from = chunk.next;
         let wanted: Vec<String> = chunk.entries.into_iter().filter(|entry| fits(entry, filter)).collect();
         let mut wanted = wanted.as_slice();
@@ -42,6 +51,28 @@ pub(super) async fn read(
             let jobs = records(live, now).await?;
             found.extend(jobs.into_iter().filter(|job| is_in(job, filter.state)));
         }
+    }
+    Ok(found)
+}
+
+/// The blocked jobs of these accounts, by their entries alone.
+pub(super) async fn blocked(
+    scripts: &Scripts,
+    live: &Live,
+    of: &HashSet<AccountId>,
+) -> Result<Vec<(AccountId, JobId)>, StoreError> {
+    let sets = [Shelf::Blocked.key().to_owned()];
+    let mut from = Some("-".to_owned());
+    let mut found = Vec::new();
+    while let Some(lower) = from {
+        let (most, found_now) = scripts.ranges(live, &sets, (&lower, "+"), MANY, "").await?;
+        let chunk = merged(found_now, most);
+        from = chunk.next;
+        found.extend(chunk.entries.iter().filter_map(|entry| {
+            let entry = Entry::parse(entry)?;
+            let account = AccountId::parse(entry.account).ok().filter(|account| of.contains(account))?;
+            Some((account, entry.id))
+        }));
     }
     Ok(found)
 }
@@ -103,16 +134,17 @@ fn is_in(job: &Job, state: Option<StateName>) -> bool {
 /// The records of these entries; those that are gone are left out.
 async fn records(live: &Live, entries: &[String]) -> Result<Vec<Job>, StoreError> {
     let mut reads = pipe();
-    for entry in entries.iter().filter_map(|entry| Entry::parse(entry)) {
-        reads.add_command(record::read(&entry.id));
+    let ids: Vec<JobId> = entries.iter().filter_map(|entry| Some(Entry::parse(entry)?.id)).collect();
+    for id in &ids {
+        reads.add_command(record::read(id));
     }
-    let texts: Vec<Option<String>> = live.pipe_apart(&reads).await?;
+    let texts: Vec<Option<Vec<u8>>> = live.pipe_apart(&reads).await?;
     let mut jobs = Vec::with_capacity(texts.len());
-    for (text, entry) in texts.into_iter().zip(entries) {
+    for ((text, id), entry) in texts.into_iter().zip(&ids).zip(entries) {
         let Some(text) = text else {
             continue;
         };
-        let job = Record::parse(&text)?.job;
+        let job = Record::parse(id, &text)?.job;
         // The same id may have been accepted again after its first record had gone.
         if sets::entry(&job) == *entry {
             jobs.push(job);

@@ -61,9 +61,9 @@ mod tests {
     fn what_nobody_comes_back_for_is_forgotten() {
         let recent = Recent::default();
         let first = sample::job("o", "a");
-        recent.keep(Record { version: String::new(), job: first.clone() });
+        recent.keep(Record { version: String::new(), job: first.clone(), compact: false });
         for _ in 0..5 * MANY {
-            recent.keep(Record { version: String::new(), job: sample::job("o", "a") });
+            recent.keep(Record { version: String::new(), job: sample::job("o", "a"), compact: false });
         }
         let known = recent.0.lock().unwrap();
         assert!(known.young.len() + known.old.len() <= 2 * MANY);
@@ -75,11 +75,11 @@ mod tests {
     fn the_younger_one_is_the_one_that_counts() {
         let recent = Recent::default();
         let job = sample::job("o", "a");
-        recent.keep(Record { version: "older".to_owned(), job: job.clone() });
+        recent.keep(Record { version: "older".to_owned(), job: job.clone(), compact: false });
         for _ in 0..MANY {
-            recent.keep(Record { version: String::new(), job: sample::job("o", "a") });
+            recent.keep(Record { version: String::new(), job: sample::job("o", "a"), compact: false });
         }
-        recent.keep(Record { version: "newer".to_owned(), job: job.clone() });
+        recent.keep(Record { version: "newer".to_owned(), job: job.clone(), compact: false });
         assert_eq!(recent.take(&job.id).unwrap().version, "newer");
         assert!(recent.take(&job.id).is_none());
     }

@@ -1,4 +1,5 @@
-//! A record as Redis holds it: a string of its version, 16 hexadecimal digits, and the job as JSON.
+//! A record as Redis holds it: a string of its version, 16 hexadecimal digits, and the job as JSON; or, long after it
+//! has succeeded, one of few bytes ([`compact`]), whose version is its first 16.
 //!
 //! A version is drawn at random for each write. It never comes to mean another record, not even after
 //! everything was wiped and the record was made anew.
@@ -8,6 +9,7 @@ use std::time::Duration;
 use deadpool_redis::redis::{Cmd, cmd};
 use rand::Rng as _;
 
+use super::compact;
 use crate::job::{Job, JobId};
 use crate::port::StoreError;
 use crate::time;
@@ -20,13 +22,23 @@ const LONGEST: Duration = time::days(100 * 365);
 pub(super) struct Record {
     pub(super) version: String,
     pub(super) job: Job,
+    /// Whether it is in few bytes.
+    pub(super) compact: bool,
 }
 
 impl Record {
-    pub(super) fn parse(text: &str) -> Result<Self, StoreError> {
+    pub(super) fn parse(id: &JobId, text: &[u8]) -> Result<Self, StoreError> {
+        let compact = compact::is(text);
         let (version, job) = text.split_at_checked(VERSION).ok_or_else(damaged)?;
-        let job = serde_json::from_str(job).map_err(|_| damaged())?;
-        Ok(Self { version: version.to_owned(), job })
+        let version = std::str::from_utf8(version).map_err(|_| damaged())?.to_owned();
+        let job = if compact { compact::decode(id, text) } else { serde_json::from_slice(job).ok() };
+        Ok(Self { version, job: job.ok_or_else(damaged)?, compact })
+    }
+
+    /// What was just written.
+    pub(super) fn written(text: &[u8], job: &Job) -> Self {
+        let version = text.get(..VERSION).map(|version| String::from_utf8_lossy(version).into_owned());
+        Self { version: version.unwrap_or_default(), job: job.clone(), compact: false }
     }
 }
 
@@ -35,13 +47,15 @@ fn damaged() -> StoreError {
 }
 
 /// The record of `job`, with a version of its own.
-pub(super) fn text(job: &Job) -> String {
-    let job = serde_json::to_string(job).expect("a job is plain data");
-    format!("{:016x}{job}", rand::rng().next_u64())
+pub(super) fn text(job: &Job) -> Vec<u8> {
+    let mut text = format!("{:016x}", rand::rng().next_u64()).into_bytes();
+    serde_json::to_writer(&mut text, job).expect("a job is plain data");
+    text
 }
 
-pub(super) fn version(text: &str) -> &str {
-    text.get(..VERSION).unwrap_or_default()
+/// The same in few bytes, where that can be.
+pub(super) fn compact(job: &Job) -> Option<Vec<u8>> {
+    compact::encode(job)
 }
 
 pub(super) fn key(id: &JobId) -> String {

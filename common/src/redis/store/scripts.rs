@@ -6,16 +6,23 @@ use deadpool_redis::redis::Script;
 use jiff::Timestamp;
 
 use super::record::{self, Record};
-use super::sets::{self, DUE, ENDED, Place};
+use super::sets::{self, COMPACT, DUE, ENDED, Place, Shelf};
 use crate::job::{Job, JobId};
-use crate::pace;
-use crate::port::{Backlog, Limit, StoreError};
+use crate::port::{Backlog, Line, StoreError};
 use crate::redis::link::Live;
 use crate::redis::name;
+use crate::time;
 
 /// A hash: `since` when the data are whole, in microseconds, as noted on the run of the server that is
 /// called `run`. It alone never expires: a server short of memory must not drop it before it drops records.
 const EPOCH: &str = "calrelay:epoch";
+
+/// Who sees to records that take more room than they need.
+const COMPACTING: &str = "calrelay:compacting";
+/// For how long after it last asked.
+const LEASE: Duration = time::minutes(2);
+/// So long must a build have been here that reads compact records before any is made: others have gone by then.
+const KNOWN_FOR: Duration = time::days(1);
 
 macro_rules! script {
     ($name:literal) => {
@@ -34,6 +41,8 @@ pub(super) struct Scripts {
     forget: Script,
     whole_since: Script,
     ranges: Script,
+    oversized: Script,
+    compact: Script,
 }
 
 /// A record to be replaced, made or removed.
@@ -42,12 +51,22 @@ pub(super) struct Write<'a> {
     /// The version it has to have; `None` for a record that must not be there.
     pub(super) seen: Option<&'a str>,
     /// The new record; `None` to remove it.
-    pub(super) text: Option<&'a str>,
+    pub(super) text: Option<&'a [u8]>,
+    /// How long it lives from now on; zero for as long as it would have.
     pub(super) life: Duration,
     pub(super) entry: String,
     pub(super) sets: Vec<Place>,
     /// Whether those who watch it are to be told.
     pub(super) tell: bool,
+}
+
+/// A record that ended.
+pub(super) struct Ended {
+    pub(super) entry: String,
+    /// When, in microseconds.
+    pub(super) at: i64,
+    /// Empty where the record is gone.
+    pub(super) text: Vec<u8>,
 }
 
 /// What came of a write.
@@ -76,6 +95,8 @@ impl Scripts {
             forget: script!("forget"),
             whole_since: script!("whole_since"),
             ranges: Script::new(include_str!("../lua/ranges.lua")),
+            oversized: script!("oversized"),
+            compact: script!("compact"),
         }
     }
 
@@ -101,11 +122,11 @@ impl Scripts {
                 None => call.arg(""),
             };
         }
-        let reply: Vec<String> = live.invoke(&call).await?;
-        match reply.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-            ["written"] => Ok(Outcome::Written),
-            ["missing"] => Ok(Outcome::Missing),
-            ["other", text] => Ok(Outcome::Other(Box::new(Record::parse(text)?))),
+        let reply: Vec<Vec<u8>> = live.invoke(&call).await?;
+        match reply.iter().map(Vec::as_slice).collect::<Vec<_>>()[..] {
+            [b"written"] => Ok(Outcome::Written),
+            [b"missing"] => Ok(Outcome::Missing),
+            [b"other", text] => Ok(Outcome::Other(Box::new(Record::parse(write.id, text)?))),
             _ => Err(unexpected("step")),
         }
     }
@@ -114,16 +135,15 @@ impl Scripts {
         &self,
         live: &Live,
         job: &Job,
-        text: &str,
+        text: &[u8],
         backlog: Backlog,
-        line: &Limit,
+        line: &Line,
         retention: Duration,
     ) -> Result<Placed, StoreError> {
         let [of_owner, of_account] = sets::backlogs(job);
         let mut call = self.accept.prepare_invoke();
         call.key(record::key(&job.id)).key(EPOCH).key(name::line(line));
-        call.key(&of_owner).key(&of_account).key(DUE).key(ENDED);
-        let charge = pace::charge(line).as_nanos().div_ceil(1_000);
+        call.key(&of_owner).key(&of_account).key(DUE).key(ENDED).key(name::line_ahead_of(line));
         call.arg(text)
             .arg(millis(record::life(job, retention)))
             .arg(sets::entry(job))
@@ -131,7 +151,7 @@ impl Scripts {
             .arg(job.submitted_at.as_millisecond())
             .arg(backlog.per_account)
             .arg(backlog.per_owner)
-            .arg(u64::try_from(charge).unwrap_or(u64::MAX))
+            .arg(u64::try_from(line.charge.as_micros()).unwrap_or(u64::MAX))
             .arg(job.submitted_at.as_microsecond())
             .arg(job.not_before.unwrap_or(job.submitted_at).as_microsecond())
             .arg(sets::overdue_at(job, retention));
@@ -140,16 +160,20 @@ impl Scripts {
                 call.key(set).arg(score.unwrap_or_default());
             }
         }
-        let reply: Vec<String> = live.invoke(&call).await?;
-        match reply.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-            ["new", delay, since] => {
-                let delay = Duration::from_micros(delay.parse().map_err(|_| unexpected("accept"))?);
-                let whole_since = instant(since.parse().map_err(|_| unexpected("accept"))?)?;
-                Ok(Placed::New { delay, whole_since })
+        let reply: Vec<Vec<u8>> = live.invoke(&call).await?;
+        match reply.iter().map(Vec::as_slice).collect::<Vec<_>>()[..] {
+            [b"new", delay, since] => {
+                let number = |text| std::str::from_utf8(text).ok()?.parse::<i64>().ok();
+                let (delay, since) = (number(delay), number(since));
+                let delay = delay.and_then(|micros| u64::try_from(micros).ok());
+                Ok(Placed::New {
+                    delay: Duration::from_micros(delay.ok_or_else(|| unexpected("accept"))?),
+                    whole_since: instant(since.ok_or_else(|| unexpected("accept"))?)?,
+                })
             }
-            ["known", text] => Ok(Placed::Known(Box::new(Record::parse(text)?))),
-            ["account-full"] => Ok(Placed::AccountFull),
-            ["owner-full"] => Ok(Placed::OwnerFull),
+            [b"known", text] => Ok(Placed::Known(Box::new(Record::parse(&job.id, text)?))),
+            [b"account-full"] => Ok(Placed::AccountFull),
+            [b"owner-full"] => Ok(Placed::OwnerFull),
             _ => Err(unexpected("accept")),
         }
     }
@@ -171,18 +195,49 @@ impl Scripts {
         instant(live.invoke(&call).await?)
     }
 
-    /// The first `most` entries of each set between two bounds as `ZRANGEBYLEX` takes them.
+    /// The first entries of each set between two bounds as `ZRANGEBYLEX` takes them, `most` or fewer of each:
+    /// what comes first says how many. Of compact records it takes those of `compact`: an owner, or `*`.
     pub(super) async fn ranges(
         &self,
         live: &Live,
         sets: &[String],
-        lower: &str,
-        upper: &str,
+        (lower, upper): (&str, &str),
         most: usize,
-    ) -> Result<Vec<Vec<String>>, StoreError> {
+        compact: &str,
+    ) -> Result<(usize, Vec<Vec<String>>), StoreError> {
         let mut call = self.ranges.key(sets);
-        call.arg(lower).arg(upper).arg(most);
-        Ok(live.invoke_apart(&call).await?)
+        call.arg(lower).arg(upper).arg(most).arg(compact);
+        let mut found: Vec<Vec<String>> = live.invoke_apart(&call).await?;
+        let first = if found.is_empty() { Vec::new() } else { found.remove(0) };
+        let most = first.first().and_then(|most| most.parse().ok());
+        Ok((most.ok_or_else(|| unexpected("ranges"))?, found))
+    }
+
+    /// The first records that ended from `from` up to `before`, in microseconds, if `who` is to see to them.
+    pub(super) async fn oversized(
+        &self,
+        live: &Live,
+        who: &str,
+        from: i64,
+        before: Timestamp,
+        most: usize,
+    ) -> Result<Vec<Ended>, StoreError> {
+        let mut call = self.oversized.prepare_invoke();
+        call.key(EPOCH).key(ENDED).key(COMPACTING);
+        call.arg(live.run_id()).arg(from).arg(before.as_microsecond()).arg(most);
+        call.arg(u64::try_from(KNOWN_FOR.as_micros()).unwrap_or(u64::MAX)).arg(who).arg(millis(LEASE));
+        let found: Vec<(String, i64, Vec<u8>)> = live.invoke_apart(&call).await?;
+        Ok(found.into_iter().map(|(entry, at, text)| Ended { entry, at, text }).collect())
+    }
+
+    /// Replaces a record by its compact `text`; nothing happens where it is another one by now.
+    pub(super) async fn compact(&self, live: &Live, seen: &Record, text: &[u8]) -> Result<(), StoreError> {
+        let (name, day) = sets::of_compact(&seen.job);
+        let mut call = self.compact.prepare_invoke();
+        call.key(record::key(&seen.job.id)).key(COMPACT).key(format!("{COMPACT}:{name}"));
+        call.key(ENDED).key(Shelf::Succeeded.key()).key(sets::of_owner(&seen.job.owner));
+        call.arg(&seen.version).arg(text).arg(sets::entry(&seen.job)).arg(&name).arg(day);
+        Ok(live.invoke(&call).await?)
     }
 
     /// How many entries of ended records were met, and how many records were removed.
@@ -193,7 +248,8 @@ impl Scripts {
         most: u32,
     ) -> Result<(u64, u64), StoreError> {
         let mut call = self.forget.key(ENDED);
-        call.arg(before.as_microsecond()).arg(most);
+        call.key(COMPACT);
+        call.arg(before.as_microsecond()).arg(most).arg(before.as_millisecond());
         Ok(live.invoke(&call).await?)
     }
 }

@@ -18,6 +18,8 @@ pub(super) const DUE: &str = "calrelay:due";
 /// When a record ended, by microseconds.
 pub(super) const ENDED: &str = "calrelay:ended";
 
+/// A day in milliseconds.
+const DAY: i64 = 86_400_000;
 /// Length of the time in an entry.
 const TIME: usize = 16;
 /// Length of the id in an entry.
@@ -62,6 +64,18 @@ impl Shelf {
 /// All records of an owner.
 pub(super) fn of_owner(owner: &Owner) -> String {
     format!("calrelay:owner:{owner}")
+}
+
+/// The sets of compact records, by the day after their last record's end, in milliseconds. Each holds an owner's
+/// records that ended on one day, so that it goes with them.
+pub(super) const COMPACT: &str = "calrelay:compact";
+
+/// The name among [`COMPACT`] of the set that a compact record is in, in place of all its others, and when that
+/// set's day ends.
+pub(super) fn of_compact(job: &Job) -> (String, i64) {
+    let ended = job.finished_at.unwrap_or(job.updated_at).as_millisecond();
+    let day = ended.div_euclid(DAY);
+    (format!("{day}:{}", job.owner), (day + 1).saturating_mul(DAY))
 }
 
 /// The owner's records that have not ended, by the end of their life in milliseconds; and those of the
