@@ -209,6 +209,12 @@ impl Job {
                     Pause::Waiting { why, until } => JobState::Waiting { why, until },
                     Pause::Blocked { why, until } => JobState::Blocked { why, until },
                 };
+                // Taken back during a write that was then refused: there is nothing to undo. When that write began
+                // stays: a copy of the message that tells of it as of one on its way knows no more than this.
+                if job.cancel_requested && job.effect == Effect::None {
+                    job.write_began_at = self.write_began_at;
+                    job.end(JobState::Cancelled, now);
+                }
             }
             Step::Succeed(result) => {
                 // Whoever knows that the event exists is believed, with or without a claim.

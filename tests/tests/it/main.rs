@@ -18,6 +18,7 @@ mod grants;
 mod handover;
 mod idempotency;
 mod jobs;
+mod late;
 mod mail;
 mod malformed;
 mod meet_refused;

@@ -163,13 +163,10 @@ impl Attempts {
         Verdict::Done
     }
 
-    /// Takes the step that ends the hold. A job that was taken back during a write that was then refused has ended
-    /// with it: there is nothing to undo.
+    /// Takes the step that ends the hold, and with it the job where it was taken back and nothing was written.
     async fn let_go(&self, held: &Held<'_>, step: &Step) -> Result<(), Trouble> {
         if let Change::Taken(job) = held.hold.take(step).await?
-            && job.cancel_requested
-            && job.effect == Effect::None
-            && let Ok(Change::Taken(job)) = self.records.take(&job.id, &Step::Cancel).await
+            && job.is_finished()
         {
             metrics::finished(&job);
             self.leave_line(&job).await;

@@ -95,7 +95,7 @@ impl Attempts {
             Err(taken @ Trouble::Calendar { error: CalendarError::Duplicate, .. }) => {
                 match self.look(held, writing).await? {
                     Found::Nothing => Err(taken),
-                    found => Ok(found),
+                    found @ (Found::Ours(_) | Found::Deleted | Found::Other | Found::Spent) => Ok(found),
                 }
             }
             Err(trouble) => Err(trouble),

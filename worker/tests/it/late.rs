@@ -66,13 +66,11 @@ async fn a_late_write_that_is_there_first_is_deleted_as_its_creation_was_told_of
 async fn the_write_that_uses_an_id_up_may_itself_be_late() {
     let mut bench = Bench::new().await;
     let id = on_its_way(&mut bench, order()).await;
-    // Just before the first write would have been given up on.
     bench.google.next(Insert, Late);
-    bench.clock.turn_to(after(bench.job(&id).await.updated_at, minutes(11)));
     bench.cancel(&id).await;
-    let job = bench.until("a failed try", &id, |job| job.tally.attempts == 2).await;
-    assert_eq!(job.write_began_at, Some(bench.now()), "it counts from the last write");
-    bench.clock.turn_to(after(bench.now(), minutes(2)));
+    bench.until("a failed try", &id, |job| job.tally.attempts == 2).await;
+    bench.put_off(2).await;
+    bench.turn(minutes(2));
     bench.cancelled(&id).await;
     assert_eq!(bench.google.methods(&id), [Insert, Get, Insert, Get, Insert, Delete]);
     leaves_nothing(&bench, &id).await;

@@ -449,3 +449,19 @@ fn a_write_of_which_it_is_not_known_when_it_began_counts_from_the_last_instant_i
     let cancelled = Job { state: JobState::Cancelled, ..known };
     assert_eq!(began(cancelled, &Step::TakeBack { hop: 6 }), Some(later));
 }
+
+#[test]
+fn a_job_that_was_taken_back_ends_when_its_attempt_has_written_nothing() {
+    let Case { mine, .. } = cases();
+    let ended = |cancel_requested, effect| {
+        let write_began_at = Some(now());
+        let job = Job { cancel_requested, write_began_at, ..job(JobState::Running(mine.clone())) };
+        let (pause, tally) = (Pause::Queued, Tally::default());
+        let step = Step::Postpone { claim: mine.clone(), pause, tally, effect, hop: 6, turn: None };
+        let job = job.take(&step, now()).expect("the step fits");
+        (job.state == JobState::Cancelled, job.write_began_at == Some(now()))
+    };
+    assert_eq!(ended(true, Effect::None), (true, true));
+    assert_eq!(ended(true, Effect::Unknown), (false, true), "Google is asked first");
+    assert_eq!(ended(false, Effect::None), (false, false));
+}
