@@ -27,18 +27,28 @@ struct State {
     booked_for: u32,
     /// Whether Google Calendar has a request and has not answered.
     asking: bool,
+    /// After this no call is made any more.
+    not_after: Timestamp,
 }
 
 impl Default for State {
     fn default() -> Self {
-        Self { progress: Progress::default(), ahead: 1, passed: false, booked_for: 0, asking: false }
+        let not_after = Timestamp::MAX;
+        Self {
+            progress: Progress::default(),
+            ahead: 1,
+            passed: false,
+            booked_for: 0,
+            asking: false,
+            not_after,
+        }
     }
 }
 
 impl Calls {
-    /// Those of the attempt that goes on from `progress`.
-    pub(crate) fn after(progress: Progress) -> Self {
-        Self(Mutex::new(State { progress, ..State::default() }))
+    /// Those of the attempt that goes on from `progress`, for a job that has until `not_after`.
+    pub(crate) fn after(progress: Progress, not_after: Timestamp) -> Self {
+        Self(Mutex::new(State { progress, not_after, ..State::default() }))
     }
 
     /// Those of a job whose first calls were made long ago.
@@ -70,6 +80,12 @@ impl Calls {
             (None, true, 0) => Turn::Further,
             (None, false, _) => Turn::New { calls: state.ahead },
         }
+    }
+
+    /// How many calls a turn that was booked for then is no use for: it would come beyond the deadline.
+    pub(crate) fn too_late(&self, turn: Timestamp) -> u32 {
+        let state = self.state();
+        if turn >= state.not_after { state.ahead } else { 0 }
     }
 
     /// A turn was booked, for all the calls that were expected.
@@ -176,10 +192,18 @@ mod tests {
 
     #[test]
     fn a_turn_goes_along_until_it_is_long_past() {
-        let calls = Calls::after(Progress { turn: Some(at(10)), ..Progress::default() });
+        let calls = Calls::after(Progress { turn: Some(at(10)), ..Progress::default() }, at(60));
         for (now, comes) in [(0, Turn::Booked), (24, Turn::Booked), (25, Turn::New { calls: 1 })] {
             assert_eq!(calls.comes(at(now)), comes, "{now}");
         }
+    }
+
+    #[test]
+    fn a_turn_beyond_the_deadline_is_no_use() {
+        let calls = Calls::after(Progress::default(), at(60));
+        calls.expect(2);
+        assert_eq!([59, 60, 61].map(|turn| calls.too_late(at(turn))), [0, 2, 2]);
+        assert_eq!(Calls::default().too_late(at(1_000_000)), 0);
     }
 
     #[test]
@@ -187,7 +211,7 @@ mod tests {
         let calls = Calls::default();
         assert_eq!(calls.uncounted(200, at(0)), 200);
         calls.invited(Some(at(0)));
-        let next = Calls::after(calls.progress());
+        let next = Calls::after(calls.progress(), at(60));
         assert_eq!(next.uncounted(200, at(86_399)), 0);
         assert_eq!(next.uncounted(200, at(86_400)), 200);
     }
@@ -196,7 +220,7 @@ mod tests {
     fn what_was_seen_is_worth_nothing_once_a_write_has_begun() {
         let calls = Calls::default();
         calls.found_nothing(at(0));
-        let next = Calls::after(calls.progress());
+        let next = Calls::after(calls.progress(), at(60));
         assert!(next.has_found_nothing());
         next.writes();
         assert!(!next.has_found_nothing());

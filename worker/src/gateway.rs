@@ -171,8 +171,13 @@ impl Gateway {
     }
 
     /// Books a turn for a job that is not begun yet and would wait for its `calls` in hand for too long.
-    pub(crate) async fn book(&self, account: &Account, calls: u32) -> Option<(Timestamp, Duration)> {
-        self.turnstile.book(&self.lines(account), calls).await
+    pub(crate) async fn book(
+        &self,
+        account: &Account,
+        calls: u32,
+        not_after: Timestamp,
+    ) -> Option<(Timestamp, Duration)> {
+        self.turnstile.book(&self.lines(account), calls, not_after).await
     }
 
     /// The attempt does not make a call that it expected to.

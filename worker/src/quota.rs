@@ -78,6 +78,11 @@ impl Turnstile {
                 }
                 Take::Booked { turn, key } => {
                     let then = after(self.clock.now(), turn);
+                    let too_late = calls.too_late(then);
+                    if too_late > 0 {
+                        self.cancel_turn(limits, too_late).await;
+                        return Err(Trouble::Quota { retry_in: turn, booked: false });
+                    }
                     calls.booked(then);
                     self.heard(key, then);
                     self.wait(began, turn, true).await?;
@@ -114,8 +119,13 @@ impl Turnstile {
     }
 
     /// The turn of a job that has none yet, where its line is known to be longer than what is waited for in hand: books
-    /// it, and answers it with how long the job may stay in the queue.
-    pub(crate) async fn book(&self, limits: &[Limit], calls: u32) -> Option<(Timestamp, Duration)> {
+    /// it, and answers it with how long the job may stay in the queue. None that comes after `not_after` is booked.
+    pub(crate) async fn book(
+        &self,
+        limits: &[Limit],
+        calls: u32,
+        not_after: Timestamp,
+    ) -> Option<(Timestamp, Duration)> {
         let now = self.clock.now();
         let is_long = {
             let lines = self.lines.lock().expect("nothing panics holding it");
@@ -127,8 +137,19 @@ impl Turnstile {
         }
         let (turn, key) = self.throttle.book(limits, calls, NEAR).await?;
         let then = after(self.clock.now(), turn);
+        if then >= not_after {
+            self.cancel_turn(limits, calls).await;
+            return None;
+        }
         self.heard(key, then);
         Some((then, turn.saturating_sub(EARLY)))
+    }
+
+    /// A turn that was just booked for so many calls is given up: others would wait for a job that never comes.
+    async fn cancel_turn(&self, limits: &[Limit], calls: u32) {
+        for _ in 0..calls {
+            self.throttle.unbook(limits).await;
+        }
     }
 
     /// A further call that a turn was booked for is not made.

@@ -167,7 +167,8 @@ impl Attempts {
         if let Some(words) = &message.conference_refused {
             hold.note_refused_conference(words);
         }
-        Held { message, job, hold, calls: Calls::after(message.progress), probe: OnceLock::new() }
+        let calls = Calls::after(message.progress, job.not_after);
+        Held { message, job, hold, calls, probe: OnceLock::new() }
     }
 
     /// The same hop: should the running attempt publish, this copy dies out.

@@ -6,7 +6,6 @@ use common::account::AccountState;
 use common::job::Effect;
 use common::message::{Message, Progress};
 use common::port::Lane;
-use common::time::until;
 
 use super::claim::Arrival;
 use super::{Attempts, Verdict};
@@ -34,11 +33,10 @@ impl Attempts {
         if account.state != AccountState::Connected {
             return None;
         }
-        let (turn, delay) = self.gateway.book(&account, 1 + u32::from(payload.conference)).await?;
+        let calls = 1 + u32::from(payload.conference);
+        let (turn, delay) = self.gateway.book(&account, calls, message.not_after).await?;
         metrics::deferred(Deferral::Quota);
         let progress = Progress { turn: Some(turn), ..message.progress };
-        // In time to expire.
-        let delay = delay.min(until(now, message.not_after));
         // The same hop: nothing was done, and of two copies one dies out.
         match self.publish(&Message { progress, ..message.clone() }, Lane::Due, delay).await {
             Ok(()) => Some(Verdict::Done),
