@@ -142,7 +142,7 @@ impl Crowd {
         .await;
         let (took, stats) = (began.elapsed(), servers(calrelay));
         let [(of_redis, out_of_redis), (of_vault, out_of_vault)] = stats;
-        println!(
+        eprintln!(
             "{} + {} accounts, {} blocked jobs: {took:?} to start and wake; Redis {of_redis} commands, {} kB; \
              vault {of_vault} commands, {} kB",
             self.lately,
@@ -194,7 +194,7 @@ async fn processes_that_run_among_many_accounts_read_what_has_changed() {
         .await;
     }
     let (commands, bytes) = (commands(vault), bytes_out(vault));
-    println!(
+    eprintln!(
         "two processes, 2,000 accounts, one change: {commands} commands and {} kB of the vault",
         bytes / 1_000
     );

@@ -195,7 +195,7 @@ async fn goes_on_under_load(refusal: &Refusal, normal: Duration, refusing: Durat
     all_stand(&google, refusal.name, &ids).await;
     let lines = [worker.log(), api.log()].map(|log| complaints(&log));
     let lines = [lines[0] - said[0], lines[1] - said[1]];
-    println!(
+    eprintln!(
         "{}: {} jobs; a worker's processor time a job {:.1} ms, and {:.1} ms in {} s of refusals ({:.2} times); lines {lines:?}",
         refusal.name,
         ids.len(),

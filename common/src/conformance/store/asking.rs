@@ -104,7 +104,7 @@ pub async fn the_blocked_jobs_of_some_accounts_are_found(bench: &mut impl Bench<
         expected.push((at, job.account, job.id));
     }
     accepted(&store, &sample::job("o", "a")).await;
-    expected.sort_by(|one, other| one.0.cmp(&other.0));
+    expected.sort_by_key(|one| one.0);
     let of = |names: &[&str]| names.iter().map(|name| sample::account(name)).collect::<HashSet<_>>();
     for names in [&["a", "b", "c"][..], &["b"], &["a", "c", "unknown"], &["unknown"], &[]] {
         let of = of(names);

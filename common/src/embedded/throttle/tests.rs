@@ -132,7 +132,9 @@ async fn a_saturating_caller_uses_97_percent() {
                     assert!(!retry_in.is_zero());
                     clock.pass(retry_in + late);
                 }
-                other => panic!("{other:?}: now or not at all"),
+                other @ (Take::Reserved { .. } | Take::Booked { .. }) => {
+                    panic!("{other:?}: now or not at all")
+                }
             }
         }
         let possible = 20.0 * f64::from(allowed);
@@ -156,7 +158,9 @@ async fn a_refusal_says_exactly_when_to_come_back() {
                 match throttle.try_take(&limits).await {
                     Take::Granted => {}
                     Take::Refused { retry_in } => break retry_in,
-                    other => panic!("{other:?}: now or not at all"),
+                    other @ (Take::Reserved { .. } | Take::Booked { .. }) => {
+                        panic!("{other:?}: now or not at all")
+                    }
                 }
             };
             clock.pass(wait - Duration::from_nanos(1));
@@ -201,7 +205,9 @@ async fn no_sliding_day_exceeds_98_percent() {
                         watcher.see(clock.now(), cost);
                     }
                 }
-                other => panic!("{other:?}: now or not at all"),
+                other @ (Take::Reserved { .. } | Take::Booked { .. }) => {
+                    panic!("{other:?}: now or not at all")
+                }
             }
         }
         assert!((8_600..=8_820).contains(&watcher.most), "{} in a day, seed {seed}", watcher.most);
@@ -436,7 +442,7 @@ async fn a_turn_that_was_booked_for_nothing_is_given_up() {
     let limits = [limit(Window::Minute, 60, 1)];
     let far = async || match throttle.take(&limits, Turn::New { calls: 2 }).await {
         Take::Booked { turn, .. } => turn,
-        other => panic!("{other:?}"),
+        other @ (Take::Granted | Take::Reserved { .. } | Take::Refused { .. }) => panic!("{other:?}"),
     };
     while throttle.try_take(&limits).await == Take::Granted {}
     assert!(matches!(throttle.take(&limits, Turn::New { calls: 2 }).await, Take::Reserved { .. }));
