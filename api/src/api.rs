@@ -8,11 +8,12 @@ use common::accounts::Accounts;
 use common::job::{Job, JobId};
 use common::keys::ApiKeys;
 use common::nonces::Nonces;
-use common::port::{Clock, JobQueue, JobStore, StoreError, Throttle, TokenEndpoint, Vault};
+use common::port::{Allowances, Clock, JobQueue, JobStore, StoreError, Throttle, TokenEndpoint, Vault};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::auth::{Caller, Door};
+use crate::follow::Follows;
 use crate::hosts::Hosts;
 use crate::intake::Intake;
 use crate::ledger::{Absence, Ledger};
@@ -36,6 +37,8 @@ pub struct Ports {
     pub keys: Arc<ApiKeys>,
     /// The lines that jobs stand in.
     pub throttle: Arc<dyn Throttle>,
+    /// What callers may send, where there are other ingresses to share it with.
+    pub allowances: Option<Arc<dyn Allowances>>,
     /// Google's OAuth endpoints.
     pub google: Arc<dyn TokenEndpoint>,
     /// The time.
@@ -49,6 +52,7 @@ pub type OnConnected = Arc<dyn Fn(AccountId) + Send + Sync>;
 pub(crate) struct Api {
     pub(crate) intake: Arc<Intake>,
     pub(crate) ledger: Arc<Ledger>,
+    pub(crate) follows: Follows,
     pub(crate) ports: Ports,
     pub(crate) door: Door,
     pub(crate) hosts: Hosts,
@@ -91,7 +95,8 @@ impl Sight {
 impl Api {
     /// Waits for jobs that exist for `caller`; for jobs known to be theirs it need not be told.
     pub(crate) fn waiting<'a>(&'a self, caller: Option<&'a Caller>) -> Waiting<'a> {
-        Waiting { ledger: &self.ledger, clock: &*self.ports.clock, closing: &self.closing, caller }
+        let (ledger, follows, clock) = (&self.ledger, &self.follows, &*self.ports.clock);
+        Waiting { ledger, follows, clock, closing: &self.closing, caller }
     }
 
     /// What there is under this id for this caller. Others' jobs and jobs that never were look the

@@ -89,6 +89,7 @@ impl Attempts {
 mod tests {
     use actix_web::http::header::{COOKIE, HeaderValue};
     use common::account::AccountId;
+    use common::fingerprint::HashKey;
     use common::seal::Key;
     use common::time;
 
@@ -111,7 +112,8 @@ mod tests {
 
     fn begun(number: u64) -> Consent {
         let at = time::after(Timestamp::UNIX_EPOCH, std::time::Duration::from_secs(number));
-        Consent::begin(AccountId::parse(&format!("account-{number}")).unwrap(), at)
+        let hash_key = HashKey::new(Key::random());
+        Consent::begin(AccountId::parse(&format!("account-{number}")).unwrap(), &hash_key, at)
     }
 
     #[test]

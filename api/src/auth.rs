@@ -86,6 +86,11 @@ impl Caller {
         &self.owner
     }
 
+    /// Names their key, and says nothing of it.
+    pub(crate) fn name(&self) -> &str {
+        self.key.as_ref().map_or("", |key| &key.name)
+    }
+
     /// Whether they may do `scope`.
     pub(crate) fn may(&self, scope: Scope) -> bool {
         self.key.as_ref().is_none_or(|key| key.may(scope))
@@ -110,11 +115,12 @@ impl Door {
     pub(crate) fn new(
         access: Access,
         keys: Arc<ApiKeys>,
+        rates: Rates,
         without_key: RateLimit,
         proxies: TrustedProxies,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { access, keys, rates: Rates::default(), without_key, proxies, clock }
+        Self { access, keys, rates, without_key, proxies, clock }
     }
 
     /// Whether callers need no key here.
@@ -160,55 +166,67 @@ impl Door {
     /// Who the header `Authorization` shows. A good key counts for itself; anything else for its address,
     /// and before it is looked up: guessing keys costs no more look-ups than the address has requests.
     pub(crate) async fn bearer(&self, request: &HttpRequest) -> (Bearer, Window) {
-        let by_address = || self.count_address(request).map_or(Window::Exempt, Window::Counted);
         let secret = match bearer(request.headers()) {
             Ok(None) => return (Bearer::Nobody, Window::Open),
             Ok(Some(secret)) => secret,
-            Err(Malformed) => return (Bearer::Malformed, by_address()),
+            Err(Malformed) => return (Bearer::Malformed, self.by_address(request).await),
         };
-        let mut charged = None;
-        let permit = || {
-            charged = self.count_address(request);
-            charged.filter(|standing| standing.check().is_err()).map_or(Ok(()), Err)
+        let (found, charged) = match self.keys.find_known(&secret).await {
+            Some(found) => (found, None),
+            None => {
+                let charged = self.count_address(request).await;
+                let permit = || charged.filter(|standing| standing.check().is_err()).map_or(Ok(()), Err);
+                match self.keys.find_if(&secret, permit).await {
+                    Ok(found) => (found, charged),
+                    Err(too_many) => return (Bearer::Unknown, Window::Counted(too_many)),
+                }
+            }
         };
-        let found = match self.keys.find_if(&secret, permit).await {
-            Ok(found) => found,
-            Err(too_many) => return (Bearer::Unknown, Window::Counted(too_many)),
-        };
-        match found {
-            Ok(Some(key)) => {
-                charged.inspect(|_| self.give_back_address(request));
-                let standing = self.count_key(&key);
+        if charged.is_some() && !matches!(found, Ok(None)) {
+            self.give_back_address(request).await;
+        }
+        match (found, charged) {
+            (Ok(Some(key)), _) => {
+                let standing = self.count_key(&key).await;
                 let caller = Caller { owner: key.owner.clone(), key: Some(key) };
                 (Bearer::Holder(caller), Window::Counted(standing))
             }
-            Ok(None) => (Bearer::Unknown, charged.map_or_else(by_address, Window::Counted)),
-            Err(error) => {
-                charged.inspect(|_| self.give_back_address(request));
+            (Ok(None), Some(charged)) => (Bearer::Unknown, Window::Counted(charged)),
+            (Ok(None), None) => (Bearer::Unknown, self.by_address(request).await),
+            (Err(error), _) => {
                 unreadable(&error);
                 (Bearer::Unreadable, Window::Exempt)
             }
         }
     }
 
+    async fn by_address(&self, request: &HttpRequest) -> Window {
+        self.count_address(request).await.map_or(Window::Exempt, Window::Counted)
+    }
+
     /// Counts a request against its key.
-    pub(crate) fn count_key(&self, key: &ApiKey) -> Standing {
+    pub(crate) async fn count_key(&self, key: &ApiKey) -> Standing {
         let limit = RateLimit::per_minute(key.requests_per_minute);
-        self.rates.count(Counted::Key(key.name.clone()), limit, self.clock.now())
+        self.rates.count(Counted::Key(key.name.clone()), limit, self.clock.now()).await
     }
 
     /// Counts a request against what else it has shown.
-    pub(crate) fn count(&self, caller: Counted) -> Standing {
-        self.rates.count(caller, self.without_key, self.clock.now())
+    pub(crate) async fn count(&self, caller: Counted) -> Standing {
+        self.rates.count(caller, self.without_key, self.clock.now()).await
     }
 
     /// Counts a request against its address.
-    pub(crate) fn count_address(&self, request: &HttpRequest) -> Option<Standing> {
-        self.address(request).map(|address| self.count(address))
+    pub(crate) async fn count_address(&self, request: &HttpRequest) -> Option<Standing> {
+        match self.address(request) {
+            Some(address) => Some(self.count(address).await),
+            None => None,
+        }
     }
 
-    fn give_back_address(&self, request: &HttpRequest) {
-        self.address(request).inspect(|address| self.rates.give_back(address));
+    async fn give_back_address(&self, request: &HttpRequest) {
+        if let Some(address) = self.address(request) {
+            self.rates.give_back(&address, self.clock.now()).await;
+        }
     }
 
     fn address(&self, request: &HttpRequest) -> Option<Counted> {

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use common::account::AccountId;
+use common::fingerprint::HashKey;
 use common::port::ConsentRequest;
 use common::seal::{Keyring, Sealed};
 use common::time;
@@ -24,6 +25,8 @@ pub(crate) const LASTS: Duration = time::minutes(10);
 const CONTEXT: &str = "consent";
 /// So much of the state names its cookie; the rest of it nobody can guess.
 const NAMED_BY: usize = 16;
+/// So much of it is random.
+const RANDOM: usize = 32;
 
 /// A connection under way. It outlives deployments, in browsers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,16 +46,16 @@ pub(crate) struct Consent {
 
 impl Consent {
     /// Begins a connection of an administrator's.
-    pub(crate) fn begin(account: AccountId, now: Timestamp) -> Self {
+    pub(crate) fn begin(account: AccountId, hash_key: &HashKey, now: Timestamp) -> Self {
         // 64 hexadecimal digits: within the 43 to 128 characters of RFC 7636.
-        let (verifier, state) = (random_token(), random_token());
+        let (verifier, state) = (random_token(), new_state(hash_key));
         Self { account, link: None, verifier, state, until: time::after(now, LASTS), done: false }
     }
 
     /// Begins the connection that a link is for.
-    pub(crate) fn with_link(link: Link, now: Timestamp) -> Self {
+    pub(crate) fn with_link(link: Link, hash_key: &HashKey, now: Timestamp) -> Self {
         let account = link.account.clone();
-        Self { link: Some(link), ..Self::begin(account, now) }
+        Self { link: Some(link), ..Self::begin(account, hash_key, now) }
     }
 
     /// The same once it has connected its account, and how long a browser remembers that.
@@ -89,9 +92,24 @@ impl Consent {
     }
 }
 
-/// Whether `state` looks like one of ours: others need not be looked up.
-pub(crate) fn may_be_ours(state: &str) -> bool {
-    state.len() == 64 && state.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+/// What only we can make of a random half: the other half of a state.
+fn proof(random: &str, hash_key: &HashKey) -> String {
+    hash_key.name("consent-state", random)
+}
+
+/// A state that nobody can guess and nobody else can make: 32 random hexadecimal digits and their keyed hash.
+fn new_state(hash_key: &HashKey) -> String {
+    let random: String = random_token().chars().take(RANDOM).collect();
+    let proof = proof(&random, hash_key);
+    random + &proof
+}
+
+/// Whether we have made `state`: of others nothing is looked up. The build before made them without a proof; with
+/// their cookie they are answered like any other.
+pub(crate) fn is_ours(state: &str, hash_key: &HashKey) -> bool {
+    state
+        .split_at_checked(RANDOM)
+        .is_some_and(|(random, told)| proof(random, hash_key).as_bytes().ct_eq(told.as_bytes()).into())
 }
 
 #[cfg(test)]
@@ -100,6 +118,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn hash_key() -> HashKey {
+        HashKey::new(Key::random())
+    }
 
     #[test]
     fn what_the_version_before_has_written_is_understood_and_ours_by_it() {
@@ -119,7 +141,7 @@ mod tests {
     #[test]
     fn only_what_we_have_sealed_is_a_consent() {
         let ring = Keyring::new(Key::random(), Vec::new());
-        let consent = Consent::begin(AccountId::default_account(), Timestamp::UNIX_EPOCH);
+        let consent = Consent::begin(AccountId::default_account(), &hash_key(), Timestamp::UNIX_EPOCH);
         assert_eq!(Consent::open(&consent.seal(&ring), &ring), Some(consent.clone()));
         let other = Keyring::new(Key::random(), Vec::new());
         for value in ["", "AAAA", "x", &consent.seal(&other)] {
@@ -129,7 +151,7 @@ mod tests {
 
     #[test]
     fn what_is_finished_keeps_nothing_to_trade_a_code_with() {
-        let consent = Consent::begin(AccountId::default_account(), Timestamp::UNIX_EPOCH);
+        let consent = Consent::begin(AccountId::default_account(), &hash_key(), Timestamp::UNIX_EPOCH);
         let (finished, lasts) = consent.finished(Timestamp::UNIX_EPOCH);
         assert!(finished.done && finished.verifier.is_empty() && finished.is_answered_by(&consent.state));
         assert_eq!(finished.until, time::after(Timestamp::UNIX_EPOCH, lasts));
@@ -137,16 +159,22 @@ mod tests {
     }
 
     #[test]
-    fn only_what_looks_like_a_state_is_looked_up() {
-        assert!(may_be_ours(&Consent::begin(AccountId::default_account(), Timestamp::UNIX_EPOCH).state));
-        for other in ["", "forged", &"g".repeat(64), &"0".repeat(63), &"A".repeat(64)] {
-            assert!(!may_be_ours(other), "{other}");
+    fn only_a_state_that_we_have_made_is_looked_up() {
+        let (key, other) = (hash_key(), hash_key());
+        let state = Consent::begin(AccountId::default_account(), &key, Timestamp::UNIX_EPOCH).state;
+        assert_eq!(state.len(), 64, "as the build before expects it");
+        assert!(is_ours(&state, &key) && !is_ours(&state, &other));
+        let made_up = random_token();
+        let swapped = format!("{}{}", &made_up[..32], &state[32..]);
+        let upper = state.to_uppercase();
+        for forged in ["", "forged", "é", &state[..63], &state[..32], &made_up, &swapped, &upper] {
+            assert!(!is_ours(forged, &key), "{forged}");
         }
     }
 
     #[test]
     fn the_challenge_is_the_verifiers_hash() {
-        let mut consent = Consent::begin(AccountId::default_account(), Timestamp::UNIX_EPOCH);
+        let mut consent = Consent::begin(AccountId::default_account(), &hash_key(), Timestamp::UNIX_EPOCH);
         // The example of RFC 7636, appendix B.
         consent.verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".to_owned();
         assert_eq!(consent.request(None).code_challenge, "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");

@@ -74,7 +74,8 @@ async fn settled(api: &Api, request: &HttpRequest, route: Route) -> (Entrance, O
     let session = Session::from_headers(headers, api.ports.accounts.ring(), now);
     if api.door.is_open() {
         let entrance = Entrance { bearer: Bearer::Nobody, session, signed_in: SignedIn::Yes };
-        return (entrance, by_address(api, request));
+        let standing = by_address(api, request).await;
+        return (entrance, standing);
     }
     let (bearer, window) = api.door.bearer(request).await;
     if let Window::Counted(standing) = window
@@ -89,10 +90,10 @@ async fn settled(api: &Api, request: &HttpRequest, route: Route) -> (Entrance, O
     let standing = match (window, signed_in, key) {
         (Window::Counted(standing), _, _) => Some(standing),
         (Window::Exempt, _, _) | (Window::Open, SignedIn::Unknown, _) => None,
-        (Window::Open, SignedIn::Yes, Some(key)) => Some(api.door.count_key(&key)),
+        (Window::Open, SignedIn::Yes, Some(key)) => Some(api.door.count_key(&key).await),
         (Window::Open, SignedIn::Yes | SignedIn::No, _) => match link(api, request, route) {
-            Some(link) => Some(api.door.count(Counted::Link(link.nonce))),
-            None => by_address(api, request),
+            Some(link) => Some(api.door.count(Counted::Link(link.nonce)).await),
+            None => by_address(api, request).await,
         },
     };
     (Entrance { bearer, session, signed_in }, standing)
@@ -149,10 +150,10 @@ fn link(api: &Api, request: &HttpRequest, route: Route) -> Option<Link> {
     }
 }
 
-fn by_address(api: &Api, request: &HttpRequest) -> Option<Standing> {
+async fn by_address(api: &Api, request: &HttpRequest) -> Option<Standing> {
     // It is the same for everybody, and the page that says "too many requests" needs it.
     if request.path() == routes::STYLE {
         return None;
     }
-    api.door.count_address(request)
+    api.door.count_address(request).await
 }

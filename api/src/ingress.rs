@@ -20,11 +20,13 @@ use url::Url;
 use crate::admin::Readiness;
 use crate::api::{Api, OnConnected, Ports};
 use crate::auth::{Access, Door};
+use crate::follow::Follows;
 use crate::front::front;
 use crate::hosts::Hosts;
 use crate::intake::Intake;
 use crate::ledger::Ledger;
 use crate::metrics;
+use crate::rate::Rates;
 use crate::routes;
 use crate::settings::Settings;
 use crate::sign_outs::SignOuts;
@@ -121,6 +123,7 @@ impl Ingress {
         let door = Door::new(
             settings.access,
             Arc::clone(&ports.keys),
+            Rates::new(ports.allowances.clone(), ports.accounts.hash_key().clone()),
             settings.rate_limit,
             settings.trusted_proxies.clone(),
             Arc::clone(&ports.clock),
@@ -129,6 +132,7 @@ impl Ingress {
         let api = web::Data::new(Api {
             intake: Arc::new(intake),
             ledger: Arc::clone(&ledger),
+            follows: Follows::new(Arc::clone(&ledger), Arc::clone(&ports.clock)),
             ports: ports.clone(),
             door,
             hosts: Hosts::new(loopback, Some(public_url.clone()), settings.allowed_origins.clone()),

@@ -32,7 +32,7 @@ use crate::idempotency::IdempotencyKey;
 use crate::ledger::{Identity, Ledger};
 use crate::metrics;
 pub(crate) use cancel::{CancelRefusal, Cancellation};
-use publication::Placed;
+use publication::{Placed, Spot};
 pub(crate) use refusal::Refusal;
 
 /// The queue has this long to confirm.
@@ -114,12 +114,12 @@ impl Intake {
             Err(refusal) if ask.key.is_some() => return self.earlier(&id, &fingerprint, refusal).await,
             Err(refusal) => return Err(refusal),
         };
-        let line = self.line(&account, &ask.submission);
+        let spot = Spot { line: self.line(&account, &job), event_ends: ask.submission.event.ends_at() };
         let (answer, answered) = oneshot::channel();
         let intake = Arc::clone(self);
         // A caller who hangs up must not cut the job off between its record and its message.
         let accepting = async move {
-            let (receipt, published) = match intake.place(job, identity, &line).await {
+            let (receipt, published) = match intake.place(job, identity, &spot).await {
                 Ok(Placed { receipt, published }) => (Ok(receipt), published),
                 Err(refusal) => (Err(refusal), None),
             };

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use common::job::{Job, JobId, JobState, Refusal, Step};
 use common::message::Message;
-use common::port::{Accepted, Backlog, Change, Clock, JobStore, Limit, StoreError, Throttle, Vault, Watch};
+use common::port::{Accepted, Backlog, Change, Clock, JobStore, Line, StoreError, Throttle, Vault, Watch};
 use jiff::Timestamp;
 use tracing::{error, info, warn};
 
@@ -115,13 +115,7 @@ impl Ledger {
 
     /// Records a job that is being accepted, unless it is known or the backlog is full. While the
     /// store is away nobody counts the backlog.
-    pub(crate) async fn accept(
-        &self,
-        job: &Job,
-        identity: Identity,
-        backlog: Backlog,
-        line: &Limit,
-    ) -> Entry {
+    pub(crate) async fn accept(&self, job: &Job, identity: Identity, backlog: Backlog, line: &Line) -> Entry {
         if let Some(remembered) = self.memory.get(&job.id) {
             let stored = self.heard(self.store.get(&job.id).await).ok().flatten();
             let job = match stored {
@@ -161,6 +155,15 @@ impl Ledger {
                     warn!(job.id = %id, %error, "The record of job {id} could not be removed: {error}");
                 }
             }
+        }
+    }
+
+    /// Records where a job is placed in its account's line. Where that cannot be recorded its message says so.
+    pub(crate) async fn placed(&self, id: &JobId, step: &Step, keeper: Keeper) {
+        match keeper {
+            // It is remembered with its message.
+            Keeper::Memory => {}
+            Keeper::Store => drop(self.heard(self.store.take(id, step, self.clock.now()).await)),
         }
     }
 

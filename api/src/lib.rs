@@ -11,6 +11,7 @@ mod body;
 mod consent;
 mod cookies;
 mod entrance;
+mod follow;
 mod front;
 mod hosts;
 mod idempotency;

@@ -24,6 +24,7 @@ pub(crate) fn job(state: JobState) -> Job {
         state,
         tally: Tally::default(),
         effect: Effect::None,
+        write_began_at: None,
         hop: 0,
         submitted_at: at(0),
         updated_at: at(0),
@@ -36,6 +37,7 @@ pub(crate) fn job(state: JobState) -> Job {
         fingerprint: HashKey::new(Key::random()).fingerprint(b"request"),
         payload: None,
         conference_refused: None,
+        turn: None,
     }
 }
 

@@ -10,17 +10,14 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Caller;
+use crate::follow::{Follows, Seen};
 use crate::ledger::Ledger;
-
-/// A change made by another process is not announced here: look again this often.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// Never look more often, however much is announced.
-const BREATH: Duration = Duration::from_millis(10);
 
 /// Waits for changes of a job's record. One that is missing may come back, and a store that is away
 /// may too: neither ends a wait before its time.
 pub(crate) struct Waiting<'a> {
     pub(crate) ledger: &'a Ledger,
+    pub(crate) follows: &'a Follows,
     pub(crate) clock: &'a dyn Clock,
     /// Ends every wait: the server is going.
     pub(crate) closing: &'a CancellationToken,
@@ -35,14 +32,14 @@ impl Waiting<'_> {
     /// When the store is away at the end.
     pub(crate) async fn ended(&self, id: &JobId, patience: Duration) -> Result<Option<Job>, StoreError> {
         let until = time::after(self.clock.now(), patience);
-        self.until(id, until, |job| job.is_some_and(Job::is_finished)).await
+        self.until(id, until, None, |job| job.is_some_and(Job::is_finished)).await
     }
 
     /// As [`Self::ended`], or once it is clear that the job does not end in that time: it waits for a
     /// person, for Google to relent, or for an instant that is later.
     pub(crate) async fn settled(&self, id: &JobId, patience: Duration) -> Result<Option<Job>, StoreError> {
         let until = time::after(self.clock.now(), patience);
-        self.until(id, until, |job| job.is_some_and(|job| is_settled(job, until))).await
+        self.until(id, until, None, |job| job.is_some_and(|job| is_settled(job, until))).await
     }
 
     /// The record once it is not what was `seen`, or as it stands at `until`.
@@ -55,38 +52,53 @@ impl Waiting<'_> {
         seen: Option<&Job>,
         until: Timestamp,
     ) -> Result<Option<Job>, StoreError> {
-        self.until(id, until, |job| job != seen).await
+        self.until(id, until, seen, |job| job != seen).await
     }
 
     async fn look(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
-        let job = self.ledger.get(id).await?;
-        Ok(job.filter(|job| self.caller.is_none_or(|caller| caller.sees(job))))
+        Ok(self.visible(self.ledger.get(id).await?))
     }
 
     async fn until(
         &self,
         id: &JobId,
         until: Timestamp,
+        known: Option<&Job>,
         enough: impl Fn(Option<&Job>) -> bool,
     ) -> Result<Option<Job>, StoreError> {
+        let followed = self.follows.follow(id);
+        let (mut seen, begun) = followed.seen();
         loop {
-            // Watch before reading: a change in between is then not missed.
-            let mut watch = self.ledger.watch(id);
-            let job = self.look(id).await;
             let left = time::until(self.clock.now(), until);
-            let enough = job.as_ref().is_ok_and(|job| enough(job.as_ref()));
-            if enough || left.is_zero() || self.closing.is_cancelled() {
-                return job;
+            if left.is_zero() || self.closing.is_cancelled() {
+                // As it stands now: what the others saw may be of a second ago.
+                return self.look(id).await;
             }
-            let changed = async {
-                self.clock.sleep(BREATH.min(left)).await;
-                watch.changed().await;
-            };
-            let pause = self.clock.sleep(left.min(LOOK_AGAIN));
-            let ends = [pause, Box::pin(self.closing.cancelled())];
+            let ends = [self.clock.sleep(left), Box::pin(self.closing.cancelled())];
             // Nothing is lost by dropping any of them.
-            select(Box::pin(changed), select_all(ends)).await;
+            select(Box::pin(seen.changed()), select_all(ends)).await;
+            let Seen { look, job } = seen.borrow_and_update().clone();
+            if let Some(job) = job {
+                let job = self.visible(job);
+                if enough(job.as_ref()) && (look > begun || is_not_older(job.as_ref(), known)) {
+                    return Ok(job);
+                }
+            }
         }
+    }
+
+    fn visible(&self, job: Option<Job>) -> Option<Job> {
+        job.filter(|job| self.caller.is_none_or(|caller| caller.sees(job)))
+    }
+}
+
+/// Whether what was seen before a wait has begun is worth something: that a job has ended, or has gone on from what is
+/// known.
+fn is_not_older(job: Option<&Job>, known: Option<&Job>) -> bool {
+    match (job, known) {
+        (Some(job), Some(known)) => job.updated_at >= known.updated_at,
+        (Some(job), None) => job.is_finished(),
+        (None, Some(_) | None) => false,
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use api::Dependency;
 use common::account::AccountState;
-use common::accounts::Accounts;
+use common::accounts::{Accounts, Standing};
 use common::port::{Clock, JobQueue, JobStore};
 use common::rabbitmq::Link;
 use common::redis::Redis;
@@ -79,7 +79,7 @@ pub async fn look(watched: Watched, seen: Seen) {
             watched.link.as_ref().is_some_and(|link| matches!(&*link.borrow(), Link::Blocked { .. }));
         gauge!(BLOCKED).set(if blocked { 1.0 } else { 0.0 });
         let depth = watched.queue.depth().await;
-        let accounts = watched.accounts.list().await;
+        let accounts = watched.accounts.standings(LOOK / 2, counted).await;
         if let Some(redis) = &watched.redis
             && let Some(memory) = redis.memory().await
         {
@@ -113,19 +113,24 @@ pub async fn look(watched: Watched, seen: Seen) {
             gauge!(DEAD).set(depth.dead as f64);
         }
         if let Ok(accounts) = accounts {
-            let mut counts = [0_u32; ACCOUNTS.len()];
-            for account in &accounts {
-                let at = match account.state {
-                    AccountState::Connected => 0,
-                    AccountState::NeedsReauthorization { .. } => 1,
-                    AccountState::Disconnected { .. } => 2,
-                };
-                counts[at] += 1;
-            }
-            for (state, count) in ACCOUNTS.into_iter().zip(counts) {
+            for (state, count) in ACCOUNTS.into_iter().zip(accounts) {
                 gauge!(STANDING, "state" => state).set(f64::from(count));
             }
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// How many accounts there are of each state.
+fn counted(accounts: &mut dyn Iterator<Item = &Standing>) -> [u32; ACCOUNTS.len()] {
+    let mut counts = [0; ACCOUNTS.len()];
+    for account in accounts {
+        let at = match account.state {
+            AccountState::Connected => 0,
+            AccountState::NeedsReauthorization { .. } => 1,
+            AccountState::Disconnected { .. } => 2,
+        };
+        counts[at] += 1;
+    }
+    counts
 }

@@ -50,6 +50,7 @@ pub fn bind(
         accounts: Arc::clone(&ports.accounts),
         keys: Arc::clone(&installation.keys),
         throttle: Arc::clone(&ports.throttle),
+        allowances: installation.allowances.clone(),
         google: Arc::clone(&ports.endpoint),
         clock: Arc::clone(&ports.clock),
     };

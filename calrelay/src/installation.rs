@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use common::accounts::Accounts;
 use common::keys::ApiKeys;
-use common::port::{Clock, JobQueue, JobStore, Shelf, SystemClock, Throttle, TokenCache, Vault, VaultError};
+use common::port::{
+    Allowances, Clock, JobQueue, JobStore, Shelf, SystemClock, Throttle, TokenCache, Vault, VaultError,
+};
 use common::seal::Keyring;
 
 use folder::Folder;
@@ -35,6 +37,8 @@ pub struct Installation {
     pub tokens: Arc<dyn TokenCache>,
     /// The throttle.
     pub throttle: Arc<dyn Throttle>,
+    /// What callers may send, where several ingresses share it.
+    pub allowances: Option<Arc<dyn Allowances>>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     behind: Behind,

@@ -3,32 +3,36 @@
 mod removal;
 mod revocation;
 mod sealing;
+mod standing;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use jiff::Timestamp;
 
 use crate::account::{Account, AccountId, AccountState, Generation, GuestLimit, ReauthorizationCause};
 use crate::fingerprint::HashKey;
-use crate::keys::{FRESH, STALE};
+use crate::mirror::Mirror;
 use crate::port::{ClientRef, Clock, GoogleUser, RefreshToken, Shelf, Vault, VaultError, Version};
+use crate::remembered::Remembered;
 use crate::seal::{Key, Keyring, OpenError};
-use crate::time;
 pub use revocation::AtGoogle;
+pub use standing::Standing;
+
+/// That there is no account of a name is remembered for so long: somebody may be connecting it.
+const MISSING: Duration = Duration::from_secs(1);
 
 /// Reads and changes accounts. What was read is remembered (still sealed) for 30 s, and for an hour
-/// while the vault is away.
+/// while the vault is away or does not answer.
 pub struct Accounts {
     vault: Arc<dyn Vault>,
     ring: Keyring,
     hash_key: HashKey,
     clock: Arc<dyn Clock>,
-    seen: Mutex<HashMap<AccountId, Seen>>,
+    seen: Remembered<Arc<Account>>,
+    mirror: Mirror<Option<Standing>>,
 }
-
-/// An account as the vault had it, and when that was.
-type Seen = (Arc<Account>, Timestamp);
 
 /// What a finished consent brings.
 #[derive(Debug)]
@@ -67,7 +71,13 @@ impl Accounts {
     /// The accounts in `vault`.
     #[must_use]
     pub fn new(vault: Arc<dyn Vault>, ring: Keyring, hash_key: HashKey, clock: Arc<dyn Clock>) -> Self {
-        Self { vault, ring, hash_key, clock, seen: Mutex::new(HashMap::new()) }
+        let source = Arc::clone(&vault);
+        let seen = Remembered::new(Arc::clone(&clock), MISSING, move |name| {
+            let (vault, name) = (Arc::clone(&source), name.to_owned());
+            async move { Ok(read(vault.as_ref(), &name).await?.map(|(account, _)| account)) }.boxed()
+        });
+        let mirror = Mirror::new(Arc::clone(&vault), Shelf::Accounts, Standing::of);
+        Self { vault, ring, hash_key, clock, seen, mirror }
     }
 
     /// The keys that open what accounts hold.
@@ -82,25 +92,12 @@ impl Accounts {
         &self.hash_key
     }
 
-    /// An account, as it was at most 30 s ago.
+    /// An account, as it was at most 30 s ago; while the vault does not answer, as it was at most an hour ago.
     ///
     /// # Errors
     /// When the vault cannot be read and the account was not seen within the hour.
     pub async fn get(&self, id: &AccountId) -> Result<Option<Arc<Account>>, VaultError> {
-        let now = self.clock.now();
-        let seen = self.seen.lock().expect("nothing panics holding it").get(id).cloned();
-        if let Some((account, at)) = &seen
-            && time::until(*at, now) < FRESH
-        {
-            return Ok(Some(Arc::clone(account)));
-        }
-        match self.read(id).await {
-            Ok(found) => Ok(found.map(|(account, _)| account)),
-            Err(error) => match seen {
-                Some((account, at)) if time::until(at, now) < STALE => Ok(Some(account)),
-                Some(_) | None => Err(error),
-            },
-        }
+        self.seen.get(id.as_str()).await
     }
 
     /// An account as it was at most a second ago.
@@ -117,17 +114,6 @@ impl Accounts {
     /// When the vault cannot be read.
     pub async fn get_now(&self, id: &AccountId) -> Result<Option<Arc<Account>>, VaultError> {
         Ok(self.read(id).await?.map(|(account, _)| account))
-    }
-
-    /// All accounts.
-    ///
-    /// # Errors
-    /// When the vault cannot be read.
-    pub async fn list(&self) -> Result<Vec<Account>, VaultError> {
-        let docs = self.vault.list(Shelf::Accounts).await?;
-        docs.into_iter()
-            .map(|(name, doc)| serde_json::from_value(doc.value).map_err(|_| VaultError::Unreadable(name)))
-            .collect()
     }
 
     /// Connects an account: the first time it is bound to the user, later it must be the same user.
@@ -310,28 +296,25 @@ impl Accounts {
     }
 
     async fn read(&self, id: &AccountId) -> Result<Option<(Arc<Account>, Version)>, VaultError> {
-        let doc = self.vault.get(Shelf::Accounts, id.as_str()).await?;
-        let found = match doc {
-            None => None,
-            Some(doc) => {
-                let account: Account = serde_json::from_value(doc.value)
-                    .map_err(|_| VaultError::Unreadable(format!("account {id}")))?;
-                Some((Arc::new(account), doc.version))
-            }
-        };
-        self.remember(id, found.as_ref().map(|(account, _)| Arc::clone(account)));
+        let turn = self.seen.turn();
+        let found = read(self.vault.as_ref(), id.as_str()).await?;
+        self.seen.remember(id.as_str(), found.as_ref().map(|(account, _)| Arc::clone(account)), turn);
         Ok(found)
     }
 
-    /// Only accounts that exist are remembered: of made-up names there is no end.
+    /// Remembers what was just written.
     fn remember(&self, id: &AccountId, account: Option<Arc<Account>>) {
-        let now = self.clock.now();
-        let mut seen = self.seen.lock().expect("nothing panics holding it");
-        match account {
-            Some(account) => seen.insert(id.clone(), (account, now)),
-            None => seen.remove(id),
-        };
+        self.seen.remember(id.as_str(), account, self.seen.turn());
     }
+}
+
+async fn read(vault: &dyn Vault, name: &str) -> Result<Option<(Arc<Account>, Version)>, VaultError> {
+    let Some(doc) = vault.get(Shelf::Accounts, name).await? else {
+        return Ok(None);
+    };
+    let account: Account =
+        serde_json::from_value(doc.value).map_err(|_| VaultError::Unreadable(format!("account {name}")))?;
+    Ok(Some((Arc::new(account), doc.version)))
 }
 
 #[cfg(test)]

@@ -12,6 +12,9 @@ const USUAL: Duration = time::days(7);
 /// last for minutes, and callers' clocks differ by seconds.
 const FLOOR: Duration = time::hours(2);
 
+/// A job whose turn comes later than its deadline is tried so long before the deadline.
+const LAST_TRY: Duration = Duration::from_secs(5);
+
 /// The caller's `notAfter` is over already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AlreadyPast;
@@ -40,6 +43,14 @@ pub fn usual(not_before: Option<Timestamp>, event_ends: Option<Timestamp>, now: 
     let start = not_before.map_or(now, |not_before| not_before.max(now));
     let (floor, week) = (time::after(start, FLOOR), time::after(start, USUAL));
     event_ends.filter(|end| *end > start).map_or(week, |end| end.clamp(floor, week))
+}
+
+/// How long a job may wait for its turn that is so far away: where the deadline comes first it is tried a little
+/// before that, and when there is next to no time left, in half of what there is.
+#[must_use]
+pub fn in_time(wait: Duration, not_after: Timestamp, now: Timestamp) -> Duration {
+    let left = time::until(now, not_after);
+    wait.min(left.saturating_sub(LAST_TRY.min(left / 2)))
 }
 
 #[cfg(test)]
@@ -88,6 +99,28 @@ mod tests {
             ("2027-01-06T12:00:00Z", "2027-01-13T12:00:00Z"),
         ] {
             assert_eq!(deadline(None, None, ends, at(now)), Ok(at(expected)), "{now}");
+        }
+    }
+
+    #[test]
+    fn a_job_waits_for_its_turn_and_never_until_its_deadline() {
+        let now = day(100);
+        for (wait, left, expected) in [
+            (0, 0, 0),
+            (0, 60, 0),
+            (30, 60, 30),
+            (55, 60, 55),
+            (56, 60, 55),
+            (3_600, 60, 55),
+            (3_600, 10, 5),
+            (3_600, 8, 4),
+            (1, 8, 1),
+            (3_600, 2, 1),
+            (3_600, 0, 0),
+            (3_600, -60, 0),
+        ] {
+            let wait = in_time(Duration::from_secs(wait), later(now, left), now);
+            assert_eq!(wait, Duration::from_secs(expected), "{wait:?} with {left} s left");
         }
     }
 

@@ -24,11 +24,26 @@ pub struct Fingerprint {
     v2: Option<String>,
 }
 
+/// No hash: hashes are hexadecimal.
+const SPENT: &str = "cancelled";
+
 impl Fingerprint {
     /// A fingerprint as it was stored: 32 hexadecimal digits for each version.
     #[must_use]
     pub fn stored(v1: String, v2: Option<String>) -> Self {
         Self { v1, v2 }
+    }
+
+    /// Of no request: the mark of an event that was made to use an id up ([`Self::is_spent`]).
+    #[must_use]
+    pub fn spent() -> Self {
+        Self { v1: SPENT.to_owned(), v2: None }
+    }
+
+    /// Whether the event that bears it was made to use its id up, after its job had been taken back.
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        self.v1 == SPENT
     }
 
     /// The hash of version 1.

@@ -1,10 +1,12 @@
 //! Jobs: what was accepted, where it stands, and what came of it.
 
 mod id;
+mod landing;
 mod outcome;
 mod sealed_parts;
 mod state;
 mod step;
+mod turn;
 
 use std::borrow::Cow;
 
@@ -12,10 +14,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use id::{JobId, NotAJobId};
+pub use landing::next_look;
 pub use outcome::{Conference, EventResult, Failure, FailureKind};
 pub use sealed_parts::SealedParts;
 pub use state::{BlockReason, Claim, JobState, StateName, WaitReason, WorkerId};
 pub use step::{Pause, Refusal, Step};
+pub use turn::{Place, Turn};
 
 use crate::account::AccountId;
 use crate::fingerprint::Fingerprint;
@@ -42,6 +46,11 @@ pub struct Job {
     pub tally: Tally,
     /// Whether its write may have reached Google.
     pub effect: Effect,
+    /// While its effect is unknown: when the last write began, or when that could last have been. Until
+    /// [`next_look`] says otherwise it may take effect although it was not found. `None` where no write is known of;
+    /// in what older builds wrote it is missing, and the next attempt sets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_began_at: Option<Timestamp>,
     /// The highest hop of its message that was seen.
     pub hop: u32,
     /// When it was accepted.
@@ -67,6 +76,10 @@ pub struct Job {
     /// Google's words, once it has refused the event's conference: the event is written without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conference_refused: Option<Sealed<String>>,
+    /// Its place in its account's line. `None` in the records of older builds, which placed every job as they accepted
+    /// it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<Turn>,
     /// The trace of the request that made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceContext>,
@@ -145,6 +158,12 @@ impl Job {
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.state.is_finished()
+    }
+
+    /// Whether its last attempt died, for a message with this hop: its claim is past, and it published no newer one.
+    #[must_use]
+    pub fn was_left_behind(&self, hop: u32, now: Timestamp) -> bool {
+        matches!(&self.state, JobState::Running(claim) if claim.until <= now) && hop <= self.hop
     }
 
     /// From when on it could have been worked on: its acceptance, or its `notBefore` if that is later.

@@ -117,7 +117,7 @@ fn fits(pattern: &str, text: &str) -> bool {
 }
 
 /// The keys of an installation, as the vault has them; what was asked for is remembered for
-/// [`FRESH`], and for an hour while the vault is away.
+/// [`FRESH`], and for an hour while the vault is away or does not answer.
 pub struct ApiKeys {
     vault: Arc<dyn Vault>,
     clock: Arc<dyn Clock>,
@@ -132,7 +132,7 @@ impl ApiKeys {
     /// The keys in `vault`.
     #[must_use]
     pub fn new(vault: Arc<dyn Vault>, clock: Arc<dyn Clock>) -> Self {
-        let lookups = Lookups::new(Arc::clone(&vault), Arc::clone(&clock));
+        let lookups = Lookups::new(&vault, &clock);
         Self { vault, clock, lookups }
     }
 
@@ -193,6 +193,11 @@ impl ApiKeys {
         permit: impl FnOnce() -> Result<(), E>,
     ) -> Result<Result<Option<ApiKey>, VaultError>, E> {
         self.lookups.find(&hashed(secret.expose_secret()), permit).await
+    }
+
+    /// The same, unless it takes the look-up of a key that was not good before: then `None`, and nothing is asked.
+    pub async fn find_known(&self, secret: &SecretString) -> Option<Result<Option<ApiKey>, VaultError>> {
+        self.lookups.find_known(&hashed(secret.expose_secret())).await
     }
 
     /// All keys, revoked ones too.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::AccountId;
 use crate::fingerprint::Fingerprint;
-use crate::job::{BlockReason, Effect, EventResult, Failure, Job, JobId, JobState, Tally};
+use crate::job::{BlockReason, Effect, EventResult, Failure, Job, JobId, JobState, Tally, Turn};
 use crate::owner::Owner;
 use crate::payload::Payload;
 use crate::seal::{Keyring, Sealed, reseal};
@@ -36,6 +36,9 @@ pub struct Message {
     pub tally: Tally,
     /// What is known of the write.
     pub effect: Effect,
+    /// As [`Job::write_began_at`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_began_at: Option<Timestamp>,
     /// When the job was accepted.
     pub submitted_at: Timestamp,
     /// It must not start earlier.
@@ -56,6 +59,9 @@ pub struct Message {
     /// Google's words, once it has refused the event's conference: the event is written without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conference_refused: Option<Sealed<String>>,
+    /// The job's place in its account's line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<Turn>,
     /// What blocks the job, once somebody has been told: a job that stays blocked tells of it once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<BlockReason>,
@@ -65,6 +71,30 @@ pub struct Message {
     /// What was changed in the request before it was accepted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
+    /// What the job's earlier attempts have of Google's quotas, and saw at Google.
+    #[serde(default, skip_serializing_if = "Progress::is_nothing")]
+    pub progress: Progress,
+}
+
+/// What one attempt leaves to the next. A hint: a job whose message has lost it waits, pays or looks once more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Progress {
+    /// A turn is booked for this instant, and was not used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<Timestamp>,
+    /// The event's guests were counted against the day's invitations then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invited: Option<Timestamp>,
+    /// Google had nothing under the job's id then, and no attempt has begun to write since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked: Option<Timestamp>,
+}
+
+impl Progress {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What is to be done. Persisted: variants may be added, never renamed.
@@ -164,6 +194,7 @@ impl Message {
             hop: job.hop.saturating_add(1),
             tally: job.tally,
             effect: job.effect,
+            write_began_at: job.write_began_at,
             submitted_at: job.submitted_at,
             not_before: job.not_before,
             not_after: job.not_after,
@@ -172,9 +203,11 @@ impl Message {
             outcome: None,
             failure: None,
             conference_refused: job.conference_refused.clone(),
+            turn: job.turn,
             told: None,
             trace: job.trace,
             warnings: job.warnings.clone(),
+            progress: Progress::default(),
         })
     }
 
@@ -190,6 +223,7 @@ impl Message {
             state: JobState::Queued,
             tally: self.tally,
             effect: self.effect.max(Effect::Unknown),
+            write_began_at: self.write_began_at,
             hop: self.hop,
             submitted_at: self.submitted_at,
             updated_at: now,
@@ -200,6 +234,7 @@ impl Message {
             fingerprint: self.fingerprint.clone(),
             payload: Some(self.payload.clone()),
             conference_refused: self.conference_refused.clone(),
+            turn: self.turn,
             trace: self.trace,
             warnings: self.warnings.clone(),
         };

@@ -24,10 +24,22 @@ pub(crate) fn charge_of_one(limit: &Limit) -> Duration {
     charge_of(limit, 1)
 }
 
+/// How far a booked turn moves up to when turns are booked: a little more than the line is taken, so that a line which
+/// lost time to somebody who came late makes it good.
+pub(crate) fn booking(limit: &Limit, calls: u32) -> Duration {
+    let charge = charge(limit);
+    (charge + charge / 200).saturating_mul(calls)
+}
+
 fn charge_of(limit: &Limit, cost: u32) -> Duration {
     let per = u128::from(limit.allowed.max(1)) * u128::from(SHARE);
     let nanos = (limit.window.span().as_nanos() * 100 * u128::from(cost)).div_ceil(per);
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+/// Rounded up to whole microseconds, which is what Redis counts in.
+pub(crate) fn whole_micros(span: Duration) -> Duration {
+    Duration::from_micros(u64::try_from(span.as_nanos().div_ceil(1_000)).unwrap_or(u64::MAX))
 }
 
 /// How far a line may run ahead: one hundredth of the window's units, whatever their number.

@@ -4,6 +4,7 @@
 //! [`redis`](crate::redis) and [`postgres`](crate::postgres), or, for Google, in the crate that speaks to it.
 //! What a method promises is true when it returns.
 
+mod allowance;
 mod calendar;
 mod clock;
 mod queue;
@@ -12,13 +13,14 @@ mod throttle;
 mod token;
 mod vault;
 
+pub use allowance::{Allowances, Lease};
 pub use calendar::{Calendar, CalendarError, Meeting, NewEvent, Reach, StoredEvent, ThrottledKey};
 pub use clock::{Clock, SystemClock};
-pub use queue::{Delivery, DeliveryTag, Depth, JobQueue, Lane, QueueError};
+pub use queue::{Delivery, DeliveryTag, Depth, JobQueue, Lane, QueueError, Turns};
 pub use store::{Accepted, Backlog, Change, JobStore, ListFilter, Page, StoreError, Watch};
-pub use throttle::{Limit, Take, Throttle, ThrottleKey, Window};
+pub use throttle::{AHEAD, FURTHER_AHEAD, Limit, Line, Take, Throttle, ThrottleKey, Turn, Window};
 pub use token::{
     AccessToken, ClientRef, ConsentRequest, GoogleUser, Grant, RefreshToken, RefreshTurn, TokenCache,
     TokenEndpoint, TokenError,
 };
-pub use vault::{Doc, Shelf, Vault, VaultError, Version};
+pub use vault::{Changes, Doc, Shelf, Vault, VaultError, Version};

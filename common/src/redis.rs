@@ -4,6 +4,7 @@
 //! TLS, or found through Sentinel. What is kept there can be rebuilt; losing it loses no job.
 
 mod address;
+mod allowances;
 mod changes;
 mod checkup;
 mod link;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use address::Address;
 pub use address::InvalidUrl;
+pub use allowances::RedisAllowances;
 pub use checkup::{Checkup, Memory};
 use link::Link;
 pub use link::Trouble;
@@ -53,6 +55,12 @@ impl Redis {
     #[must_use]
     pub fn store(self: &Arc<Self>, retention: Duration) -> Arc<RedisStore> {
         Arc::new(RedisStore::new(self.clone(), retention))
+    }
+
+    /// What callers may send, shared among ingresses.
+    #[must_use]
+    pub fn allowances(self: &Arc<Self>) -> Arc<RedisAllowances> {
+        Arc::new(RedisAllowances::new(self.clone()))
     }
 
     /// Whether the server answered when it was last asked, at most about a second ago.

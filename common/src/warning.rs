@@ -37,6 +37,8 @@ pub enum WarningCode {
     Completed,
     /// A guest was invited twice; the entries were merged.
     DuplicateGuest,
+    /// The job's turn comes only after this instant: other jobs of its account stand before it.
+    Late,
     /// A code that a newer build has written.
     #[serde(other)]
     Unknown,
@@ -44,7 +46,7 @@ pub enum WarningCode {
 
 impl WarningCode {
     /// Every code that this build writes.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ReadOnly,
         Self::Characters,
         Self::OneDay,
@@ -53,6 +55,7 @@ impl WarningCode {
         Self::Endless,
         Self::Completed,
         Self::DuplicateGuest,
+        Self::Late,
     ];
 
     /// The code as it appears in replies.
@@ -67,6 +70,7 @@ impl WarningCode {
             Self::Endless => "endless",
             Self::Completed => "completed",
             Self::DuplicateGuest => "duplicate-guest",
+            Self::Late => "late",
             Self::Unknown => "unknown",
         }
     }
@@ -89,6 +93,10 @@ impl WarningCode {
             }
             Self::DuplicateGuest => {
                 "this guest stands in the list already; the two entries were merged into one"
+            }
+            Self::Late => {
+                "so many jobs of the account stand before this one that its turn comes only after this instant; \
+                 it is tried before notAfter all the same"
             }
             Self::Unknown => "this field was changed before the event was accepted",
         }

@@ -1,7 +1,8 @@
 //! One call from arrival to reply: identity, quota, faults, effect, log, and a cut wire where one was asked for.
 //!
 //! Quota and faults are decided on arrival. Injected latency passes half before and half after the effect. A call that
-//! was let in is carried out even if its client leaves, as Google does.
+//! was let in is carried out even if its client leaves, as Google does. A fault may cut the client off on arrival and
+//! have the call take effect later.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -61,6 +62,14 @@ where
     E: FnOnce(&mut Inner, &Call, Timestamp) -> Reply + 'static,
 {
     let admitted = admit(&sandbox, identify);
+    if let Some(after) = admitted.injection.commits_after() {
+        actix_web::rt::spawn(async move {
+            tokio::time::sleep(after).await;
+            let reply = act(&sandbox, &admitted, effect);
+            finish(&sandbox, None, &admitted, reply);
+        });
+        return cut(wire.as_ref());
+    }
     let half = Duration::from_millis(admitted.injection.latency_ms) / 2;
     if half.is_zero() {
         return finish(&sandbox, wire.as_ref(), &admitted, act(&sandbox, &admitted, effect));
@@ -115,9 +124,11 @@ where
 {
     let Admitted { call, injection, .. } = admitted;
     let drop_when = match &injection.outcome {
-        Some(fault) => match fault.drop {
-            Some(when) => Some(when),
-            None => return Outcome::Answered(refusal(call.method, fault)),
+        Some(fault) => match (fault.drop, fault.commit_after_ms) {
+            (Some(when), _) => Some(when),
+            // Nobody listens any more.
+            (None, Some(_)) => Some(DropWhen::After),
+            (None, None) => return Outcome::Answered(refusal(call.method, fault)),
         },
         None => None,
     };
@@ -186,11 +197,14 @@ fn finish(sandbox: &Sandbox, wire: Option<&Wire>, admitted: &Admitted, outcome: 
     drop(inner);
     match outcome {
         Outcome::Answered(reply) => reply.into_response(),
-        Outcome::Dropped(_) => {
-            if let Some(wire) = wire {
-                wire.cut();
-            }
-            HttpResponse::ServiceUnavailable().force_close().finish()
-        }
+        Outcome::Dropped(_) => cut(wire),
     }
+}
+
+/// Cuts the client off.
+fn cut(wire: Option<&Wire>) -> HttpResponse {
+    if let Some(wire) = wire {
+        wire.cut();
+    }
+    HttpResponse::ServiceUnavailable().force_close().finish()
 }

@@ -1,5 +1,7 @@
 //! Faults in force: which calls they hit, how long they last, and what they do.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +33,9 @@ pub(crate) struct FaultSpec {
     pub(crate) latency_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) drop: Option<DropWhen>,
+    /// The connection is cut on arrival, and the call takes effect so much later: its client has given up by then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) commit_after_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) probability: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,6 +98,14 @@ pub(crate) struct Injection {
     pub(crate) outcome: Option<FaultSpec>,
 }
 
+impl Injection {
+    /// How long after its client was cut off the call takes effect, where that was asked for.
+    pub(crate) fn commits_after(&self) -> Option<Duration> {
+        let after = self.outcome.as_ref()?.commit_after_ms?;
+        Some(Duration::from_millis(after.saturating_add(self.latency_ms)))
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     list: Vec<Fault>,
@@ -124,14 +137,23 @@ impl FaultSpec {
         if matches!(&self.retry_after, Some(RetryAfter::Text(text)) if !printable(text)) {
             return Some("retryAfter: seconds, or a text that a header may hold".to_owned());
         }
+        let others = self.status.is_some() || self.reason.is_some() || self.drop.is_some();
+        if self.commit_after_ms.is_some() && others {
+            return Some("commitAfterMs: without status, reason and drop".to_owned());
+        }
         if !self.ends_the_call() && self.latency_ms.is_none() {
-            return Some("a fault needs at least one of status, reason, latencyMs and drop".to_owned());
+            return Some(
+                "a fault needs at least one of status, reason, latencyMs, drop and commitAfterMs".to_owned(),
+            );
         }
         None
     }
 
     fn ends_the_call(&self) -> bool {
-        self.status.is_some() || self.reason.is_some() || self.drop.is_some()
+        self.status.is_some()
+            || self.reason.is_some()
+            || self.drop.is_some()
+            || self.commit_after_ms.is_some()
     }
 
     fn hits(&self, target: Target<'_>) -> bool {
@@ -289,6 +311,8 @@ mod tests {
         assert!(spec(json!({"method": "events.insrt", "status": 500})).problem().is_some());
         assert!(spec(json!({"status": 200})).problem().is_some());
         assert!(spec(json!({"status": 500, "probability": 1.5})).problem().is_some());
+        assert!(spec(json!({"commitAfterMs": 5, "drop": "after"})).problem().is_some());
         assert!(spec(json!({"status": 500})).problem().is_none());
+        assert!(spec(json!({"commitAfterMs": 5})).problem().is_none());
     }
 }

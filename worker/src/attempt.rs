@@ -8,35 +8,39 @@ mod claim;
 mod create;
 mod judge;
 mod publishing;
+mod put_off;
 mod record;
 mod settle;
 mod success;
+mod turn;
 mod under_way;
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use common::account::{Account, AccountState};
-use common::job::{BlockReason, Effect, FailureKind, Job, WaitReason, WorkerId};
+use common::job::{BlockReason, Effect, FailureKind, Job, JobState, WaitReason, WorkerId};
 use common::message::{Message, Work};
 use common::payload::Payload;
-use common::port::Delivery;
+use common::port::{Delivery, DeliveryTag};
 use common::seal::{Keyring, OpenError, Sealed};
-use common::time::until;
+use common::time::{after, until};
 use common::trace::log_span;
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
-use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+use crate::calls::Calls;
 use crate::gateway::Gateway;
+use crate::guests::{ASKED, GuestProbe, GuestProbes};
 use crate::hold::Hold;
-use crate::notice::Notices;
-use crate::plan::{Ending, Plan, SUSPECT, plan};
+use crate::notice::{Notices, places};
+use crate::plan::{Ending, Plan, plan};
 use crate::records::Records;
 use crate::sealing::MissingKeys;
+use crate::suspects::Suspects;
 use crate::trouble::Trouble;
 use crate::{Ports, Settings, metrics};
 use claim::Arrival;
@@ -49,6 +53,9 @@ pub(crate) use publishing::Abandoned;
 /// The calls of an attempt take no longer, which leaves time to record before its claim ends.
 const CALLS: Duration = Duration::from_secs(50);
 
+/// The attempt that published a message is waited for so long: it only has to record that it did.
+const PREDECESSOR: Duration = Duration::from_secs(5);
+
 /// Runs deliveries.
 pub(crate) struct Attempts {
     ports: Ports,
@@ -60,8 +67,10 @@ pub(crate) struct Attempts {
     under_way: UnderWay,
     /// What it could not open.
     missing_keys: MissingKeys,
-    /// Shared by ordinary jobs; held alone by one that has killed workers before.
-    company: RwLock<()>,
+    /// Jobs that may have killed a worker.
+    suspects: Suspects,
+    /// Jobs that find out whether guests may be invited again.
+    guest_probes: Arc<GuestProbes>,
     /// Cancelled when running attempts must end at once.
     abandon: CancellationToken,
 }
@@ -95,6 +104,8 @@ struct Held<'a> {
     message: &'a Message,
     job: Arc<Job>,
     hold: Hold,
+    calls: Calls,
+    probe: OnceLock<GuestProbe>,
 }
 
 /// Whose calendar, what to write, and the keys that seal both.
@@ -114,9 +125,21 @@ impl Attempts {
         let gateway = Gateway::new(ports.clone(), settings.quotas, stopping);
         let (store, vault, clock) = (&ports.store, &ports.vault, &ports.clock);
         let records = Arc::new(Records::new(Arc::clone(store), Arc::clone(vault), Arc::clone(clock)));
-        let (under_way, missing_keys, company) = Default::default();
+        let suspects = Suspects::of(settings.concurrency, Arc::clone(clock));
+        let (under_way, missing_keys, guest_probes) = Default::default();
         let worker = WorkerId::random();
-        Self { ports, settings, gateway, records, worker, under_way, missing_keys, company, abandon }
+        Self {
+            ports,
+            settings,
+            gateway,
+            records,
+            worker,
+            under_way,
+            missing_keys,
+            suspects,
+            guest_probes,
+            abandon,
+        }
     }
 
     pub(crate) fn ports(&self) -> &Ports {
@@ -125,6 +148,11 @@ impl Attempts {
 
     pub(crate) fn notices(&self) -> &Notices {
         &self.settings.notices
+    }
+
+    /// How many notices may be sent at a time.
+    pub(crate) fn notice_places(&self) -> usize {
+        places(self.settings.concurrency)
     }
 
     /// Waits until running attempts must end at once.
@@ -158,6 +186,11 @@ impl Attempts {
                 work.instrument(log_span(message.trace)).await.unwrap_or(Verdict::PutBack)
             }
         };
+        self.answer(tag, verdict).await;
+    }
+
+    /// Tells the queue what becomes of a delivery.
+    async fn answer(&self, tag: DeliveryTag, verdict: Verdict) {
         let told = match verdict {
             Verdict::Done => self.ports.queue.done(tag).await,
             Verdict::PutBack => self.ports.queue.put_back(tag).await,
@@ -170,13 +203,18 @@ impl Attempts {
     async fn work_on(&self, message: &Message, arrival: Arrival) -> Verdict {
         match message.work {
             Work::Create => {
-                let entry = self.under_way.enter(&message.job);
-                self.deal_with(message, entry.arrival(arrival)).await
+                let entry = self.under_way.enter(&message.job, message.hop);
+                let arrival = entry.arrival(arrival);
+                if let Some(verdict) = self.put_off(message, arrival).await {
+                    return verdict;
+                }
+                tokio::select! {
+                    () = entry.after_the_others() => {}
+                    () = self.ports.clock.sleep(PREDECESSOR) => {}
+                }
+                self.deal_with(message, arrival).await
             }
-            Work::Conference { looks } => {
-                let _in_company = self.company.read().await;
-                self.look_at_conference(message, looks).await
-            }
+            Work::Conference { looks } => self.look_at_conference(message, looks).await,
             Work::Notice(notice) => self.send_notice(message, notice).await,
         }
     }
@@ -190,23 +228,54 @@ impl Attempts {
         }
     }
 
-    /// Claims the job and runs the attempt, alone if the job has killed workers before.
+    /// Claims the job and runs the attempt: one that may have killed workers in a small group, or alone.
     async fn take(&self, message: &Message, arrival: Arrival) -> Verdict {
-        let in_company = self.company.read().await;
+        // Looked up before the job is claimed: what is claimed is charged with the worker's death.
+        let (known, seen) = self.deaths(message, arrival).await;
+        let mut seat = match self.suspects.enter(known) {
+            Ok(seat) => seat,
+            Err(pause) => {
+                let effect = arrival.effect(message.effect);
+                return self.stand_back(&Message { effect, ..message.clone() }, seen, pause).await;
+            }
+        };
         let held = match self.claim(message, arrival).await {
             Ok(held) => held,
             Err(verdict) => return verdict,
         };
-        if held.job.tally.crashes < SUSPECT {
-            return self.run(held).await;
+        let crashes = held.job.tally.crashes;
+        if crashes > known {
+            // Nothing told of its last death before.
+            drop(seat);
+            seat = match self.suspects.enter(crashes) {
+                Ok(seat) => seat,
+                Err(pause) => {
+                    self.release(&held).await;
+                    let known = Message { tally: held.job.tally, effect: held.effect(), ..message.clone() };
+                    return self.put_aside(&known, pause).await;
+                }
+            };
         }
-        self.release(&held).await;
-        drop(in_company);
-        let _alone = self.company.write().await;
-        match self.claim(message, arrival).await {
-            Ok(held) => self.run(held).await,
-            Err(verdict) => verdict,
+        let verdict = self.run(held).await;
+        drop(seat);
+        verdict
+    }
+
+    /// How many deaths the job is charged with, the one that left it behind included; and what is known of a
+    /// delivery's arrival after a look at the record.
+    async fn deaths(&self, message: &Message, arrival: Arrival) -> (u32, Arrival) {
+        let said = message.tally.crashes;
+        // Nobody has had the others before.
+        if arrival == Arrival::First && message.effect == Effect::None {
+            return (said, arrival);
         }
+        let Ok(Some(job)) = self.records.get(&message.job).await else { return (said, arrival) };
+        let known = job.tally.crashes.max(said);
+        if job.was_left_behind(message.hop, self.ports.clock.now()) {
+            return (known.saturating_add(1), Arrival::First);
+        }
+        let running = matches!(job.state, JobState::Running(_)) || self.records.were_away_lately();
+        (known, if running { arrival } else { Arrival::First })
     }
 
     async fn run(&self, held: Held<'_>) -> Verdict {
@@ -214,7 +283,7 @@ impl Attempts {
         if job.tally.attempts + job.tally.deferrals == 0 {
             metrics::queue_wait(until(job.could_start_at(), job.updated_at));
         }
-        match self.bounded(self.attempt(&held)).await {
+        match self.bounded(&held.calls, self.attempt(&held)).await {
             Ok(conclusion) => self.conclude(&held, conclusion).await,
             Err(trouble) => self.judge(&held, &trouble).await,
         }
@@ -223,13 +292,16 @@ impl Attempts {
     /// Makes calls to Google: whatever they do, this ends.
     pub(crate) async fn bounded<T>(
         &self,
-        calls: impl Future<Output = Result<T, Trouble>>,
+        calls: &Calls,
+        work: impl Future<Output = Result<T, Trouble>>,
     ) -> Result<T, Trouble> {
-        let calls = AssertUnwindSafe(calls).catch_unwind();
+        let work = AssertUnwindSafe(work).catch_unwind();
         // All three are cancel safe for us: whichever ends first, the hold tells how far a write came.
         tokio::select! {
-            ended = calls => ended.unwrap_or(Err(Trouble::Panicked)),
-            () = self.ports.clock.sleep(CALLS) => Err(Trouble::Deadline),
+            ended = work => ended.unwrap_or(Err(Trouble::Panicked)),
+            () = self.ports.clock.sleep(CALLS) => {
+                Err(if calls.is_asking() { Trouble::Deadline } else { Trouble::Late })
+            }
             () = self.abandon.cancelled() => Err(Trouble::Stopping),
         }
     }
@@ -240,13 +312,29 @@ impl Attempts {
         let guests = writing.as_ref().map_or(0, |writing| writing.payload.event.guests());
         match plan(&held.job, account, guests, self.settings.max_attempts, self.ports.clock.now()) {
             Plan::Create => match writing {
-                Some(writing) => self.create(held, &writing).await,
+                Some(writing) => match self.turn(held, &writing.account).await {
+                    Some(until) => Ok(Conclusion::Wait { why: WaitReason::Quota, until }),
+                    None if !self.may_invite(held, &writing) => {
+                        let until = Some(after(self.ports.clock.now(), ASKED));
+                        Ok(Conclusion::Block { why: BlockReason::CalendarLimits, until })
+                    }
+                    None => self.create(held, &writing).await,
+                },
                 None => Ok(Conclusion::Block { why: BlockReason::Reauthorization, until: None }),
             },
             Plan::Settle(ending) => self.settle(held, writing.as_ref(), ending).await,
             Plan::Wait { why, until } => Ok(Conclusion::Wait { why, until }),
             Plan::Block { why, until } => Ok(Conclusion::Block { why, until }),
         }
+    }
+
+    /// Whether the job may be the one that finds out whether a limit on its account's guests is over, if there was one.
+    fn may_invite(&self, held: &Held<'_>, writing: &Writing) -> bool {
+        if writing.account.guest_limit.is_none() || writing.payload.event.guests() == 0 {
+            return true;
+        }
+        // Kept until what came of it is known to the account.
+        self.guest_probes.begin(&writing.account.id).is_some_and(|probe| held.probe.set(probe).is_ok())
     }
 
     /// The same, with an account that cannot be used as it was a moment ago: it may have been connected since it
@@ -311,9 +399,12 @@ impl Held<'_> {
         Message {
             hop: self.message.hop.max(self.job.hop).saturating_add(1),
             effect: self.effect(),
+            write_began_at: self.hold.write_began_at(),
             tally: self.job.tally,
             failure: None,
             conference_refused: self.hold.conference_refused().cloned(),
+            turn: self.hold.turn(),
+            progress: self.calls.progress(),
             ..self.message.clone()
         }
     }

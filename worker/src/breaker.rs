@@ -21,12 +21,22 @@ const ACCOUNTS: usize = 5;
 const CALLS: usize = 10;
 /// Out of ten votes.
 const FAILED_OF_TEN: usize = 8;
-/// Between two probes.
-const PROBES: Schedule = Schedule { first: Duration::from_secs(1), longest: Duration::from_secs(30) };
+/// Between two probes of an endpoint that many jobs ask at once.
+pub(crate) const PROBES: Schedule =
+    Schedule { first: Duration::from_secs(1), longest: Duration::from_secs(30) };
+
+/// Between two probes of one that each account asks once an hour: soon after it is back nobody waits any more.
+pub(crate) const OFTEN: Schedule =
+    Schedule { first: Duration::from_secs(1), longest: Duration::from_secs(10) };
+/// While a probe is under way: an endpoint that hangs lets it wait for as long as a call may take.
+const PROBING: Duration = Duration::from_secs(5);
+/// A call that was given up after so long says that the endpoint hangs.
+const HANGS: Duration = Duration::from_secs(10);
 
 /// Watches one endpoint.
 pub(crate) struct Breaker {
     clock: Arc<dyn Clock>,
+    probes: Schedule,
     state: Mutex<State>,
 }
 
@@ -58,23 +68,27 @@ pub(crate) enum Outcome {
     Down,
 }
 
-/// The right to make one call. Dropped without a report, it says nothing.
+/// The right to make one call. Dropped without a report it says nothing, unless the call was under way for long: then
+/// somebody lost patience with an endpoint that hangs.
 pub(crate) struct Permit<'a> {
     breaker: &'a Breaker,
+    account: AccountId,
     circuit: Circuit,
+    /// Since when the endpoint has been asked.
+    asked: Option<Timestamp>,
     reported: bool,
 }
 
 impl Breaker {
-    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, state: Mutex::default() }
+    pub(crate) fn new(clock: Arc<dyn Clock>, probes: Schedule) -> Self {
+        Self { clock, probes, state: Mutex::default() }
     }
 
     /// May a call be made now?
     ///
     /// # Errors
     /// While the circuit is open: how long until the next probe.
-    pub(crate) fn admit(&self) -> Result<Permit<'_>, Duration> {
+    pub(crate) fn admit(&self, account: &AccountId) -> Result<Permit<'_>, Duration> {
         let now = self.clock.now();
         let mut state = self.state.lock().expect("nothing panics holding it");
         let circuit = match &mut state.open {
@@ -83,9 +97,10 @@ impl Breaker {
                 open.probing = true;
                 Circuit::Probing
             }
-            Some(open) => return Err(until(now, open.next).max(PROBES.first)),
+            Some(open) if open.probing => return Err(until(now, open.next).max(PROBING)),
+            Some(open) => return Err(until(now, open.next).max(self.probes.first)),
         };
-        Ok(Permit { breaker: self, circuit, reported: false })
+        Ok(Permit { breaker: self, account: account.clone(), circuit, asked: None, reported: false })
     }
 
     /// Whether it is open.
@@ -109,13 +124,14 @@ impl Breaker {
                 if circuit == Circuit::Probing {
                     open.probing = false;
                     open.probes = open.probes.saturating_add(1);
-                    open.next = after(now, PROBES.ceiling(open.probes));
+                    open.next = after(now, self.probes.ceiling(open.probes));
                 }
             }
             (Outcome::Up | Outcome::Down, None) => {
                 state.vote(account, outcome, now);
                 if state.says_down(now) {
-                    state.open = Some(Open { probes: 1, next: after(now, PROBES.first), probing: false });
+                    state.open =
+                        Some(Open { probes: 1, next: after(now, self.probes.first), probing: false });
                 }
             }
         }
@@ -163,10 +179,15 @@ impl Permit<'_> {
         self.circuit
     }
 
+    /// The call goes out now.
+    pub(crate) fn asks(&mut self) {
+        self.asked = Some(self.breaker.clock.now());
+    }
+
     /// Says how the call went.
-    pub(crate) fn report(mut self, account: &AccountId, outcome: Outcome) {
+    pub(crate) fn report(mut self, outcome: Outcome) {
         self.reported = true;
-        self.breaker.report(self.circuit, account, outcome);
+        self.breaker.report(self.circuit, &self.account, outcome);
     }
 }
 
@@ -178,7 +199,13 @@ impl fmt::Debug for Permit<'_> {
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        if !self.reported {
+        if self.reported {
+            return;
+        }
+        let now = self.breaker.clock.now();
+        if self.asked.is_some_and(|asked| until(asked, now) > HANGS) {
+            self.breaker.report(self.circuit, &self.account, Outcome::Down);
+        } else {
             self.breaker.abandon(self.circuit);
         }
     }

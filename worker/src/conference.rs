@@ -8,6 +8,7 @@ use common::port::{Change, Lane};
 use common::time::{hours, minutes};
 
 use crate::attempt::{Attempts, Verdict, Wish, event_result};
+use crate::calls::Calls;
 use crate::gateway::{Reply, Request};
 use crate::trouble::Trouble;
 
@@ -26,7 +27,8 @@ fn next_look(looks: u32) -> Option<Duration> {
 impl Attempts {
     /// Looks once, and plans the next look if there is still nothing to say.
     pub(crate) async fn look_at_conference(&self, message: &Message, looks: u32) -> Verdict {
-        match self.bounded(self.finished_conference(message)).await {
+        let calls = Calls::further();
+        match self.bounded(&calls, self.finished_conference(message, &calls)).await {
             Ok(true) => Verdict::Done,
             Ok(false) => self.look_later(message, looks).await,
             Err(Trouble::Stopping) => Verdict::PutBack,
@@ -50,7 +52,7 @@ impl Attempts {
     }
 
     /// Whether there is nothing more to look for.
-    async fn finished_conference(&self, message: &Message) -> Result<bool, Trouble> {
+    async fn finished_conference(&self, message: &Message, calls: &Calls) -> Result<bool, Trouble> {
         let ports = self.ports();
         let wanted = message.payload.key_id().map_err(Trouble::Sealed)?;
         let Some((account, keys)) = ports.unlock(&message.account, wanted).await? else {
@@ -58,7 +60,7 @@ impl Attempts {
         };
         let payload = keys.open(message.job.as_str(), &message.payload).map_err(Trouble::Sealed)?;
         let request = Request::Get { calendar: &payload.calendar, id: &message.job };
-        let Reply::Event(event) = self.gateway.ask(&account, request, None).await? else {
+        let Reply::Event(event) = self.gateway.ask(&account, request, None, calls).await? else {
             return Ok(true);
         };
         if event.cancelled {

@@ -1,15 +1,18 @@
 //! The one way to Google: breaker, token, quota, request, and one fresh token when the first is refused.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::account::Account;
 use common::event::{CalendarId, SendUpdates};
 use common::job::JobId;
-use common::port::{AccessToken, Calendar, CalendarError, NewEvent, Reach, StoredEvent, ThrottleKey};
+use common::port::{AccessToken, Calendar, CalendarError, Limit, NewEvent, Reach, StoredEvent, ThrottleKey};
 use common::quotas::{Quotas, Use};
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use crate::breaker::{Breaker, Outcome, Permit};
+use crate::breaker::{Breaker, OFTEN, Outcome, PROBES, Permit};
+use crate::calls::Calls;
 use crate::hold::Hold;
 use crate::quota::Turnstile;
 use crate::refused::Refused;
@@ -43,11 +46,18 @@ pub(crate) enum Reply {
 impl Gateway {
     pub(crate) fn new(ports: Ports, quotas: Quotas, stopping: CancellationToken) -> Self {
         let turnstile = Turnstile::new(Arc::clone(&ports.throttle), Arc::clone(&ports.clock), stopping);
-        let breaker = || Breaker::new(Arc::clone(&ports.clock));
-        Self { calendar: breaker(), tokens: breaker(), refused: Refused::default(), ports, quotas, turnstile }
+        let breaker = |probes| Breaker::new(Arc::clone(&ports.clock), probes);
+        Self {
+            calendar: breaker(PROBES),
+            tokens: breaker(OFTEN),
+            refused: Refused::default(),
+            ports,
+            quotas,
+            turnstile,
+        }
     }
 
-    /// Makes one request. Just before a write goes out, `hold` records that it begins.
+    /// Makes one request, one of the attempt's `calls`. Just before a write goes out, `hold` records that it begins.
     ///
     /// # Errors
     /// Every kind of trouble, undecided.
@@ -56,11 +66,12 @@ impl Gateway {
         account: &Account,
         request: Request<'_>,
         hold: Option<&Hold>,
+        calls: &Calls,
     ) -> Result<Reply, Trouble> {
-        match self.try_once(account, request, hold).await {
+        match self.try_once(account, request, hold, calls).await {
             Err((Trouble::Calendar { error: CalendarError::TokenRefused, .. }, Some(refused))) => {
                 self.ports.tokens.forget(&account.id, &refused).await;
-                match self.try_once(account, request, hold).await {
+                match self.try_once(account, request, hold, calls).await {
                     Err((Trouble::Calendar { error: CalendarError::TokenRefused, .. }, Some(refused))) => {
                         self.ports.tokens.forget(&account.id, &refused).await;
                         Err(Trouble::TokenRefusedTwice(refused.generation))
@@ -77,9 +88,11 @@ impl Gateway {
         account: &Account,
         request: Request<'_>,
         hold: Option<&Hold>,
+        calls: &Calls,
     ) -> Result<Reply, (Trouble, Option<AccessToken>)> {
         let before = |trouble| (trouble, None);
-        let permit = self.calendar.admit().map_err(|retry_in| before(Trouble::CircuitOpen { retry_in }))?;
+        let permit =
+            self.calendar.admit(&account.id).map_err(|retry_in| before(Trouble::CircuitOpen { retry_in }))?;
         let token =
             token::access_token(&self.ports, &self.tokens, &self.refused, account).await.map_err(before)?;
         let hash;
@@ -87,19 +100,34 @@ impl Gateway {
             Request::Get { .. } => Use::Read,
             Request::Insert { event, guests } => {
                 hash = self.calendar_key(account, event.calendar);
-                Use::Write { calendar: &hash, guests }
+                // An event's guests are invited once, however often it is tried.
+                Use::Write { calendar: &hash, guests: calls.uncounted(guests, self.ports.clock.now()) }
             }
             Request::Delete { calendar, .. } => {
                 hash = self.calendar_key(account, calendar);
                 Use::Write { calendar: &hash, guests: 0 }
             }
         };
-        self.turnstile.pass(&self.quotas.of(account, what)).await.map_err(before)?;
+        let limits = self.quotas.of(account, what);
+        self.turnstile.pass(&limits, calls).await.map_err(before)?;
+        let counts_guests = matches!(what, Use::Write { guests: 1.., .. });
+        if counts_guests {
+            calls.invited(Some(self.ports.clock.now()));
+        }
         if let Some(hold) = hold {
-            hold.begin_write().await.map_err(before)?;
+            if let Err(trouble) = hold.begin_write().await {
+                self.turnstile.give_back(&limits).await;
+                if counts_guests {
+                    calls.invited(None);
+                }
+                return Err(before(trouble));
+            }
+            calls.writes();
         }
         let circuit = permit.circuit();
+        calls.asks(true);
         let answer = self.send(account, request, &token, permit).await;
+        calls.asks(false);
         if let (Some(hold), Err(error)) = (hold, &answer)
             && error.reach() == Reach::NoEffect
             // An id that is taken may be taken by an earlier write of ours.
@@ -116,10 +144,11 @@ impl Gateway {
         account: &Account,
         request: Request<'_>,
         token: &AccessToken,
-        permit: Permit<'_>,
+        mut permit: Permit<'_>,
     ) -> Result<Reply, CalendarError> {
         let calendar: &dyn Calendar = self.ports.calendar.as_ref();
         let timer = metrics::google_request(request.method());
+        permit.asks();
         let answer = match request {
             Request::Insert { event, .. } => calendar.insert(&token.secret, &event).await.map(Reply::Event),
             Request::Get { calendar: at, id } => calendar.get(&token.secret, at, id).await.map(Reply::Event),
@@ -128,7 +157,7 @@ impl Gateway {
             }
         };
         timer.ended(answer.as_ref().err());
-        permit.report(&account.id, outcome(answer.as_ref().err()));
+        permit.report(outcome(answer.as_ref().err()));
         if answer.is_ok() {
             self.turnstile.answered(&ThrottleKey::Project);
             self.turnstile.answered(&ThrottleKey::User(account.user_key.clone()));
@@ -136,10 +165,40 @@ impl Gateway {
         answer
     }
 
-    /// `primary` and equal ids of different users are different calendars.
+    /// The limits that every call of an account counts against.
+    fn lines(&self, account: &Account) -> Vec<Limit> {
+        self.quotas.of(account, Use::Read)
+    }
+
+    /// Books a turn for a job that is not begun yet and would wait for its `calls` in hand for too long.
+    pub(crate) async fn book(
+        &self,
+        account: &Account,
+        calls: u32,
+        not_after: Timestamp,
+    ) -> Option<(Timestamp, Duration)> {
+        self.turnstile.book(&self.lines(account), calls, not_after).await
+    }
+
+    /// The attempt does not make a call that it expected to.
+    pub(crate) async fn leave_out_call(&self, account: &Account, calls: &Calls) {
+        if calls.drop_further() {
+            self.turnstile.unbook(&self.lines(account)).await;
+        }
+    }
+
+    /// Equal ids of different users are different calendars. A user's address names the same calendar as `primary`
+    /// (<https://developers.google.com/workspace/calendar/api/guides/create-events>).
     fn calendar_key(&self, account: &Account, calendar: &CalendarId) -> String {
+        let accounts = &self.ports.accounts;
+        let primary = CalendarId::primary();
+        let is_own = calendar.as_str().contains('@')
+            && account
+                .user(accounts.ring())
+                .is_ok_and(|user| user.email.eq_ignore_ascii_case(calendar.as_str()));
+        let calendar = if is_own { &primary } else { calendar };
         let text = format!("{} {}", account.user_key, calendar.as_str());
-        self.ports.accounts.hash_key().name("calendar", &text)
+        accounts.hash_key().name("calendar", &text)
     }
 
     /// Whether Google Calendar is down as far as we know.
@@ -148,7 +207,7 @@ impl Gateway {
     }
 
     /// While it is down: how long until it is worth asking again.
-    pub(crate) fn left_alone_for(&self) -> Option<std::time::Duration> {
+    pub(crate) fn left_alone_for(&self) -> Option<Duration> {
         self.calendar.left_alone_for()
     }
 

@@ -4,11 +4,12 @@
 //! record has vanished, or never knew of the attempt, it is put right before the next step.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
-use common::job::{Claim, Effect, Job, Refusal, Step};
+use common::job::{Claim, Effect, Job, Refusal, Step, Turn, next_look};
 use common::port::{Change, StoreError};
 use common::seal::Sealed;
+use jiff::Timestamp;
 
 use crate::metrics;
 use crate::records::Records;
@@ -23,10 +24,13 @@ pub(crate) struct Hold {
     /// As it was when it was taken.
     job: Arc<Job>,
     claim: Claim,
-    writing: AtomicBool,
+    /// When the write began that was not refused.
+    began: Mutex<Option<Timestamp>>,
     absent: AtomicBool,
     /// Google's words, once it has refused the conference.
     conference_refused: OnceLock<Sealed<String>>,
+    /// Its place in its account's line.
+    turn: Mutex<Option<Turn>>,
 }
 
 /// What has to be done before a step can be taken.
@@ -44,8 +48,9 @@ impl Hold {
     /// The hold that `claim` has taken on `job`.
     pub(crate) fn new(records: Arc<Records>, job: Arc<Job>, claim: Claim) -> Self {
         let conference_refused = job.conference_refused.clone().map(OnceLock::from).unwrap_or_default();
-        let (writing, absent) = Default::default();
-        Self { records, job, claim, writing, absent, conference_refused }
+        let (began, absent) = Default::default();
+        let turn = Mutex::new(job.turn);
+        Self { records, job, claim, began, absent, conference_refused, turn }
     }
 
     /// Takes a step, having put the record right where that is needed.
@@ -74,9 +79,21 @@ impl Hold {
     /// # Errors
     /// [`Trouble::Lost`] when the job is no longer this attempt's to write: cancelled, ended, taken.
     pub(crate) async fn begin_write(&self) -> Result<(), Trouble> {
-        match self.take(&Step::BeginWrite(self.claim.clone())).await {
+        self.begin(Step::BeginWrite(self.claim.clone())).await
+    }
+
+    /// The same for the write that uses up the id of a job that was taken back.
+    ///
+    /// # Errors
+    /// As [`Self::begin_write`].
+    pub(crate) async fn begin_spending(&self) -> Result<(), Trouble> {
+        self.begin(Step::SpendId(self.claim.clone())).await
+    }
+
+    async fn begin(&self, step: Step) -> Result<(), Trouble> {
+        match self.take(&step).await {
             Ok(Change::Taken(_)) | Err(Trouble::Store(_)) => {
-                self.writing.store(true, Ordering::Relaxed);
+                *self.began() = Some(self.records.now());
                 Ok(())
             }
             Ok(Change::Refused(refusal)) => Err(Trouble::Lost(refusal)),
@@ -86,12 +103,31 @@ impl Hold {
 
     /// Google refused the write: it had no effect after all.
     pub(crate) fn refused(&self) {
-        self.writing.store(false, Ordering::Relaxed);
+        *self.began() = None;
     }
 
-    /// Google was asked and does not have the event.
+    /// Google was asked and does not have the event. That settles it once no write can take effect any more.
     pub(crate) fn found_nothing(&self) {
-        self.absent.store(true, Ordering::Relaxed);
+        if self.looks_again_at().is_none() {
+            self.absent.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// When to look for the event once more that was not found; `None` where it can be believed not to be there.
+    pub(crate) fn looks_again_at(&self) -> Option<Timestamp> {
+        next_look(self.write_began_at(), self.records.now())
+    }
+
+    /// When the last write began whose outcome is not known.
+    pub(crate) fn write_began_at(&self) -> Option<Timestamp> {
+        match self.effect() {
+            Effect::Unknown => self.began().or(self.job.write_began_at),
+            Effect::None | Effect::Done => None,
+        }
+    }
+
+    fn began(&self) -> MutexGuard<'_, Option<Timestamp>> {
+        self.began.lock().expect("nothing panics holding it")
     }
 
     /// Notes that Google refuses the conference, in these words, before the event is written without it:
@@ -118,9 +154,19 @@ impl Hold {
         self.conference_refused.get()
     }
 
+    /// The job's place in its account's line.
+    pub(crate) fn turn(&self) -> Option<Turn> {
+        *self.turn.lock().expect("nothing panics holding it")
+    }
+
+    /// The job has another place in its account's line, recorded with how the attempt ends.
+    pub(crate) fn stand(&self, turn: Option<Turn>) {
+        *self.turn.lock().expect("nothing panics holding it") = turn;
+    }
+
     /// What is known of the write by now.
     pub(crate) fn effect(&self) -> Effect {
-        if self.writing.load(Ordering::Relaxed) {
+        if self.began().is_some() {
             Effect::Unknown
         } else if self.absent.load(Ordering::Relaxed) {
             Effect::None
@@ -140,7 +186,9 @@ impl Hold {
         let taken_back = self.records.is_taken_back(&self.job.id).await.map_err(Trouble::Vault)?;
         let job = Job {
             effect: self.effect(),
+            write_began_at: self.write_began_at(),
             conference_refused: self.conference_refused.get().cloned(),
+            turn: self.turn(),
             cancel_requested: self.job.cancel_requested || taken_back,
             ..self.job.as_ref().clone()
         };

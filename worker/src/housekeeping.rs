@@ -4,23 +4,26 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::account::{Account, AccountId, AccountState, Generation};
-use common::accounts::AtGoogle;
-use common::port::{Shelf, Throttle, Window};
-use common::time::{after, minutes, until};
+use common::account::{AccountId, AccountState, Generation};
+use common::accounts::{AtGoogle, Standing};
+use common::job::JobId;
+use common::port::{Shelf, StoreError, Throttle, VaultError, Window};
+use common::time::{after, hours, minutes, until};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::attempt::Attempts;
 use crate::compaction::compact_records;
 use crate::notice::tell_of_accounts;
-use crate::resume::{Resumed, resume};
+use crate::resume::{Resumed, wake_all};
 use crate::{Ports, Settings, metrics};
 
 /// Between two looks at the accounts.
 const SWEEP: Duration = Duration::from_secs(30);
 /// So long after an account was connected, attempts from before may still block their jobs.
 const STILL_BLOCKING: Duration = minutes(2);
+/// So long after it each blocked job has looked at its account again by itself, whatever befell those who wake it.
+const LATELY: Duration = hours(2);
 /// Between two clean-ups.
 const FORGET: Duration = Duration::from_secs(60);
 /// Between two looks at the cancellation marks.
@@ -58,52 +61,95 @@ pub(crate) async fn keep_house(
 
 /// Accounts are connected and disconnected by other processes too. Of those that turned to connected since
 /// the last look the jobs are woken; where Google was not told of an end it is told now. The first look covers
-/// what was cut short by a crash.
+/// what was cut short by a crash. What has not changed costs nothing.
 async fn sweep(ports: &Ports, settings: &Settings) {
-    let mut woken: HashMap<AccountId, Generation> = HashMap::new();
+    let mut woken = Woken::default();
     loop {
-        match ports.accounts.list().await {
-            Ok(accounts) => {
-                for account in accounts {
-                    match account.state {
-                        AccountState::Connected => wake(ports, settings, &mut woken, &account).await,
-                        AccountState::Disconnected { .. } if account.refresh_token.is_some() => {
-                            end_grant(ports, &account.id).await;
-                        }
-                        AccountState::NeedsReauthorization { .. } | AccountState::Disconnected { .. } => {
-                            woken.remove(&account.id);
-                        }
-                    }
-                }
-            }
-            Err(error) => tracing::warn!("Accounts could not be looked at: {error}"),
+        if let Err(error) = look(ports, settings, &mut woken).await {
+            tracing::warn!("Accounts could not be looked at: {error}");
         }
         ports.clock.sleep(SWEEP).await;
     }
 }
 
+/// The connections whose jobs were woken, as long as they are not of long ago.
+type Woken = HashMap<AccountId, Generation>;
+
+async fn look(ports: &Ports, settings: &Settings, woken: &mut Woken) -> Result<(), VaultError> {
+    let now = ports.clock.now();
+    let (mut lately, mut untold) = (HashMap::new(), Vec::new());
+    let standings = ports.accounts.standings(Duration::ZERO, |all| {
+        for it in all {
+            match it.state {
+                AccountState::Connected if is_of_lately(it, now) => {
+                    lately.insert(it.id.clone(), (it.generation, it.connected_at));
+                }
+                AccountState::Disconnected { .. } if it.has_token => untold.push(it.id.clone()),
+                AccountState::Connected
+                | AccountState::NeedsReauthorization { .. }
+                | AccountState::Disconnected { .. } => {}
+            }
+        }
+    });
+    standings.await?;
+    woken.retain(|id, generation| lately.get(id).is_some_and(|(its, _)| its == generation));
+    lately.retain(|id, (_, connected_at)| {
+        !woken.contains_key(id) || until(*connected_at, now) < STILL_BLOCKING
+    });
+    let lately = lately.into_iter().map(|(id, (generation, _))| (id, generation)).collect();
+    if let Err(error) = wake(ports, settings, woken, &lately).await {
+        tracing::warn!("Blocked jobs could not be woken, again soon: {error}");
+    }
+    for id in &untold {
+        end_grant(ports, id).await;
+    }
+    Ok(())
+}
+
+/// Whether jobs may still wait that attempts from before the connection have blocked.
+fn is_of_lately(account: &Standing, now: Timestamp) -> bool {
+    until(account.connected_at, now) < LATELY
+}
+
+/// Wakes the jobs of these connections: what is blocked is gone through once for all of them.
 async fn wake(
     ports: &Ports,
     settings: &Settings,
-    woken: &mut HashMap<AccountId, Generation>,
-    account: &Account,
-) {
-    let long_ago = until(account.connected_at, ports.clock.now()) >= STILL_BLOCKING;
-    if long_ago && woken.get(&account.id) == Some(&account.generation) {
-        return;
+    woken: &mut Woken,
+    lately: &HashMap<AccountId, Generation>,
+) -> Result<(), StoreError> {
+    if lately.is_empty() {
+        return Ok(());
     }
-    match resume(ports, &settings.quotas, account).await {
-        Ok(Resumed { woken: count, elsewhere }) => {
-            if count > 0 {
-                tracing::info!(account.id = %account.id, "Woke {count} jobs of account {}", account.id);
+    let mut blocked: HashMap<AccountId, Vec<JobId>> = HashMap::new();
+    for (account, job) in ports.store.blocked(&lately.keys().cloned().collect()).await? {
+        blocked.entry(account).or_default().push(job);
+    }
+    for (id, generation) in lately {
+        let Some(jobs) = blocked.remove(id) else {
+            woken.insert(id.clone(), *generation);
+            continue;
+        };
+        let account = match ports.accounts.get_now(id).await {
+            Ok(account) => account.filter(|account| account.state == AccountState::Connected),
+            Err(error) => {
+                tracing::warn!(account.id = %id, "Jobs of account {id} could not be woken, again soon: {error}");
+                continue;
             }
-            // What others were waking is looked at once more: they may not have come to it.
-            if elsewhere == 0 {
-                woken.insert(account.id.clone(), account.generation);
-            }
+        };
+        let Some(account) = account else {
+            continue;
+        };
+        let Resumed { woken: count, elsewhere } = wake_all(ports, &settings.quotas, &account, &jobs).await?;
+        if count > 0 {
+            tracing::info!(account.id = %id, "Woke {count} jobs of account {id}");
         }
-        Err(error) => tracing::warn!("Blocked jobs could not be woken, again soon: {error}"),
+        // What others were waking is looked at once more: they may not have come to it.
+        if elsewhere == 0 {
+            woken.insert(id.clone(), *generation);
+        }
     }
+    Ok(())
 }
 
 /// Nobody uses the account's grant any more, and Google does not know yet.

@@ -5,12 +5,15 @@
 
 mod attempt;
 mod breaker;
+mod calls;
 mod compaction;
 mod conference;
 mod gateway;
 mod grant;
+mod guests;
 mod hold;
 mod housekeeping;
+mod line;
 mod metrics;
 mod notice;
 mod plan;
@@ -23,6 +26,8 @@ mod resume;
 mod retry;
 mod revive;
 mod sealing;
+mod slots;
+mod suspects;
 mod token;
 mod trouble;
 mod worker;

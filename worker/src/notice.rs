@@ -33,6 +33,7 @@ pub use signer::{NotASecret, Signer};
 pub use webhook::{NoClient, Webhook};
 
 use line::Line;
+pub(crate) use line::places;
 use mute::Mute;
 
 /// Whom to tell, and how it goes. Nobody unless told otherwise.

@@ -4,10 +4,8 @@ use common::account::{Account, AccountState};
 use common::job::{BlockReason, Effect, FailureKind, Job, WaitReason};
 use jiff::Timestamp;
 
-/// A job that killed this many workers is not tried again.
+/// A job that killed this many workers is not tried again. From the fourth death on it has died alone.
 pub(crate) const POISON: u32 = 5;
-/// From this many on it runs alone, so that it takes nobody with it and nobody is blamed in its place.
-pub(crate) const SUSPECT: u32 = 2;
 
 /// What to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,6 +100,7 @@ mod tests {
             state: JobState::Queued,
             tally: Tally::default(),
             effect: Effect::None,
+            write_began_at: None,
             hop: 1,
             submitted_at: now(),
             updated_at: now(),
@@ -114,6 +113,7 @@ mod tests {
             fingerprint: HashKey::new(Key::random()).fingerprint(b""),
             payload: None,
             conference_refused: None,
+            turn: None,
         }
     }
 

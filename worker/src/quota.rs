@@ -1,25 +1,35 @@
 //! Waiting for room under Google's quotas: a moment in hand, longer only in the queue.
+//!
+//! A call that has to wait is told its instant, and asks once more then: nothing here asks all the time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::port::{Clock, Limit, Take, Throttle, ThrottleKey, Window};
-use common::time::after;
+use common::port::{AHEAD, Clock, Limit, Take, Throttle, ThrottleKey};
+use common::time::{after, until};
 use jiff::Timestamp;
+use rand::RngExt as _;
 use tokio_util::sync::CancellationToken;
 
+use crate::calls::Calls;
 use crate::trouble::Trouble;
 
-/// A job waits in hand for its turn so long; beyond that it goes back to the queue.
+/// A job waits in hand for its turn so long, by the clock; beyond that it goes back to the queue.
 const IN_HAND: Duration = Duration::from_secs(2);
+/// A job that is not begun yet is put off for a turn that is further away: by the time it were claimed and had asked, its
+/// turn could be too far to wait for in hand.
+const NEAR: Duration = Duration::from_secs(1);
+/// A job that was put off before it was begun is back so long before its turn, to be claimed in time for it.
+const EARLY: Duration = Duration::from_millis(300);
 
 /// Asks the throttle before every request.
 pub(crate) struct Turnstile {
     throttle: Arc<dyn Throttle>,
     clock: Arc<dyn Clock>,
     stopping: CancellationToken,
-    waiting: Mutex<HashMap<ThrottleKey, u32>>,
+    /// Up to when turns were booked, where that was last heard.
+    lines: Mutex<HashMap<ThrottleKey, Timestamp>>,
     throttled: Mutex<HashMap<ThrottleKey, Throttled>>,
 }
 
@@ -37,44 +47,131 @@ impl Turnstile {
         clock: Arc<dyn Clock>,
         stopping: CancellationToken,
     ) -> Self {
-        Self { throttle, clock, stopping, waiting: Mutex::default(), throttled: Mutex::default() }
+        Self { throttle, clock, stopping, lines: Mutex::default(), throttled: Mutex::default() }
     }
 
     /// Returns once every limit has room and has been taken from.
     ///
     /// # Errors
-    /// [`Trouble::Quota`] when that would take more than a moment: nothing was taken.
-    pub(crate) async fn pass(&self, limits: &[Limit]) -> Result<(), Trouble> {
-        let mut left = IN_HAND;
-        let mut place: Option<InHand<'_>> = None;
+    /// [`Trouble::Quota`] when that would take more than a moment: nothing was taken. Where a turn was booked `calls`
+    /// has it, and it is as far away as the error says.
+    pub(crate) async fn pass(&self, limits: &[Limit], calls: &Calls) -> Result<(), Trouble> {
+        let began = self.clock.now();
+        if let Some(turn) = calls.turn(began) {
+            let wait = until(began, turn);
+            self.wait(began, wait, true).await?;
+        }
         loop {
-            let retry_in = match self.throttle.try_take(limits).await {
-                Take::Granted => return Ok(()),
-                Take::Refused { retry_in } => retry_in,
-            };
-            if retry_in > left || self.stopping.is_cancelled() {
-                return Err(Trouble::Quota { retry_in });
+            let now = self.clock.now();
+            match self.throttle.take(limits, calls.comes(now)).await {
+                Take::Granted => {
+                    calls.pass();
+                    return Ok(());
+                }
+                Take::Reserved { after } => {
+                    self.clock.sleep(after).await;
+                    calls.pass();
+                    if !self.is_paused(limits) {
+                        return Ok(());
+                    }
+                    // Google has found somebody too fast meanwhile: what was reserved is lost.
+                }
+                Take::Booked { turn, key } => {
+                    let then = after(self.clock.now(), turn);
+                    let too_late = calls.too_late(then);
+                    if too_late > 0 {
+                        self.cancel_turn(limits, too_late).await;
+                        return Err(Trouble::Quota { retry_in: turn, booked: false });
+                    }
+                    calls.booked(then);
+                    self.heard(key, then);
+                    self.wait(began, turn, true).await?;
+                }
+                Take::Refused { retry_in } => {
+                    // By then most of the wait is over, and the rest can be reserved.
+                    let soon = retry_in.saturating_sub(AHEAD / 2).max(retry_in / 2);
+                    let jitter = soon.mul_f64(rand::rng().random_range(0.0..0.25));
+                    let pause = (soon + jitter).max(Duration::from_millis(1));
+                    self.wait(began, pause, false)
+                        .await
+                        .map_err(|_| Trouble::Quota { retry_in, booked: false })?;
+                }
             }
-            if place.is_none() {
-                // More than can be served in that moment would only wait in vain.
-                place = Some(self.wait_in_hand(limits).ok_or(Trouble::Quota { retry_in })?);
-            }
-            let pause = retry_in.max(Duration::from_millis(1));
-            left = left.saturating_sub(pause);
-            self.clock.sleep(pause).await;
         }
     }
 
-    fn wait_in_hand(&self, limits: &[Limit]) -> Option<InHand<'_>> {
-        let line = limits.iter().find(|limit| limit.window == Window::Minute)?;
-        let served = u128::from(line.allowed) * IN_HAND.as_millis() / line.window.span().as_millis();
-        let mut waiting = self.waiting.lock().expect("nothing panics holding it");
-        let count = waiting.entry(line.key.clone()).or_default();
-        if u128::from(*count) > served {
+    /// Waits in hand, if that is over in time.
+    async fn wait(&self, began: Timestamp, pause: Duration, booked: bool) -> Result<(), Trouble> {
+        let passed = until(began, self.clock.now());
+        if passed + pause > IN_HAND || self.stopping.is_cancelled() {
+            return Err(Trouble::Quota { retry_in: pause, booked });
+        }
+        self.clock.sleep(pause).await;
+        Ok(())
+    }
+
+    /// Whether turns are booked that are further away than a moment, as far as this worker has heard.
+    pub(crate) fn has_long_lines(&self) -> bool {
+        let now = self.clock.now();
+        let mut lines = self.lines.lock().expect("nothing panics holding it");
+        lines.retain(|_, last| until(now, *last) > NEAR);
+        !lines.is_empty()
+    }
+
+    /// The turn of a job that has none yet, where its line is known to be longer than what is waited for in hand: books
+    /// it, and answers it with how long the job may stay in the queue. None that comes after `not_after` is booked.
+    pub(crate) async fn book(
+        &self,
+        limits: &[Limit],
+        calls: u32,
+        not_after: Timestamp,
+    ) -> Option<(Timestamp, Duration)> {
+        let now = self.clock.now();
+        let is_long = {
+            let lines = self.lines.lock().expect("nothing panics holding it");
+            let last = limits.iter().filter_map(|limit| lines.get(&limit.key)).max().copied();
+            last.is_some_and(|last| until(now, last) > NEAR)
+        };
+        if !is_long || self.stopping.is_cancelled() {
             return None;
         }
-        *count += 1;
-        Some(InHand { turnstile: self, key: line.key.clone() })
+        let (turn, key) = self.throttle.book(limits, calls, NEAR).await?;
+        let then = after(self.clock.now(), turn);
+        if then >= not_after {
+            self.cancel_turn(limits, calls).await;
+            return None;
+        }
+        self.heard(key, then);
+        Some((then, turn.saturating_sub(EARLY)))
+    }
+
+    /// A turn that was just booked for so many calls is given up: others would wait for a job that never comes.
+    async fn cancel_turn(&self, limits: &[Limit], calls: u32) {
+        for _ in 0..calls {
+            self.throttle.unbook(limits).await;
+        }
+    }
+
+    /// A further call that a turn was booked for is not made.
+    pub(crate) async fn unbook(&self, limits: &[Limit]) {
+        self.throttle.unbook(limits).await;
+    }
+
+    /// A call that has passed was not made.
+    pub(crate) async fn give_back(&self, limits: &[Limit]) {
+        self.throttle.give_back(limits).await;
+    }
+
+    fn heard(&self, key: ThrottleKey, last: Timestamp) {
+        let mut lines = self.lines.lock().expect("nothing panics holding it");
+        let known = lines.entry(key).or_insert(last);
+        *known = last.max(*known);
+    }
+
+    fn is_paused(&self, limits: &[Limit]) -> bool {
+        let now = self.clock.now();
+        let throttled = self.throttled.lock().expect("nothing panics holding it");
+        limits.iter().any(|limit| throttled.get(&limit.key).is_some_and(|it| it.until > now))
     }
 
     /// How often in a row Google had throttled this key before. Calls that were under way when it
@@ -100,23 +197,5 @@ impl Turnstile {
     /// Google answered this key.
     pub(crate) fn answered(&self, key: &ThrottleKey) {
         self.throttled.lock().expect("nothing panics holding it").remove(key);
-    }
-}
-
-/// A place among those that wait in hand.
-struct InHand<'a> {
-    turnstile: &'a Turnstile,
-    key: ThrottleKey,
-}
-
-impl Drop for InHand<'_> {
-    fn drop(&mut self) {
-        let mut waiting = self.turnstile.waiting.lock().expect("nothing panics holding it");
-        if let Some(count) = waiting.get_mut(&self.key) {
-            *count -= 1;
-            if *count == 0 {
-                waiting.remove(&self.key);
-            }
-        }
     }
 }

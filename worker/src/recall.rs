@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::account::{Account, AccountId};
-use common::job::{Job, JobId, JobState, Refusal, StateName, Step, Tally};
+use common::job::{Job, JobId, JobState, Refusal, StateName, Step};
 use common::message::{Message, Work};
 use common::port::{Change, Lane, ListFilter, Page, Shelf, StoreError, VaultError};
 use common::quotas::Quotas;
@@ -61,8 +61,8 @@ pub async fn recall(
                 match take_back(ports, job).await? {
                     Some(ended) if ended.state == JobState::Cancelled => {
                         recalled.cancelled += 1;
-                        if ended.tally == Tally::default() {
-                            ports.throttle.leave(&quotas.line(account, 1)).await;
+                        if let Some(line) = quotas.taken_by(account, &ended) {
+                            ports.throttle.leave(&line).await;
                         }
                     }
                     Some(cancelling) => recalled.cancelling.push(cancelling.id),

@@ -46,9 +46,19 @@ impl Records {
         Self { store, vault, clock, away: Mutex::default(), whole_since: Mutex::default() }
     }
 
+    /// The present instant.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// Takes a step, now.
     pub(crate) async fn take(&self, id: &JobId, step: &Step) -> Result<Change, StoreError> {
         self.noted(self.store.take(id, step, self.clock.now()).await)
+    }
+
+    /// The record, as it is.
+    pub(crate) async fn get(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
+        self.noted(self.store.get(id).await)
     }
 
     /// Writes a record that is gone, unless one is there again.

@@ -7,7 +7,7 @@ use common::account::Account;
 use common::accounts::Accounts;
 use common::cancellation::Mark;
 use common::deadline;
-use common::job::{FailureKind, Job, JobState, StateName, Step, Tally};
+use common::job::{FailureKind, Job, JobState, Place, StateName, Step, Tally, Turn};
 use common::message::{Message, Work};
 use common::port::{
     Change, Clock, JobQueue, JobStore, Lane, QueueError, Shelf, StoreError, Throttle, Vault, VaultError,
@@ -17,6 +17,7 @@ use common::time::until;
 use jiff::Timestamp;
 
 use crate::Ports;
+use crate::line::join;
 
 /// A message that met its job before the record is open again would be forgotten: it comes no earlier.
 const LEAD: Duration = Duration::from_secs(5);
@@ -103,6 +104,7 @@ pub async fn replay(
     let step = Step::Replay { hop: message.hop, not_after: message.not_after };
     match ports.store.take(&job.id, &step, ports.clock.now()).await? {
         Change::Taken(_) => {
+            note_place(ports, &message).await;
             // It may have come while this process stood still, and have been forgotten.
             if until(now, ports.clock.now()) >= LEAD {
                 ports.queue.publish(&message, Lane::Due, Duration::ZERO).await?;
@@ -132,16 +134,34 @@ pub(crate) async fn refreshed(
 ) -> (Message, Duration) {
     // Without the account it is only slower, or waits longer: the attempt says what is wrong.
     let account = ports.accounts.get(&message.account).await.ok().flatten();
-    let delay = match &account {
-        Some(account) => ports.throttle.place(&quotas.line(account, 1)).await,
-        None => Duration::ZERO,
-    };
-    let ends = account.and_then(|account| event_ends(ports, &account, &message));
+    let ends = account.as_ref().and_then(|account| event_ends(ports, account, &message));
     let not_after = deadline::usual(message.not_before, ends, now);
+    let turn = message.turn.map(|turn| Turn { place: Place::Outside, yields: 0, ..turn });
+    let due = message.not_before.is_none_or(|start| start <= now);
+    let (turn, delay) = match &account {
+        Some(account) if due => join(ports.throttle.as_ref(), quotas, account, turn, not_after, now).await,
+        // One that is not due joins the line when it is.
+        Some(_) | None => (turn, Duration::ZERO),
+    };
     // The calendar may take a conference by now.
-    let fresh =
-        Message { tally: Tally::default(), not_after, failure: None, conference_refused: None, ..message };
+    let fresh = Message {
+        tally: Tally::default(),
+        not_after,
+        failure: None,
+        conference_refused: None,
+        turn,
+        ..message
+    };
     (fresh, delay)
+}
+
+/// Records where the job of a message is placed in its line. Should that fail, a job that is cancelled before its turn
+/// gives nothing back.
+pub(crate) async fn note_place(ports: &OperatorPorts, message: &Message) {
+    if let Some(turn) = message.turn {
+        let step = Step::Placed { turn, warning: None };
+        let _ = ports.store.take(&message.job, &step, ports.clock.now()).await;
+    }
 }
 
 fn event_ends(ports: &OperatorPorts, account: &Account, message: &Message) -> Option<Timestamp> {

@@ -4,21 +4,22 @@
 //! The step leaves the job's hop as it is, so that the message which would look at the job after an hour
 //! still counts should its waker die before it has published a new one.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use common::account::{Account, AccountState};
 use common::backoff::Schedule;
-use common::job::{BlockReason, Job, JobId, JobState, StateName, Step};
+use common::job::{BlockReason, Job, JobId, JobState, Step};
 use common::message::{Message, Work};
-use common::port::{Change, Lane, ListFilter, Page, StoreError};
+use common::port::{Change, Lane, StoreError};
 use common::quotas::Quotas;
-use jiff::Timestamp;
 use rand::RngExt as _;
 
 use crate::Ports;
+use crate::line::join;
 
-/// Jobs read at a time.
-const PAGE: u32 = 200;
+/// Jobs that are left together to somebody who is faster.
+const PAGE: usize = 200;
 /// Where somebody else was faster so often in a row, the rest of the page is left to them.
 const OUTRUN: u32 = 3;
 /// Woken jobs come no earlier: a worker that has just read the account may remember it as it was for a second,
@@ -42,36 +43,54 @@ pub struct Resumed {
 /// # Errors
 /// When the records cannot be reached; doing it again is safe.
 pub async fn resume(ports: &Ports, quotas: &Quotas, account: &Account) -> Result<Resumed, StoreError> {
-    let mut resumed = Resumed::default();
     if account.state != AccountState::Connected {
-        return Ok(resumed);
+        return Ok(Resumed::default());
     }
-    let filter = ListFilter {
-        account: Some(account.id.clone()),
-        state: Some(StateName::Blocked),
-        ..ListFilter::default()
-    };
-    let mut after: Option<(Timestamp, JobId)> = None;
-    loop {
-        let jobs = ports.store.list(&filter, Page { after: after.take(), limit: PAGE }).await?;
-        let Some(last) = jobs.last() else {
-            return Ok(resumed);
-        };
-        after = Some((last.submitted_at, last.id.clone()));
+    let blocked = ports.store.blocked(&HashSet::from([account.id.clone()])).await?;
+    let jobs: Vec<JobId> = blocked.into_iter().map(|(_, job)| job).collect();
+    wake_all(ports, quotas, account, &jobs).await
+}
+
+/// Wakes those of these jobs of `account`, which is connected, that wait for its reauthorization.
+///
+/// # Errors
+/// When the records cannot be reached; doing it again is safe.
+pub(crate) async fn wake_all(
+    ports: &Ports,
+    quotas: &Quotas,
+    account: &Account,
+    jobs: &[JobId],
+) -> Result<Resumed, StoreError> {
+    let mut resumed = Resumed::default();
+    for page in jobs.chunks(PAGE) {
         let mut outrun = 0;
-        for job in jobs.iter().filter(|job| waits_for_connection(job)) {
-            if wake(ports, quotas, account, job).await? {
-                resumed.woken += 1;
-                outrun = 0;
-            } else {
-                resumed.elsewhere += 1;
-                outrun += 1;
+        for id in page {
+            match wake(ports, quotas, account, id).await? {
+                Woken::Here => {
+                    resumed.woken += 1;
+                    outrun = 0;
+                }
+                Woken::Elsewhere => {
+                    resumed.elsewhere += 1;
+                    outrun += 1;
+                }
+                Woken::Not => {}
             }
             if outrun == OUTRUN {
                 break;
             }
         }
     }
+    Ok(resumed)
+}
+
+/// Who wakes a job.
+enum Woken {
+    Here,
+    /// Somebody else, who was faster.
+    Elsewhere,
+    /// Nobody: it waits for something else.
+    Not,
 }
 
 fn waits_for_connection(job: &Job) -> bool {
@@ -79,17 +98,29 @@ fn waits_for_connection(job: &Job) -> bool {
 }
 
 /// Wakes the job, unless somebody else does.
-async fn wake(ports: &Ports, quotas: &Quotas, account: &Account, job: &Job) -> Result<bool, StoreError> {
-    let step = Step::Unblock { hop: job.hop };
-    let job = match ports.store.take(&job.id, &step, ports.clock.now()).await? {
+async fn wake(ports: &Ports, quotas: &Quotas, account: &Account, id: &JobId) -> Result<Woken, StoreError> {
+    let hop = match ports.store.get(id).await? {
+        Some(job) if waits_for_connection(&job) => job.hop,
+        Some(Job { state: JobState::Blocked { .. }, .. }) | None => return Ok(Woken::Not),
+        Some(_) => return Ok(Woken::Elsewhere),
+    };
+    let job = match ports.store.take(id, &Step::Unblock { hop }, ports.clock.now()).await? {
         Change::Taken(job) => job,
-        Change::Refused(_) => return Ok(false),
+        Change::Refused(_) => return Ok(Woken::Elsewhere),
     };
     // A job that still has to be written has its payload.
     let Some(message) = Message::next_for(&job, Work::Create) else {
-        return Ok(false);
+        return Ok(Woken::Not);
     };
-    let delay = ports.throttle.place(&quotas.line(account, 1)).await.max(LEAD);
+    // It has stood in no line while it was blocked.
+    let now = ports.clock.now();
+    let (turn, delay) = join(ports.throttle.as_ref(), quotas, account, job.turn, job.not_after, now).await;
+    let delay = delay.max(LEAD);
+    if let Some(turn) = turn {
+        // Should that fail, a job that is cancelled before its turn gives nothing back.
+        let _ = ports.store.take(&job.id, &Step::Placed { turn, warning: None }, now).await;
+    }
+    let message = Message { turn, ..message };
     let mut failures = 0;
     while let Err(error) = ports.queue.publish(&message, Lane::Due, delay).await {
         if failures == 0 {
@@ -99,5 +130,5 @@ async fn wake(ports: &Ports, quotas: &Quotas, account: &Account, job: &Job) -> R
         let pause = AGAIN.jittered(failures, rand::rng().random());
         ports.clock.sleep(pause).await;
     }
-    Ok(true)
+    Ok(Woken::Here)
 }

@@ -22,8 +22,8 @@ const ATTEMPTS: Schedule = Schedule { first: Duration::from_secs(1), longest: mi
 const THROTTLED: Schedule = Schedule { first: Duration::from_secs(2), longest: minutes(5) };
 /// How long guests are not invited after `quotaExceeded`.
 const GUESTS: Schedule = Schedule { first: hours(1), longest: hours(24) };
-/// Without a connection, or with a token endpoint that fails.
-const UNREACHABLE: Schedule = Schedule { first: Duration::from_secs(2), longest: minutes(2) };
+/// Without a connection, or with a token endpoint that fails: soon after it is back nobody waits any more.
+const UNREACHABLE: Schedule = Schedule { first: Duration::from_secs(2), longest: Duration::from_secs(30) };
 /// What only an operator can mend is looked at this often.
 const OPERATOR: Duration = minutes(10);
 /// The same of the token endpoint, which all these jobs together ask a few times a minute: soon after it is mended
@@ -149,11 +149,13 @@ pub(crate) fn decide(trouble: &Trouble, standing: &Standing) -> Disposition {
         Trouble::TokenRefusedTwice(_) => Disposition::BlockAccount(ReauthorizationCause::TokenRefused),
         Trouble::Disconnected(_) => Disposition::BlockAccount(ReauthorizationCause::GrantEnded),
         Trouble::Token(error, _) => token(error, standing),
-        Trouble::Quota { retry_in } => defer(Deferral::Quota, spread(*retry_in, standing)),
+        Trouble::Quota { retry_in, booked: true } => defer(Deferral::Quota, *retry_in),
+        Trouble::Quota { retry_in, booked: false } => defer(Deferral::Quota, spread(*retry_in, standing)),
+        Trouble::TokenAwaited => unreachable(Deferral::TokenEndpoint, None, standing),
         Trouble::CircuitOpen { retry_in } => defer(Deferral::CircuitOpen, spread(*retry_in, standing)),
         Trouble::Sealed(OpenError::UnknownKey(_)) => defer(Deferral::Operator, KEY_MISSING),
         Trouble::Sealed(OpenError::Damaged) | Trouble::FormerAccount => fail(FailureKind::Unreadable),
-        Trouble::Vault(_) | Trouble::Store(_) => defer(
+        Trouble::Vault(_) | Trouble::Store(_) | Trouble::Late => defer(
             Deferral::OwnStorage,
             UNREACHABLE.jittered(standing.deferrals.saturating_add(1), standing.fraction),
         ),
@@ -275,6 +277,16 @@ fn spread(wait: Duration, standing: &Standing) -> Duration {
 /// all come back together.
 pub(crate) fn spread_by(wait: Duration, fraction: f64) -> Duration {
     wait.saturating_add((wait / 4).min(WIDEST_SPREAD).mul_f64(fraction.clamp(0.0, 1.0)))
+}
+
+/// A wait that nobody was told, less up to a quarter: looks that many jobs begin together soon come apart.
+pub(crate) fn shortened_by(wait: Duration, fraction: f64) -> Duration {
+    wait.saturating_sub((wait / 4).mul_f64(fraction.clamp(0.0, 1.0)))
+}
+
+/// A wait until an instant that many jobs were told, plus up to a quarter.
+pub(crate) fn lengthened_by(wait: Duration, fraction: f64) -> Duration {
+    wait.saturating_add((wait / 4).mul_f64(fraction.clamp(0.0, 1.0)))
 }
 
 /// Google's quota days end at midnight in California.

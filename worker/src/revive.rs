@@ -7,7 +7,7 @@ use common::message::{Message, Work};
 use common::port::Lane;
 use common::quotas::Quotas;
 
-use crate::replay::{OperatorPorts, ReplayError, Replayed, left_alone, refreshed, replay};
+use crate::replay::{OperatorPorts, ReplayError, Replayed, left_alone, note_place, refreshed, replay};
 
 /// What is to be done for a dead letter, given the job's record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,7 @@ pub async fn revive(ports: &OperatorPorts, quotas: &Quotas, dead: &Message) -> R
             // A cancellation stays: the attempt looks for its mark.
             let (message, delay) = refreshed(ports, quotas, Message { hop, ..dead.clone() }, now).await;
             ports.queue.publish(&message, Lane::Due, delay).await?;
+            note_place(ports, &message).await;
             Ok(Replayed::Again { not_after: message.not_after })
         }
     }

@@ -1,13 +1,18 @@
 //! Access tokens: from the cache, or by one refresh per account at a time.
 
+use std::time::Duration;
+
 use common::account::{Account, AccountState, Generation, ReauthorizationCause};
 use common::accounts::AccountError;
 use common::port::{AccessToken, Grant, TokenError};
 
-use crate::breaker::{Breaker, Outcome};
+use crate::breaker::{Breaker, Outcome, Permit};
 use crate::refused::Refused;
 use crate::trouble::Trouble;
 use crate::{Ports, grant, metrics};
+
+/// Another job of the account that refreshes its token is waited for so long.
+const TURN: Duration = Duration::from_secs(5);
 
 /// A token for this connection of the account, fresh enough for a call.
 ///
@@ -24,7 +29,13 @@ pub(crate) async fn access_token(
         return Ok(token);
     }
     metrics::token_cache(metrics::Cache::Miss);
-    let _turn = ports.tokens.refresh_turn(&account.id).await;
+    // Before the turn, which an endpoint that hangs would have everybody wait for in vain.
+    let permit = breaker.admit(&account.id).map_err(|retry_in| Trouble::CircuitOpen { retry_in })?;
+    let _turn = tokio::select! {
+        turn = ports.tokens.refresh_turn(&account.id) => turn,
+        // A turn that was given up ends when it is dropped.
+        () = ports.clock.sleep(TURN) => return Err(Trouble::TokenAwaited),
+    };
     // Whoever held the turn before may have refreshed it.
     if let Some(token) = ports.tokens.get(&account.id, account.generation, ports.clock.now()).await {
         return Ok(token);
@@ -44,12 +55,12 @@ pub(crate) async fn access_token(
     {
         return Ok(token);
     }
-    refresh(ports, breaker, refused, current).await
+    refresh(ports, permit, refused, current).await
 }
 
 async fn refresh(
     ports: &Ports,
-    breaker: &Breaker,
+    mut permit: Permit<'_>,
     refused: &Refused,
     account: &Account,
 ) -> Result<AccessToken, Trouble> {
@@ -60,10 +71,10 @@ async fn refresh(
         .refresh_token(ports.accounts.ring())
         .map_err(Trouble::Sealed)?
         .ok_or(Trouble::Disconnected(account.generation))?;
-    let permit = breaker.admit().map_err(|retry_in| Trouble::CircuitOpen { retry_in })?;
     let now = ports.clock.now();
+    permit.asks();
     let answer = ports.endpoint.refresh(&account.client, &refresh_token, now).await;
-    permit.report(&account.id, outcome(&answer));
+    permit.report(outcome(&answer));
     metrics::token_refresh(&answer);
     if asked(&answer) {
         refused.heard(ports.vault.as_ref(), account, answer.as_ref().map(|_| ()), ports.clock.now()).await;

@@ -16,10 +16,12 @@ pub(crate) enum Trouble {
     TokenRefusedTwice(Generation),
     /// The token endpoint said no, or nothing.
     Token(TokenError, Generation),
+    /// Another job of the account has been asking the token endpoint for a while.
+    TokenAwaited,
     /// The account has no refresh token any more.
     Disconnected(Generation),
-    /// No room under Google's quotas for now.
-    Quota { retry_in: Duration },
+    /// No room under Google's quotas for now. A booked turn comes when the wait is over.
+    Quota { retry_in: Duration, booked: bool },
     /// Google is being left alone for now.
     CircuitOpen { retry_in: Duration },
     /// Something sealed cannot be opened.
@@ -32,8 +34,10 @@ pub(crate) enum Trouble {
     Store(StoreError),
     /// The record changed under the attempt: it must not write.
     Lost(Refusal),
-    /// The attempt's own hard deadline passed.
+    /// The attempt's own hard deadline passed while Google Calendar had a request of it.
     Deadline,
+    /// It passed while the attempt waited for something of ours: Google Calendar was not asked, or had answered.
+    Late,
     /// The attempt panicked.
     Panicked,
     /// This worker is stopping.
@@ -64,7 +68,9 @@ impl Trouble {
             | Self::Vault(_)
             | Self::Store(_)
             | Self::Lost(_)
+            | Self::TokenAwaited
             | Self::Deadline
+            | Self::Late
             | Self::Panicked
             | Self::Stopping => None,
         }
@@ -84,7 +90,9 @@ impl Trouble {
             Self::Vault(error) => error.to_string(),
             Self::Store(error) => error.to_string(),
             Self::Lost(_) => "the job changed under the attempt".to_owned(),
-            Self::Deadline => "the attempt took too long".to_owned(),
+            Self::TokenAwaited => "the account's token is still being refreshed".to_owned(),
+            Self::Deadline => "Google did not answer in time".to_owned(),
+            Self::Late => "the attempt took too long before it asked Google".to_owned(),
             Self::Panicked => "the attempt panicked".to_owned(),
             Self::Stopping => "this worker is stopping".to_owned(),
         }

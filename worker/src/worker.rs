@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use common::account::AccountId;
 use common::backoff::Schedule;
+use common::message::Work;
 use common::port::{Delivery, QueueError};
+use futures_util::future::join_all;
 use rand::RngExt as _;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::attempt::Attempts;
+use crate::slots::{Slot, Slots, Waiting};
 use crate::{Ports, Settings, housekeeping, metrics};
 
 /// Between two tries to reach a queue that is away.
@@ -72,40 +75,55 @@ impl Worker {
             self.stop.taking.clone(),
         ));
         let tasks = TaskTracker::new();
-        let room = Arc::new(Semaphore::new(self.settings.concurrency));
+        let slots = Slots::new(self.settings.concurrency, Arc::clone(&self.ports.clock));
+        let mut waiting = Waiting::beside(self.settings.concurrency);
+        let put_offs = TaskTracker::new();
         self.consuming.store(true, Ordering::Relaxed);
-        while let Some((delivery, permit)) = self.next(&room).await {
-            self.dispatch(delivery, permit, &tasks).await;
+        while let Some((delivery, slot)) = self.next(&slots, &mut waiting, &put_offs).await {
+            self.dispatch(delivery, slot, &tasks).await;
         }
         self.consuming.store(false, Ordering::Relaxed);
-        let handed_back = self.drain(&tasks).await;
+        let unbegun = join_all(waiting.empty().map(|delivery| self.attempts.return_unbegun(delivery)));
+        put_offs.close();
+        let (handed_back, ..) = tokio::join!(self.drain(&tasks), unbegun, put_offs.wait());
         let _ = house.await;
         handed_back
     }
 
-    /// The next delivery, with the right to work on it; `None` when it is time to stop.
-    async fn next(&self, room: &Arc<Semaphore>) -> Option<(Delivery, OwnedSemaphorePermit)> {
+    /// The next delivery that has a slot; `None` when it is time to stop. What is given none waits in hand, and
+    /// beyond that in the queue.
+    async fn next(
+        &self,
+        slots: &Arc<Slots>,
+        waiting: &mut Waiting,
+        put_offs: &TaskTracker,
+    ) -> Option<(Delivery, Slot)> {
         let mut failures = 0;
         loop {
-            if self.stop.taking.is_cancelled() {
-                return None;
+            // Waiting for a slot and for a delivery are cancel safe.
+            tokio::select! {
+                () = slots.one_free() => {}
+                () = self.stop.taking.cancelled() => return None,
             }
             // While Google is down, look again only when it is worth it.
             if let Some(pause) = self.attempts.gateway.left_alone_for() {
                 self.pause(pause).await;
                 continue;
             }
-            // Waiting for a permit and for a delivery are both cancel safe.
-            let permit = tokio::select! {
-                permit = Arc::clone(room).acquire_owned() => permit.ok()?,
-                () = self.stop.taking.cancelled() => return None,
-            };
+            if let Some(next) = waiting.next(slots) {
+                return Some(next);
+            }
             let received = tokio::select! {
                 received = self.ports.queue.receive() => received,
+                () = slots.freed(), if !waiting.is_empty() => continue,
                 () = self.stop.taking.cancelled() => return None,
             };
             match received {
-                Ok(delivery) => return Some((delivery, permit)),
+                Ok(delivery) => {
+                    if let Some(next) = self.admit(delivery, slots, waiting, put_offs) {
+                        return Some(next);
+                    }
+                }
                 Err(error @ (QueueError::Full | QueueError::Unreachable(_) | QueueError::Unconfirmed)) => {
                     self.consuming.store(false, Ordering::Relaxed);
                     failures += 1;
@@ -118,6 +136,30 @@ impl Worker {
         }
     }
 
+    /// Gives a delivery a slot, if its account may have one now.
+    fn admit(
+        &self,
+        delivery: Delivery,
+        slots: &Arc<Slots>,
+        waiting: &mut Waiting,
+        put_offs: &TaskTracker,
+    ) -> Option<(Delivery, Slot)> {
+        let Some(account) = account(&delivery) else {
+            return Some((delivery, slots.take()));
+        };
+        if let Some(slot) = slots.take_for(&account) {
+            return Some((delivery, slot));
+        }
+        if let Some(delivery) = waiting.keep(&account, delivery) {
+            let (attempts, pause, slot) = (Arc::clone(&self.attempts), slots.place(&account), slots.take());
+            put_offs.spawn(async move {
+                attempts.defer(delivery, pause).await;
+                drop(slot);
+            });
+        }
+        None
+    }
+
     async fn pause(&self, span: Duration) {
         tokio::select! {
             () = self.ports.clock.sleep(span) => {}
@@ -125,13 +167,13 @@ impl Worker {
         }
     }
 
-    async fn dispatch(&self, delivery: Delivery, permit: OwnedSemaphorePermit, tasks: &TaskTracker) {
+    async fn dispatch(&self, delivery: Delivery, slot: Slot, tasks: &TaskTracker) {
         let attempts = Arc::clone(&self.attempts);
         let work = tasks.track_future(async move {
             metrics::in_flight(1.0);
             attempts.handle(delivery).await;
             metrics::in_flight(-1.0);
-            drop(permit);
+            drop(slot);
         });
         let task = tokio::spawn(work);
         // An open circuit lets one job at a time through.
@@ -162,5 +204,14 @@ impl Worker {
             tracing::warn!("{} jobs did not hand themselves back; the queue redelivers them", tasks.len());
         }
         left
+    }
+}
+
+/// Whose slots a delivery takes: whose calendar Google is called for.
+fn account(delivery: &Delivery) -> Option<AccountId> {
+    let message = delivery.message.as_ref().ok()?;
+    match message.work {
+        Work::Create | Work::Conference { .. } => Some(message.account.clone()),
+        Work::Notice(_) => None,
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::cancellation::Mark;
-use common::job::{self, Job, JobId, JobState, Tally};
+use common::job::{self, Job, JobId, JobState};
 use common::message::{Message, Work};
 use common::port::{Change, Lane, Shelf, VaultError};
 use tracing::warn;
@@ -108,13 +108,12 @@ impl Intake {
         }
     }
 
-    /// A job that never called gives its turn back to those that come after it.
+    /// A job that ends before its turn gives back what it took of its account's line.
     async fn leave_line(&self, job: &Job) {
-        if job.tally != Tally::default() {
-            return;
-        }
-        if let Ok(Some(account)) = self.accounts.get(&job.account).await {
-            self.throttle.leave(&self.quotas.line(&account, 1)).await;
+        if let Ok(Some(account)) = self.accounts.get(&job.account).await
+            && let Some(line) = self.quotas.taken_by(&account, job)
+        {
+            self.throttle.leave(&line).await;
         }
     }
 

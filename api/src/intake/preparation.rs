@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use common::account::{Account, AccountId, AccountState};
 use common::deadline::deadline;
-use common::event::{Priority, Submission};
+use common::event::Submission;
 use common::fingerprint::Fingerprint;
-use common::job::{Effect, Job, JobId, JobState, Tally};
+use common::job::{Effect, Job, JobId, JobState, Place, Tally, Turn};
 use common::payload::Payload;
-use common::port::Limit;
+use common::port::Line;
 use jiff::Timestamp;
 use tracing::error;
 
@@ -40,12 +40,14 @@ impl Intake {
         let job = Job {
             payload: Some(keys.seal(id.as_str(), &payload)),
             conference_refused: None,
+            turn: Some(self.turn(&account, submission, now)),
             id,
             owner: ask.owner.clone(),
             account: submission.account.clone(),
             state: JobState::Accepting { since: now },
             tally: Tally::default(),
             effect: Effect::None,
+            write_began_at: None,
             hop: 0,
             submitted_at: now,
             updated_at: now,
@@ -76,12 +78,22 @@ impl Intake {
         current.filter(usable).ok_or_else(|| Refusal::NotConnected(id.clone()))
     }
 
-    /// The job's line: its account's, one unit for each request that Google will see.
-    pub(super) fn line(&self, account: &Account, submission: &Submission) -> Limit {
+    /// The job's turn: one request for each that Google will see. A job that can be done now takes it at once.
+    fn turn(&self, account: &Account, submission: &Submission, now: Timestamp) -> Turn {
         let cost = if submission.conference { 2 } else { 1 };
-        match submission.priority {
-            Priority::Normal => self.quotas.line(account, cost),
-            Priority::Bulk => self.quotas.bulk_line(account, cost),
+        let turn = Turn { priority: submission.priority, cost, place: Place::Outside, yields: 0 };
+        let due = submission.not_before.is_none_or(|start| start <= now);
+        match account.state {
+            AccountState::Connected if due => turn.at(self.quotas.line_of(account, Some(turn)).joined()),
+            AccountState::Connected
+            | AccountState::NeedsReauthorization { .. }
+            | AccountState::Disconnected { .. } => turn,
         }
+    }
+
+    /// The line that the job joins as it is accepted, or only looks at.
+    pub(super) fn line(&self, account: &Account, job: &Job) -> Line {
+        let line = || self.quotas.line_of(account, job.turn).only_looked_at();
+        self.quotas.taken_by(account, job).unwrap_or_else(line)
     }
 }

@@ -3,16 +3,16 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use common::job::{Effect, Job, JobId, JobState};
+use common::job::{Effect, Job, JobId, JobState, Turn};
 use common::message::{Message, Work};
-use common::port::{Limit, QueueError};
+use common::port::{Line, QueueError};
 use common::time;
 use futures_util::future::{Either, select};
 use jiff::Timestamp;
 use tracing::{info, warn};
 
 use super::decision::{Decision, decide};
-use super::lane::lane;
+use super::lane::{lane, late};
 use super::{CONFIRM_DEADLINE, Intake, Receipt, Refusal};
 use crate::ledger::{Entry, Identity, Keeper};
 use crate::metrics;
@@ -32,9 +32,17 @@ pub(super) struct Placed {
 /// Whether this request made the record of the job that it publishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Record<'a> {
-    /// It did; the job stands in this line.
-    New(&'a Limit),
+    /// It did; the job is placed here.
+    New(&'a Spot),
     Older,
+}
+
+/// Where a new job is placed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Spot {
+    /// The line that it joins, or only looks at.
+    pub(super) line: Line,
+    pub(super) event_ends: Option<Timestamp>,
 }
 
 impl Intake {
@@ -43,12 +51,12 @@ impl Intake {
         &self,
         mut job: Job,
         identity: Identity,
-        line: &Limit,
+        spot: &Spot,
     ) -> Result<Placed, Refusal> {
         for _ in 0..ROUNDS {
-            let (known, keeper) = match self.ledger.accept(&job, identity, self.backlog, line).await {
+            let (known, keeper) = match self.ledger.accept(&job, identity, self.backlog, &spot.line).await {
                 Entry::New { delay, keeper } => {
-                    return self.publish(job, delay, keeper, Record::New(line)).await;
+                    return self.publish(job, delay, keeper, Record::New(spot)).await;
                 }
                 Entry::AccountFull => return Err(Refusal::AccountFull),
                 Entry::OwnerFull => return Err(Refusal::OwnerFull),
@@ -89,6 +97,10 @@ impl Intake {
         keeper: Keeper,
         record: Record<'_>,
     ) -> Result<Placed, Refusal> {
+        let (job, place) = match record {
+            Record::New(spot) => self.placed(job, delay, keeper, spot).await,
+            Record::Older => (job, Duration::ZERO),
+        };
         let Some(message) = Message::next_for(&job, Work::Create) else {
             return Ok(Placed::before(job));
         };
@@ -98,7 +110,7 @@ impl Intake {
             Keeper::Memory => message.effect.max(Effect::Unknown),
         };
         let message = Message { effect, ..message };
-        let (lane, delay) = lane(delay, job.not_before, self.clock.now());
+        let (lane, delay) = lane(&job, place, self.clock.now());
         let began = std::time::Instant::now();
         let publish = self.queue.publish(&message, lane, delay);
         let confirmed = match select(publish, self.clock.sleep(CONFIRM_DEADLINE)).await {
@@ -121,10 +133,12 @@ impl Intake {
             }
             Err(error @ (QueueError::Full | QueueError::Unreachable(_))) => {
                 match record {
-                    Record::New(line) => {
+                    Record::New(spot) => {
                         self.ledger.withdraw(&job.id, keeper).await;
                         // A queue that is full for long would otherwise make a line without end of nobody.
-                        self.throttle.leave(line).await;
+                        if job.turn.as_ref().is_some_and(Turn::is_in_line) {
+                            self.throttle.leave(&spot.line).await;
+                        }
                     }
                     // An earlier publish of it may have been stored after all.
                     Record::Older => return Err(Refusal::OutcomeUnknown(job.id)),
@@ -132,6 +146,24 @@ impl Intake {
                 Err(if error == QueueError::Full { Refusal::QueueFull } else { Refusal::QueueUnreachable })
             }
         }
+    }
+
+    /// The job as it is placed, and how long until its turn. One that is not in line yet has its turn when it comes;
+    /// a caller whose job's turn comes too late is told, and so is the record.
+    async fn placed(&self, job: Job, delay: Duration, keeper: Keeper, spot: &Spot) -> (Job, Duration) {
+        if !job.turn.as_ref().is_some_and(Turn::is_in_line) {
+            return (job, Duration::ZERO);
+        }
+        let now = self.clock.now();
+        let Some(step) = late(&job, delay, spot.event_ends, now) else {
+            return (job, delay);
+        };
+        let job = job.take(&step, now).unwrap_or(job);
+        if !job.turn.as_ref().is_some_and(Turn::is_in_line) {
+            self.throttle.leave(&spot.line).await;
+        }
+        self.ledger.placed(&job.id, &step, keeper).await;
+        (job, delay)
     }
 
     /// Tells the log when the queue begins to refuse jobs and when it takes them again: callers and

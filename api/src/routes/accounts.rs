@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use common::account::{Account, AccountId, AccountState, ReauthorizationCause};
-use common::accounts::{AccountError, Accounts, AtGoogle};
+use common::accounts::{AccountError, Accounts, AtGoogle, Standing};
 use common::keys::Scope;
 use common::port::VaultError;
 use jiff::Timestamp;
@@ -89,15 +89,13 @@ pub(crate) async fn list(api: web::Data<Api>, request: HttpRequest) -> Result<Ht
         let message = format!("state must be one of {}, not {state:?}.", STATES.join(", "));
         return Err(Problem::query("state", "invalid-choice", message));
     }
-    let mut accounts = api.ports.accounts.list().await.map_err(|error| unreadable(&error))?;
-    accounts.retain(|account| {
+    let wanted = |account: &Standing| {
         caller.may_use(&account.id).is_ok()
-            && after.as_deref().is_none_or(|after| account.id.as_str() > after)
             && state.as_deref().is_none_or(|state| state_name(account.state) == state)
-    });
-    accounts.sort_by(|one, other| one.id.cmp(&other.id));
-    let next = (accounts.len() > limit).then(|| accounts[limit - 1].id.to_string());
-    accounts.truncate(limit);
+    };
+    let page = api.ports.accounts.page(after.as_deref().unwrap_or_default(), limit, wanted);
+    let (accounts, more) = page.await.map_err(|error| unreadable(&error))?;
+    let next = accounts.last().filter(|_| more).map(|account| account.id.to_string());
     let accounts = accounts.iter().map(|account| AccountReply::of(account, &api.ports.accounts)).collect();
     Ok(HttpResponse::Ok().json(AccountsReply { accounts, next }))
 }

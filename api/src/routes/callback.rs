@@ -119,7 +119,8 @@ async fn finished(api: &web::Data<Api>, attempt: Attempt, answer: Answer) -> Htt
 /// What an answer that does not fit is told; one that was here before most clearly.
 async fn strayed(api: &Api, state: &str, stray: Stray) -> Trouble {
     // The cookie is gone by then. What the vault cannot say is not worth more than a plainer page.
-    if consent::may_be_ours(state) && api.nonces.is_spent(state).await == Ok(true) {
+    if consent::is_ours(state, api.ports.accounts.hash_key()) && api.nonces.is_spent(state).await == Ok(true)
+    {
         return Trouble::Used;
     }
     match stray {

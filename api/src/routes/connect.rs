@@ -30,7 +30,7 @@ pub(crate) async fn begin(api: web::Data<Api>, request: HttpRequest, payload: we
 async fn begun(api: &Api, request: &HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let account = Form::of_admin(api, request, payload).await?.account()?;
     let login_hint = standing(api, &account).await?.and_then(|standing| standing.email);
-    let consent = Consent::begin(account, api.ports.clock.now());
+    let consent = Consent::begin(account, api.ports.accounts.hash_key(), api.ports.clock.now());
     Ok(to_google(api, request, &consent, login_hint))
 }
 

@@ -117,7 +117,7 @@ async fn begun(
     }
     let bound_to = standing(api, &link.account).await?.and_then(|standing| standing.email);
     let login_hint = bound_to.or_else(|| link.email.clone());
-    let consent = Consent::with_link(link, api.ports.clock.now());
+    let consent = Consent::with_link(link, api.ports.accounts.hash_key(), api.ports.clock.now());
     Ok(to_google(api, request, &consent, login_hint))
 }
 

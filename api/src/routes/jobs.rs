@@ -62,13 +62,15 @@ pub(crate) async fn read(
     let asked = query::wait(request.query_string())?;
     let sight = api.sight(&caller, &id).await?;
     if wants_stream(request.headers()) {
-        return Ok(stream::follow(api, caller, sight));
+        let seat = api.follows.seat(&caller)?;
+        return Ok(stream::follow(api, caller, seat, sight));
     }
     let preference = Preference::from_headers(request.headers());
     let patience = asked.unwrap_or_else(|| preference.wait.unwrap_or_default());
     let sight = if sight.job().is_some_and(Job::is_finished) || patience.is_zero() {
         sight
     } else {
+        let _seat = api.follows.seat(&caller)?;
         let job = api.waiting(Some(&caller)).ended(sight.id(), patience).await.map_err(unreadable)?;
         api.sight_of(job, sight.id().clone()).await?
     };

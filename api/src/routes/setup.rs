@@ -247,15 +247,10 @@ struct Standings {
 }
 
 async fn standings(api: &Api, id: &AccountId) -> Result<Standings, Problem> {
-    let mut accounts = api.ports.accounts.list().await.map_err(|error| unreadable(&error))?;
-    accounts.sort_by(|one, other| one.id.cmp(&other.id));
-    let (this, others): (Vec<Account>, Vec<Account>) =
-        accounts.into_iter().partition(|account| account.id == *id);
-    Ok(Standings {
-        this: this.first().map(|account| told(api, account)),
-        others: others.iter().take(SHOWN).map(|account| told(api, account)).collect(),
-        more: others.len() > SHOWN,
-    })
+    let this = standing(api, id).await?;
+    let others = api.ports.accounts.page("", SHOWN, |account| account.id != *id);
+    let (others, more) = others.await.map_err(|error| unreadable(&error))?;
+    Ok(Standings { this, others: others.iter().map(|account| told(api, account)).collect(), more })
 }
 
 fn told(api: &Api, account: &Account) -> setup::Standing {

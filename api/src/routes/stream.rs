@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use crate::api::{Api, Sight};
 use crate::auth::Caller;
+use crate::follow::Seat;
 use crate::record::Told;
 
 /// Silence for longer looks like a dead connection to what is in between.
@@ -26,12 +27,12 @@ const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Streams what is known of a job at once and after each change, until the job ends or the server
 /// does. A record that is lost, or a store that is away, may come back: neither ends the stream.
-pub(super) fn follow(api: web::Data<Api>, caller: Caller, sight: Sight) -> HttpResponse {
+pub(super) fn follow(api: web::Data<Api>, caller: Caller, seat: Seat, sight: Sight) -> HttpResponse {
     HttpResponse::Ok()
         .content_type(format!("{TYPE}; charset=utf-8"))
         .insert_header((BUFFERING, "no"))
         .insert_header((VARY, "Prefer, Accept"))
-        .streaming(events(api, caller, sight))
+        .streaming(events(api, caller, seat, sight))
 }
 
 /// Where a stream stands between two pieces.
@@ -41,9 +42,17 @@ enum Next {
     End,
 }
 
-fn events(api: web::Data<Api>, caller: Caller, sight: Sight) -> impl Stream<Item = Result<Bytes, Error>> {
+fn events(
+    api: web::Data<Api>,
+    caller: Caller,
+    seat: Seat,
+    sight: Sight,
+) -> impl Stream<Item = Result<Bytes, Error>> {
     let until = time::after(api.ports.clock.now(), LONGEST);
+    // Held by the stream: between two pieces the others' looks go on, and the seat is taken until its end.
+    let held = (seat, api.follows.follow(sight.id()));
     stream::unfold(Next::Tell(sight), move |next| {
+        let _held = &held;
         let (api, caller) = (web::Data::clone(&api), caller.clone());
         async move { piece(&api, &caller, next, until).await }
     })

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::account::{AccountId, ReauthorizationCause};
+use common::event::Priority;
 use common::job::{BlockReason, Effect, JobState, Pause, Step, Tally};
 use common::port::{JobQueue as _, QueueError, Throttle as _};
 use common::quotas::Quotas;
@@ -211,7 +212,7 @@ async fn what_the_queue_refuses_keeps_no_place_in_its_accounts_line() {
         }
     }
     let account = rig.accounts.get(&AccountId::default_account()).await.unwrap().unwrap();
-    let line = Quotas::default().line(&account, 1);
+    let line = Quotas::default().line(&account, Priority::Normal, 1);
     // Each would have moved it by a fifth of a second.
     assert_eq!(rig.embedded.throttle().place(&line).await, Duration::ZERO);
 }
@@ -306,7 +307,7 @@ async fn a_wait_ends_when_the_job_becomes_blocked_and_the_answer_says_so() {
             let claim = rig.begin(&id).await;
             let (tally, effect) = (Tally::default(), Effect::None);
             let pause = Pause::Blocked { why, until };
-            rig.take(&id, Step::Postpone { claim, pause, tally, effect, hop: 2 }).await;
+            rig.take(&id, Step::Postpone { claim, pause, tally, effect, hop: 2, turn: None }).await;
         });
         assert!(waited < THE_WAIT, "{path}: {waited:?}");
         if path == EVENTS {

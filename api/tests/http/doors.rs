@@ -99,6 +99,7 @@ async fn without_keys_only_loopback_is_bound() {
         accounts: rig.accounts.clone(),
         keys: rig.keys.clone(),
         throttle: rig.embedded.throttle(),
+        allowances: None,
         google: rig.google.clone(),
         clock: rig.clock.clone(),
     };

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use common::message::Message;
 use common::port::{
-    Delivery, DeliveryTag, Depth, Doc, JobQueue, Lane, QueueError, Shelf, Vault, VaultError, Version,
+    Changes, Delivery, DeliveryTag, Depth, Doc, JobQueue, Lane, QueueError, Shelf, Vault, VaultError, Version,
 };
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -139,5 +139,9 @@ impl Vault for FaultyVault {
     async fn list(&self, shelf: Shelf) -> Result<Vec<(String, Doc)>, VaultError> {
         self.listed.fetch_add(1, Ordering::SeqCst);
         self.here()?.list(shelf).await
+    }
+
+    async fn changes(&self, shelf: Shelf, since: Version, most: u32) -> Result<Changes, VaultError> {
+        self.here()?.changes(shelf, since, most).await
     }
 }

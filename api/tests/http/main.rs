@@ -27,4 +27,5 @@ mod reading;
 mod repeating;
 mod rig;
 mod sessions;
+mod turns;
 mod without_store;

@@ -157,3 +157,28 @@ async fn stopping_ends_long_polls_and_streams_at_once_and_readiness_first() {
     assert!(took < Duration::from_secs(4), "{took:?}");
     assert_eq!(polling.await.unwrap().json()["state"], "queued");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_follow_one_job_share_its_looks_and_each_is_told_of_its_end() {
+    const FOLLOWERS: usize = 40;
+    let rig = Rig::start().await;
+    let id = rig.accepted().await;
+    let mut streams = Vec::new();
+    for _ in 0..FOLLOWERS {
+        let request = get(&job(&id)).header("Accept", "text/event-stream").key(&rig.key);
+        let (mut stream, mut text) = (request.open(rig.address).await, String::new());
+        read_until(&mut stream, &mut text, "event: job").await;
+        streams.push((stream, text));
+    }
+    let looks = || rig.store.got.load(Ordering::SeqCst);
+    let (began, before) = (Instant::now(), looks());
+    while looks() < before + 5 {
+        assert!(began.elapsed() < Duration::from_secs(30), "nobody looks");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(began.elapsed() >= Duration::from_secs(3), "five looks in {:?}", began.elapsed());
+    rig.succeed(&id).await;
+    for (stream, text) in &mut streams {
+        read_until(stream, text, "\"state\":\"succeeded\"").await;
+    }
+}

@@ -96,6 +96,7 @@ impl Rig {
             accounts: Arc::clone(&accounts),
             keys: Arc::clone(&keys),
             throttle: embedded.throttle(),
+            allowances: None,
             google: google.clone(),
             clock: Arc::clone(&clock),
         };

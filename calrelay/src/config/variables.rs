@@ -57,7 +57,11 @@ pub const VARIABLES: &[Variable] = &[
         "the master keys, base64, newest first, separated by commas; `run` keeps one in data/key if unset",
     ),
     variable("ENCRYPTION_KEY_FILE", "", "a file that holds them"),
-    variable("WORKER_CONCURRENCY", "256", "jobs at a time"),
+    variable(
+        "WORKER_CONCURRENCY",
+        "256",
+        "jobs at a time. From 8 on one account never has them all: alone it has 15 of 16, and its even share while others wait",
+    ),
     variable("DRAIN_SECONDS", "25", "how long running jobs may still take when told to stop"),
     variable(
         "QUOTA_PROJECT_PER_MINUTE",

@@ -108,6 +108,7 @@ impl Installation {
             keys,
             tokens: files.tokens(),
             throttle: files.throttle(),
+            allowances: None,
             clock,
             behind: Behind::Folder(folder),
         })

@@ -129,6 +129,7 @@ impl Installation {
             keys,
             tokens: redis.tokens(ring),
             throttle,
+            allowances: Some(redis.allowances()),
             clock,
             behind: Behind::Servers(Connections { rabbit, redis, _counted: counted }),
         })

@@ -63,6 +63,7 @@ mod tests {
             state: JobState::Accepting { since: at(0) },
             tally: Tally::default(),
             effect: Effect::None,
+            write_began_at: None,
             hop: 0,
             submitted_at: at(0),
             updated_at: at(0),
@@ -74,6 +75,7 @@ mod tests {
             fingerprint: HashKey::new(Key::random()).fingerprint(b"request"),
             payload: None,
             conference_refused: None,
+            turn: None,
             warnings: Vec::new(),
         }
     }

@@ -4,10 +4,11 @@
 //! nobody but the user could still end the grant.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use super::{AccountError, Accounts};
+use super::{AccountError, Accounts, Standing};
 use crate::account::{Account, AccountId, AccountState, Generation};
 use crate::port::{TokenEndpoint, TokenError, VaultError};
 use crate::seal::OpenError;
@@ -127,15 +128,14 @@ impl Accounts {
     /// # Errors
     /// The vault's trouble.
     pub async fn others_of_user(&self, account: &Account) -> Result<Vec<AccountId>, VaultError> {
-        let shares = |other: &Account| {
+        let shares = |other: &&Standing| {
             let in_use = match other.state {
                 AccountState::Connected | AccountState::NeedsReauthorization { .. } => true,
                 AccountState::Disconnected { .. } => false,
             };
             in_use && other.id != account.id && other.user_key == account.user_key
         };
-        let all = self.list().await?;
-        Ok(all.into_iter().filter(shares).map(|other| other.id).collect())
+        self.standings(Duration::ZERO, |all| all.filter(shares).map(|other| other.id.clone()).collect()).await
     }
 
     /// Forgets the token of connection `generation`, unless it is in use again.

@@ -7,7 +7,6 @@ use super::{AccountError, Accounts};
 use crate::account::{Account, AccountId};
 use crate::port::VaultError;
 use crate::seal::{KeyId, Keyring};
-use crate::time;
 
 /// An account is not read again so soon for a key that it did not have.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -58,9 +57,7 @@ impl Accounts {
     }
 
     pub(super) fn was_just_read(&self, id: &AccountId) -> bool {
-        let now = self.clock.now();
-        let seen = self.seen.lock().expect("nothing panics holding it");
-        seen.get(id).is_some_and(|(_, at)| time::until(*at, now) < AGAIN)
+        self.seen.recall(id.as_str()).is_some_and(|(_, age)| age < AGAIN)
     }
 }
 
@@ -174,8 +171,7 @@ mod tests {
             "or this shows nothing"
         );
         // Just read: not again so soon, whatever is asked for.
-        slow.seen.lock().unwrap().get_mut(&id()).expect("remembered").1 =
-            slow.clock.now().checked_sub(AGAIN).unwrap();
+        slow.seen.age(id().as_str(), AGAIN);
         let (_, keys) = slow.unlock(&id(), sealed.key_id().unwrap()).await.unwrap().expect("there");
         assert_eq!(keys.open("job", &sealed), Ok(7));
     }

@@ -1,5 +1,7 @@
 //! Binding, connecting again, and refusals that come late.
 
+use std::sync::Mutex;
+
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::*;

@@ -146,6 +146,24 @@ pub async fn due_comes_before_fresh(bench: &mut impl QueueBench) {
     assert_eq!(id(&next(&queue).await), fresh);
 }
 
+/// Due ones that never end do not keep a fresh one waiting.
+pub async fn a_fresh_one_comes_among_many_due_ones(bench: &mut impl QueueBench) {
+    let queue = bench.open().await;
+    for _ in 0..40 {
+        publish(&queue, Lane::Due).await;
+    }
+    let fresh = [publish(&queue, Lane::Fresh).await, publish(&queue, Lane::Fresh).await];
+    bench.arrived(42).await;
+    let mut taken = Vec::new();
+    for _ in 0..8 {
+        let delivery = next(&queue).await;
+        taken.push(id(&delivery));
+        queue.done(delivery.tag).await.unwrap();
+    }
+    assert!(fresh.iter().all(|job| taken.contains(job)), "two fresh ones among eight");
+    assert!(!fresh.contains(&taken[0]), "those that come back are first");
+}
+
 /// A lane keeps its order.
 pub async fn a_lane_keeps_its_order(bench: &mut impl QueueBench) {
     let queue = bench.open().await;

@@ -4,11 +4,12 @@ use data_encoding::BASE64;
 use jiff::Timestamp;
 
 use crate::account::AccountId;
+use crate::event::Priority;
 use crate::fingerprint::{Fingerprint, HashKey};
 use crate::job::{Claim, Effect, Failure, FailureKind, Job, JobId, JobState, Tally, WorkerId};
 use crate::message::{Message, Work};
 use crate::owner::Owner;
-use crate::port::{Limit, ThrottleKey, Window};
+use crate::port::Line;
 use crate::seal::{Key, Sealed};
 use crate::time;
 
@@ -62,6 +63,7 @@ pub fn job(owner_name: &str, account_name: &str) -> Job {
         state: JobState::Accepting { since: noon() },
         tally: Tally::default(),
         effect: Effect::None,
+        write_began_at: None,
         hop: 0,
         submitted_at: noon(),
         updated_at: noon(),
@@ -74,6 +76,7 @@ pub fn job(owner_name: &str, account_name: &str) -> Job {
         fingerprint: fingerprint(),
         payload: Some(sealed()),
         conference_refused: None,
+        turn: None,
     }
 }
 
@@ -103,6 +106,7 @@ pub fn failure() -> Failure {
 
 /// The line of an account: ten a second.
 #[must_use]
-pub fn line(user: &str) -> Limit {
-    Limit { key: ThrottleKey::User(user.to_owned()), window: Window::Minute, allowed: 600, cost: 1 }
+pub fn line(user: &str) -> Line {
+    let charge = std::time::Duration::from_millis(102);
+    Line { user: user.to_owned(), priority: Priority::Normal, charge }
 }

@@ -5,13 +5,14 @@ mod asking;
 mod stepping;
 
 pub use accepting::{
-    a_full_backlog_refuses, a_known_job_and_a_full_backlog_take_no_place,
-    a_new_job_comes_with_the_age_of_the_records, an_ended_job_makes_room, only_an_accepting_job_is_withdrawn,
+    a_full_backlog_refuses, a_job_that_takes_no_turn_yet_makes_nobody_wait,
+    a_known_job_and_a_full_backlog_take_no_place, a_new_job_comes_with_the_age_of_the_records,
+    an_ended_job_makes_room, bulk_jobs_make_no_normal_one_wait, only_an_accepting_job_is_withdrawn,
     places_spread_the_jobs_of_an_account, the_same_job_is_accepted_once,
 };
 pub use asking::{
     a_list_is_filtered, a_list_pages_without_gaps, a_watcher_learns_of_every_kind_of_change,
-    the_longest_due_is_found, what_ended_long_ago_is_forgotten,
+    the_blocked_jobs_of_some_accounts_are_found, the_longest_due_is_found, what_ended_long_ago_is_forgotten,
 };
 pub use stepping::{
     a_record_survives_a_restart, a_restored_record_replaces_nothing, every_step_goes_by_the_rules,

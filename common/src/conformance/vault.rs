@@ -112,3 +112,34 @@ pub async fn a_shelf_lists_what_is_on_it(bench: &mut impl Bench<Vaults>) {
     let listed: Vec<_> = listed.into_iter().map(|(name, doc)| (name, doc.value)).collect();
     assert_eq!(listed, [("a".to_owned(), json!("a")), ("c".to_owned(), json!("c"))]);
 }
+
+/// What was written since is given by version, a page at a time, with how many documents there are: at one instant.
+pub async fn changes_come_by_version_and_page(bench: &mut impl Bench<Vaults>) {
+    let vault = bench.open().await;
+    let put = async |shelf, name: &str, value: u64, seen| {
+        vault.put(shelf, name, &json!(value), seen).await.unwrap()
+    };
+    let changed = async |shelf, since, most| {
+        let changes = vault.changes(shelf, since, most).await.unwrap();
+        let names: Vec<String> = changes.docs.iter().map(|(name, _)| name.clone()).collect();
+        (names.join(" "), changes.more, changes.total)
+    };
+    for shelf in [Shelf::Accounts, Shelf::Notices, Shelf::Nonces] {
+        assert_eq!(changed(shelf, Version(0), 10).await, (String::new(), false, 0));
+        let first = put(shelf, "z", 1, None).await;
+        let second = put(shelf, "y", 2, None).await;
+        put(shelf, "x", 3, None).await;
+        assert_eq!(changed(shelf, Version(0), 10).await, ("z y x".to_owned(), false, 3));
+        assert_eq!(changed(shelf, Version(0), 2).await, ("z y".to_owned(), true, 3));
+        assert_eq!(changed(shelf, second, 2).await, ("x".to_owned(), false, 3));
+        put(shelf, "z", 4, Some(first)).await;
+        let last = vault.changes(shelf, second, 10).await.unwrap();
+        let values: Vec<_> = last.docs.iter().map(|(_, doc)| doc.value.as_u64().unwrap()).collect();
+        assert_eq!(values, [3, 4], "a document that was replaced comes once, at the end");
+        let newest = last.docs.last().unwrap().1.version;
+        assert_eq!(vault.get(shelf, "z").await.unwrap().unwrap().version, newest);
+        vault.remove(shelf, "y").await.unwrap();
+        assert_eq!(changed(shelf, newest, 10).await, (String::new(), false, 2), "one is gone");
+        assert_eq!(changed(shelf, Version(0), 10).await, ("x z".to_owned(), false, 2));
+    }
+}

@@ -2,13 +2,17 @@
 //!
 //! Deliveries are taken from the table a handful at a time, so that a worker pays one transaction
 //! for many. Taken rows stay in the table, marked; the next worker to open the folder unmarks them.
+//!
+//! Rows hold instants. When the machine's clock is set back they are moved by as much: otherwise every delay
+//! would last longer by that, and after a clock that was ahead for a moment, until it is there again.
 
 mod hand;
+mod owed;
 mod room;
 mod rows;
 
 use std::future;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -21,15 +25,18 @@ use crate::message::Message;
 use crate::port::{Clock, Delivery, DeliveryTag, Depth, JobQueue, Lane, QueueError};
 use crate::time;
 use hand::Hand;
+use owed::{End, Owed};
 use room::Room;
 use rows::{DeadPlace, Due, NewRow};
 
-/// Taken from the table at once, at most. What is in hand stands before whatever comes due later,
-/// so this also bounds by how much a fresh job can be ahead of a due one.
+/// Taken from the table at once, at most. What is in hand stands before whatever comes due later.
 const HANDFUL: usize = 32;
 
 /// Another process's messages are noticed within this (of real time: it is no part of the schedule).
 const LOOK: Duration = Duration::from_secs(1);
+
+/// A clock that is set back by less is waited for, in nanoseconds.
+const CORRECTION: i64 = 1_000_000_000;
 
 /// The right to fill the hand.
 type Turn = OwnedMutexGuard<()>;
@@ -44,7 +51,13 @@ pub struct SqliteQueue {
     news: Arc<Notify>,
     /// Held by whoever fills the hand, and while it is being filled for somebody who has gone away.
     filling: Arc<Mutex<()>>,
+    /// The latest instant that the clock has shown.
     latest: AtomicI64,
+    /// Held by whoever moves the rows. An operator's process moves none: the worker beside it does.
+    moving: Mutex<()>,
+    is_workers: AtomicBool,
+    /// Deliveries whose end the table does not know yet.
+    owed: Arc<Owed>,
     /// The dead letter that was given out last.
     last_dead: std::sync::Mutex<Option<DeadPlace>>,
 }
@@ -59,12 +72,16 @@ impl SqliteQueue {
             news: Arc::default(),
             filling: Arc::default(),
             latest: AtomicI64::new(i64::MIN),
+            moving: Mutex::default(),
+            is_workers: AtomicBool::new(false),
+            owed: Arc::default(),
             last_dead: std::sync::Mutex::default(),
         }
     }
 
     /// Unmarks what the worker before this one had taken, and counts the fresh lane.
     pub(super) async fn take_over(&self) -> Result<(), QueueError> {
+        self.is_workers.store(true, Ordering::Relaxed);
         let fresh = self.database.write(rows::untake_all).await?;
         self.room.count(fresh);
         Ok(())
@@ -109,7 +126,7 @@ impl SqliteQueue {
             Lane::Fresh => Some(Room::hold(&self.room)?),
             Lane::Due | Lane::Dead => None,
         };
-        let now = self.now();
+        let now = self.now().await;
         let available_at = if delay.is_zero() { now } else { nanos(time::after(instant(now), delay)) };
         let row = NewRow { job: job.map(str::to_owned), lane, available_at, body };
         let news = self.news.clone();
@@ -128,15 +145,67 @@ impl SqliteQueue {
         Ok(written.await?)
     }
 
-    /// The clock, but never backwards: a clock that is set back must not hide what was just published.
-    fn now(&self) -> i64 {
+    /// The clock. Where it was set back, what is in the table has been moved by as much.
+    async fn now(&self) -> i64 {
+        if let Some(now) = self.steady_now() {
+            return now;
+        }
+        let _moving = self.moving.lock().await;
+        loop {
+            // Somebody else may have moved the rows meanwhile.
+            if let Some(now) = self.steady_now() {
+                return now;
+            }
+            let (now, latest) = (nanos(self.clock.now()), self.latest.load(Ordering::Relaxed));
+            let back = latest.saturating_sub(now);
+            if !self.is_workers.load(Ordering::Relaxed) {
+                self.latest.store(now, Ordering::Relaxed);
+                return now;
+            }
+            if let Err(error) = self.database.write(move |db| rows::move_back(db, back)).await {
+                // Late is better than not at all: what is published now is not hidden.
+                tracing::debug!("Delays last longer, because the clock was set back: {error}");
+                return latest;
+            }
+            tracing::warn!("The clock was set back by {} s; delays are kept", back / 1_000_000_000);
+            self.latest.store(now, Ordering::Relaxed);
+        }
+    }
+
+    /// The clock, unless it was set back. Small corrections are waited out: what was just published must not be hidden
+    /// by them.
+    fn steady_now(&self) -> Option<i64> {
         let now = nanos(self.clock.now());
-        self.latest.fetch_max(now, Ordering::Relaxed).max(now)
+        let latest = self.latest.fetch_max(now, Ordering::Relaxed).max(now);
+        (latest.saturating_sub(now) < CORRECTION).then_some(latest)
+    }
+
+    /// Settles what could not be settled before.
+    async fn settle_owed(&self) {
+        let Some(owed) = self.owed.some() else { return };
+        let (count, room, paid) = (owed.len(), self.room.clone(), self.owed.clone());
+        let settling = owed.clone();
+        let settled = self.database.write_then(
+            move |db| rows::settle(db, &settling),
+            move |outcome| {
+                for _ in 0..outcome? {
+                    room.taken_back();
+                }
+                paid.settled(&owed);
+                Ok(())
+            },
+        );
+        if settled.await.is_ok() {
+            tracing::info!(
+                "The queue knows of the end of {count} deliveries that it could not be told of before"
+            );
+        }
     }
 
     /// Takes a handful from the table. Answers when more is due, if anything is.
     async fn fill(&self, turn: Turn) -> Result<(Option<i64>, Turn), DatabaseError> {
-        let now = self.now();
+        self.settle_owed().await;
+        let now = self.now().await;
         let (hand, room) = (self.hand.clone(), self.room.clone());
         // The rows go into the hand, and the turn ends, from the writer's thread: so whoever asked
         // may go away without losing rows, and without a second handful being taken meanwhile.
@@ -156,7 +225,10 @@ impl SqliteQueue {
     async fn wait(&self, next: Option<i64>) {
         let coming = async {
             match next {
-                Some(next) => self.clock.sleep(time::until(instant(self.now()), instant(next))).await,
+                Some(next) => {
+                    let now = instant(self.now().await);
+                    self.clock.sleep(time::until(now, instant(next))).await;
+                }
                 None => future::pending().await,
             }
         };
@@ -193,7 +265,8 @@ impl JobQueue for SqliteQueue {
 
     async fn done(&self, tag: DeliveryTag) -> Result<(), QueueError> {
         let id = rows::id(tag);
-        Ok(self.database.write(move |db| rows::delete(db, id)).await?)
+        let done = self.database.write(move |db| rows::delete(db, id)).await;
+        Ok(done.inspect_err(|_| self.owed.owe(End::Done(id)))?)
     }
 
     async fn put_back(&self, tag: DeliveryTag) -> Result<(), QueueError> {
@@ -209,11 +282,11 @@ impl JobQueue for SqliteQueue {
                 Ok(())
             },
         );
-        Ok(written.await?)
+        Ok(written.await.inspect_err(|_| self.owed.owe(End::PutBack(id)))?)
     }
 
     async fn bury(&self, tag: DeliveryTag) -> Result<(), QueueError> {
-        let (id, now) = (rows::id(tag), self.now());
+        let (id, now) = (rows::id(tag), self.now().await);
         let buried = self.database.write(move |db| rows::bury(db, id, now)).await?;
         if buried { Ok(()) } else { Err(QueueError::Unreachable("there is no such delivery".to_owned())) }
     }
@@ -228,7 +301,7 @@ impl JobQueue for SqliteQueue {
     }
 
     async fn depth(&self) -> Result<Depth, QueueError> {
-        let now = self.now();
+        let now = self.now().await;
         // Whoever looks at the queue is told that nothing can be put into it.
         self.database.is_writable().await?;
         Ok(self.database.read(move |db| rows::depth(db, now)).await?)

@@ -3,6 +3,7 @@
 mod list;
 mod rows;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,9 +12,10 @@ use jiff::Timestamp;
 use super::column::{instant, nanos};
 use super::database::{Database, DatabaseError};
 use super::throttle::{MemoryThrottle, Placed};
+use crate::account::AccountId;
 use crate::due;
 use crate::job::{Job, JobId, JobState, Refusal, Step};
-use crate::port::{Accepted, Backlog, Change, JobStore, Limit, ListFilter, Page, StoreError, Watch};
+use crate::port::{Accepted, Backlog, Change, JobStore, Line, ListFilter, Page, StoreError, Watch};
 use crate::watchers::Watchers;
 
 /// Records changed in one transaction, at most: nobody waits long behind a chore.
@@ -67,7 +69,7 @@ impl SqliteStore {
 
 #[async_trait]
 impl JobStore for SqliteStore {
-    async fn accept(&self, job: &Job, backlog: Backlog, line: &Limit) -> Result<Accepted, StoreError> {
+    async fn accept(&self, job: &Job, backlog: Backlog, line: &Line) -> Result<Accepted, StoreError> {
         let (job, line, throttle) = (job.clone(), line.clone(), self.throttle.clone());
         let written = self.database.write_then(
             move |db| {
@@ -148,6 +150,11 @@ impl JobStore for SqliteStore {
     async fn list(&self, filter: &ListFilter, page: Page) -> Result<Vec<Job>, StoreError> {
         let filter = filter.clone();
         Ok(self.database.read(move |db| list::read(db, &filter, &page)).await?)
+    }
+
+    async fn blocked(&self, of: &HashSet<AccountId>) -> Result<Vec<(AccountId, JobId)>, StoreError> {
+        let of = of.clone();
+        Ok(self.database.read(move |db| list::blocked(db, &of)).await?)
     }
 
     async fn whole_since(&self) -> Result<Timestamp, StoreError> {

@@ -5,6 +5,7 @@ mod meter;
 mod placed;
 mod slots;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,8 +13,8 @@ use async_trait::async_trait;
 
 pub(super) use placed::Placed;
 
-use crate::pace;
-use crate::port::{Clock, Limit, Take, Throttle, ThrottleKey, Window};
+use crate::event::Priority;
+use crate::port::{AHEAD, Clock, FURTHER_AHEAD, Limit, Line, Take, Throttle, ThrottleKey, Turn, Window};
 use crate::swept::Swept;
 use flow::{Flow, Instant};
 use meter::Meter;
@@ -24,7 +25,9 @@ pub struct MemoryThrottle {
     lines: Mutex<Lines>,
 }
 
-type Line = (ThrottleKey, Window);
+type Metered = (ThrottleKey, Window);
+/// Whose line, and which of the two.
+type Queue = (String, Priority);
 
 #[derive(Default)]
 struct Lines {
@@ -32,11 +35,25 @@ struct Lines {
     /// Every line was as full as it can be then.
     full_at: Instant,
     /// What was taken.
-    meters: Swept<Line, Meter>,
+    meters: Swept<Metered, Meter>,
     /// When the next one to join a line has its turn.
-    turns: Swept<Line, Instant>,
+    turns: Swept<Queue, Instant>,
     /// Nothing more for these keys until then.
     pushed: Swept<ThrottleKey, Instant>,
+}
+
+/// What the limits of a call say to it.
+#[derive(Default)]
+struct Look {
+    longest: Duration,
+    /// The paced limit that makes the longest wait.
+    binding: Option<usize>,
+    /// A limit lets nothing through for now, whatever the pace.
+    closed: bool,
+    /// Turns are booked that have not come.
+    has_turns: bool,
+    /// The project's pace.
+    shared: Option<Meter>,
 }
 
 impl MemoryThrottle {
@@ -60,7 +77,15 @@ impl MemoryThrottle {
     pub(crate) fn count(&self, limit: &Limit) {
         let (mut lines, now) = self.lines();
         let meter = lines.meter(limit);
-        lines.set(limit, meter.taken(limit, now), now);
+        lines.set(limit, meter.taken(limit, Turn::Now, now, now), now);
+    }
+
+    /// Gives a day's units back.
+    pub(crate) fn return_units(&self, limit: &Limit) {
+        let (mut lines, _) = self.lines();
+        if let Some(meter) = lines.meters.entries.get_mut(&metered(limit)) {
+            *meter = meter.given_back(limit.cost);
+        }
     }
 
     /// The keys that are held back, and for how long yet.
@@ -78,92 +103,163 @@ impl MemoryThrottle {
         (lines, now)
     }
 
-    fn join(&self, limit: &Limit) -> Duration {
+    fn join(&self, line: &Line) -> Duration {
         let (mut lines, now) = self.lines();
         lines.turns.make_room(|turn| *turn > now);
-        let turn = lines.turns.entries.entry(line(limit)).or_insert(now);
-        let mine = (*turn).max(now);
-        *turn = mine.after(pace::charge(limit));
-        mine.since(now)
+        let next = |priority| {
+            let next = lines.turns.entries.get(&(line.user.clone(), priority)).copied().unwrap_or(now);
+            next.max(now)
+        };
+        let mine = next(line.priority);
+        // Each line keeps to its own clock, so that either gets back what was taken of it and no more.
+        let ahead = match line.priority {
+            Priority::Normal => Duration::ZERO,
+            Priority::Bulk => next(Priority::Normal).since(now),
+        };
+        if !line.charge.is_zero() {
+            lines.turns.entries.insert(queue(line), mine.after(line.charge));
+        }
+        mine.since(now).saturating_add(ahead)
     }
 
-    fn wind_back(&self, limit: &Limit) {
+    fn wind_back(&self, line: &Line) {
         let (mut lines, now) = self.lines();
-        let line = line(limit);
-        let Some(turn) = lines.turns.entries.get_mut(&line) else {
+        let queue = queue(line);
+        let Some(turn) = lines.turns.entries.get_mut(&queue) else {
             return;
         };
-        *turn = turn.before(pace::charge(limit));
+        *turn = turn.before(line.charge);
         if *turn <= now {
-            lines.turns.entries.remove(&line);
+            lines.turns.entries.remove(&queue);
         }
     }
 }
 
 impl Lines {
-    /// Takes from one line and answers how it stood before, or how long to wait.
-    fn take(&mut self, limit: &Limit, now: Instant) -> Result<Option<Meter>, Duration> {
-        let pushed = self.pushed.entries.get(&limit.key).map_or(Duration::ZERO, |until| until.since(now));
-        let before = self.meters.entries.get(&line(limit)).copied();
-        let meter = self.meter(limit);
-        let wait = meter.wait(limit, now).max(pushed);
-        if !wait.is_zero() {
-            return Err(wait);
+    /// How long the limits would have a call with this turn wait, and what is to be known for more.
+    fn look(&self, limits: &[Limit], turn: Turn, now: Instant) -> Look {
+        let mut look = Look::default();
+        let mut met: HashMap<Metered, Meter> = HashMap::new();
+        for (index, limit) in limits.iter().enumerate() {
+            let paused = self.pushed.entries.get(&limit.key).map_or(Duration::ZERO, |until| until.since(now));
+            let meter = met.entry(metered(limit)).or_insert_with(|| self.meter(limit));
+            let own = meter.wait(limit, turn, now);
+            let is_day = limit.window == Window::Day;
+            look.closed |= !own.is_zero() && (is_day || limit.allowed == 0);
+            look.has_turns |= !is_day && meter.has_turns(limit, now);
+            if !is_day && limit.key == ThrottleKey::Project {
+                look.shared = Some(*meter);
+            }
+            let wait = own.max(paused);
+            if wait > look.longest && !is_day {
+                look.binding = Some(index);
+            }
+            look.longest = look.longest.max(wait);
+            *meter = meter.taken(limit, turn, now, now);
         }
-        self.set(limit, meter.taken(limit, now), now);
-        Ok(before)
+        look
+    }
+
+    /// Takes from every limit, for a call at `at`.
+    fn take(&mut self, limits: &[Limit], turn: Turn, at: Instant, now: Instant) {
+        for limit in limits {
+            let meter = self.meter(limit).taken(limit, turn, at, now);
+            self.set(limit, meter, now);
+        }
+    }
+
+    /// Books a turn where the call waits for one.
+    fn book(
+        &mut self,
+        limits: &[Limit],
+        calls: u32,
+        look: &Look,
+        now: Instant,
+    ) -> Option<(Duration, ThrottleKey)> {
+        let limit = &limits[look.binding.filter(|_| !look.closed)?];
+        let meter = self.meter(limit).with_turn(limit, calls, now.after(look.longest));
+        self.set(limit, meter, now);
+        Some((look.longest, limit.key.clone()))
     }
 
     fn meter(&self, limit: &Limit) -> Meter {
-        let known = self.meters.entries.get(&line(limit)).copied();
+        let known = self.meters.entries.get(&metered(limit)).copied();
         known.unwrap_or_else(|| Meter::full_at(limit, self.full_at))
     }
 
     fn set(&mut self, limit: &Limit, meter: Meter, now: Instant) {
         self.meters.make_room(|meter| !meter.is_idle(now));
-        self.meters.entries.insert(line(limit), meter);
-    }
-
-    fn put_back(&mut self, limit: &Limit, before: Option<Meter>) {
-        match before {
-            Some(meter) => self.meters.entries.insert(line(limit), meter),
-            None => self.meters.entries.remove(&line(limit)),
-        };
+        self.meters.entries.insert(metered(limit), meter);
     }
 }
 
-fn line(limit: &Limit) -> Line {
+impl Look {
+    /// Whether a call with this turn is reserved as far ahead as it would have to wait.
+    fn reserves(&self, turn: Turn, now: Instant) -> bool {
+        let furthest = match turn {
+            Turn::New { .. } if self.has_turns => Duration::ZERO,
+            Turn::New { .. } => AHEAD,
+            Turn::Booked | Turn::Further => FURTHER_AHEAD,
+            Turn::Now => Duration::ZERO,
+        };
+        let gap = self.shared.map_or(Duration::ZERO, |meter| meter.gap(now.after(self.longest), now));
+        self.longest.is_zero() || !self.closed && self.longest <= furthest && gap <= AHEAD
+    }
+}
+
+fn metered(limit: &Limit) -> Metered {
     (limit.key.clone(), limit.window)
+}
+
+fn queue(line: &Line) -> Queue {
+    (line.user.clone(), line.priority)
 }
 
 #[async_trait]
 impl Throttle for MemoryThrottle {
-    async fn place(&self, limit: &Limit) -> Duration {
-        self.join(limit)
+    async fn place(&self, line: &Line) -> Duration {
+        self.join(line)
     }
 
-    async fn leave(&self, limit: &Limit) {
-        self.wind_back(limit);
+    async fn leave(&self, line: &Line) {
+        self.wind_back(line);
     }
 
-    async fn try_take(&self, limits: &[Limit]) -> Take {
+    async fn take(&self, limits: &[Limit], turn: Turn) -> Take {
         let (mut lines, now) = self.lines();
-        let mut taken = Vec::with_capacity(limits.len());
-        let mut longest = Duration::ZERO;
+        let look = lines.look(limits, turn, now);
+        let after = look.longest;
+        if look.reserves(turn, now) {
+            lines.take(limits, turn, now.after(after), now);
+            return if after.is_zero() { Take::Granted } else { Take::Reserved { after } };
+        }
+        let booked = match turn {
+            Turn::New { calls } => lines.book(limits, calls, &look, now),
+            Turn::Booked | Turn::Further | Turn::Now => None,
+        };
+        booked.map_or(Take::Refused { retry_in: after }, |(turn, key)| Take::Booked { turn, key })
+    }
+
+    async fn book(&self, limits: &[Limit], calls: u32, beyond: Duration) -> Option<(Duration, ThrottleKey)> {
+        let (mut lines, now) = self.lines();
+        let look = lines.look(limits, Turn::New { calls }, now);
+        if look.longest <= beyond {
+            return None;
+        }
+        lines.book(limits, calls, &look, now)
+    }
+
+    async fn unbook(&self, limits: &[Limit]) {
+        let (mut lines, _) = self.lines();
         for limit in limits {
-            match lines.take(limit, now) {
-                Ok(before) => taken.push((limit, before)),
-                Err(wait) => longest = longest.max(wait),
+            if let Some(meter) = lines.meters.entries.get_mut(&metered(limit)) {
+                *meter = meter.unbooked(limit);
             }
         }
-        if longest.is_zero() {
-            return Take::Granted;
-        }
-        // In reverse, so that a line that was taken from twice is as it was.
-        for (limit, before) in taken.into_iter().rev() {
-            lines.put_back(limit, before);
-        }
-        Take::Refused { retry_in: longest }
+    }
+
+    async fn give_back(&self, limits: &[Limit]) {
+        limits.iter().filter(|limit| limit.window == Window::Day).for_each(|day| self.return_units(day));
     }
 
     async fn push_back(&self, key: &ThrottleKey, pause: Duration) {

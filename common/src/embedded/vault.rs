@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::Value;
 
 use super::database::{Database, DatabaseError};
-use crate::port::{Doc, Shelf, Vault, VaultError, Version};
+use crate::port::{Changes, Doc, Shelf, Vault, VaultError, Version};
 
 /// The embedded vault.
 pub struct SqliteVault {
@@ -70,6 +70,35 @@ impl Vault for SqliteVault {
         };
         Ok(self.database.read(read).await?)
     }
+
+    async fn changes(&self, shelf: Shelf, since: Version, most: u32) -> Result<Changes, VaultError> {
+        Ok(self.database.read(move |db| changes(db, shelf, since, most)).await?)
+    }
+}
+
+fn changes(
+    db: &Connection,
+    shelf: Shelf,
+    Version(since): Version,
+    most: u32,
+) -> Result<Changes, DatabaseError> {
+    // One transaction: the count is of the instant of the page.
+    let db = db.unchecked_transaction()?;
+    let mut select = db.prepare_cached(
+        "SELECT name, version, value FROM docs WHERE shelf = ?1 AND version > ?2 ORDER BY version LIMIT ?3",
+    )?;
+    let rows = select.query_map(params![shelf.as_str(), since.cast_signed(), most], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+    })?;
+    let docs: Vec<(String, Doc)> = rows
+        .map(|row| {
+            let (name, version, value): (String, i64, String) = row?;
+            Ok((name, doc_of(version, &value)?))
+        })
+        .collect::<Result<_, DatabaseError>>()?;
+    let mut count = db.prepare_cached("SELECT count(*) FROM docs WHERE shelf = ?1")?;
+    let total: i64 = count.query_row([shelf.as_str()], |row| row.get(0))?;
+    Ok(Changes { more: docs.len() >= most as usize, docs, total: total.cast_unsigned() })
 }
 
 /// Writes under a version that was never used before; `None` when `seen` is not what is there.

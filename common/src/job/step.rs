@@ -5,14 +5,23 @@ use jiff::Timestamp;
 use super::outcome::{EventResult, Failure};
 use super::sealed_parts::SealedParts;
 use super::state::{BlockReason, Claim, JobState, WaitReason};
+use super::turn::Turn;
 use super::{Effect, Job, Tally};
 use crate::seal::Sealed;
+use crate::warning::Warning;
 
 /// A change that somebody asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// The queue has confirmed the message.
     Enqueued,
+    /// Its place in its account's line has become known, or another one than was recorded.
+    Placed {
+        /// The place.
+        turn: Turn,
+        /// What its caller has to know of it.
+        warning: Option<Warning>,
+    },
     /// A delivery wants to run the job.
     Start {
         /// The attempt's hold.
@@ -26,6 +35,9 @@ pub enum Step {
     },
     /// The attempt is about to write. From here on the effect is unknown.
     BeginWrite(Claim),
+    /// The attempt is about to take the id of a job that was taken back with an event of no content, so that no write
+    /// of the job can take effect any more. That is a write too.
+    SpendId(Claim),
     /// Google has refused the event's conference, in these words: from here on the event is written without it.
     LeaveOutConference(Claim, Sealed<String>),
     /// The attempt ends and the job comes back later.
@@ -40,6 +52,8 @@ pub enum Step {
         effect: Effect,
         /// The hop of the message that will bring it back, already published.
         hop: u32,
+        /// Its place in line until then; `None` for the one that is recorded.
+        turn: Option<Turn>,
     },
     /// The event is in the calendar, whoever wrote it.
     Succeed(Sealed<EventResult>),
@@ -142,6 +156,13 @@ impl Job {
                 | JobState::Failed(_)
                 | JobState::Cancelled => return Err(Refusal::OutOfPlace),
             },
+            Step::Placed { turn, warning } => {
+                self.still_open()?;
+                job.turn = Some(*turn);
+                job.warnings.extend(warning.clone().filter(|warning| !self.warnings.contains(warning)));
+                // Nothing that anybody waits for has changed.
+                job.updated_at = self.updated_at;
+            }
             Step::Start { claim, hop, tally, effect } => {
                 self.still_open()?;
                 if *hop < self.hop {
@@ -153,9 +174,11 @@ impl Job {
                     if last.until > now {
                         return Err(Refusal::ClaimedUntil(last.until));
                     }
-                    job.abandoned();
+                    // Where its holder published a newer message it did not die: it could not record that.
+                    job.abandoned(last.until, self.was_left_behind(*hop, now));
                 }
                 job.hop = *hop;
+                job.turn = self.turn.map(Turn::come);
                 job.state = JobState::Running(claim.clone());
             }
             Step::BeginWrite(claim) => {
@@ -164,21 +187,34 @@ impl Job {
                     return Err(Refusal::CancelRequested);
                 }
                 job.effect = Effect::Unknown;
+                job.write_began_at = Some(now);
+            }
+            Step::SpendId(claim) => {
+                self.held_by(claim)?;
+                job.effect = Effect::Unknown;
+                job.write_began_at = Some(now);
             }
             Step::LeaveOutConference(claim, words) => {
                 self.held_by(claim)?;
                 job.conference_refused = Some(words.clone());
             }
-            Step::Postpone { claim, pause, tally, effect, hop } => {
+            Step::Postpone { claim, pause, tally, effect, hop, turn } => {
                 self.held_by(claim)?;
+                job.turn = turn.or(self.turn);
                 job.tally = *tally;
-                job.effect = *effect;
+                job.known(*effect);
                 job.hop = self.hop.max(*hop);
                 job.state = match pause.clone() {
                     Pause::Queued => self.in_queue(now),
                     Pause::Waiting { why, until } => JobState::Waiting { why, until },
                     Pause::Blocked { why, until } => JobState::Blocked { why, until },
                 };
+                // Taken back during a write that was then refused: there is nothing to undo. When that write began
+                // stays: a copy of the message that tells of it as of one on its way knows no more than this.
+                if job.cancel_requested && job.effect == Effect::None {
+                    job.write_began_at = self.write_began_at;
+                    job.end(JobState::Cancelled, now);
+                }
             }
             Step::Succeed(result) => {
                 // Whoever knows that the event exists is believed, with or without a claim.
@@ -186,18 +222,20 @@ impl Job {
                 if self.cancel_requested {
                     return Err(Refusal::CancelRequested);
                 }
-                job.effect = Effect::Done;
+                job.known(Effect::Done);
                 job.end(JobState::Succeeded { result: result.clone() }, now);
                 job.payload = None;
                 job.conference_refused = None;
+                job.turn = None;
             }
             Step::Fail(claim, failure) => {
                 self.held_by(claim)?;
-                job.effect = failure.effect;
+                job.known(failure.effect);
                 job.end(JobState::Failed(failure.clone()), now);
             }
             Step::ConfirmCancelled(claim) => {
                 self.held_by(claim)?;
+                // When the write began that this answers stays: a message may tell of a later one.
                 job.effect = Effect::None;
                 job.end(JobState::Cancelled, now);
             }
@@ -233,6 +271,7 @@ impl Job {
                     return Err(Refusal::OutOfPlace);
                 };
                 job.effect = Effect::Unknown;
+                job.write_began_at = Some(now);
                 job.hop = self.hop.max(*hop);
                 job.cancel_requested = true;
                 job.finished_at = None;
@@ -253,10 +292,10 @@ impl Job {
                 job.updated_at = self.updated_at;
             }
             Step::Recover => {
-                let JobState::Running(_) = self.state else {
+                let JobState::Running(last) = &self.state else {
                     return Err(Refusal::OutOfPlace);
                 };
-                job.abandoned();
+                job.abandoned(last.until.min(now), true);
                 job.state = self.in_queue(now);
             }
             Step::Forget => {
@@ -270,10 +309,22 @@ impl Job {
         Ok(job)
     }
 
-    /// The last attempt died: nobody knows how far it came.
-    fn abandoned(&mut self) {
-        self.tally.crashes = self.tally.crashes.saturating_add(1);
+    /// The last attempt told of no end, which is a crash if its worker died: how far it came is unknown. It cannot have
+    /// begun a write later than `then`.
+    fn abandoned(&mut self, then: Timestamp, died: bool) {
+        self.tally.crashes = self.tally.crashes.saturating_add(u32::from(died));
         self.effect = self.effect.max(Effect::Unknown);
+        self.write_began_at = self.write_began_at.max(Some(then));
+    }
+
+    /// So much is known of the write. Where its outcome is, it does not matter any more when it began, except to a job
+    /// that was taken back: the message that was sent then tells of this write as one that may yet take effect.
+    fn known(&mut self, effect: Effect) {
+        self.effect = effect;
+        match effect {
+            Effect::None | Effect::Done if !self.cancel_requested => self.write_began_at = None,
+            Effect::None | Effect::Done | Effect::Unknown => {}
+        }
     }
 
     fn end(&mut self, state: JobState, now: Timestamp) {

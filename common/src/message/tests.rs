@@ -20,6 +20,7 @@ fn message() -> Message {
         hop: 3,
         tally: Tally { attempts: 1, deferrals: 2, crashes: 0 },
         effect: Effect::Unknown,
+        write_began_at: None,
         submitted_at: "2027-01-01T00:00:00Z".parse().expect("an instant"),
         not_before: Some("2027-01-02T00:00:00Z".parse().expect("an instant")),
         not_after: "2027-01-08T00:00:00Z".parse().expect("an instant"),
@@ -28,9 +29,11 @@ fn message() -> Message {
         outcome: None,
         failure: None,
         conference_refused: None,
+        turn: None,
         told: None,
         trace: None,
         warnings: Vec::new(),
+        progress: Progress::default(),
     }
 }
 
@@ -91,6 +94,46 @@ fn a_refused_conference_goes_along_and_comes_back_with_a_rebuilt_record() {
     let job = received.rebuild(received.submitted_at);
     let next = Message::next_for(&job, Work::Create).expect("it has its payload");
     assert_eq!(next.conference_refused, sent.conference_refused);
+}
+
+#[test]
+fn the_place_in_line_goes_along_and_comes_back_with_a_rebuilt_record() {
+    let turn = Turn {
+        priority: crate::event::Priority::Bulk,
+        cost: 2,
+        place: crate::job::Place::InLine { micros: 255_103 },
+        yields: 0,
+    };
+    let sent = Message { turn: Some(turn), ..message() };
+    let written: serde_json::Value = serde_json::from_slice(&sent.to_bytes()).expect("JSON");
+    let place = serde_json::json!({"is": "inLine", "micros": 255_103});
+    assert_eq!(written["turn"], serde_json::json!({"priority": "bulk", "cost": 2, "place": place}));
+    let received = Message::from_bytes(&sent.to_bytes()).expect("it is understood");
+    let job = received.rebuild(received.submitted_at);
+    assert_eq!(Message::next_for(&job, Work::Create).expect("it has its payload").turn, Some(turn));
+    // The build before drops it from what it writes.
+    let mut former = serde_json::to_value(&job).expect("JSON");
+    former.as_object_mut().expect("an object").remove("turn");
+    assert_eq!(serde_json::from_value::<Job>(former).expect("a record").turn, None);
+}
+
+#[test]
+fn the_progress_goes_along_and_the_build_before_leaves_it_out() {
+    let at = |text: &str| Some(text.parse().expect("an instant"));
+    let progress = Progress {
+        turn: at("2027-01-02T00:00:01Z"),
+        invited: at("2027-01-02T00:00:02Z"),
+        looked: at("2027-01-02T00:00:03Z"),
+    };
+    let sent = Message { progress, ..message() };
+    let mut written: serde_json::Value = serde_json::from_slice(&sent.to_bytes()).expect("JSON");
+    let golden = serde_json::json!({
+        "turn": "2027-01-02T00:00:01Z", "invited": "2027-01-02T00:00:02Z", "looked": "2027-01-02T00:00:03Z",
+    });
+    assert_eq!(written["progress"], golden);
+    assert_eq!(Message::from_bytes(&sent.to_bytes()), Ok(sent));
+    written.as_object_mut().expect("an object").remove("progress");
+    assert_eq!(Message::from_bytes(written.to_string().as_bytes()), Ok(message()));
 }
 
 #[test]

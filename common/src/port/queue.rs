@@ -63,7 +63,7 @@ pub trait JobQueue: Send + Sync {
 pub enum Lane {
     /// Newly accepted jobs. The only lane that may be full.
     Fresh,
-    /// Jobs that come back; taken before fresh ones.
+    /// Jobs that come back; taken before fresh ones, but not for ever: see [`Turns`].
     Due,
     /// Copies of failed jobs; nobody takes them.
     Dead,
@@ -81,6 +81,33 @@ impl Lane {
             Self::Due => "due",
             Self::Dead => "dead",
         }
+    }
+}
+
+/// Whose turn it is where both lanes have something: after three that come back a fresh one is taken. What comes
+/// back has waited already; yet a lane that was always taken first would never let the other one through while
+/// jobs of a slow account keep coming back.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Turns {
+    /// Due ones taken in a row while a fresh one waited.
+    due: u8,
+}
+
+impl Turns {
+    /// Due ones for each fresh one.
+    pub const DUE_FOR_ONE_FRESH: u8 = 3;
+
+    /// The lane to take from, where `due` and `fresh` say which has something; `None` where neither has.
+    pub fn next(&mut self, due: bool, fresh: bool) -> Option<Lane> {
+        let lane = match (due, fresh) {
+            (false, false) => return None,
+            (true, false) => return Some(Lane::Due),
+            (false, true) => Lane::Fresh,
+            (true, true) if self.due < Self::DUE_FOR_ONE_FRESH => Lane::Due,
+            (true, true) => Lane::Fresh,
+        };
+        self.due = if lane == Lane::Due { self.due + 1 } else { 0 };
+        Some(lane)
     }
 }
 
@@ -126,4 +153,30 @@ pub enum QueueError {
     /// It did not answer in time: the message may or may not be stored.
     #[error("the queue did not confirm in time")]
     Unconfirmed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_due_ones_are_taken_for_each_fresh_one_and_nothing_waits_for_an_empty_lane() {
+        let mut turns = Turns::default();
+        let taken: Vec<_> = (0..9).map(|_| turns.next(true, true)).collect();
+        let (due, fresh) = (Some(Lane::Due), Some(Lane::Fresh));
+        assert_eq!(taken, [due, due, due, fresh, due, due, due, fresh, due]);
+        for _ in 0..9 {
+            assert_eq!(turns.next(true, false), due);
+        }
+        // What was taken while no fresh one waited does not count.
+        let mut turns = Turns::default();
+        for _ in 0..9 {
+            assert_eq!(turns.next(true, false), due);
+        }
+        assert_eq!(turns.next(true, true), due);
+        for _ in 0..9 {
+            assert_eq!(turns.next(false, true), fresh);
+        }
+        assert_eq!(turns.next(false, false), None);
+    }
 }

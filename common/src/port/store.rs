@@ -1,12 +1,13 @@
 //! The port `JobStore`.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::broadcast;
 
-use super::throttle::Limit;
+use super::throttle::Line;
 use crate::account::AccountId;
 use crate::job::{Job, JobId, Refusal, StateName, Step};
 use crate::owner::Owner;
@@ -15,11 +16,11 @@ use crate::owner::Owner;
 #[async_trait]
 pub trait JobStore: Send + Sync {
     /// Records a job that has just been asked for, unless it is known or the backlog is full, and
-    /// gives it its place in its account's line. One atomic step.
+    /// gives it its place in `line`. One atomic step.
     ///
     /// # Errors
     /// When the store cannot be reached; nothing is recorded then.
-    async fn accept(&self, job: &Job, backlog: Backlog, line: &Limit) -> Result<Accepted, StoreError>;
+    async fn accept(&self, job: &Job, backlog: Backlog, line: &Line) -> Result<Accepted, StoreError>;
 
     /// Removes a record that is still `accepting`: its message was not taken.
     ///
@@ -50,6 +51,13 @@ pub trait JobStore: Send + Sync {
     /// # Errors
     /// When the store cannot be reached.
     async fn list(&self, filter: &ListFilter, page: Page) -> Result<Vec<Job>, StoreError>;
+
+    /// The blocked jobs of these accounts, in order of submission. All that are blocked are gone through once,
+    /// by page, whatever the number of accounts; no record is read, so that one of them may not be blocked any more.
+    ///
+    /// # Errors
+    /// When the store cannot be reached.
+    async fn blocked(&self, of: &HashSet<AccountId>) -> Result<Vec<(AccountId, JobId)>, StoreError>;
 
     /// Since when no record has been lost: an id that is not known and might be older than that is not
     /// known to be wrong.
@@ -116,7 +124,7 @@ impl Default for Backlog {
 pub enum Accepted {
     /// It is recorded; its turn comes after this delay.
     New {
-        /// From the account's line: zero when the line is empty.
+        /// As [`Throttle::place`](super::Throttle::place): zero when the line is empty.
         delay: Duration,
         /// As [`JobStore::whole_since`]: before that it may have been known.
         whole_since: Timestamp,

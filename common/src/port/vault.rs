@@ -5,7 +5,7 @@ use serde_json::Value;
 
 /// Keeps what cannot be rebuilt from anywhere: small documents, each replaced only by somebody who
 /// has seen the one before. What a document means is the business of its owner
-/// ([`accounts`](crate::accounts), [`keys`](crate::keys), …), so every adapter is four queries.
+/// ([`accounts`](crate::accounts), [`keys`](crate::keys), …), so every adapter is five queries.
 #[async_trait]
 pub trait Vault: Send + Sync {
     /// Reads a document.
@@ -38,6 +38,27 @@ pub trait Vault: Send + Sync {
     /// # Errors
     /// When the vault cannot be used.
     async fn list(&self, shelf: Shelf) -> Result<Vec<(String, Doc)>, VaultError>;
+
+    /// A page of the documents of a shelf that were written after `since`, by version: at most `most`. What it
+    /// costs the vault grows with the page, not with the shelf.
+    ///
+    /// Writers side by side may be confirmed in another order than their versions have: whoever follows a shelf
+    /// asks once more for what is a little older ([`Mirror`](crate::mirror::Mirror) does).
+    ///
+    /// # Errors
+    /// When the vault cannot be used.
+    async fn changes(&self, shelf: Shelf, since: Version, most: u32) -> Result<Changes, VaultError>;
+}
+
+/// A page of what was written to a shelf, as it was at one instant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Changes {
+    /// The documents by version, each once.
+    pub docs: Vec<(String, Doc)>,
+    /// Whether there may be more after the last one.
+    pub more: bool,
+    /// How many documents are on the shelf in all: of one that was removed nothing else tells.
+    pub total: u64,
 }
 
 /// The kinds of documents. Persisted: kinds may be added, never renamed.
@@ -88,7 +109,7 @@ impl Shelf {
 
 /// Names one writing of a document: higher each time, and never used again, not even after the
 /// document was removed and made anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(pub u64);
 
 /// A document as it was read.

@@ -15,8 +15,10 @@ use tracing::warn;
 
 use crate::vault::VaultOpenError;
 
-/// The vault is asked seldom: processes keep what they read in memory.
-const CONNECTIONS: usize = 4;
+/// The vault is asked seldom: processes keep what they read in memory. Seventy processes, and a quarter more during
+/// a roll-out, have to fit into PostgreSQL's `max_connections`, which is 100 unless somebody changes it
+/// (its manual, "Connections and Authentication").
+const CONNECTIONS: usize = 1;
 /// Making a connection, TLS and authentication included, may take so long.
 const CONNECT: Duration = Duration::from_secs(3);
 

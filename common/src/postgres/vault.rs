@@ -14,7 +14,7 @@ use tokio_postgres::{Error, Row};
 
 use super::connection::{pool, why};
 use super::schema::{prepare, refused};
-use crate::port::{Doc, Shelf, Vault, VaultError, Version};
+use crate::port::{Changes, Doc, Shelf, Vault, VaultError, Version};
 use crate::vault::VaultOpenError;
 
 /// A query that takes longer than this is given up, its connection with it.
@@ -123,6 +123,29 @@ impl Vault for PostgresVault {
             "SELECT version, value, name FROM calrelay_docs WHERE shelf = $1 ORDER BY name COLLATE \"C\"";
         let rows = self.query(sql, &[(&shelf.as_str(), Type::TEXT)]).await?;
         rows.iter().map(|row| Ok((row.try_get(2).map_err(unreadable)?, doc_of(row)?))).collect()
+    }
+
+    async fn changes(&self, shelf: Shelf, since: Version, most: u32) -> Result<Changes, VaultError> {
+        // One statement: the count is of the instant of the page, and is there when the page is empty.
+        let sql = "SELECT page.version, page.value, page.name, shelf.total \
+                   FROM (SELECT count(*) AS total FROM calrelay_docs WHERE shelf = $1) shelf \
+                   LEFT JOIN LATERAL (SELECT version, value, name FROM calrelay_docs \
+                       WHERE shelf = $1 AND version > $2 ORDER BY version LIMIT $3) page ON true \
+                   ORDER BY page.version";
+        let (since, most) = (since.0.cast_signed(), i64::from(most));
+        let parameters: [Parameter<'_>; 3] =
+            [(&shelf.as_str(), Type::TEXT), (&since, Type::INT8), (&most, Type::INT8)];
+        let rows = self.query(sql, &parameters).await?;
+        let mut docs = Vec::with_capacity(rows.len());
+        let mut total: i64 = 0;
+        for row in &rows {
+            total = row.try_get(3).map_err(unreadable)?;
+            let name: Option<String> = row.try_get(2).map_err(unreadable)?;
+            if let Some(name) = name {
+                docs.push((name, doc_of(row)?));
+            }
+        }
+        Ok(Changes { more: docs.len() as i64 >= most, docs, total: total.cast_unsigned() })
     }
 }
 

@@ -25,6 +25,10 @@ use lane::LaneConsumer;
 /// Deliveries that may wait in hand for their second beside those that are worked on.
 const EARLY: u16 = 256;
 
+/// At least so many deliveries may wait for a slot beside those that are worked on: half as many as are worked on
+/// is what a worker keeps in hand.
+const WAITING: u16 = 4;
+
 /// A quorum queue takes no more.
 const MOST: u16 = 2_000;
 
@@ -95,9 +99,11 @@ impl Consumers {
             connection = self.address.connect("consuming") => connection?,
             () = self.stopping.cancelled() => return Ok(()),
         };
-        let due = self.prefetch.saturating_add(EARLY).min(MOST);
+        // What waits in hand for a slot of its account holds up no other of its lane.
+        let prefetch = self.prefetch.saturating_add((self.prefetch / 2).max(WAITING));
+        let due = prefetch.saturating_add(EARLY).min(MOST);
         let lane = |lane, prefetch| LaneConsumer { all: self, connection: &connection, lane, prefetch };
-        let (due, fresh) = (lane(Lane::Due, due), lane(Lane::Fresh, self.prefetch.min(MOST)));
+        let (due, fresh) = (lane(Lane::Due, due), lane(Lane::Fresh, prefetch.min(MOST)));
         // What was received is acknowledged on these channels: dropping them would return it.
         let _channels = tokio::try_join!(due.run(), fresh.run())?;
         self.stopped.cancel();

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use super::outgoing::Headers;
 use crate::message::Message;
-use crate::port::{Delivery, DeliveryTag, Lane};
+use crate::port::{Delivery, DeliveryTag, Lane, Turns};
 
 /// A delivery.
 pub(super) struct Arrived {
@@ -39,6 +39,7 @@ struct Early {
 struct Cards {
     due: VecDeque<Arrived>,
     fresh: VecDeque<Arrived>,
+    turns: Turns,
     early: HashMap<u64, Early>,
     received: HashMap<u64, Received>,
     /// Dead letters that were looked at and stay where they are.
@@ -68,7 +69,7 @@ impl Hand {
         self.arrivals.notify_waiters();
     }
 
-    /// The next delivery: those that come back before fresh ones. Waits for one; cancel safe.
+    /// The next delivery, of the lane whose turn it is. Waits for one; cancel safe.
     pub(super) async fn next(&self) -> Delivery {
         loop {
             let mut arrivals = std::pin::pin!(self.arrivals.notified());
@@ -212,13 +213,17 @@ impl Cards {
     }
 
     fn next(&mut self) -> Option<Delivery> {
-        loop {
-            let arrived = self.due.pop_front().or_else(|| self.fresh.pop_front())?;
-            // Otherwise its connection is gone, and somebody is given it again.
-            if arrived.acker.usable() {
-                return Some(self.give(arrived));
+        // What came over a connection that is gone is given to somebody again.
+        for lane in [&mut self.due, &mut self.fresh] {
+            while lane.front().is_some_and(|arrived| !arrived.acker.usable()) {
+                lane.pop_front();
             }
         }
+        let arrived = match self.turns.next(!self.due.is_empty(), !self.fresh.is_empty())? {
+            Lane::Due | Lane::Dead => self.due.pop_front(),
+            Lane::Fresh => self.fresh.pop_front(),
+        }?;
+        Some(self.give(arrived))
     }
 
     fn give(&mut self, arrived: Arrived) -> Delivery {

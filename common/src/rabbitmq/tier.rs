@@ -69,6 +69,25 @@ mod tests {
         assert_eq!(chosen, expected);
     }
 
+    /// The figures in docs/ARCHITECTURE.md.
+    #[test]
+    fn waits_cost_so_many_hops_on_average() {
+        for (up_to, expected) in [(60, 5), (600, 8), (3_600, 10), (86_400, 14)] {
+            let waits = (1..=1_000).map(|part| Duration::from_secs(up_to) * part / 1_000);
+            let hops: u32 = waits
+                .map(|mut left| {
+                    let mut hops = 0;
+                    while let Some(tier) = longest_within(left) {
+                        left -= tier.wait;
+                        hops += 1;
+                    }
+                    hops
+                })
+                .sum();
+            assert_eq!((f64::from(hops) / 1_000.0).round() as u32, expected, "up to {up_to} s");
+        }
+    }
+
     #[test]
     fn a_long_wait_ends_after_a_few_hops() {
         let mut remaining = Duration::from_secs(7 * 24 * 3_600 - 1);

@@ -2,12 +2,22 @@
 //! are keyed hashes.
 
 use crate::account::AccountId;
-use crate::port::{Limit, ThrottleKey, Window};
+use crate::event::Priority;
+use crate::port::{Line, ThrottleKey, Window};
 
-/// The line of `limit`'s key: when the next one to join has its turn, in microseconds since 1970 by Redis'
-/// own clock, as a decimal string. `accept` and the throttle's `place` join it by the same script.
-pub(super) fn line(limit: &Limit) -> String {
-    format!("calrelay:line:{}:{}", limit.window.as_str(), throttled(&limit.key))
+/// A user's line: when the next one to join has its turn, in microseconds since 1970 by Redis' own clock, as a
+/// decimal string. `accept` and the throttle's `place` join it by the same script.
+pub(super) fn line(line: &Line) -> String {
+    let kind = match line.priority {
+        Priority::Normal => "user",
+        Priority::Bulk => "bulk",
+    };
+    format!("calrelay:line:minute:{kind}:{}", line.user)
+}
+
+/// The line whose jobs go before those of `line`: that of the normal jobs.
+pub(super) fn line_ahead_of(line: &Line) -> String {
+    self::line(&Line { priority: Priority::Normal, ..line.clone() })
 }
 
 /// A throttle key as part of a key's name.

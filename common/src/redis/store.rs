@@ -13,6 +13,7 @@ mod record;
 mod scripts;
 mod sets;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,9 +22,10 @@ use jiff::Timestamp;
 
 use super::changes::Changes;
 use super::{Redis, Trouble};
+use crate::account::AccountId;
 use crate::due::{self, Due};
 use crate::job::{Job, JobId, JobState, Refusal, Step};
-use crate::port::{Accepted, Backlog, Change, JobStore, Limit, ListFilter, Page, StoreError, Watch};
+use crate::port::{Accepted, Backlog, Change, JobStore, Line, ListFilter, Page, StoreError, Watch};
 use oversized::Oversized;
 use recent::Recent;
 use record::Record;
@@ -96,7 +98,7 @@ fn is_seen_by_watchers(before: Option<&Job>, after: &Job) -> bool {
 
 #[async_trait]
 impl JobStore for RedisStore {
-    async fn accept(&self, job: &Job, backlog: Backlog, line: &Limit) -> Result<Accepted, StoreError> {
+    async fn accept(&self, job: &Job, backlog: Backlog, line: &Line) -> Result<Accepted, StoreError> {
         let text = record::text(job);
         let live = self.redis.link.live().await?;
         match self.scripts.accept(&live, job, &text, backlog, line, self.retention).await? {
@@ -187,6 +189,14 @@ impl JobStore for RedisStore {
     async fn list(&self, filter: &ListFilter, page: Page) -> Result<Vec<Job>, StoreError> {
         let live = self.redis.link.live().await?;
         list::read(&self.scripts, &live, filter, &page).await
+    }
+
+    async fn blocked(&self, of: &HashSet<AccountId>) -> Result<Vec<(AccountId, JobId)>, StoreError> {
+        if of.is_empty() {
+            return Ok(Vec::new());
+        }
+        let live = self.redis.link.live().await?;
+        list::blocked(&self.scripts, &live, of).await
     }
 
     async fn whole_since(&self) -> Result<Timestamp, StoreError> {

@@ -19,10 +19,10 @@ use tracing::{info, warn};
 use super::Redis;
 use super::link::{Live, Trouble};
 use crate::embedded::MemoryThrottle;
-use crate::port::{Clock, Limit, Take, Throttle, ThrottleKey, Window};
+use crate::port::{Clock, Limit, Line, Take, Throttle, ThrottleKey, Turn, Window};
 use crate::time;
 use alone::Alone;
-use scripts::{Answer, Scripts};
+use scripts::{Answer, Asked, Scripts};
 use totals::{Spent, Totals};
 pub use workers::CountedWorker;
 use workers::Workers;
@@ -110,20 +110,20 @@ impl RedisThrottle {
     }
 
     /// As all together may.
-    async fn take_together(&self, limits: &[Limit]) -> Result<Take, Trouble> {
+    async fn ask_together(&self, limits: &[Limit], asked: Asked) -> Result<Answer, Trouble> {
         for _ in 0..TRIES {
             let live = self.redis.link.live().await?;
             let (standing, known) = self.standing();
-            match standing {
-                Standing::Together => {}
-                Standing::Alone(_) => {
+            match (standing, asked) {
+                (Standing::Together, _) | (Standing::Both(..), Asked::Book { .. }) => {}
+                (Standing::Alone(_), _) => {
                     self.resume(&live, known).await?;
                     continue;
                 }
                 // What Redis then refuses was taken from this share for nothing: a little less, for a moment.
-                Standing::Both(alone, _) => match alone.permit(limits).await {
-                    Take::Granted => {}
-                    refused @ Take::Refused { .. } => return Ok(refused),
+                (Standing::Both(alone, _), Asked::Take(_)) => match alone.permit(limits, Turn::Now).await {
+                    Take::Refused { retry_in } => return Ok(Answer::Refused { retry_in }),
+                    Take::Granted | Take::Reserved { .. } | Take::Booked { .. } => {}
                 },
             }
             if known.as_ref().is_some_and(|known| known.run != live.run_id()) {
@@ -132,16 +132,30 @@ impl RedisThrottle {
                 continue;
             }
             let mark = known.as_ref().map(|known| known.mark.as_str());
-            match self.scripts.take(&live, mark, limits).await? {
-                Answer::Granted { mark, within } => {
-                    self.note(&live, mark, limits, &within);
-                    return Ok(Take::Granted);
+            let answer = self.scripts.take(&live, mark, limits, asked).await?;
+            match &answer {
+                Answer::Granted { mark, within, .. } => self.note(&live, mark.clone(), limits, within),
+                Answer::Booked { .. } | Answer::Refused { .. } | Answer::Near => {}
+                Answer::Lost => {
+                    self.resume(&live, known).await?;
+                    continue;
                 }
-                Answer::Refused { retry_in } => return Ok(Take::Refused { retry_in }),
-                Answer::Lost => self.resume(&live, known).await?,
             }
+            return Ok(answer);
         }
         Err(Trouble::Refused("the throttle's mark keeps changing".to_owned()))
+    }
+
+    async fn take_together(&self, limits: &[Limit], turn: Turn) -> Result<Take, Trouble> {
+        Ok(match self.ask_together(limits, Asked::Take(turn)).await? {
+            Answer::Granted { after: Duration::ZERO, .. } => Take::Granted,
+            Answer::Granted { after, .. } => Take::Reserved { after },
+            Answer::Booked { turn, limit } => Take::Booked { turn, key: limits[limit].key.clone() },
+            Answer::Refused { retry_in } => Take::Refused { retry_in },
+            Answer::Near | Answer::Lost => {
+                return Err(Trouble::Refused("an answer to another question".to_owned()));
+            }
+        })
     }
 
     fn standing(&self) -> (Standing, Option<Known>) {
@@ -228,25 +242,55 @@ impl RedisThrottle {
 
 #[async_trait]
 impl Throttle for RedisThrottle {
-    async fn place(&self, limit: &Limit) -> Duration {
-        let placed = async { self.scripts.place(self.redis.link.live().await?.as_ref(), limit).await };
+    async fn place(&self, line: &Line) -> Duration {
+        let placed = async { self.scripts.place(self.redis.link.live().await?.as_ref(), line).await };
         match placed.await {
             Ok(delay) => delay,
-            Err(_) => self.lines.place(limit).await,
+            Err(_) => self.lines.place(line).await,
         }
     }
 
-    async fn leave(&self, limit: &Limit) {
-        let left = async { self.scripts.leave(self.redis.link.live().await?.as_ref(), limit).await };
+    async fn leave(&self, line: &Line) {
+        let left = async { self.scripts.leave(self.redis.link.live().await?.as_ref(), line).await };
         if left.await.is_err() {
-            self.lines.leave(limit).await;
+            self.lines.leave(line).await;
         }
     }
 
-    async fn try_take(&self, limits: &[Limit]) -> Take {
-        match self.take_together(limits).await {
+    async fn take(&self, limits: &[Limit], turn: Turn) -> Take {
+        match self.take_together(limits, turn).await {
             Ok(take) => take,
-            Err(trouble) => self.go_alone(&trouble).take(limits).await,
+            Err(trouble) => self.go_alone(&trouble).take(limits, turn).await,
+        }
+    }
+
+    async fn book(&self, limits: &[Limit], calls: u32, beyond: Duration) -> Option<(Duration, ThrottleKey)> {
+        match self.ask_together(limits, Asked::Book { calls, beyond }).await {
+            Ok(Answer::Booked { turn, limit }) => Some((turn, limits[limit].key.clone())),
+            Ok(Answer::Granted { .. } | Answer::Refused { .. } | Answer::Near | Answer::Lost) => None,
+            Err(trouble) => self.go_alone(&trouble).book(limits, calls, beyond).await,
+        }
+    }
+
+    async fn unbook(&self, limits: &[Limit]) {
+        if let Standing::Alone(alone) = self.standing().0 {
+            return alone.unbook(limits).await;
+        }
+        let paced: Vec<&Limit> = limits.iter().filter(|limit| limit.window != Window::Day).collect();
+        // A turn that stays booked is lost, once.
+        if let Ok(live) = self.redis.link.live().await {
+            let _ = self.scripts.unbook(&live, &paced).await;
+        }
+    }
+
+    async fn give_back(&self, limits: &[Limit]) {
+        let days: Vec<&Limit> = limits.iter().filter(|limit| limit.window == Window::Day).collect();
+        if let Standing::Alone(alone) = self.standing().0 {
+            return alone.give_back(&days);
+        }
+        // Units that cannot be given back are lost for a day.
+        if let Ok(live) = self.redis.link.live().await {
+            let _ = self.scripts.give_back(&live, &days).await;
         }
     }
 

@@ -1,6 +1,10 @@
 //! The port `Vault` on a Redis of its own, which has to keep what it confirms.
 //!
-//! A shelf is one hash, a document one field of it: its version, a space, its JSON.
+//! A shelf is one hash, a document one field of it: its version, a space, its JSON. Of the shelves that are
+//! followed a sorted set has the names by version.
+//!
+//! A build that knows nothing of the sorted sets may write beside this one. `INDEXED` tells: it is the last version
+//! up to which they are complete. Where it is not the last version of all, whoever asks for changes makes them anew.
 
 mod server;
 
@@ -11,12 +15,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use deadpool_redis::redis::{
     AsyncConnectionConfig, Cmd, FromRedisValue, IntoConnectionInfo as _, RedisError, Script, ServerErrorKind,
-    cmd,
+    cmd, pipe,
 };
 use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime};
 use serde_json::Value;
 
-use crate::port::{Doc, Shelf, Vault, VaultError, Version};
+use crate::port::{Changes, Doc, Shelf, Vault, VaultError, Version};
 use crate::vault::VaultOpenError;
 
 /// The vault is asked seldom: processes keep what they read in memory.
@@ -27,6 +31,9 @@ const CONNECT: Duration = Duration::from_secs(3);
 const ANSWER: Duration = Duration::from_secs(5);
 
 const VERSIONS: &str = "calrelay:vault:versions";
+const INDEXED: &str = "calrelay:vault:indexed";
+/// The shelves that are followed, and have a sorted set.
+const FOLLOWED: [Shelf; 2] = [Shelf::Accounts, Shelf::Notices];
 
 /// Writes under a version that was never used before, if the document's version is the one that was
 /// seen ("" when there is none). Redis runs a script as one step.
@@ -37,12 +44,53 @@ static REPLACE: LazyLock<Script> = LazyLock::new(|| {
         local version = ''
         if there then version = string.match(there, '^%d+') end
         if version ~= ARGV[3] then return false end
-        local next = string.format('%.0f', redis.call('INCR', KEYS[2]))
+        local number = redis.call('INCR', KEYS[2])
+        local next = string.format('%.0f', number)
         redis.call('HSET', KEYS[1], ARGV[1], next .. ' ' .. ARGV[2])
+        if redis.call('GET', KEYS[3]) == string.format('%.0f', number - 1) then
+            redis.call('SET', KEYS[3], next)
+        end
+        if KEYS[4] then redis.call('ZADD', KEYS[4], next, ARGV[1]) end
         return next
         ",
     )
 });
+
+/// The next names by version with what they name, after how many there are in all and how many names were met.
+/// KEYS: the versions, up to which one the sorted sets are complete, the shelf, its sorted set, and each shelf that
+/// is followed with its sorted set. ARGV: the version seen last, how many at most.
+static CHANGES: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+        local last = redis.call('GET', KEYS[1])
+        if last and redis.call('GET', KEYS[2]) ~= last then
+            for i = 5, #KEYS, 2 do
+                redis.call('DEL', KEYS[i + 1])
+                local kept = redis.call('HGETALL', KEYS[i])
+                for j = 1, #kept, 2 do
+                    redis.call('ZADD', KEYS[i + 1], string.match(kept[j + 1], '^%d+') or 0, kept[j])
+                end
+            end
+            redis.call('SET', KEYS[2], last)
+        end
+        local names = redis.call('ZRANGEBYSCORE', KEYS[4], '(' .. ARGV[1], '+inf', 'LIMIT', 0, ARGV[2])
+        local answer = { tostring(redis.call('HLEN', KEYS[3])), tostring(#names) }
+        if #names > 0 then
+            for i, kept in ipairs(redis.call('HMGET', KEYS[3], unpack(names))) do
+                if kept then
+                    answer[#answer + 1] = names[i]
+                    answer[#answer + 1] = kept
+                else
+                    redis.call('ZREM', KEYS[4], names[i])
+                end
+            end
+        end
+        return answer
+        ",
+    )
+});
+/// Names that one script reads, at most: Lua takes no more than some thousand arguments.
+const PAGE: u32 = 1_000;
 
 /// The vault on a Redis (6.2 or later) with `appendonly yes` and `appendfsync always`.
 pub struct RedisVault {
@@ -121,6 +169,11 @@ fn key(shelf: Shelf) -> String {
     format!("calrelay:vault:{}", shelf.as_str())
 }
 
+/// The names of a shelf's documents by version.
+fn by_version(shelf: Shelf) -> String {
+    format!("calrelay:vault:{}:by-version", shelf.as_str())
+}
+
 #[async_trait]
 impl Vault for RedisVault {
     async fn get(&self, shelf: Shelf, name: &str) -> Result<Option<Doc>, VaultError> {
@@ -137,7 +190,10 @@ impl Vault for RedisVault {
     ) -> Result<Version, VaultError> {
         let seen = seen.map_or_else(String::new, |Version(seen)| seen.to_string());
         let mut replace = REPLACE.key(key(shelf));
-        replace.key(VERSIONS).arg(name).arg(value.to_string()).arg(seen);
+        replace.key(VERSIONS).key(INDEXED).arg(name).arg(value.to_string()).arg(seen);
+        if FOLLOWED.contains(&shelf) {
+            replace.key(by_version(shelf));
+        }
         let mut connection = self.connection().await?;
         let written: Option<u64> =
             replace.invoke_async(&mut connection).await.map_err(|error| unusable(&error))?;
@@ -145,7 +201,13 @@ impl Vault for RedisVault {
     }
 
     async fn remove(&self, shelf: Shelf, name: &str) -> Result<(), VaultError> {
-        self.ask(cmd("HDEL").arg(key(shelf)).arg(name)).await
+        let mut connection = self.connection().await?;
+        let mut remove = pipe();
+        remove.atomic().cmd("HDEL").arg(key(shelf)).arg(name).ignore();
+        if FOLLOWED.contains(&shelf) {
+            remove.cmd("ZREM").arg(by_version(shelf)).arg(name).ignore();
+        }
+        remove.query_async(&mut connection).await.map_err(|error| unusable(&error))
     }
 
     async fn list(&self, shelf: Shelf) -> Result<Vec<(String, Doc)>, VaultError> {
@@ -155,6 +217,43 @@ impl Vault for RedisVault {
         docs.sort_by(|(one, _), (other, _)| one.cmp(other));
         Ok(docs)
     }
+
+    async fn changes(&self, shelf: Shelf, Version(since): Version, most: u32) -> Result<Changes, VaultError> {
+        if !FOLLOWED.contains(&shelf) {
+            let all = self.list(shelf).await?;
+            return Ok(changes_of(all, since, most));
+        }
+        let most = most.min(PAGE);
+        let mut changes = CHANGES.key(VERSIONS);
+        changes.key(INDEXED).key(key(shelf)).key(by_version(shelf));
+        for followed in FOLLOWED {
+            changes.key(key(followed)).key(by_version(followed));
+        }
+        changes.arg(since).arg(most);
+        let mut connection = self.connection().await?;
+        let answer: Vec<String> =
+            changes.invoke_async(&mut connection).await.map_err(|error| unusable(&error))?;
+        let mut answer = answer.into_iter();
+        let mut number = || answer.next()?.parse::<u64>().ok();
+        let (Some(total), Some(met)) = (number(), number()) else {
+            return Err(unreadable("the answer about changes is no list"));
+        };
+        let mut docs = Vec::new();
+        while let (Some(name), Some(kept)) = (answer.next(), answer.next()) {
+            docs.push((name, doc_of(&kept)?));
+        }
+        Ok(Changes { docs, more: met >= u64::from(most), total })
+    }
+}
+
+/// A page of a shelf that was read whole.
+fn changes_of(all: Vec<(String, Doc)>, since: u64, most: u32) -> Changes {
+    let total = all.len() as u64;
+    let mut docs: Vec<_> = all.into_iter().filter(|(_, doc)| doc.version.0 > since).collect();
+    docs.sort_by_key(|(_, doc)| doc.version);
+    let more = docs.len() > most as usize;
+    docs.truncate(most as usize);
+    Changes { docs, more, total }
 }
 
 fn doc_of(kept: &str) -> Result<Doc, VaultError> {

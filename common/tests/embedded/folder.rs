@@ -1,5 +1,6 @@
 //! What a folder promises beyond its ports: one worker, operators beside it, and a clean end.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -313,4 +314,123 @@ async fn the_folder_and_all_that_is_in_it_are_for_this_user_alone() {
     for file in files {
         assert_eq!(mode(&file), 0o600, "{}", file.display());
     }
+}
+
+/// A clock that shows what a test sets.
+impl Standing {
+    fn set(&self, now: Timestamp) {
+        *self.0.lock().unwrap() = now;
+    }
+}
+
+#[tokio::test]
+async fn delays_are_kept_when_the_clock_is_set_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let noon = sample::noon();
+    let clock = Arc::new(Standing(Mutex::new(noon)));
+    let worker = Embedded::open(folder.path(), Role::Worker, clock.clone(), None).await.unwrap();
+    let minute = time::minutes(1);
+    let before = publish(&worker, Lane::Due, minute).await;
+    let taken = publish(&worker, Lane::Fresh, Duration::ZERO).await;
+    let delivery = timeout(SOON, worker.queue().receive()).await.unwrap().unwrap();
+    assert_eq!(delivery.message.as_ref(), Ok(&taken));
+
+    let morning = noon - jiff::SignedDuration::from_hours(4);
+    clock.set(morning);
+    // What is published now is taken now.
+    let now = publish(&worker, Lane::Fresh, Duration::ZERO).await;
+    assert_eq!(received(&worker).await.0, now);
+    let after = publish(&worker, Lane::Due, minute).await;
+    worker.queue().put_back(delivery.tag).await.unwrap();
+    assert_eq!(received(&worker).await.0, taken);
+    assert_eq!(worker.queue().depth().await.unwrap().delayed, 2);
+    // Nothing comes before its minute is over, and both come then.
+    clock.set(time::after(morning, minute - Duration::from_secs(1)));
+    assert!(timeout(BRIEF, worker.queue().receive()).await.is_err());
+    clock.set(time::after(morning, minute));
+    assert_eq!([received(&worker).await.0, received(&worker).await.0], [before, after]);
+}
+
+#[tokio::test]
+async fn a_clock_that_was_ahead_for_a_moment_freezes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let noon = sample::noon();
+    let clock = Arc::new(Standing(Mutex::new(noon)));
+    let worker = Embedded::open(folder.path(), Role::Worker, clock.clone(), None).await.unwrap();
+    clock.set(time::after(noon, time::days(1)));
+    let published = publish(&worker, Lane::Due, time::minutes(1)).await;
+    assert!(timeout(BRIEF, worker.queue().receive()).await.is_err());
+    clock.set(time::after(noon, Duration::from_secs(1)));
+    assert!(timeout(BRIEF, worker.queue().receive()).await.is_err());
+    clock.set(time::after(noon, time::minutes(2)));
+    assert_eq!(received(&worker).await.0, published);
+    // Nor after a restart.
+    let later = publish(&worker, Lane::Due, time::minutes(1)).await;
+    worker.close().await;
+    let worker = Embedded::open(folder.path(), Role::Worker, clock.clone(), None).await.unwrap();
+    clock.set(time::after(noon, time::minutes(4)));
+    let mut received = [received(&worker).await.0, received(&worker).await.0];
+    received.sort_by_key(|message| message.job.to_string());
+    let mut wanted = [published, later];
+    wanted.sort_by_key(|message| message.job.to_string());
+    assert_eq!(received, wanted);
+}
+
+#[tokio::test]
+async fn a_small_correction_of_the_clock_hides_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(Standing(Mutex::new(sample::noon())));
+    let worker = Embedded::open(folder.path(), Role::Worker, clock.clone(), None).await.unwrap();
+    publish(&worker, Lane::Fresh, Duration::ZERO).await;
+    clock.set(sample::noon() - jiff::SignedDuration::from_millis(400));
+    received(&worker).await;
+    let published = publish(&worker, Lane::Fresh, Duration::ZERO).await;
+    assert_eq!(received(&worker).await.0, published);
+}
+
+/// The database refuses a kind of statement on the queue, as a disk that is full would, until it is healed.
+fn refuse_in(folder: &Path, statement: &str) -> rusqlite::Connection {
+    let database = rusqlite::Connection::open(folder.join("calrelay.db")).unwrap();
+    let trigger = format!(
+        "CREATE TRIGGER refuse BEFORE {statement} ON queue BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+    );
+    database.execute_batch(&trigger).unwrap();
+    database
+}
+
+fn heal(database: &rusqlite::Connection) {
+    database.execute_batch("DROP TRIGGER refuse").unwrap();
+}
+
+#[tokio::test]
+async fn a_delivery_that_could_not_be_put_back_comes_again_without_a_restart() {
+    let mut folder = Folder::new();
+    let path = folder.path().to_owned();
+    let worker = folder.worker().await;
+    let published = publish(worker, Lane::Fresh, Duration::ZERO).await;
+    let delivery = timeout(SOON, worker.queue().receive()).await.unwrap().unwrap();
+    let queue = worker.queue();
+    let database = refuse_in(&path, "UPDATE");
+    assert!(queue.put_back(delivery.tag).await.is_err());
+    assert!(timeout(BRIEF, queue.receive()).await.is_err());
+    heal(&database);
+    assert_eq!(received(worker).await, (published, true));
+}
+
+#[tokio::test]
+async fn the_row_of_a_delivery_that_could_not_be_removed_goes_without_a_restart() {
+    let mut folder = Folder::new();
+    let path = folder.path().to_owned();
+    let worker = folder.worker().await;
+    publish(worker, Lane::Due, Duration::ZERO).await;
+    let queue = worker.queue();
+    let delivery = timeout(SOON, queue.receive()).await.unwrap().unwrap();
+    let database = refuse_in(&path, "DELETE");
+    assert!(queue.done(delivery.tag).await.is_err());
+    assert!(timeout(BRIEF, queue.receive()).await.is_err());
+    assert_eq!(queue.depth().await.unwrap().taken, 1);
+    heal(&database);
+    let next = publish(worker, Lane::Due, Duration::ZERO).await;
+    assert_eq!(received(worker).await, (next, false));
+    assert_eq!(queue.depth().await.unwrap(), Depth { taken: 1, ..Depth::default() });
 }

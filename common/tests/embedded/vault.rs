@@ -33,3 +33,8 @@ async fn one_of_many_is_the_first() {
 async fn a_shelf_lists_what_is_on_it() {
     vault::a_shelf_lists_what_is_on_it(&mut Folder::new()).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_come_by_version_and_page() {
+    vault::changes_come_by_version_and_page(&mut Folder::new()).await;
+}

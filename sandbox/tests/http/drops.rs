@@ -30,6 +30,43 @@ async fn before_leaves_no_event_and_after_leaves_one() {
 }
 
 #[tokio::test]
+async fn a_late_commit_cuts_its_client_off_at_once_and_takes_effect_afterwards() {
+    let world = world().await;
+    world.control("faults", json!({"method": "events.insert", "commitAfterMs": 400, "count": 1})).await;
+    let begun = Instant::now();
+    let sent = world.call(Method::POST, "").json(&event("later0")).send().await;
+    assert!(sent.expect_err("a drop answers nothing").status().is_none());
+    assert!(begun.elapsed() < Duration::from_millis(400), "the client waited for the commit");
+    assert_eq!(world.get("later0").await.status, 404, "nothing has been written yet");
+    for _ in 0..100 {
+        if world.get("later0").await.status == 200 {
+            assert!(begun.elapsed() >= Duration::from_millis(400));
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("it was never written");
+}
+
+#[tokio::test]
+async fn a_late_commit_meets_an_id_that_was_taken_meanwhile() {
+    let world = world().await;
+    world.control("faults", json!({"method": "events.insert", "commitAfterMs": 200, "count": 1})).await;
+    drop(world.call(Method::POST, "").json(&event("taken0")).send().await);
+    assert_eq!(world.insert(event("taken0")).await.status, 200);
+    for _ in 0..100 {
+        let log = world.look("requests").await;
+        if log["requests"].as_array().unwrap().len() == 2 {
+            let events = world.look("events").await;
+            assert_eq!(events["events"][0]["insertCount"], 1, "{events}");
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the late call was never carried out");
+}
+
+#[tokio::test]
 async fn not_one_byte_is_sent_and_the_connection_is_closed() {
     let world = world().await;
     world.control("faults", json!({"drop": "after"})).await;

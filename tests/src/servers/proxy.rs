@@ -3,12 +3,14 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::Instant;
 
 use crate::{eventually, free_port};
 
@@ -21,10 +23,19 @@ enum Way {
     Cut,
 }
 
+/// How a connection is forwarded.
+#[derive(Clone)]
+struct Channel {
+    way: watch::Receiver<Way>,
+    distance: watch::Receiver<Duration>,
+}
+
 /// Forwards TCP to a server on 127.0.0.1. Ends what it forwards when dropped.
 pub struct Proxy {
     port: u16,
     way: watch::Sender<Way>,
+    /// What is forwarded takes so long, each way.
+    distance: watch::Sender<Duration>,
     /// Connections that are being forwarded.
     open: Arc<AtomicUsize>,
     task: AbortHandle,
@@ -41,8 +52,10 @@ impl Proxy {
         let port = free_port();
         let (way, watching) = watch::channel(Way::Open);
         let open = Arc::new(AtomicUsize::new(0));
-        let task = tokio::spawn(listen(port, targets.to_vec(), watching, Arc::clone(&open))).abort_handle();
-        let proxy = Self { port, way, open, task };
+        let (distance, far) = watch::channel(Duration::ZERO);
+        let way_there = Channel { way: watching, distance: far };
+        let task = tokio::spawn(listen(port, targets.to_vec(), way_there, Arc::clone(&open))).abort_handle();
+        let proxy = Self { port, way, distance, open, task };
         proxy.until_reachable(true).await;
         proxy
     }
@@ -74,7 +87,7 @@ impl Proxy {
     pub async fn cut(&self) {
         self.way.send_replace(Way::Cut);
         self.until_reachable(false).await;
-        eventually("the end of every connection", std::time::Duration::from_secs(5), || async {
+        eventually("the end of every connection", Duration::from_secs(5), || async {
             (self.connections() == 0).then_some(())
         })
         .await;
@@ -85,6 +98,11 @@ impl Proxy {
         self.way.send_replace(Way::Frozen);
     }
 
+    /// From now on the server is so far away: what is forwarded takes so long, each way.
+    pub fn move_away(&self, distance: Duration) {
+        self.distance.send_replace(distance);
+    }
+
     /// Ends [`Self::cut`] and [`Self::freeze`]: what was held back goes on.
     pub async fn heal(&self) {
         self.way.send_replace(Way::Open);
@@ -92,7 +110,7 @@ impl Proxy {
     }
 
     async fn until_reachable(&self, reachable: bool) {
-        eventually("the proxy", std::time::Duration::from_secs(5), || async {
+        eventually("the proxy", Duration::from_secs(5), || async {
             let connected = TcpStream::connect(("127.0.0.1", self.port)).await.is_ok();
             (connected == reachable).then_some(())
         })
@@ -106,7 +124,8 @@ impl Drop for Proxy {
     }
 }
 
-async fn listen(port: u16, targets: Vec<u16>, mut way: watch::Receiver<Way>, open: Arc<AtomicUsize>) {
+async fn listen(port: u16, targets: Vec<u16>, there: Channel, open: Arc<AtomicUsize>) {
+    let mut way = there.way.clone();
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let mut connections = JoinSet::new();
     let mut turn = 0;
@@ -116,7 +135,7 @@ async fn listen(port: u16, targets: Vec<u16>, mut way: watch::Receiver<Way>, ope
             return;
         }
         let listener = TcpListener::bind(address).await.expect("the port is ours");
-        let for_each = way.clone();
+        let for_each = there.clone();
         loop {
             tokio::select! {
                 accepted = listener.accept() => {
@@ -155,8 +174,8 @@ impl Drop for Counted {
 }
 
 /// Forwards one connection until either side ends it or the way is cut.
-async fn forward(client: TcpStream, targets: Vec<u16>, mut way: watch::Receiver<Way>, _counted: Counted) {
-    let mut cut = way.clone();
+async fn forward(client: TcpStream, targets: Vec<u16>, there: Channel, _counted: Counted) {
+    let (mut cut, mut way) = (there.way.clone(), there.way.clone());
     let work = async move {
         if way.wait_for(|way| *way == Way::Open).await.is_err() {
             return;
@@ -167,8 +186,8 @@ async fn forward(client: TcpStream, targets: Vec<u16>, mut way: watch::Receiver<
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = server.into_split();
         tokio::select! {
-            () = copy(from_client, to_server, way.clone()) => {}
-            () = copy(from_server, to_client, way) => {}
+            () = copy(from_client, to_server, there.clone()) => {}
+            () = copy(from_server, to_client, there) => {}
         }
     };
     tokio::select! {
@@ -186,15 +205,31 @@ async fn connect(targets: &[u16]) -> Option<TcpStream> {
     None
 }
 
-async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut way: watch::Receiver<Way>) {
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        let Ok(read @ 1..) = from.read(&mut buffer).await else { return };
-        // What was read when the way froze is held back too.
-        if way.wait_for(|way| *way == Way::Open).await.is_err()
-            || to.write_all(&buffer[..read]).await.is_err()
-        {
-            return;
+async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, there: Channel) {
+    let Channel { mut way, distance } = there;
+    let (sender, mut arriving) = mpsc::channel::<(Instant, Vec<u8>)>(256);
+    let read = async move {
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            let Ok(read @ 1..) = from.read(&mut buffer).await else { return };
+            let arrives = Instant::now() + *distance.borrow();
+            if sender.send((arrives, buffer[..read].to_vec())).await.is_err() {
+                return;
+            }
         }
+    };
+    let write = async move {
+        while let Some((arrives, bytes)) = arriving.recv().await {
+            tokio::time::sleep_until(arrives).await;
+            // What was read when the way froze is held back too.
+            if way.wait_for(|way| *way == Way::Open).await.is_err() || to.write_all(&bytes).await.is_err() {
+                return;
+            }
+        }
+    };
+    // The end of what is read ends the connection once all of it has arrived.
+    tokio::select! {
+        () = write => {}
+        () = async { read.await; std::future::pending().await } => {}
     }
 }

@@ -251,6 +251,28 @@ async fn where_a_request_comes_from_is_what_nginx_says_and_never_what_its_sender
 }
 
 #[tokio::test]
+async fn who_sends_too_much_without_a_key_is_turned_away_by_nginx_and_key_holders_are_not() {
+    let (calrelay, nginx) = installed(Launch::new().with("RATE_LIMIT", "100000/1m")).await;
+    let key = calrelay.key();
+    // Ten a second and sixty at once: whatever the machine, this many do not all pass.
+    let burst = futures_util::future::join_all((0..400).map(|_| nginx.get("/api/v1/jobs/unknown"))).await;
+    let refused: Vec<_> =
+        burst.into_iter().filter(|reply| reply.status() == StatusCode::TOO_MANY_REQUESTS).collect();
+    assert!(!refused.is_empty());
+    for reply in refused {
+        assert_eq!(header(&reply, "content-type"), [PROBLEM]);
+        assert_eq!(header(&reply, "retry-after"), ["5"]);
+        assert_eq!(header(&reply, "ratelimit").len(), 0, "calrelay has not seen it");
+        let told: Value = reply.json().await.unwrap();
+        assert_eq!(told["type"], "urn:calrelay:problem:rate-limited");
+    }
+    let held = (0..200).map(|_| nginx.client.get(nginx.url("/api/v1/jobs/unknown")).bearer_auth(&key).send());
+    for reply in futures_util::future::join_all(held).await {
+        assert_eq!(reply.unwrap().status(), StatusCode::NOT_FOUND);
+    }
+}
+
+#[tokio::test]
 async fn without_an_ingress_callers_are_told_to_come_back_and_logs_hold_no_secret() {
     let (calrelay, nginx) = installed(Launch::new()).await;
     let secrets = ["/oauth2callback?code=hunter2&state=hunter2", "/google-calendar-link/hunter2"];

@@ -68,8 +68,8 @@ async fn jobs_of_a_revoked_account_wait_for_the_same_user_and_are_each_done_once
 
     google.control(&format!("/_sandbox/users/{USER}"), &json!({"revoked": true})).await;
     let ids = posted(&caller, "crm", "waiting", 500).await;
-    // The messages that were to look after an hour, whoever forgot to wake these jobs, find them done.
-    calrelay.vhost().leaves("calrelay.delay.1h", 500);
+    // The messages that were to look within the hour, whoever forgot to wake these jobs, find them done.
+    calrelay.vhost().leaves("calrelay.delay.10m", 500);
     eventually("every job to be blocked", LIMIT, || async {
         (count(&calrelay, "blocked") == ids.len()).then_some(())
     })

@@ -99,7 +99,7 @@ async fn job(caller: &Caller, number: usize) -> (String, Wish) {
     let (wish, key) = (Wish::of(number), format!("mixed-{number}"));
     let body = wish.body(number);
     let id = caller.submit(&body, &key, LIMIT).await.id;
-    if number % 3 == 0 {
+    if number.is_multiple_of(3) {
         assert_eq!(caller.submit(&body, &key, LIMIT).await.id, id, "a repeat is the same job");
     }
     if matches!(wish, Wish::Cancelled | Wish::LaterCancelled) {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use common::port::{Limit, SystemClock, Take, Throttle as _, ThrottleKey, Window};
+use common::event::Priority;
+use common::port::{Limit, Line, SystemClock, Take, Throttle as _, ThrottleKey, Window};
 use common::redis::{Redis, RedisThrottle};
 use tests::{Durability, RedisServer, eventually};
 use tokio::task::JoinSet;
@@ -13,6 +14,10 @@ const SOON: Duration = Duration::from_secs(20);
 
 fn limit(user: &str, window: Window, allowed: u32) -> Limit {
     Limit { key: ThrottleKey::User(user.to_owned()), window, allowed, cost: 1 }
+}
+
+fn line(user: &str) -> Line {
+    Line { user: user.to_owned(), priority: Priority::Normal, charge: Duration::from_secs(1) }
 }
 
 /// As another process has it.
@@ -63,6 +68,9 @@ impl Hammering {
                         Take::Granted => taken.push((asked, began.elapsed())),
                         Take::Refused { retry_in } => {
                             tokio::time::sleep(retry_in.min(Duration::from_millis(50))).await;
+                        }
+                        other @ (Take::Reserved { .. } | Take::Booked { .. }) => {
+                            panic!("{other:?}: now or not at all")
                         }
                     }
                 }
@@ -116,7 +124,7 @@ async fn processes_share_a_limit_and_use_nearly_all_of_it() {
 async fn processes_share_lines_pauses_and_days() {
     let server = RedisServer::start(Durability::Nothing).await;
     let (one, other) = (process(&server), process(&server));
-    let line = limit("line", Window::Minute, 60);
+    let line = line("line");
     assert_eq!(one.place(&line).await, Duration::ZERO);
     assert!(other.place(&line).await > Duration::from_millis(900));
     one.leave(&line).await;
@@ -227,7 +235,7 @@ async fn a_stalled_redis_does_not_stall_the_workers() {
     let asking = async {
         for _ in 0..200 {
             process.try_take(std::slice::from_ref(&wide)).await;
-            process.place(&wide).await;
+            process.place(&line("wide")).await;
             process.used(Window::Second).await;
         }
     };
@@ -259,7 +267,7 @@ async fn everything_the_throttle_keeps_expires() {
     let _counted = process.join_as_worker();
     let limits = [Window::Second, Window::Minute, Window::Day].map(|window| limit("x", window, 10));
     assert_eq!(process.try_take(&limits).await, Take::Granted);
-    process.place(&limits[1]).await;
+    process.place(&line("x")).await;
     process.push_back(&ThrottleKey::Project, Duration::from_secs(60)).await;
     let there = || async { (server.command(&["EXISTS", "calrelay:throttle:workers"]) == "1").then_some(()) };
     eventually("the worker to be counted", SOON, there).await;

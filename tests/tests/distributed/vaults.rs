@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::port::{Shelf, SystemClock, Vault, VaultError};
+use common::port::{Shelf, SystemClock, Vault, VaultError, Version};
 use common::redis::Redis;
 use common::vault::{VaultOpenError, open_vault};
 use serde_json::json;
@@ -99,6 +99,88 @@ async fn a_user_who_may_not_make_the_table_is_told_what_to_do() {
     let first = vault.put(Shelf::Secrets, "x", &json!(1), None).await.unwrap();
     vault.put(Shelf::Secrets, "x", &json!(2), Some(first)).await.unwrap();
     vault.remove(Shelf::Secrets, "x").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_may_not_index_an_older_table_gets_along_without() {
+    let postgres = shared_postgres().await;
+    let url = postgres.database();
+    let vault = open_vault(&url, None).await.unwrap();
+    vault.put(Shelf::Accounts, "x", &json!(1), None).await.unwrap();
+    // As the build before has made it.
+    let older = "DROP INDEX calrelay_docs_by_version; CREATE ROLE reader LOGIN; \
+                 GRANT SELECT, INSERT, UPDATE, DELETE ON calrelay_docs TO reader; \
+                 GRANT USAGE ON SEQUENCE calrelay_doc_versions TO reader";
+    let _ = postgres.sql(&url, older);
+    let vault = open_vault(&url.replace("postgres@", "reader@"), None).await.unwrap();
+    let changes = vault.changes(Shelf::Accounts, Version(0), 10).await.unwrap();
+    assert_eq!((changes.docs.len(), changes.total), (1, 1));
+    vault.put(Shelf::Accounts, "y", &json!(1), None).await.unwrap();
+    // Whoever may, makes it.
+    open_vault(&url, None).await.unwrap();
+    let indexed = "SELECT to_regclass('calrelay_docs_by_version') IS NOT NULL";
+    assert_eq!(postgres.sql(&url, indexed), "t");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ninety_processes_fit_into_the_connections_that_postgres_has_unless_told() {
+    const PROCESSES: usize = 90;
+    let postgres = PostgresServer::start().await;
+    let url = postgres.url();
+    assert_eq!(postgres.sql(&url, "SHOW max_connections"), "100");
+    let mut vaults = Vec::new();
+    for _ in 0..PROCESSES {
+        vaults.push(open_vault(&url, None).await.unwrap());
+    }
+    // Each asks for many things at once.
+    let questions = vaults.iter().flat_map(|vault| {
+        (0..8).map(move |number| async move {
+            vault.get(Shelf::Accounts, &format!("a{number}")).await.unwrap();
+        })
+    });
+    futures_util::future::join_all(questions).await;
+    let counting = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'calrelay'";
+    assert_eq!(postgres.sql(&url, counting), PROCESSES.to_string(), "one each");
+}
+
+/// What the build that knew no sorted sets did to write a document.
+const FORMER_PUT: &str = "local next = string.format('%.0f', redis.call('INCR', KEYS[2])) \
+                          redis.call('HSET', KEYS[1], ARGV[1], next .. ' ' .. ARGV[2]) return next";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_build_before_writes_into_a_redis_vault_is_among_the_changes() {
+    let server = RedisServer::start(Durability::Always).await;
+    let (hash, versions) = ("calrelay:vault:accounts", "calrelay:vault:versions");
+    let former = |name: &str, value: &str| -> Version {
+        Version(server.command(&["EVAL", FORMER_PUT, "2", hash, versions, name, value]).parse().unwrap())
+    };
+    former("old", "1");
+    let vault = open_vault(&server.url(), None).await.unwrap();
+    let changed = async |since| {
+        let changes = vault.changes(Shelf::Accounts, since, 10).await.unwrap();
+        let docs = changes.docs.into_iter().map(|(name, doc)| format!("{name}={}", doc.value));
+        (docs.collect::<Vec<_>>().join(" "), changes.total)
+    };
+    assert_eq!(changed(Version(0)).await, ("old=1".to_owned(), 1), "from before this build");
+    let new = vault.put(Shelf::Accounts, "new", &json!(2), None).await.unwrap();
+    assert_eq!(changed(Version(0)).await, ("old=1 new=2".to_owned(), 2));
+    former("old", "3");
+    vault.put(Shelf::Accounts, "newer", &json!(4), None).await.unwrap();
+    assert_eq!(changed(new).await, ("old=3 newer=4".to_owned(), 3), "replaced beside this build");
+    let last = former("new", "5");
+    assert_eq!(changed(new).await, ("old=3 newer=4 new=5".to_owned(), 3));
+    server.command(&["HDEL", hash, "old"]);
+    assert_eq!(changed(Version(0)).await, ("newer=4 new=5".to_owned(), 2), "removed beside this build");
+    assert_eq!(changed(last).await, (String::new(), 2));
+    // Nothing is made anew once this build is alone.
+    server.command(&["CONFIG", "RESETSTAT"]);
+    vault.put(Shelf::Accounts, "newer", &json!(6), vault_version(&vault, "newer").await).await.unwrap();
+    assert_eq!(changed(last).await, ("newer=6".to_owned(), 2));
+    assert!(!server.command(&["INFO", "commandstats"]).contains("cmdstat_hgetall"));
+}
+
+async fn vault_version(vault: &Arc<dyn Vault>, name: &str) -> Option<Version> {
+    vault.get(Shelf::Accounts, name).await.unwrap().map(|doc| doc.version)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,29 +4,32 @@
 //! when that comes for the first time; a message that may have been delivered before is put aside for
 //! as long as an attempt can last.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use common::job::{Claim, Effect, Job, JobState, Refusal, Step};
 use common::message::Message;
-use common::port::{Change, Lane, StoreError};
+use common::port::{Change, Delivery, Lane, StoreError};
 use common::time::{after, until};
 use jiff::Timestamp;
 use rand::RngExt as _;
 
 use super::{Attempts, Held, Verdict};
+use crate::calls::Calls;
 use crate::hold::Hold;
 use crate::metrics;
 use crate::records::CLAIM;
-use crate::retry::spread_by;
+use crate::retry::{Deferral, spread_by};
 use crate::trouble::Trouble;
 
 /// A job that cannot even be looked at comes back after so long, or a little longer.
 const NOTHING_KNOWN: Duration = Duration::from_secs(15);
 /// A claim that is all but over is waited for so long.
 const SHORTEST: Duration = Duration::from_secs(1);
-/// What an attempt takes from publishing a job's next message to recording it.
+/// What an attempt takes from publishing a job's next message to recording it, where its store is near; and so often as
+/// much again, each time twice as long, where that is far away.
 const MOMENT: Duration = Duration::from_millis(100);
+const MOMENTS: u32 = 4;
 /// Tries to take hold: as asked, a moment later, with the record rebuilt, and should it vanish again.
 const TRIES: usize = 4;
 
@@ -79,7 +82,7 @@ fn beginning(arrival: Arrival, record: Record) -> Beginning {
 impl Arrival {
     /// What is known of the write, given what the message says: whoever had the message before may
     /// have written, whatever is recorded.
-    fn effect(self, said: Effect) -> Effect {
+    pub(super) fn effect(self, said: Effect) -> Effect {
         match self {
             Self::First => said,
             Self::Again => said.max(Effect::Unknown),
@@ -89,11 +92,22 @@ impl Arrival {
 
 /// A message that may have written tells of a job that was cancelled as one that had not.
 fn may_have_left_its_event(cancelled: &Job, message: &Message) -> bool {
-    // One whose cancellation had to be asked for was looked for at Google before it ended.
+    // One whose cancellation had to be asked for was looked for at Google before it ended; a write that was not known
+    // of then may have been on its way.
+    let unknown_then = !cancelled.cancel_requested || message.write_began_at > cancelled.write_began_at;
     cancelled.state == JobState::Cancelled
-        && !cancelled.cancel_requested
+        && unknown_then
         && message.effect != Effect::None
         && message.hop >= cancelled.hop
+}
+
+/// When the write began that a message tells of, about which the record may say nothing: records were away. A message
+/// that tells of one without its time is of an older build, or was put aside: that may have been a moment ago.
+fn known_write(effect: Effect, began: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    match effect {
+        Effect::None | Effect::Done => None,
+        Effect::Unknown => Some(began.unwrap_or(now)),
+    }
 }
 
 /// What came of trying to take hold.
@@ -140,12 +154,21 @@ impl Attempts {
         }
     }
 
-    fn held<'a>(&self, message: &'a Message, job: Arc<Job>, claim: Claim) -> Held<'a> {
+    fn held<'a>(&self, message: &'a Message, mut job: Arc<Job>, claim: Claim) -> Held<'a> {
+        let began = job.write_began_at.max(known_write(
+            message.effect,
+            message.write_began_at,
+            self.ports.clock.now(),
+        ));
+        if began != job.write_began_at {
+            Arc::make_mut(&mut job).write_began_at = began;
+        }
         let hold = Hold::new(Arc::clone(&self.records), Arc::clone(&job), claim);
         if let Some(words) = &message.conference_refused {
             hold.note_refused_conference(words);
         }
-        Held { message, job, hold }
+        let calls = Calls::after(message.progress, job.not_after);
+        Held { message, job, hold, calls, probe: OnceLock::new() }
     }
 
     /// The same hop: should the running attempt publish, this copy dies out.
@@ -156,13 +179,51 @@ impl Attempts {
         }
     }
 
+    /// Defers a delivery whose account may have no slot of this worker now. Nothing is counted, and the record
+    /// stays as it is.
+    pub(crate) async fn defer(&self, delivery: Delivery, pause: Duration) {
+        let Ok(message) = &delivery.message else { return self.answer(delivery.tag, Verdict::PutBack).await };
+        metrics::deferred(Deferral::Quota);
+        let left = until(self.ports.clock.now(), message.not_after);
+        // A job is back in time to expire.
+        let pause = if left.is_zero() { pause } else { pause.min(left) };
+        let arrival = if delivery.redelivered { Arrival::Again } else { Arrival::First };
+        let (_, seen) = self.deaths(message, arrival).await;
+        let effect = arrival.effect(message.effect);
+        let verdict = self.stand_back(&Message { effect, ..message.clone() }, seen, pause).await;
+        self.answer(delivery.tag, verdict).await;
+    }
+
+    /// Returns a delivery that was not looked at, as it came: one that is put back may have been begun, for all that
+    /// the next worker knows, and costs Google a question.
+    pub(crate) async fn return_unbegun(&self, delivery: Delivery) {
+        let verdict = match &delivery.message {
+            Ok(message) if !delivery.redelivered => self.put_aside(message, Duration::ZERO).await,
+            Ok(_) | Err(_) => Verdict::PutBack,
+        };
+        self.answer(delivery.tag, verdict).await;
+    }
+
+    /// Puts aside a delivery that has not been looked at.
+    pub(super) async fn stand_back(&self, message: &Message, arrival: Arrival, pause: Duration) -> Verdict {
+        match arrival {
+            Arrival::First => self.put_aside(message, pause).await,
+            // Whoever had it before may still be at it, and where records are away nothing else tells of that.
+            Arrival::Again => {
+                let effect = arrival.effect(message.effect);
+                self.put_aside(&Message { effect, ..message.clone() }, pause.max(CLAIM)).await
+            }
+        }
+    }
+
     async fn start(&self, message: &Message, arrival: Arrival) -> Result<Taken, Trouble> {
         let lately = if self.records.were_away_lately() { Record::Doubtful } else { Record::Sound };
         if beginning(arrival, lately) == Beginning::PutAside {
             return Ok(Taken::PutAside);
         }
-        let mut patient = arrival == Arrival::First;
-        for _ in 0..TRIES {
+        let mut moments = if arrival == Arrival::First { 0..MOMENTS } else { 0..0 };
+        let mut tries = 0..TRIES;
+        while tries.next().is_some() {
             let now = self.ports.clock.now();
             let claim = Claim { worker: self.worker.clone(), until: after(now, CLAIM) };
             let step = Step::Start {
@@ -180,12 +241,15 @@ impl Attempts {
                         Err(_) => Record::Away,
                     }
                 }
-                Ok(Change::Refused(Refusal::ClaimedUntil(_))) if patient => {
-                    // Its holder may have published it a moment ago, and be about to record that.
-                    patient = false;
-                    tokio::time::sleep(MOMENT).await;
-                    continue;
-                }
+                Ok(Change::Refused(refusal @ Refusal::ClaimedUntil(_))) => match moments.next() {
+                    Some(waited) => {
+                        // Its holder may have published it a moment ago, and be about to record that.
+                        tokio::time::sleep(MOMENT * 2_u32.pow(waited)).await;
+                        tries = 0..TRIES;
+                        continue;
+                    }
+                    None => return Err(Trouble::Lost(refusal)),
+                },
                 Ok(Change::Refused(refusal)) => return Err(Trouble::Lost(refusal)),
                 Err(_) => Record::Away,
             };
@@ -264,6 +328,15 @@ mod tests {
         ] {
             assert_eq!((beginning(First, record), beginning(Again, record)), (first, again), "{record:?}");
         }
+    }
+
+    #[test]
+    fn a_message_that_tells_of_a_write_without_its_time_tells_of_one_that_began_just_now() {
+        let now: Timestamp = "2027-01-01T00:00:00Z".parse().unwrap();
+        let then = now - jiff::SignedDuration::from_mins(1);
+        assert_eq!(known_write(Effect::None, None, now), None);
+        assert_eq!(known_write(Effect::Unknown, None, now), Some(now));
+        assert_eq!(known_write(Effect::Unknown, Some(then), now), Some(then));
     }
 
     #[test]

@@ -26,18 +26,24 @@ pub(super) enum Found {
     Deleted,
     /// An event of another request under the same key.
     Other,
+    /// An event that was to use the id up, and is still there.
+    Spent,
     /// Nothing.
     Nothing,
 }
 
 impl Attempts {
     pub(super) async fn create(&self, held: &Held<'_>, writing: &Writing) -> Result<Conclusion, Trouble> {
-        if held.job.effect != Effect::None {
+        // An attempt before may have looked, and not come to write.
+        let looks = held.job.effect != Effect::None && !held.calls.has_found_nothing();
+        held.calls.expect(1 + u32::from(looks) + u32::from(writing.payload.conference));
+        if looks {
             let found = self.look(held, writing).await?;
             if let Some(conclusion) = self.recognised(held, writing, found).await {
                 return Ok(conclusion);
             }
             held.hold.found_nothing();
+            held.calls.found_nothing(self.ports.clock.now());
         }
         let extra = match held.hold.conference_refused() {
             None if writing.payload.has_conference() => Extra::Conference,
@@ -75,7 +81,11 @@ impl Attempts {
             attachments: draft.has_attachments(),
         };
         let guests = u32::try_from(draft.guests()).unwrap_or(u32::MAX);
-        match self.gateway.ask(&writing.account, Request::Insert { event, guests }, Some(&held.hold)).await {
+        match self
+            .gateway
+            .ask(&writing.account, Request::Insert { event, guests }, Some(&held.hold), &held.calls)
+            .await
+        {
             Ok(Reply::Event(event)) => {
                 let result = self.result(held, writing, event).await;
                 Ok(self.success(held, writing, result).await)
@@ -93,7 +103,7 @@ impl Attempts {
     /// Asks Google for the job's event.
     pub(super) async fn look(&self, held: &Held<'_>, writing: &Writing) -> Result<Found, Trouble> {
         let request = Request::Get { calendar: &writing.payload.calendar, id: &held.job.id };
-        match self.gateway.ask(&writing.account, request, None).await {
+        match self.gateway.ask(&writing.account, request, None, &held.calls).await {
             Ok(Reply::Event(event)) => Ok(recognise(event, &held.job.fingerprint, &writing.payload.event)),
             Ok(Reply::Deleted) => unreachable!("a get is answered with an event"),
             Err(Trouble::Calendar { error: CalendarError::NotFound, .. }) => Ok(Found::Nothing),
@@ -111,7 +121,7 @@ impl Attempts {
                 Some(self.success(held, writing, result).await)
             }
             Found::Deleted => failed(FailureKind::DeletedByUser),
-            Found::Other => failed(FailureKind::IdempotencyKeyReused),
+            Found::Other | Found::Spent => failed(FailureKind::IdempotencyKeyReused),
             Found::Nothing => None,
         }
     }
@@ -124,10 +134,14 @@ impl Attempts {
         mut event: StoredEvent,
     ) -> EventResult {
         let payload = &writing.payload;
+        if payload.conference && event.meeting != Meeting::Pending {
+            self.gateway.leave_out_call(&writing.account, &held.calls).await;
+        }
         if payload.conference && event.meeting == Meeting::Pending {
             self.ports.clock.sleep(CONFERENCE_PAUSE).await;
             let request = Request::Get { calendar: &payload.calendar, id: &held.job.id };
-            if let Ok(Reply::Event(later)) = self.gateway.ask(&writing.account, request, None).await
+            if let Ok(Reply::Event(later)) =
+                self.gateway.ask(&writing.account, request, None, &held.calls).await
                 && !later.cancelled
             {
                 event = later;
@@ -184,6 +198,9 @@ pub(crate) fn event_result(event: StoredEvent, wish: Wish, calendar: &str) -> Ev
 
 /// Whether an event under the job's id is the one that `draft` writes.
 fn recognise(event: StoredEvent, fingerprint: &Fingerprint, draft: &EventDraft) -> Found {
+    if event.fingerprint.as_ref().is_some_and(Fingerprint::is_spent) {
+        return if event.cancelled { Found::Deleted } else { Found::Spent };
+    }
     let ours = match &event.fingerprint {
         Some(stored) => stored.is_same_request(fingerprint),
         // Google lets every client overwrite the properties.
@@ -245,6 +262,8 @@ mod tests {
         assert!(matches!(found(Some(print("g", Some("n"))), true), Found::Other));
         assert!(matches!(found(Some(print("f", Some("m"))), true), Found::Deleted));
         assert!(matches!(found(None, true), Found::Deleted));
+        assert!(matches!(found(Some(Fingerprint::spent()), false), Found::Spent));
+        assert!(matches!(found(Some(Fingerprint::spent()), true), Found::Deleted));
         // The same request in other words.
         assert!(matches!(found(Some(print("g", Some("m"))), false), Found::Ours(_)));
     }

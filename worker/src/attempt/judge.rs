@@ -10,12 +10,17 @@ use rand::RngExt as _;
 
 use super::record::Return;
 use super::{Attempts, Held, Verdict};
-use crate::retry::{Deferral, Disposition, Standing, decide, spread_by};
+use crate::retry::{Deferral, Disposition, Standing, decide, lengthened_by, shortened_by, spread_by};
 use crate::trouble::Trouble;
 use crate::{grant, metrics};
 
-/// Blocked jobs are looked at this often, whoever forgot to wake them.
-pub(super) const BLOCKED_RECHECK: std::time::Duration = hours(1);
+/// Blocked jobs are looked at this often or somewhat oftener, whoever forgot to wake them.
+const BLOCKED_RECHECK: std::time::Duration = hours(1);
+
+/// When a blocked job is looked at again: thousands that were blocked together come apart.
+pub(super) fn blocked_recheck() -> std::time::Duration {
+    shortened_by(BLOCKED_RECHECK, rand::rng().random())
+}
 
 impl Attempts {
     pub(super) async fn judge(&self, held: &Held<'_>, trouble: &Trouble) -> Verdict {
@@ -90,8 +95,8 @@ impl Attempts {
                     tracing::warn!("A guest limit could not be kept: {error}");
                 }
                 let pause_state = Pause::Blocked { why: BlockReason::CalendarLimits, until: Some(until) };
-                self.come_back(held, Return { pause: pause_state, delay: pause, tally: tally.deferred() })
-                    .await
+                let delay = lengthened_by(pause, rand::rng().random());
+                self.come_back(held, Return { pause: pause_state, delay, tally: tally.deferred() }).await
             }
             Disposition::Fail { kind, status, reason, detail } => {
                 let detail = match (detail, self.open(&held.job).await) {
@@ -132,7 +137,7 @@ impl Attempts {
             let delay = std::time::Duration::from_secs(1);
             (Pause::Waiting { why: WaitReason::Retry, until: after(self.ports.clock.now(), delay) }, delay)
         } else {
-            (Pause::Blocked { why: BlockReason::Reauthorization, until: None }, BLOCKED_RECHECK)
+            (Pause::Blocked { why: BlockReason::Reauthorization, until: None }, blocked_recheck())
         };
         metrics::deferred(Deferral::Blocked);
         self.come_back(held, Return { pause, delay, tally: held.job.tally }).await
@@ -155,21 +160,18 @@ impl Attempts {
         self.gateway.turnstile.push_back(key, pause).await;
     }
 
-    /// A job without room under the quotas takes a new place in its account's line.
+    /// A job without room under the quotas takes a new place in its account's line, unless it has a turn.
     async fn in_line(
         &self,
         held: &Held<'_>,
         why: Deferral,
         at_least: std::time::Duration,
     ) -> std::time::Duration {
-        if why != Deferral::Quota {
+        if why != Deferral::Quota || held.calls.turn(self.ports.clock.now()).is_some() {
             return at_least;
         }
         match self.ports.accounts.get(&held.job.account).await {
-            Ok(Some(account)) => {
-                let line = self.settings.quotas.line(&account, 1);
-                self.ports.throttle.place(&line).await.max(at_least)
-            }
+            Ok(Some(account)) => self.join(held, &account, held.hold.turn()).await.max(at_least),
             Ok(None) | Err(_) => at_least,
         }
     }

@@ -2,19 +2,27 @@
 
 use std::time::Duration;
 
-use common::job::{Effect, Failure, Pause, Step, Tally};
+use common::deadline::in_time;
+use common::job::{Effect, Failure, Pause, Place, Step, Tally, WaitReason};
 use common::message::{Message, News};
 use common::port::{Change, Lane};
 use common::time::{minutes, until};
+use rand::RngExt as _;
 
 use super::claim::Arrival;
-use super::judge::BLOCKED_RECHECK;
+use super::judge::blocked_recheck;
 use super::{Attempts, Conclusion, Held, Verdict};
 use crate::metrics;
-use crate::retry::Deferral;
+use crate::retry::{Deferral, lengthened_by, shortened_by};
+use crate::trouble::Trouble;
 
-/// What could not be recorded is tried again after so long.
-pub(super) const UNRECORDED: Duration = minutes(2);
+/// What could not be recorded is tried again after so long, or somewhat earlier.
+const UNRECORDED: Duration = minutes(2);
+
+/// When what could not be recorded is tried again: not all of it at once.
+pub(super) fn unrecorded() -> Duration {
+    shortened_by(UNRECORDED, rand::rng().random())
+}
 
 /// How a job comes back.
 pub(super) struct Return {
@@ -35,8 +43,11 @@ impl Attempts {
                 self.record_failure(held, failure).await
             }
             Conclusion::Cancelled => {
-                // Where that cannot be recorded the job comes back, and Google is asked once more.
-                let carrying = Message { effect: Effect::Unknown, ..held.next_message() };
+                // Where that cannot be recorded the job comes back. Its effect has the vault asked whether it was taken
+                // back, and Google once more; no write is on its way any more.
+                let long_ago = Some(jiff::Timestamp::UNIX_EPOCH);
+                let carrying =
+                    Message { effect: Effect::Unknown, write_began_at: long_ago, ..held.next_message() };
                 self.record_end(held, Step::ConfirmCancelled(held.hold.claim().clone()), carrying).await
             }
             Conclusion::Wait { why, until: then } => {
@@ -46,7 +57,10 @@ impl Attempts {
             }
             Conclusion::Block { why, until: then } => {
                 metrics::deferred(Deferral::Blocked);
-                let delay = then.map_or(BLOCKED_RECHECK, |then| until(now, then));
+                let delay = then.map_or_else(blocked_recheck, |then| {
+                    // Every blocked job of the account was told the same instant.
+                    lengthened_by(until(now, then), rand::rng().random())
+                });
                 self.come_back(held, Return { pause: Pause::Blocked { why, until: then }, delay, tally })
                     .await
             }
@@ -59,6 +73,7 @@ impl Attempts {
             failure: Some(failure.clone()),
             effect: failure.effect,
             tally: held.job.tally,
+            progress: held.calls.progress(),
             ..held.message.clone()
         };
         if self.publish(&letter, Lane::Dead, Duration::ZERO).await.is_err() {
@@ -100,7 +115,7 @@ impl Attempts {
                     "The end of job {} travels with its message: {}", held.job.id, trouble.summary()
                 ),
             }
-            let Err(error) = self.publish_once(&carrying, Lane::Due, UNRECORDED).await else {
+            let Err(error) = self.publish_once(&carrying, Lane::Due, unrecorded()).await else {
                 return Verdict::Done;
             };
             failures += 1;
@@ -117,6 +132,10 @@ impl Attempts {
             Pause::Blocked { why, .. } => Some(why),
             Pause::Queued | Pause::Waiting { .. } => None,
         };
+        if told.is_some() {
+            // It joins its account's line again once it can be done.
+            held.hold.stand(held.hold.turn().map(|turn| turn.at(Place::Outside)));
+        }
         let message = Message { tally: back.tally, told, ..held.next_message() };
         if let Some(why) = told.filter(|_| held.message.told != told)
             && self.tell(message.clone(), News::Blocked { why }).await.is_err()
@@ -133,21 +152,26 @@ impl Attempts {
             tally: back.tally,
             effect: message.effect,
             hop: message.hop,
+            turn: message.turn,
         };
-        match held.hold.take(&step).await {
-            // Taken back during a write that was then refused: there is nothing to undo.
-            Ok(Change::Taken(job)) if job.cancel_requested && job.effect == Effect::None => {
-                if let Ok(Change::Taken(job)) = self.records.take(&job.id, &Step::Cancel).await {
-                    metrics::finished(&job);
-                }
-            }
-            Ok(Change::Taken(_) | Change::Refused(_)) => {}
-            Err(trouble) => tracing::debug!(
+        if let Err(trouble) = self.let_go(held, &step).await {
+            tracing::debug!(
                 job.id = %held.job.id,
                 "Where job {} waits is known to its message alone: {}", held.job.id, trouble.summary()
-            ),
+            );
         }
         Verdict::Done
+    }
+
+    /// Takes the step that ends the hold, and with it the job where it was taken back and nothing was written.
+    async fn let_go(&self, held: &Held<'_>, step: &Step) -> Result<(), Trouble> {
+        if let Change::Taken(job) = held.hold.take(step).await?
+            && job.is_finished()
+        {
+            metrics::finished(&job);
+            self.leave_line(&job).await;
+        }
+        Ok(())
     }
 
     fn delay(&self, held: &Held<'_>, back: &Return, now: jiff::Timestamp) -> Duration {
@@ -156,9 +180,20 @@ impl Attempts {
             Pause::Blocked { until: Some(_), .. } | Pause::Waiting { .. } | Pause::Queued => false,
         };
         // Nobody wakes a job that no record tells of.
-        let delay = if until_woken { back.delay.min(UNRECORDED) } else { back.delay };
-        // A job that waits is back in time to expire.
-        if held.job.not_after > now { delay.min(until(now, held.job.not_after)) } else { delay }
+        let delay = if until_woken { back.delay.min(unrecorded()) } else { back.delay };
+        if held.job.not_after <= now {
+            return delay;
+        }
+        match back.pause {
+            // It may yet be done: it is back in time for that.
+            Pause::Waiting { why: WaitReason::Quota, .. } => in_time(delay, held.job.not_after, now),
+            // A job that waits is back in time to expire.
+            Pause::Waiting {
+                why: WaitReason::Retry | WaitReason::Schedule | WaitReason::Operator, ..
+            }
+            | Pause::Blocked { .. }
+            | Pause::Queued => delay.min(until(now, held.job.not_after)),
+        }
     }
 
     /// Gives the job back unfinished, without counting anything.
@@ -175,8 +210,9 @@ impl Attempts {
             tally: held.job.tally,
             effect: held.effect(),
             hop: held.job.hop,
+            turn: held.hold.turn(),
         };
-        if let Err(trouble) = held.hold.take(&step).await {
+        if let Err(trouble) = self.let_go(held, &step).await {
             tracing::debug!("A claim could not be released, it ends by itself: {}", trouble.summary());
         }
     }

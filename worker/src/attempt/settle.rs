@@ -1,8 +1,15 @@
 //! Ending a job that will not be tried again: where its effect is unknown, Google is asked first.
+//!
+//! That Google does not have the event means little while a write may still be on its way. A job that fails looks
+//! again later. A job that was taken back does not wait for that: its id is used up, so that the write is refused.
 
-use common::job::{Effect, FailureKind};
+use common::event::SendUpdates;
+use common::fingerprint::Fingerprint;
+use common::job::{Effect, FailureKind, WaitReason};
+use common::port::{CalendarError, NewEvent};
 use common::time::{after, hours};
 use jiff::Timestamp;
+use serde_json::{Map, Value, json};
 
 use super::create::{Found, event_result};
 use super::{Attempts, Conclusion, Held, Writing};
@@ -24,29 +31,91 @@ impl Attempts {
         let Some(writing) = writing else {
             return Ok(ending.conclusion(Effect::Unknown));
         };
-        match (self.look(held, writing).await?, ending) {
-            (Found::Ours(event), Ending::Fail(_)) => {
-                let payload = &writing.payload;
-                let result = event_result(event, held.wish(writing), payload.calendar.as_str());
-                Ok(self.success(held, writing, result).await)
-            }
-            (Found::Ours(_), Ending::Cancel) => {
-                let payload = &writing.payload;
-                let request = Request::Delete {
-                    calendar: &payload.calendar,
-                    id: &held.job.id,
-                    send_updates: payload.send_updates,
-                };
-                self.gateway.ask(&writing.account, request, None).await?;
-                Ok(Conclusion::Cancelled)
-            }
-            (Found::Deleted, Ending::Fail(_)) => {
-                Ok(Conclusion::Failed { kind: FailureKind::DeletedByUser, effect: Effect::None })
-            }
-            (Found::Deleted, Ending::Cancel) => Ok(Conclusion::Cancelled),
-            (Found::Nothing | Found::Other, ending) => Ok(ending.conclusion(Effect::None)),
+        match ending {
+            Ending::Cancel => self.settle_cancel(held, writing).await,
+            Ending::Fail(kind) => match self.look(held, writing).await? {
+                Found::Ours(event) => {
+                    let payload = &writing.payload;
+                    let result = event_result(event, held.wish(writing), payload.calendar.as_str());
+                    Ok(self.success(held, writing, result).await)
+                }
+                Found::Deleted => {
+                    Ok(Conclusion::Failed { kind: FailureKind::DeletedByUser, effect: Effect::None })
+                }
+                // The id is taken: a write of ours that is still on its way will be refused.
+                Found::Other | Found::Spent => Ok(ending.conclusion(Effect::None)),
+                Found::Nothing => Ok(match held.hold.looks_again_at() {
+                    Some(until) => Conclusion::Wait { why: WaitReason::Retry, until },
+                    None => Conclusion::Failed { kind, effect: Effect::None },
+                }),
+            },
         }
     }
+
+    /// Sees to it that a job that was taken back has no event, however late Google carries its write out.
+    async fn settle_cancel(&self, held: &Held<'_>, writing: &Writing) -> Result<Conclusion, Trouble> {
+        let payload = &writing.payload;
+        let mut found = self.look(held, writing).await?;
+        if matches!(found, Found::Nothing) && held.hold.looks_again_at().is_some() {
+            found = self.spend_id(held, writing).await?;
+        }
+        let send_updates = match found {
+            Found::Ours(_) => payload.send_updates,
+            Found::Spent => SendUpdates::None,
+            // The id is taken, or no write is on its way any more.
+            Found::Deleted | Found::Other | Found::Nothing => return Ok(Conclusion::Cancelled),
+        };
+        let request = Request::Delete { calendar: &payload.calendar, id: &held.job.id, send_updates };
+        self.gateway.ask(&writing.account, request, None, &held.calls).await?;
+        Ok(Conclusion::Cancelled)
+    }
+
+    /// Takes the job's id with an event that has nothing of the caller's in it, so that Google refuses the write that
+    /// may still be on its way: an id is never free again, whatever becomes of its event. Answers what has the id
+    /// now, which is that write's event where it was there first.
+    async fn spend_id(&self, held: &Held<'_>, writing: &Writing) -> Result<Found, Trouble> {
+        let resource = placeholder();
+        let event = NewEvent {
+            calendar: &writing.payload.calendar,
+            id: &held.job.id,
+            resource: &resource,
+            fingerprint: Some(&Fingerprint::spent()),
+            conference: false,
+            send_updates: SendUpdates::None,
+            attachments: false,
+        };
+        // Should its answer be lost, this write is one that may still take effect.
+        held.hold.begin_spending().await?;
+        match self
+            .gateway
+            .ask(&writing.account, Request::Insert { event, guests: 0 }, None, &held.calls)
+            .await
+        {
+            Ok(_) => Ok(Found::Spent),
+            Err(taken @ Trouble::Calendar { error: CalendarError::Duplicate, .. }) => {
+                match self.look(held, writing).await? {
+                    Found::Nothing => Err(taken),
+                    found @ (Found::Ours(_) | Found::Deleted | Found::Other | Found::Spent) => Ok(found),
+                }
+            }
+            Err(trouble) => Err(trouble),
+        }
+    }
+}
+
+/// An event that nobody notices for the moment that it is there.
+fn placeholder() -> Map<String, Value> {
+    Map::from_iter(
+        [
+            ("summary", json!("Cancelled before it was created")),
+            ("start", json!({"date": "2000-01-01"})),
+            ("end", json!({"date": "2000-01-02"})),
+            ("transparency", json!("transparent")),
+            ("visibility", json!("private")),
+            ("reminders", json!({"useDefault": false})),
+        ]
+        .map(|(name, value)| (name.to_owned(), value)),
+    )
 }
 
 impl Ending {

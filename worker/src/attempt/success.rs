@@ -7,7 +7,7 @@ use common::port::{Change, Lane};
 use common::seal::Sealed;
 
 use super::claim::Arrival;
-use super::record::UNRECORDED;
+use super::record::unrecorded;
 use super::{Attempts, Conclusion, Held, Verdict, Writing};
 use crate::conference;
 use crate::metrics;
@@ -57,8 +57,9 @@ impl Attempts {
     pub(super) async fn succeed(&self, held: &Held<'_>, success: Success) -> Verdict {
         if success.pending {
             let follow_up = Message { work: Work::Conference { looks: 0 }, ..held.message.clone() };
-            if let Err(error) = self.publish_once(&follow_up, Lane::Due, conference::FIRST_LOOK).await {
-                tracing::warn!("A later look at a conference could not be planned: {error}");
+            // Before the success is recorded: nothing else would ever bring the link.
+            if self.publish(&follow_up, Lane::Due, conference::FIRST_LOOK).await.is_err() {
+                return self.hand_back(held).await;
             }
         }
         let told =
@@ -121,7 +122,7 @@ impl Attempts {
                     "The success of job {} travels with its message: {}", message.job, trouble.summary()
                 ),
             }
-            let Err(error) = self.publish_once(&carrying, Lane::Due, UNRECORDED).await else {
+            let Err(error) = self.publish_once(&carrying, Lane::Due, unrecorded()).await else {
                 return Err(Verdict::Done);
             };
             failures += 1;

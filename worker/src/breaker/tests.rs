@@ -22,7 +22,7 @@ impl Clock for Hands {
 
 fn breaker() -> (Arc<Hands>, Breaker) {
     let clock = Arc::new(Hands(Mutex::new(Timestamp::UNIX_EPOCH)));
-    (Arc::clone(&clock), Breaker::new(clock))
+    (Arc::clone(&clock), Breaker::new(clock, PROBES))
 }
 
 fn account(number: usize) -> AccountId {
@@ -30,7 +30,7 @@ fn account(number: usize) -> AccountId {
 }
 
 fn call(breaker: &Breaker, number: usize, outcome: Outcome) {
-    breaker.admit().expect("closed").report(&account(number), outcome);
+    breaker.admit(&account(number)).expect("closed").report(outcome);
 }
 
 #[test]
@@ -89,12 +89,12 @@ fn while_open_one_probe_at_a_time_with_growing_pauses() {
     for _ in 0..7 {
         let pause = breaker.left_alone_for().expect("open");
         pauses.push(pause.as_secs());
-        assert!(breaker.admit().is_err(), "too early");
+        assert!(breaker.admit(&account(0)).is_err(), "too early");
         clock.turn(pause);
-        let probe = breaker.admit().expect("a probe is due");
+        let probe = breaker.admit(&account(0)).expect("a probe is due");
         assert_eq!(probe.circuit(), Circuit::Probing);
-        assert!(breaker.admit().is_err(), "one at a time");
-        probe.report(&account(0), Outcome::Down);
+        assert!(breaker.admit(&account(0)).is_err(), "one at a time");
+        probe.report(Outcome::Down);
     }
     assert_eq!(pauses, [1, 2, 4, 8, 16, 30, 30]);
 }
@@ -102,17 +102,17 @@ fn while_open_one_probe_at_a_time_with_growing_pauses() {
 #[test]
 fn the_first_success_restores_everything() {
     let (clock, breaker) = breaker();
-    let early = breaker.admit().expect("closed");
+    let early = breaker.admit(&account(7)).expect("closed");
     for number in 0..5 {
         call(&breaker, number, Outcome::Down);
     }
-    early.report(&account(7), Outcome::Up);
+    early.report(Outcome::Up);
     assert!(!breaker.is_open(), "a call from before counts too");
     for number in 0..5 {
         call(&breaker, number, Outcome::Down);
     }
     clock.turn(Duration::from_secs(1));
-    breaker.admit().expect("a probe").report(&account(1), Outcome::Up);
+    breaker.admit(&account(1)).expect("a probe").report(Outcome::Up);
     assert!(!breaker.is_open());
 }
 
@@ -123,6 +123,37 @@ fn a_probe_that_never_reports_does_not_shut_everybody_out() {
         call(&breaker, number, Outcome::Down);
     }
     clock.turn(Duration::from_secs(1));
-    drop(breaker.admit().expect("a probe"));
-    assert!(breaker.admit().is_ok());
+    drop(breaker.admit(&account(0)).expect("a probe"));
+    assert!(breaker.admit(&account(0)).is_ok());
+}
+
+#[test]
+fn a_call_that_was_given_up_late_says_that_the_endpoint_hangs() {
+    for (waited, asked, open) in [
+        (HANGS + Duration::from_secs(1), true, true),
+        (HANGS, true, false),
+        // It waited for something of ours.
+        (HANGS * 3, false, false),
+    ] {
+        let (clock, breaker) = breaker();
+        let mut calls: Vec<_> =
+            (0..ACCOUNTS).map(|number| breaker.admit(&account(number)).expect("closed")).collect();
+        if asked {
+            calls.iter_mut().for_each(Permit::asks);
+        }
+        clock.turn(waited);
+        drop(calls);
+        assert_eq!(breaker.is_open(), open, "{waited:?}, asked: {asked}");
+    }
+}
+
+#[test]
+fn nobody_comes_all_the_time_while_a_probe_hangs() {
+    let (clock, breaker) = breaker();
+    for number in 0..5 {
+        call(&breaker, number, Outcome::Down);
+    }
+    clock.turn(Duration::from_secs(1));
+    let _probe = breaker.admit(&account(0)).expect("a probe");
+    assert_eq!(breaker.admit(&account(1)).expect_err("one at a time"), PROBING);
 }

@@ -4,9 +4,11 @@
 //! repeats that a crash can cause have the same id.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::account::{Account, AccountId, AccountState, Generation, ReauthorizationCause};
+use common::mirror::Mirror;
 use common::port::{Doc, Shelf, VaultError, Version};
 use common::time::hours;
 use futures_util::{StreamExt as _, stream};
@@ -17,6 +19,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::letter::{self, Letter};
+use super::line::PLACES;
 use super::mail::NotMailed;
 use super::progress::{Channel, Errand, Progress, Run};
 use super::retry::{Next, decide, is_stale, wait};
@@ -51,8 +54,9 @@ pub(crate) async fn tell_of_accounts(ports: &Ports, notices: &Notices, stop: &Ca
     if notices.channels().is_empty() {
         return;
     }
+    let told = Mirror::new(Arc::clone(&ports.vault), Shelf::Notices, progress);
     while !stop.is_cancelled() {
-        let looking = look(ports, notices, stop);
+        let looking = look(ports, notices, &told, stop);
         // Whoever is being told gets a moment to the end, so that nobody is told twice.
         let last_moment = async {
             stop.cancelled().await;
@@ -78,40 +82,105 @@ pub(crate) async fn tell_of_accounts(ports: &Ports, notices: &Notices, stop: &Ca
     }
 }
 
-async fn look(ports: &Ports, notices: &Notices, stop: &CancellationToken) -> Result<(), VaultError> {
+/// What was told of each account, by the names of the documents.
+type Told = Mirror<Option<(Progress, Version)>>;
+
+async fn look(
+    ports: &Ports,
+    notices: &Notices,
+    told: &Told,
+    stop: &CancellationToken,
+) -> Result<(), VaultError> {
     // In this order: an account that is missing now has been removed, and was not just added.
-    let mut known: HashMap<String, Doc> = ports.vault.list(Shelf::Notices).await?.into_iter().collect();
-    let accounts = ports.accounts.list().await?;
-    let mut ended = Vec::new();
-    for account in &accounts {
-        let doc = known.remove(&name(&account.id));
-        match account.state {
-            AccountState::NeedsReauthorization { since, cause } => {
-                ended.push((Ended { account, since, cause }, doc));
-            }
-            AccountState::Connected | AccountState::Disconnected { .. } => {
-                if doc.is_some_and(|doc| progress(&doc).is_none_or(|it| it.generation < account.generation)) {
-                    forget(ports, &account.id).await;
+    let mut known: HashMap<AccountId, Option<(Progress, Version)>> = told
+        .read(Duration::ZERO, |told| {
+            let of_accounts = told.iter().filter_map(|(name, progress)| {
+                Some((AccountId::parse(name.strip_prefix(PREFIX)?).ok()?, progress.clone()))
+            });
+            of_accounts.collect()
+        })
+        .await?;
+    let now = ports.clock.now();
+    let (mut over, mut ended) = (Vec::new(), Vec::new());
+    let standings = ports.accounts.standings(Duration::ZERO, |all| {
+        for account in all {
+            let told = known.remove(&account.id);
+            match account.state {
+                AccountState::NeedsReauthorization { since, .. } => {
+                    let ending = Ending { generation: account.generation, since };
+                    if let Some(errands) = ending.errands(told.flatten(), notices, now) {
+                        ended.push((account.id.clone(), ending, errands));
+                    }
+                }
+                AccountState::Connected | AccountState::Disconnected { .. } => {
+                    let outlived = |told: &Progress| told.generation < account.generation;
+                    if told.is_some_and(|told| told.is_none_or(|(told, _)| outlived(&told))) {
+                        over.push(account.id.clone());
+                    }
                 }
             }
         }
-    }
-    for id in known.keys().filter_map(|name| name.strip_prefix(PREFIX)) {
-        if let Ok(id) = AccountId::parse(id) {
-            forget(ports, &id).await;
+    });
+    standings.await?;
+    for id in known.into_keys() {
+        if matches!(ports.accounts.get_now(&id).await, Ok(None)) {
+            over.push(id);
         }
     }
+    for id in over {
+        forget(ports, &id).await;
+    }
     let telling = stream::iter(ended).take_until(stop.cancelled());
-    telling.for_each_concurrent(AT_A_TIME, |(ended, doc)| tell(ports, notices, ended, doc)).await;
+    let tell = |(id, ending, errands)| async move { tell(ports, notices, &id, ending, errands).await };
+    telling.for_each_concurrent(AT_A_TIME, tell).await;
     Ok(())
+}
+
+/// The end of one connection, as far as it says whom to tell.
+#[derive(Debug, Clone, Copy)]
+struct Ending {
+    generation: Generation,
+    since: Timestamp,
+}
+
+/// What is to be done about an ending.
+struct Errands {
+    progress: Progress,
+    due: Vec<Errand>,
+    /// Nobody has wanted to know for so long that it is given up.
+    stale: bool,
+    /// The version that the progress replaces.
+    seen: Option<Version>,
+}
+
+impl Ending {
+    /// What is due now, after what was `told` so far.
+    fn errands(
+        self,
+        told: Option<(Progress, Version)>,
+        notices: &Notices,
+        now: Timestamp,
+    ) -> Option<Errands> {
+        let seen = told.as_ref().map(|(_, version)| *version);
+        let begun = told.map(|(progress, _)| progress).filter(|begun| begun.generation >= self.generation);
+        let stale = is_stale(self.since, now);
+        let progress = match begun {
+            Some(begun) => begun,
+            // Nobody wanted to know when it happened.
+            None if stale => return None,
+            None => Progress::new(self.generation, &notices.channels(), now),
+        };
+        let due = if stale { progress.left.clone() } else { progress.due(now) };
+        (!due.is_empty()).then_some(Errands { progress, due, stale, seen })
+    }
 }
 
 fn name(id: &AccountId) -> String {
     format!("{PREFIX}{id}")
 }
 
-fn progress(doc: &Doc) -> Option<Progress> {
-    serde_json::from_value(doc.value.clone()).ok()
+fn progress(_: &str, doc: &Doc) -> Option<(Progress, Version)> {
+    Some((serde_json::from_value(doc.value.clone()).ok()?, doc.version))
 }
 
 /// What was told of a connection before the present one is of no more use.
@@ -122,22 +191,20 @@ async fn forget(ports: &Ports, id: &AccountId) {
 }
 
 /// Takes the notice on, unless another worker is at it, and runs what is due.
-async fn tell(ports: &Ports, notices: &Notices, ended: Ended<'_>, doc: Option<Doc>) {
-    let (id, generation, now) = (&ended.account.id, ended.account.generation, ports.clock.now());
-    let seen = doc.as_ref().map(|doc| doc.version);
-    let begun = doc.as_ref().and_then(progress).filter(|begun| begun.generation >= generation);
-    let stale = is_stale(ended.since, now);
-    let progress = match begun {
-        Some(begun) => begun,
-        // Nobody wanted to know when it happened.
-        None if stale => return,
-        None => Progress::new(generation, &notices.channels(), now),
+async fn tell(ports: &Ports, notices: &Notices, id: &AccountId, ending: Ending, errands: Errands) {
+    let Ok(Some(account)) = ports.accounts.get_now(id).await else {
+        // Removed, or the vault is away: it is looked at again soon.
+        return;
     };
-    let due = if stale { progress.left.clone() } else { progress.due(now) };
-    if due.is_empty() {
+    let AccountState::NeedsReauthorization { since, cause } = account.state else {
+        return;
+    };
+    if account.generation != ending.generation {
         return;
     }
-    let Ok(version) = put(ports, id, &progress.claimed(now), seen).await else {
+    let ended = Ended { account: &account, since, cause };
+    let Errands { progress, due, stale, seen } = errands;
+    let Ok(version) = put(ports, id, &progress.claimed(ports.clock.now()), seen).await else {
         // Another worker was faster, or the vault is away: it is looked at again soon.
         return;
     };
@@ -210,9 +277,9 @@ impl Endpoint {
             metrics::notice(NoticeKind::Webhook, NoticeResult::Dropped);
             return Run::Over;
         }
-        let _place = match self.line.enter(now) {
+        let _place = match self.line.enter(PLACES, now) {
             Ok(place) => place,
-            Err(pause) => return Run::Later(pause),
+            Err(none) => return Run::Later(none.pause()),
         };
         let began = Instant::now();
         match self.webhook.send(&ended.id(), now, ended.body()).await {
@@ -296,9 +363,9 @@ impl Post {
         letter: Letter,
     ) -> Run {
         let now = ports.clock.now();
-        let _place = match self.line.enter(now) {
+        let _place = match self.line.enter(PLACES, now) {
             Ok(place) => place,
-            Err(pause) => return Run::Later(spread_by(pause, rand::rng().random())),
+            Err(none) => return Run::Later(spread_by(none.pause(), rand::rng().random())),
         };
         let id = format!(
             "{}.{}",

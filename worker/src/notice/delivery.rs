@@ -12,7 +12,8 @@ use rand::RngExt as _;
 use serde::de::DeserializeOwned;
 
 use super::body::{self, Opened};
-use super::retry::{Next, decide, is_stale};
+use super::line::NoPlace;
+use super::retry::{Next, decide, is_stale, wait};
 use super::webhook::NotTaken;
 use super::{Endpoint, Notices};
 use crate::Ports;
@@ -81,18 +82,15 @@ impl Attempts {
             tracing::error!(job.id = %message.job, "Gave up telling of job {}: the receiver of webhooks has not taken it for days", message.job);
             return count(NoticeResult::GivenUp);
         }
+        let _place = match endpoint.line.enter(self.notice_places(), now) {
+            Ok(place) => place,
+            Err(none) => return self.no_place(message, notice, none).await,
+        };
         // What cannot be looked up is told: a notice that misleads is better than none.
         let record = self.ports().store.get(&message.job).await.ok().flatten();
         if record.as_ref().is_some_and(|job| supersedes(job, notice.news)) {
             return count(NoticeResult::Dropped);
         }
-        let _place = match endpoint.line.enter(now) {
-            Ok(place) => place,
-            Err(pause) => {
-                let delay = spread_by(pause, rand::rng().random());
-                return self.tell_later(message, delay).await;
-            }
-        };
         let opened = match self.opened(message).await {
             Ok(opened) => opened,
             Err(trouble) => {
@@ -116,6 +114,20 @@ impl Attempts {
                 count(NoticeResult::Sent)
             }
             Err(error) => self.not_taken(message, notice, endpoint, &error).await,
+        }
+    }
+
+    /// A receiver that is left alone is away for each of its notices: those that did not meet that themselves wait as
+    /// long as those that did, or the whole backlog would come back as often as the receiver is tried.
+    async fn no_place(&self, message: &Message, notice: Notice, none: NoPlace) -> Verdict {
+        let fraction = rand::rng().random();
+        let delay = spread_by(none.pause(), fraction);
+        match none {
+            NoPlace::Full(_) => self.tell_later(message, delay).await,
+            NoPlace::LeftAlone(_) => {
+                let delay = delay.max(wait(notice.tries, fraction));
+                self.tell_once_more(message, notice, delay).await
+            }
         }
     }
 
@@ -149,6 +161,10 @@ impl Attempts {
             }
         };
         metrics::notice(NoticeKind::Webhook, NoticeResult::Retried);
+        self.tell_once_more(message, notice, delay).await
+    }
+
+    async fn tell_once_more(&self, message: &Message, notice: Notice, delay: Duration) -> Verdict {
         let work = Work::Notice(Notice { tries: notice.tries.saturating_add(1), ..notice });
         self.tell_later(&Message { work, ..message.clone() }, delay).await
     }

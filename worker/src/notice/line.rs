@@ -10,14 +10,40 @@ use common::time::{after, until};
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// At a time.
-const PLACES: usize = 32;
+/// At a time, at most.
+pub(super) const PLACES: usize = 32;
+/// One place for so many slots of the worker, and one at least: a slow receiver holds a place, and so a slot, for as
+/// long as a request may take.
+const SLOTS_A_PLACE: usize = 4;
 /// A receiver that has failed is left alone for so long.
 const ALONE: Schedule = Schedule { first: Duration::from_secs(2), longest: common::time::minutes(5) };
 /// Nobody who finds all places taken comes back earlier.
 const SOONEST: Duration = Duration::from_secs(1);
 /// Or later.
 const LATEST: Duration = common::time::minutes(10);
+
+/// How many may send at a time in a worker with so many slots.
+pub(crate) fn places(slots: usize) -> usize {
+    (slots / SLOTS_A_PLACE).clamp(1, PLACES)
+}
+
+/// Why there is no place now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoPlace {
+    /// The receiver is left alone for so long.
+    LeftAlone(Duration),
+    /// All are taken; there is one after about so long.
+    Full(Duration),
+}
+
+impl NoPlace {
+    /// For how long at least.
+    pub(super) fn pause(self) -> Duration {
+        match self {
+            Self::LeftAlone(pause) | Self::Full(pause) => pause,
+        }
+    }
+}
 
 /// Who may send now.
 pub(super) struct Line {
@@ -44,13 +70,17 @@ impl Default for Line {
 }
 
 impl Line {
-    /// A place, or when to come back.
-    pub(super) fn enter(&self, now: Timestamp) -> Result<SemaphorePermit<'_>, Duration> {
+    /// One of so many places, or why there is none.
+    pub(super) fn enter(&self, places: usize, now: Timestamp) -> Result<SemaphorePermit<'_>, NoPlace> {
         let mut state = self.state();
         if let Some(then) = state.alone_until.filter(|then| *then > now) {
-            return Err(until(now, then));
+            return Err(NoPlace::LeftAlone(until(now, then)));
         }
-        self.places.try_acquire().map_err(|_all_taken| state.place(now))
+        let places = places.min(PLACES);
+        if PLACES - self.places.available_permits() >= places {
+            return Err(NoPlace::Full(state.place(places, now)));
+        }
+        self.places.try_acquire().map_err(|_all_taken| NoPlace::Full(state.place(places, now)))
     }
 
     /// The receiver answers.
@@ -81,9 +111,9 @@ impl Line {
 
 impl State {
     /// One place after the other, as fast as the receiver was last seen to take them.
-    fn place(&mut self, now: Timestamp) -> Duration {
+    fn place(&mut self, places: usize, now: Timestamp) -> Duration {
         let earliest = after(now, SOONEST);
-        let next = self.last_place.map_or(earliest, |last| after(last, self.took / PLACES as u32));
+        let next = self.last_place.map_or(earliest, |last| after(last, self.took / places as u32));
         let place = next.clamp(earliest, after(now, LATEST));
         self.last_place = Some(place);
         until(now, place)
@@ -107,10 +137,10 @@ mod tests {
         let line = Line::default();
         let mut at = now();
         for pause in [2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
-            assert!(line.enter(at).is_ok());
+            assert!(line.enter(PLACES, at).is_ok());
             assert_eq!(line.failed(Duration::ZERO, at), Some(seconds(pause)));
             assert_eq!(line.failed(Duration::ZERO, at), None, "the same failure, seen by another call");
-            assert_eq!(line.enter(at).err(), Some(seconds(pause)));
+            assert_eq!(line.enter(PLACES, at).err(), Some(NoPlace::LeftAlone(seconds(pause))));
             at = after(at, seconds(pause));
         }
         assert!(line.answered(seconds(1)), "it was down");
@@ -122,17 +152,29 @@ mod tests {
     fn the_receiver_may_ask_for_more_time() {
         let line = Line::default();
         assert_eq!(line.failed(seconds(90), now()), Some(seconds(90)));
-        assert_eq!(line.enter(now()).err(), Some(seconds(90)));
+        assert_eq!(line.enter(PLACES, now()).err(), Some(NoPlace::LeftAlone(seconds(90))));
     }
 
     #[test]
     fn who_finds_no_place_comes_back_one_after_the_other() {
         let line = Line::default();
         line.answered(seconds(32));
-        let _taken: Vec<_> = (0..PLACES).map(|_| line.enter(now()).expect("a place")).collect();
-        let back: Vec<Duration> = (0..3).map(|_| line.enter(now()).expect_err("no place")).collect();
-        assert_eq!(back, [seconds(1), seconds(2), seconds(3)]);
-        let much_later = (0..10_000).map(|_| line.enter(now()).expect_err("no place")).last();
-        assert_eq!(much_later, Some(LATEST));
+        let _taken: Vec<_> = (0..PLACES).map(|_| line.enter(PLACES, now()).expect("a place")).collect();
+        let back: Vec<NoPlace> = (0..3).map(|_| line.enter(PLACES, now()).expect_err("no place")).collect();
+        assert_eq!(back, [1, 2, 3].map(|count| NoPlace::Full(seconds(count))));
+        let much_later = (0..10_000).map(|_| line.enter(PLACES, now()).expect_err("no place")).last();
+        assert_eq!(much_later, Some(NoPlace::Full(LATEST)));
+    }
+
+    #[test]
+    fn places_are_a_quarter_of_the_slots() {
+        for (slots, expected) in
+            [(1, 1), (4, 1), (8, 2), (16, 4), (64, 16), (128, 32), (256, 32), (2_000, 32)]
+        {
+            assert_eq!(places(slots), expected, "{slots}");
+            let line = Line::default();
+            let taken: Vec<_> = std::iter::from_fn(|| line.enter(places(slots), now()).ok()).collect();
+            assert_eq!(taken.len(), expected, "{slots}");
+        }
     }
 }

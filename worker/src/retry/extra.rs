@@ -40,7 +40,9 @@ pub(crate) fn remedy(trouble: &Trouble, extra: Extra) -> Remedy {
             | Trouble::Vault(_)
             | Trouble::Store(_)
             | Trouble::Lost(_)
+            | Trouble::TokenAwaited
             | Trouble::Deadline
+            | Trouble::Late
             | Trouble::Panicked
             | Trouble::Stopping,
             Extra::None | Extra::Conference,

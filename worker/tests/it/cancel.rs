@@ -63,12 +63,13 @@ async fn an_event_that_was_made_after_all_is_deleted() {
 }
 
 #[tokio::test]
-async fn an_event_that_was_not_made_needs_no_deleting() {
+async fn an_event_that_was_not_made_cannot_be_made_any_more() {
     let mut bench = Bench::new().await;
     let id = unsure(&mut bench, Refuse(FAILING)).await;
     bench.cancel(&id).await;
     bench.cancelled(&id).await;
-    assert_eq!(bench.google.methods(&id), [Insert, Get]);
+    assert_eq!(bench.google.methods(&id), [Insert, Get, Insert, Delete]);
+    assert!(bench.google.event(&id).unwrap().cancelled);
 }
 
 #[tokio::test]

@@ -129,9 +129,13 @@ async fn the_last_attempt_is_followed_by_a_look_that_may_find_the_event() {
 async fn a_job_whose_attempts_are_used_up_fails_once_google_says_that_there_is_nothing() {
     let mut bench = Bench::new().await;
     let id = exhausted(&mut bench, Refuse(FAILING)).await;
+    for looks in [1, 2] {
+        bench.until("a later look", &id, |job| job.tally.deferrals == looks).await;
+        bench.come_due(&id).await;
+    }
     let failure = bench.failed(&id).await;
     assert_eq!((failure.kind, failure.effect), (FailureKind::AttemptsExhausted, Effect::None));
-    assert_eq!(bench.google.methods(&id), [Insert, Get]);
+    assert_eq!(bench.google.methods(&id), [Insert, Get, Get, Get]);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use common::account::AccountId;
-use common::event::Outline;
+use common::event::{Outline, SendUpdates};
 use common::fingerprint::Fingerprint;
 use common::job::JobId;
 use common::port::{CalendarError, ClientRef, Clock, Meeting, TokenError};
@@ -30,6 +30,10 @@ pub struct Google {
 #[derive(Default)]
 struct State {
     events: HashMap<JobId, Event>,
+    /// Inserts that were sent and have not taken effect yet.
+    on_their_way: Vec<(JobId, Event)>,
+    /// Whom Google was to mail of which deletion.
+    deletions: Vec<(JobId, SendUpdates)>,
     ledger: Ledger,
     orders: HashMap<Method, VecDeque<Behaviour>>,
     rule: Option<Box<Rule>>,
@@ -42,6 +46,7 @@ struct State {
     dead_grants: HashSet<String>,
     grants: VecDeque<Granting>,
     refreshes: u32,
+    tokens_hang: bool,
 }
 
 /// What a rule says of a call: nothing means that it goes well.
@@ -57,6 +62,8 @@ pub struct Event {
     pub guests: usize,
     /// Whether it was inserted with a conference, asked for or brought.
     pub conference: bool,
+    /// What was written, without what calrelay adds.
+    pub resource: Map<String, Value>,
     outline: Outline,
     meetings: VecDeque<Meeting>,
 }
@@ -75,6 +82,8 @@ pub enum Behaviour {
     Refuse(CalendarError),
     /// It takes effect, but no answer comes.
     LoseAnswer,
+    /// No answer comes, and an insert takes effect when it is told to ([`Google::land`]).
+    Late,
     /// It never ends and has no effect.
     Hang,
     /// It takes effect, and never ends.
@@ -195,6 +204,7 @@ impl Google {
             cancelled: false,
             guests: 0,
             conference: false,
+            resource: Map::new(),
             outline: Outline::default(),
             meetings: VecDeque::new(),
         };
@@ -205,6 +215,24 @@ impl Google {
     pub fn plant_unmarked(&self, id: &JobId, account: &AccountId, event: &Map<String, Value>) {
         self.plant(id, account, None);
         self.state().events.get_mut(id).expect("it was planted").outline = Outline::of(event);
+    }
+
+    /// Carries out every insert of this job that is on its way; answers whether one of them has made the event.
+    pub fn land(&self, id: &JobId) -> bool {
+        let mut state = self.state();
+        let on_their_way = std::mem::take(&mut state.on_their_way);
+        let (landing, others) = on_their_way.into_iter().partition(|(of, _)| of == id);
+        state.on_their_way = others;
+        let landing: Vec<(JobId, Event)> = landing;
+        assert!(!landing.is_empty(), "nothing of {id} is on its way");
+        let taken = state.events.contains_key(id);
+        state.events.extend(landing.into_iter().take(usize::from(!taken)));
+        !taken
+    }
+
+    /// Whom Google was to mail of the deletions of the job's event.
+    pub fn told_of_deletions(&self, id: &JobId) -> Vec<SendUpdates> {
+        self.state().deletions.iter().filter(|(of, _)| of == id).map(|(_, told)| *told).collect()
     }
 
     /// From now on the event's conference is this.
@@ -243,6 +271,11 @@ impl Google {
     }
 
     /// Requests for access tokens so far.
+    /// The token endpoint takes requests and answers none.
+    pub fn hang_tokens(&self, hang: bool) {
+        self.state().tokens_hang = hang;
+    }
+
     pub fn refreshes(&self) -> u32 {
         self.state().refreshes
     }

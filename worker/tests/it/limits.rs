@@ -13,6 +13,7 @@ use crate::google::Behaviour::{HoldThen, Refuse};
 use crate::google::Gate;
 use crate::google::Method::Insert;
 use crate::order::order;
+use crate::wait::eventually;
 
 fn throttled(key: ThrottledKey, retry_after: Option<u64>) -> CalendarError {
     let retry_after = retry_after.map(Duration::from_secs);
@@ -41,18 +42,52 @@ async fn quota_exceeded_holds_back_jobs_with_guests_alone_and_grows() {
     bench.succeeded(&alone).await;
     assert!(guest_limit(&bench).await.is_some(), "a job without guests says nothing about guests");
 
-    bench.clock.turn_to(then);
-    let again = after(then, hours(2));
-    bench.until("a longer wait", &first, |job| job.next_attempt_at() == Some(again)).await;
+    // They come back within a quarter of the wait.
+    bench.clock.turn_to(after(then, minutes(15)));
+    let longer = async || guest_limit(&bench).await.filter(|limit| limit.strikes == 2);
+    let limit = eventually("a longer wait", longer).await;
     bench.quiet().await;
-    assert_eq!(guest_limit(&bench).await, Some(GuestLimit { until: again, strikes: 2 }));
+    assert_eq!(guest_limit(&bench).await, Some(limit), "one of them asked");
+    assert_eq!(until(bench.now(), limit.until), hours(2));
 
     bench.google.recover();
-    bench.clock.turn_to(again);
+    bench.clock.turn_to(after(limit.until, minutes(30)));
+    bench.pass_until_ended(Duration::from_secs(10), &[first.clone(), second.clone()]).await;
     for id in [&first, &second] {
         bench.succeeded(id).await;
     }
     assert_eq!(guest_limit(&bench).await, None, "a success clears it");
+}
+
+#[tokio::test]
+async fn after_a_guest_limit_one_job_asks_whether_it_is_over() {
+    const JOBS: usize = 20;
+    let mut bench = Bench::new().await;
+    let (gate, account) = (Gate::new(), AccountId::default_account());
+    let limit = GuestLimit { until: bench.now(), strikes: 1 };
+    bench.accounts.limit_guests(&account, Some(limit)).await.unwrap();
+    let held = gate.clone();
+    let refused = move |guests| {
+        (guests > 0).then(|| HoldThen(held.clone(), Box::new(Refuse(CalendarError::UsageLimits))))
+    };
+    bench.google.rule(move |call| refused(call.guests));
+    bench.start();
+    let mut ids = Vec::new();
+    for _ in 0..JOBS {
+        ids.push(bench.submit(order().guests(1)).await);
+    }
+    bench.delayed(JOBS as u64 - 1).await;
+    assert_eq!(bench.google.in_progress(), 1);
+    gate.open();
+    for id in &ids {
+        bench.blocked(id).await;
+    }
+    assert_eq!(bench.google.calls().len(), 1, "Google said it once");
+    bench.google.recover();
+    bench.turn(hours(3));
+    bench.pass_until_ended(Duration::from_secs(10), &ids).await;
+    assert_eq!(bench.google.count(), JOBS);
+    assert_eq!(guest_limit(&bench).await, None);
 }
 
 #[tokio::test]

@@ -1,15 +1,19 @@
 //! Conferences that Google takes its time over, or fails to make, never cost the event.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::job::{Conference, JobId};
-use common::port::{CalendarError, Meeting};
+use common::message::Work;
+use common::port::{CalendarError, Meeting, QueueError};
 use common::time::{hours, minutes};
 
 use crate::bench::Bench;
 use crate::google::Behaviour::{Hang, Panic, Refuse};
 use crate::google::Method::{Get, Insert};
 use crate::order::order;
+use crate::wait::eventually;
 
 /// The worker waits so long before it looks at a conference once more.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -52,6 +56,31 @@ async fn a_conference_that_takes_longer_is_filled_in_later() {
     assert_eq!(bench.quiet().await.delayed, 0, "the last look");
     let result = bench.succeeded(&id).await;
     assert_eq!(result.conference.link(), Some("https://meet.google.com/abc-defg-hij"));
+}
+
+#[tokio::test]
+async fn a_success_is_recorded_only_once_the_later_look_at_its_conference_is_planned() {
+    let mut bench = Bench::new().await;
+    let refusals = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&refusals);
+    bench.queue.refuse(move |message, _| {
+        matches!(message.work, Work::Conference { .. }).then(|| {
+            count.fetch_add(1, Ordering::Relaxed);
+            QueueError::Unreachable("as told".to_owned())
+        })
+    });
+    let id = pending(&mut bench, &[Meeting::Pending, Meeting::Pending, ready()]).await;
+    eventually("a look that is not taken", async || (refusals.load(Ordering::Relaxed) > 0).then_some(()))
+        .await;
+    assert!(!bench.job(&id).await.is_finished(), "its link would never come");
+    bench.queue.recover();
+    eventually("its success", async || {
+        bench.turn(Duration::from_secs(1));
+        bench.job(&id).await.is_finished().then_some(())
+    })
+    .await;
+    bench.turn(minutes(2));
+    eventually("its link", async || bench.succeeded(&id).await.conference.link().map(drop)).await;
 }
 
 #[tokio::test]

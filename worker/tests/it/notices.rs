@@ -1,9 +1,10 @@
 //! Webhooks: every end of a job is told, durably, to a receiver that may fail in any way it likes.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use common::job::{BlockReason, JobState};
-use common::port::{CalendarError, Depth, Meeting, Shelf, Vault as _};
+use common::port::{CalendarError, Depth, JobQueue as _, Meeting, Shelf, Vault as _};
 use common::time::{days, hours, minutes};
 use serde_json::{Value, json};
 
@@ -15,6 +16,7 @@ use crate::logs::Logs;
 use crate::order::{TITLE, order};
 use crate::receiver::Answer::{Hangup, Never, Status, With};
 use crate::receiver::{Call, Receiver};
+use crate::wait::eventually;
 
 pub async fn told() -> (Bench, Receiver) {
     let (mut bench, receiver) = (Bench::new().await, Receiver::start().await);
@@ -386,5 +388,50 @@ async fn a_slow_receiver_takes_only_so_many_places_from_jobs() {
     for id in &ids {
         bench.succeeded(id).await;
     }
-    assert_eq!(receiver.heard(32).await.len(), 32);
+    eventually("the other notices to wait", async || {
+        (bench.queue.depth().await.unwrap().delayed >= 90).then_some(())
+    })
+    .await;
+    assert_eq!(receiver.heard(10).await.len(), 10, "a quarter of the slots");
+}
+
+#[tokio::test]
+async fn the_notices_of_a_receiver_that_is_away_come_back_less_and_less_often() {
+    const JOBS: usize = 40;
+    let (mut bench, receiver) = told().await;
+    receiver.answer(std::iter::repeat_n(Status(503), 10_000));
+    bench.start();
+    let mut ids = Vec::new();
+    for _ in 0..JOBS {
+        ids.push(bench.submit(order()).await);
+    }
+    for id in &ids {
+        bench.succeeded(id).await;
+    }
+    // What each half hour costs the queue and the store.
+    let mut looks = Vec::new();
+    let mut asked = Vec::new();
+    for _ in 0..12 {
+        let before = (bench.queue.published(), bench.store.gets());
+        for _ in 0..30 {
+            bench.turn(minutes(1));
+            bench.quiet().await;
+        }
+        looks.push(bench.queue.published() - before.0);
+        asked.push(bench.store.gets() - before.1);
+    }
+    assert!(looks[11] * 4 < looks[0], "{looks:?}");
+    assert!(looks.iter().sum::<usize>() < 20 * JOBS, "{looks:?}");
+    // The store is asked of those alone that are sent.
+    assert!(asked.iter().sum::<usize>() <= receiver.calls().len(), "{asked:?}");
+    // It is back, and hears of every job.
+    receiver.recover();
+    let before = receiver.calls().len();
+    bench
+        .pass_until("all notices", minutes(10), || {
+            let told: HashSet<String> =
+                receiver.calls()[before..].iter().map(|call| call.id.clone()).collect();
+            told.len() == JOBS
+        })
+        .await;
 }

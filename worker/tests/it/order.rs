@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use common::account::AccountId;
-use common::event::{CalendarId, Submission};
+use common::event::{CalendarId, Priority, Submission};
+use common::job::{Place, Turn};
 use common::payload::Payload;
 use serde_json::{Value, json};
 
@@ -19,6 +20,7 @@ pub struct Order {
     calendar: &'static str,
     guests: usize,
     conference: bool,
+    priority: Priority,
     /// Google's fields of the event beside the usual ones.
     more: Value,
 }
@@ -32,6 +34,7 @@ pub fn order() -> Order {
         calendar: "primary",
         guests: 0,
         conference: false,
+        priority: Priority::Normal,
         more: json!({}),
     }
 }
@@ -51,6 +54,16 @@ impl Order {
 
     pub fn conference(self) -> Self {
         Self { conference: true, ..self }
+    }
+
+    pub fn bulk(self) -> Self {
+        Self { priority: Priority::Bulk, ..self }
+    }
+
+    /// Its turn, in no line yet.
+    pub fn turn(&self) -> Turn {
+        let cost = if self.conference { 2 } else { 1 };
+        Turn { priority: self.priority, cost, place: Place::Outside, yields: 0 }
     }
 
     /// With these fields of Google's in place of the usual ones.

@@ -33,7 +33,7 @@ async fn a_job_without_room_takes_a_new_place_in_line() {
     bench.start();
     let account = bench.account(&common::account::AccountId::default_account()).await;
     let throttle = bench.ports().throttle;
-    assert_eq!(throttle.try_take(&[bench.settings.quotas.line(&account, 1)]).await, Take::Granted);
+    assert_eq!(throttle.try_take(&[bench.settings.quotas.per_minute(&account, 1)]).await, Take::Granted);
     let id = bench.submit(order()).await;
     let job = bench.waiting(&id).await;
     let JobState::Waiting { why: WaitReason::Quota, until } = job.state else { panic!("{:?}", job.state) };

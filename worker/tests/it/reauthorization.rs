@@ -235,7 +235,7 @@ impl Bench {
         self.store.restore(&job).await.unwrap();
         let start = Step::Start { claim: claim.clone(), hop, tally, effect };
         let pause = Pause::Blocked { why: BlockReason::Reauthorization, until: None };
-        for step in [start, Step::Postpone { claim, pause, tally, effect, hop }] {
+        for step in [start, Step::Postpone { claim, pause, tally, effect, hop, turn: None }] {
             let change = self.store.take(&job.id, &step, self.now()).await.unwrap();
             assert!(matches!(change, Change::Taken(_)), "{change:?}");
         }

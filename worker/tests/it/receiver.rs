@@ -81,6 +81,11 @@ impl Receiver {
         self.state.lock().unwrap().answers.extend(answers);
     }
 
+    /// From now on it takes everything.
+    pub fn recover(&self) {
+        self.state.lock().unwrap().answers.clear();
+    }
+
     /// Every webhook that has come, refused ones too.
     pub fn calls(&self) -> Vec<Call> {
         self.state.lock().unwrap().calls.clone()

@@ -120,3 +120,28 @@ async fn trouble_at_the_token_endpoint_is_nobodys_fault() {
         bench.succeeded(&id).await;
     }
 }
+
+#[tokio::test]
+async fn a_token_endpoint_that_hangs_for_twenty_minutes_costs_no_attempt() {
+    let mut bench = Bench::new().await;
+    bench.google.hang_tokens(true);
+    bench.start();
+    let mut ids = Vec::new();
+    for _ in 0..30 {
+        ids.push(bench.submit(order()).await);
+    }
+    let second = Duration::from_secs(1);
+    for _ in 0..1_200 {
+        bench.turn(second);
+        bench.all_taken().await;
+    }
+    bench.google.hang_tokens(false);
+    for _ in 0..60 {
+        bench.turn(second);
+        bench.all_taken().await;
+    }
+    for id in &ids {
+        let job = bench.ended(id).await;
+        assert_eq!((job.state.name().as_str(), job.tally.attempts), ("succeeded", 0), "{:?}", job.tally);
+    }
+}

@@ -121,5 +121,6 @@ async fn a_job_that_was_taken_back_stays_so_when_records_vanish_while_it_waits()
     bench.wipe().await;
     bench.clock.turn_to(waiting.next_attempt_at().unwrap());
     bench.until("its end", &id, |job| job.state == JobState::Cancelled).await;
-    assert_eq!(bench.google.methods(&id), [Insert, Get]);
+    assert_eq!(bench.google.methods(&id), [Insert, Get, Insert, Delete], "its write may be on its way");
+    assert!(bench.google.event(&id).unwrap().cancelled);
 }

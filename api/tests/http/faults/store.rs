@@ -1,11 +1,13 @@
 //! A store that can be away, or lose everything.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use common::account::AccountId;
 use common::job::{Job, JobId, Step};
-use common::port::{Accepted, Backlog, Change, JobStore, Limit, ListFilter, Page, StoreError, Watch};
+use common::port::{Accepted, Backlog, Change, JobStore, Line, ListFilter, Page, StoreError, Watch};
 use jiff::Timestamp;
 
 /// A store that can be away, or lose everything.
@@ -17,6 +19,8 @@ pub struct FaultyStore {
     pub mute: AtomicBool,
     /// It takes no steps.
     pub stuck: AtomicBool,
+    /// Records that were asked for.
+    pub got: AtomicUsize,
     /// Since when it says that it is whole, if not what the inner one says.
     pub whole_since: Mutex<Option<Timestamp>>,
     /// What is left of it when the next step is to be taken.
@@ -34,6 +38,7 @@ impl FaultyStore {
             away: AtomicBool::new(false),
             mute: AtomicBool::new(false),
             stuck: AtomicBool::new(false),
+            got: AtomicUsize::new(0),
             whole_since: Mutex::default(),
             after_loss: Mutex::default(),
             answered: AtomicUsize::new(0),
@@ -67,7 +72,7 @@ impl FaultyStore {
 
 #[async_trait]
 impl JobStore for FaultyStore {
-    async fn accept(&self, job: &Job, backlog: Backlog, line: &Limit) -> Result<Accepted, StoreError> {
+    async fn accept(&self, job: &Job, backlog: Backlog, line: &Line) -> Result<Accepted, StoreError> {
         let told = *self.whole_since.lock().unwrap();
         let accepted = match self.here()?.accept(job, backlog, line).await {
             Ok(Accepted::New { delay, whole_since }) => {
@@ -102,11 +107,16 @@ impl JobStore for FaultyStore {
     }
 
     async fn get(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
+        self.got.fetch_add(1, Ordering::SeqCst);
         self.here()?.get(id).await
     }
 
     async fn list(&self, filter: &ListFilter, page: Page) -> Result<Vec<Job>, StoreError> {
         self.here()?.list(filter, page).await
+    }
+
+    async fn blocked(&self, of: &HashSet<AccountId>) -> Result<Vec<(AccountId, JobId)>, StoreError> {
+        self.here()?.blocked(of).await
     }
 
     async fn whole_since(&self) -> Result<Timestamp, StoreError> {

@@ -7,8 +7,9 @@ use tokio::task::JoinSet;
 
 use super::{accepted, sample, taken};
 use crate::conformance::Bench;
+use crate::event::Priority;
 use crate::job::{Job, JobState, Step};
-use crate::port::{Accepted, Backlog, JobStore};
+use crate::port::{Accepted, Backlog, JobStore, Line};
 
 const SMALL: Backlog = Backlog { per_account: 3, per_owner: 5 };
 
@@ -124,6 +125,36 @@ pub async fn places_spread_the_jobs_of_an_account(bench: &mut impl Bench<dyn Job
     assert!(last > Duration::from_secs(5) && last < Duration::from_secs(11), "{last:?}");
     let other = store.accept(&sample::job("o", "b"), Backlog::default(), &sample::line("b")).await;
     assert!(matches!(other, Ok(Accepted::New { delay: Duration::ZERO, .. })), "{other:?}");
+}
+
+/// A job that is not to join its line yet makes it no longer.
+pub async fn a_job_that_takes_no_turn_yet_makes_nobody_wait(bench: &mut impl Bench<dyn JobStore>) {
+    let store = bench.open().await;
+    let outside = Line { charge: Duration::ZERO, ..sample::line("a") };
+    for _ in 0..100 {
+        let accepted = store.accept(&sample::job("o", "a"), Backlog::default(), &outside).await;
+        assert!(matches!(accepted, Ok(Accepted::New { delay: Duration::ZERO, .. })), "{accepted:?}");
+    }
+    let first = store.accept(&sample::job("o", "a"), Backlog::default(), &sample::line("a")).await;
+    assert!(matches!(first, Ok(Accepted::New { delay: Duration::ZERO, .. })), "{first:?}");
+}
+
+/// A normal job is placed as if there were no bulk jobs.
+pub async fn bulk_jobs_make_no_normal_one_wait(bench: &mut impl Bench<dyn JobStore>) {
+    let store = bench.open().await;
+    let bulk = Line { priority: Priority::Bulk, ..sample::line("a") };
+    let mut last = Duration::ZERO;
+    for _ in 0..100 {
+        match store.accept(&sample::job("o", "a"), Backlog::default(), &bulk).await.unwrap() {
+            Accepted::New { delay, .. } => last = last.max(delay),
+            refused @ (Accepted::Known(_) | Accepted::AccountFull | Accepted::OwnerFull) => {
+                panic!("{refused:?}")
+            }
+        }
+    }
+    assert!(last > Duration::from_secs(5), "{last:?}");
+    let first = store.accept(&sample::job("o", "a"), Backlog::default(), &sample::line("a")).await;
+    assert!(matches!(first, Ok(Accepted::New { delay: Duration::ZERO, .. })), "{first:?}");
 }
 
 /// A record is withdrawn while it is accepting, and never later.

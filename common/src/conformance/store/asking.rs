@@ -1,5 +1,6 @@
 //! Lists, watches, the oldest, and forgetting.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{accepted, sample, taken};
@@ -89,6 +90,34 @@ pub async fn a_list_is_filtered(bench: &mut impl Bench<dyn JobStore>) {
     }
 }
 
+/// Blocked jobs are found by their accounts, in order of submission and whatever their number; what is not blocked
+/// any more is not among them.
+pub async fn the_blocked_jobs_of_some_accounts_are_found(bench: &mut impl Bench<dyn JobStore>) {
+    let store = bench.open().await;
+    let state = JobState::Blocked { why: BlockReason::Reauthorization, until: None };
+    let mut expected = Vec::new();
+    for number in 0..1_200 {
+        let account = ["a", "b", "c"][number as usize % 3];
+        let at = sample::at(number * 7 % 1_200);
+        let job = Job { submitted_at: at, state: state.clone(), ..sample::job("o", account) };
+        store.restore(&job).await.unwrap();
+        expected.push((at, job.account, job.id));
+    }
+    accepted(&store, &sample::job("o", "a")).await;
+    expected.sort_by_key(|one| one.0);
+    let of = |names: &[&str]| names.iter().map(|name| sample::account(name)).collect::<HashSet<_>>();
+    for names in [&["a", "b", "c"][..], &["b"], &["a", "c", "unknown"], &["unknown"], &[]] {
+        let of = of(names);
+        let wanted = expected.iter().filter(|(_, account, _)| of.contains(account));
+        let wanted: Vec<_> = wanted.map(|(_, account, id)| (account.clone(), id.clone())).collect();
+        assert!(store.blocked(&of).await.unwrap() == wanted, "{names:?}");
+    }
+    let woken = expected[0].2.clone();
+    taken(&store, &woken, Step::Unblock { hop: 0 }).await;
+    let left = store.blocked(&of(&["a", "b", "c"])).await.unwrap();
+    assert_eq!((left.len(), left.iter().any(|(_, id)| *id == woken)), (1_199, false));
+}
+
 /// Whoever watches is woken by a step, by the record's appearance and by its removal.
 pub async fn a_watcher_learns_of_every_kind_of_change(bench: &mut impl Bench<dyn JobStore>) {
     let store = bench.open().await;
@@ -126,7 +155,8 @@ pub async fn the_longest_due_is_found(bench: &mut impl Bench<dyn JobStore>) {
     taken(&store, &first.id, start).await;
     assert_eq!(oldest(1_000).await, Some(sample::noon()));
     let pause = Pause::Waiting { why: WaitReason::Retry, until: sample::at(300) };
-    let postpone = Step::Postpone { claim, pause, tally: Tally::default(), effect: Effect::None, hop: 2 };
+    let postpone =
+        Step::Postpone { claim, pause, tally: Tally::default(), effect: Effect::None, hop: 2, turn: None };
     taken(&store, &first.id, postpone).await;
     assert_eq!(oldest(299).await, None);
     assert_eq!(oldest(1_000).await, Some(sample::at(300)));

@@ -4,9 +4,13 @@ use tokio::task::JoinSet;
 
 use super::{accepted, sample, taken};
 use crate::conformance::Bench;
-use crate::job::{BlockReason, Claim, Effect, Job, JobId, JobState, Pause, Refusal, Step, Tally, WaitReason};
+use crate::event::Priority;
+use crate::job::{
+    BlockReason, Claim, Effect, Job, JobId, JobState, Pause, Place, Refusal, Step, Tally, Turn, WaitReason,
+};
 use crate::port::{Change, JobStore};
 use crate::seal::{Key, Keyring};
+use crate::warning::{Warning, WarningCode};
 
 fn start(claim: Claim, hop: u32) -> Step {
     Step::Start { claim, hop, tally: Tally { attempts: 1, ..Tally::default() }, effect: Effect::None }
@@ -28,6 +32,10 @@ fn states(claim: &Claim) -> Vec<JobState> {
     ]
 }
 
+fn turn() -> Turn {
+    Turn { priority: Priority::Bulk, cost: 2, place: Place::InLine { micros: 204_082 }, yields: 1 }
+}
+
 /// Every step there is, by the holder of `claim` where somebody has to hold the job.
 fn steps(claim: &Claim) -> Vec<Step> {
     let postpone = |pause| Step::Postpone {
@@ -36,9 +44,13 @@ fn steps(claim: &Claim) -> Vec<Step> {
         tally: Tally { attempts: 2, deferrals: 3, crashes: 0 },
         effect: Effect::Unknown,
         hop: 4,
+        turn: Some(turn()),
     };
+    let placed = |warning| Step::Placed { turn: turn(), warning };
     vec![
         Step::Enqueued,
+        placed(None),
+        placed(Some(Warning { field: "notAfter".to_owned(), code: WarningCode::Late })),
         start(sample::claim(sample::at(90)), 5),
         start(sample::claim(sample::at(90)), 0),
         Step::BeginWrite(claim.clone()),

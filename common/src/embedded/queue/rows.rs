@@ -1,10 +1,13 @@
 //! The table `queue`: every statement that touches it.
 
+use std::collections::VecDeque;
+
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
+use super::owed::End;
 use crate::embedded::database::DatabaseError;
 use crate::message::Message;
-use crate::port::{Delivery, DeliveryTag, Depth, Lane};
+use crate::port::{Delivery, DeliveryTag, Depth, Lane, Turns};
 
 pub(super) struct NewRow {
     pub(super) job: Option<String>,
@@ -73,12 +76,14 @@ pub(super) fn insert(db: &Connection, row: &NewRow) -> Result<(), DatabaseError>
     Ok(())
 }
 
-/// Takes up to `limit` rows: due ones before fresh ones, each lane from its longest-due on.
+/// Takes up to `limit` rows, each lane from its longest-due on, in the order of [`Turns`].
 pub(super) fn take(db: &Connection, now: i64, limit: usize) -> Result<Due, DatabaseError> {
-    let mut taken = Vec::new();
+    let share = limit / (usize::from(Turns::DUE_FOR_ONE_FRESH) + 1);
+    let mut due = take_from(db, Lane::Due, now, limit - share)?;
+    let fresh = take_from(db, Lane::Fresh, now, limit - due.len())?;
+    due.extend(take_from(db, Lane::Due, now, limit - due.len() - fresh.len())?);
     let mut next: Option<i64> = None;
     for lane in [Lane::Due, Lane::Fresh] {
-        take_from(db, lane, now, limit, &mut taken)?;
         // Lane by lane, so that the index answers however many wait.
         let mut first = db.prepare_cached(
             "SELECT available_at FROM queue WHERE taken = 0 AND lane = ?1 ORDER BY available_at LIMIT 1",
@@ -86,30 +91,34 @@ pub(super) fn take(db: &Connection, now: i64, limit: usize) -> Result<Due, Datab
         let first: Option<i64> = first.query_row([number(lane)], |row| row.get(0)).optional()?;
         next = next.into_iter().chain(first).min();
     }
-    Ok(Due { taken, next })
+    Ok(Due { taken: in_turn(due, fresh), next })
 }
 
-fn take_from(
-    db: &Connection,
-    lane: Lane,
-    now: i64,
-    limit: usize,
-    taken: &mut Vec<Taken>,
-) -> Result<(), DatabaseError> {
-    let before = taken.len();
+fn in_turn(due: Vec<Taken>, fresh: Vec<Taken>) -> Vec<Taken> {
+    let (mut due, mut fresh) = (VecDeque::from(due), VecDeque::from(fresh));
+    let mut turns = Turns::default();
+    let mut taken = Vec::with_capacity(due.len() + fresh.len());
+    while let Some(lane) = turns.next(!due.is_empty(), !fresh.is_empty()) {
+        taken.extend(match lane {
+            Lane::Due | Lane::Dead => due.pop_front(),
+            Lane::Fresh => fresh.pop_front(),
+        });
+    }
+    taken
+}
+
+fn take_from(db: &Connection, lane: Lane, now: i64, limit: usize) -> Result<Vec<Taken>, DatabaseError> {
     let mut take = db.prepare_cached(
         "UPDATE queue SET taken = 1 WHERE id IN (
             SELECT id FROM queue WHERE taken = 0 AND lane = ?1 AND available_at <= ?2
             ORDER BY available_at, id LIMIT ?3)
          RETURNING id, available_at, redelivered, body",
     )?;
-    let rest = limit.saturating_sub(before);
-    for row in take.query_map(params![number(lane), now, rest as i64], |row| Taken::read(row, lane))? {
-        taken.push(row?);
-    }
+    let rows = take.query_map(params![number(lane), now, limit as i64], |row| Taken::read(row, lane))?;
+    let mut taken = rows.collect::<rusqlite::Result<Vec<_>>>()?;
     // RETURNING promises no order.
-    taken[before..].sort_by_key(|row| (row.available_at, row.id));
-    Ok(())
+    taken.sort_by_key(|row| (row.available_at, row.id));
+    Ok(taken)
 }
 
 pub(super) fn delete(db: &Connection, id: i64) -> Result<(), DatabaseError> {
@@ -124,6 +133,27 @@ pub(super) fn put_back(db: &Connection, id: i64) -> Result<Option<Lane>, Databas
     )?;
     let lane: Option<i64> = back.query_row([id], |row| row.get(0)).optional()?;
     Ok(Lane::ALL.into_iter().find(|known| Some(number(*known)) == lane))
+}
+
+/// Takes to their end deliveries that could not be before; answers how many fresh ones were put back.
+pub(super) fn settle(db: &Connection, ends: &[End]) -> Result<u64, DatabaseError> {
+    let mut fresh = 0;
+    for end in ends {
+        match end {
+            End::Done(id) => delete(db, *id)?,
+            End::PutBack(id) => fresh += u64::from(put_back(db, *id)? == Some(Lane::Fresh)),
+        }
+    }
+    Ok(fresh)
+}
+
+/// Moves everything that waits for an instant by so many nanoseconds: the clock was set back by as much.
+pub(super) fn move_back(db: &Connection, by: i64) -> Result<(), DatabaseError> {
+    db.execute(
+        "UPDATE queue SET available_at = available_at - ?1 WHERE lane <> ?2",
+        params![by, number(Lane::Dead)],
+    )?;
+    Ok(())
 }
 
 /// Puts back rows that nobody has seen.

@@ -1,12 +1,15 @@
 //! Pages of records, in order of submission.
 
+use std::collections::HashSet;
+
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
 use super::rows;
+use crate::account::AccountId;
 use crate::embedded::column::nanos;
 use crate::embedded::database::DatabaseError;
-use crate::job::Job;
+use crate::job::{Job, JobId, StateName};
 use crate::port::{ListFilter, Page};
 
 pub(super) fn read(db: &Connection, filter: &ListFilter, page: &Page) -> Result<Vec<Job>, DatabaseError> {
@@ -17,6 +20,28 @@ pub(super) fn read(db: &Connection, filter: &ListFilter, page: &Page) -> Result<
     let mut select = db.prepare_cached(&sql)?;
     let bodies = select.query_map(rusqlite::params_from_iter(values), |row| row.get::<_, String>(0))?;
     bodies.map(|body| rows::parse(&body?)).collect()
+}
+
+/// The blocked jobs of these accounts, without their records.
+pub(super) fn blocked(
+    db: &Connection,
+    of: &HashSet<AccountId>,
+) -> Result<Vec<(AccountId, JobId)>, DatabaseError> {
+    let mut select =
+        db.prepare_cached("SELECT account, id FROM jobs WHERE state = ?1 ORDER BY submitted_at, id")?;
+    let rows = select.query_map([StateName::Blocked.as_str()], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+    })?;
+    let mut found = Vec::new();
+    for row in rows {
+        let (account, id) = row?;
+        if let (Ok(account), Ok(id)) = (AccountId::parse(&account), JobId::parse(&id))
+            && of.contains(&account)
+        {
+            found.push((account, id));
+        }
+    }
+    Ok(found)
 }
 
 /// The conditions that are there, each with its values in order.

@@ -4,17 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::MemoryThrottle;
-use crate::port::Limit;
+use crate::port::Line;
 
 pub(in crate::embedded) struct Placed {
     throttle: Arc<MemoryThrottle>,
-    line: Limit,
+    line: Line,
     delay: Duration,
     kept: bool,
 }
 
 impl Placed {
-    pub(in crate::embedded) fn join(throttle: Arc<MemoryThrottle>, line: Limit) -> Self {
+    pub(in crate::embedded) fn join(throttle: Arc<MemoryThrottle>, line: Line) -> Self {
         let delay = throttle.join(&line);
         Self { throttle, line, delay, kept: false }
     }

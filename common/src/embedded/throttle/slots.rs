@@ -30,6 +30,18 @@ impl Slots {
         self
     }
 
+    /// With units given back, from the newest slot on.
+    pub(super) fn reduced(mut self, units: u32) -> Self {
+        let mut left = units;
+        for slot in (0..=self.newest).rev().take(SLOTS as usize) {
+            let count = &mut self.counts[index(slot)];
+            let given = left.min(*count);
+            *count -= given;
+            left -= given;
+        }
+        self
+    }
+
     /// The slots that are not past, oldest first, each with its count.
     fn live(&self, window: Window, now: Instant) -> impl Iterator<Item = (u64, u64)> {
         let oldest = (now.slot(width(window)) + 1).saturating_sub(SLOTS);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::account::AccountId;
 use crate::fingerprint::HashKey;
-use crate::job::{FailureKind, JobId, StateName, WorkerId};
+use crate::job::{FailureKind, JobId, Place, StateName, WorkerId};
 use crate::owner::Owner;
 use crate::seal::Key;
 use crate::time::{after, minutes};
@@ -30,6 +30,10 @@ fn words() -> Sealed<String> {
     Key::random().seal("job", &"Invalid conference type value.".to_owned())
 }
 
+fn turn() -> Turn {
+    Turn { priority: crate::event::Priority::Bulk, cost: 2, place: Place::InLine { micros: 7 }, yields: 0 }
+}
+
 fn failure(effect: Effect) -> Failure {
     Failure { kind: FailureKind::Refused, google_status: None, google_reason: None, effect, detail: None }
 }
@@ -42,6 +46,7 @@ fn job(state: JobState) -> Job {
         state,
         tally: Tally { attempts: 1, deferrals: 2, crashes: 0 },
         effect: Effect::None,
+        write_began_at: None,
         hop: 5,
         submitted_at: now(),
         updated_at: now(),
@@ -54,6 +59,7 @@ fn job(state: JobState) -> Job {
         fingerprint: HashKey::new(Key::random()).fingerprint(b"body"),
         payload: None,
         conference_refused: None,
+        turn: None,
     }
 }
 
@@ -107,9 +113,11 @@ fn every_step_from_every_state_does_what_the_table_says() {
         tally: Tally::default(),
         effect: Effect::None,
         hop: 6,
+        turn: None,
     };
     let waiting = Pause::Waiting { why: WaitReason::Quota, until: now() };
     let blocked = Pause::Blocked { why: BlockReason::Paused, until: None };
+    let placed = Step::Placed { turn: turn(), warning: None };
     let over = "-finished";
     let out = "-out of place";
     let not = "-not yours";
@@ -117,8 +125,10 @@ fn every_step_from_every_state_does_what_the_table_says() {
     let table: Vec<(Step, [&str; 8])> = vec![
         //                                    accepting    queued       running      waiting      blocked      succeeded    failed    cancelled
         (Step::Enqueued,                     ["queued",    out,         out,         out,         out,         out,         out,      out]),
+        (placed,                             ["queued",    "queued",    "running",   "waiting",   "blocked",   over,        over,     over]),
         (start,                              ["running",   "running",   "-claimed",  "running",   "running",   over,        over,     over]),
         (Step::BeginWrite(mine.clone()),     [not,         not,         "running",   not,         not,         over,        over,     over]),
+        (Step::SpendId(mine.clone()),        [not,         not,         "running",   not,         not,         over,        over,     over]),
         (Step::LeaveOutConference(mine.clone(), words()),
                                              [not,         not,         "running",   not,         not,         over,        over,     over]),
         (postpone(Pause::Queued),            [not,         not,         "queued",    not,         not,         over,        over,     over]),
@@ -160,6 +170,7 @@ fn a_job_that_is_left_to_the_queue_before_its_time_waits_for_it() {
         tally: Tally::default(),
         effect: Effect::None,
         hop: 6,
+        turn: None,
     };
     let blocked = JobState::Blocked { why: BlockReason::Reauthorization, until: None };
     let replay = Step::Replay { hop: 6, not_after: after(now(), minutes(60)) };
@@ -335,4 +346,122 @@ fn what_is_forgotten_is_nowhere_in_the_record() {
     let forgotten = job(failed).take(&Step::Forget, now()).expect("it can be forgotten");
     assert_eq!(forgotten.payload, None);
     assert_eq!(forgotten.state, JobState::Failed(failure(Effect::Unknown)), "how it ended is still told");
+}
+
+/// The job's place in line after the step.
+fn place_after(place: Place, state: JobState, step: &Step) -> Option<Place> {
+    let job = Job { turn: Some(turn().at(place)), ..job(state) };
+    job.take(step, now()).expect("the step fits the state").turn.map(|turn| turn.place)
+}
+
+#[test]
+fn a_job_keeps_its_place_in_line_until_a_delivery_or_an_attempt_says_otherwise() {
+    let Case { mine, .. } = cases();
+    let in_line = Place::InLine { micros: 7 };
+    let start = Step::Start { claim: mine.clone(), hop: 5, tally: Tally::default(), effect: Effect::None };
+    let postpone = |turn| Step::Postpone {
+        claim: mine.clone(),
+        pause: Pause::Queued,
+        tally: Tally::default(),
+        effect: Effect::None,
+        hop: 6,
+        turn,
+    };
+    let running = || JobState::Running(mine.clone());
+    let blocked = JobState::Blocked { why: BlockReason::Reauthorization, until: None };
+    for (place, state, step, after) in [
+        (in_line, JobState::Accepting { since: now() }, Step::Enqueued, Some(in_line)),
+        (in_line, JobState::Queued, Step::Cancel, Some(in_line)),
+        (in_line, JobState::Queued, start.clone(), Some(Place::Past)),
+        (Place::Outside, JobState::Queued, start, Some(Place::Outside)),
+        (Place::Past, running(), postpone(None), Some(Place::Past)),
+        (Place::Outside, running(), postpone(Some(turn())), Some(in_line)),
+        (Place::Outside, blocked, Step::Unblock { hop: 6 }, Some(Place::Outside)),
+        (in_line, JobState::Queued, Step::Succeed(result()), None),
+    ] {
+        assert_eq!(place_after(place, state, &step), after, "{step:?}");
+    }
+}
+
+#[test]
+fn a_warning_about_its_place_is_kept_once() {
+    let warning = Warning { field: "notAfter".to_owned(), code: crate::warning::WarningCode::Late };
+    let step = Step::Placed { turn: turn().at(Place::Past), warning: Some(warning.clone()) };
+    let mut placed = job(JobState::Queued);
+    for _ in 0..2 {
+        placed = placed.take(&step, after(now(), minutes(1))).expect("it is open");
+        assert_eq!(placed.turn, Some(turn().at(Place::Past)));
+        assert_eq!((placed.warnings.as_slice(), placed.updated_at), ([warning.clone()].as_slice(), now()));
+    }
+}
+
+#[test]
+fn when_a_write_began_is_known_while_its_outcome_is_not() {
+    let Case { mine, .. } = cases();
+    let later = after(now(), minutes(5));
+    let running = |began| {
+        let effect = Effect::Unknown;
+        Job { effect, write_began_at: began, ..job(JobState::Running(mine.clone())) }
+    };
+    let postpone = |effect| Step::Postpone {
+        claim: mine.clone(),
+        pause: Pause::Queued,
+        tally: Tally::default(),
+        effect,
+        hop: 6,
+        turn: None,
+    };
+    let began = |job: &Job, step: &Step| job.take(step, later).expect("the step fits").write_began_at;
+    let write = running(None).take(&Step::BeginWrite(mine.clone()), now()).expect("the step fits");
+    assert_eq!(write.write_began_at, Some(now()));
+    for step in [Step::BeginWrite(mine.clone()), Step::SpendId(mine.clone())] {
+        assert_eq!(began(&write, &step), Some(later), "the last one counts: {step:?}");
+    }
+    assert_eq!(began(&write, &postpone(Effect::Unknown)), Some(now()));
+    assert_eq!(began(&write, &Step::Fail(mine.clone(), failure(Effect::Unknown))), Some(now()));
+    for step in
+        [postpone(Effect::None), Step::Succeed(result()), Step::Fail(mine.clone(), failure(Effect::None))]
+    {
+        assert_eq!(began(&write, &step), None, "{step:?}");
+    }
+    let cancelled = write.take(&Step::ConfirmCancelled(mine.clone()), later).expect("the step fits");
+    assert_eq!((cancelled.effect, cancelled.write_began_at), (Effect::None, Some(now())));
+}
+
+#[test]
+fn a_write_of_which_it_is_not_known_when_it_began_counts_from_the_last_instant_it_could_have() {
+    let later = after(now(), minutes(5));
+    let start = |effect| Step::Start {
+        claim: claim(&WorkerId::random(), after(later, minutes(1))),
+        hop: 5,
+        tally: Tally::default(),
+        effect,
+    };
+    let began = |job: Job, step: &Step| job.take(step, later).expect("the step fits").write_began_at;
+    let known = Job { effect: Effect::Unknown, write_began_at: Some(now()), ..job(JobState::Queued) };
+    assert_eq!(began(known.clone(), &start(Effect::Unknown)), Some(now()), "it does not begin anew");
+    // A worker that died may have written until its claim ended.
+    let until = after(now(), minutes(1));
+    for step in [start(Effect::None), Step::Recover] {
+        let dead = JobState::Running(claim(&WorkerId::random(), until));
+        assert_eq!(began(Job { state: dead, ..known.clone() }, &step), Some(until), "{step:?}");
+    }
+    let cancelled = Job { state: JobState::Cancelled, ..known };
+    assert_eq!(began(cancelled, &Step::TakeBack { hop: 6 }), Some(later));
+}
+
+#[test]
+fn a_job_that_was_taken_back_ends_when_its_attempt_has_written_nothing() {
+    let Case { mine, .. } = cases();
+    let ended = |cancel_requested, effect| {
+        let write_began_at = Some(now());
+        let job = Job { cancel_requested, write_began_at, ..job(JobState::Running(mine.clone())) };
+        let (pause, tally) = (Pause::Queued, Tally::default());
+        let step = Step::Postpone { claim: mine.clone(), pause, tally, effect, hop: 6, turn: None };
+        let job = job.take(&step, now()).expect("the step fits");
+        (job.state == JobState::Cancelled, job.write_began_at == Some(now()))
+    };
+    assert_eq!(ended(true, Effect::None), (true, true));
+    assert_eq!(ended(true, Effect::Unknown), (false, true), "Google is asked first");
+    assert_eq!(ended(false, Effect::None), (false, false));
 }

@@ -1,8 +1,8 @@
 -- Makes the record of a job that has just been asked for, and gives it its place in its account's line.
 -- KEYS: the record, the epoch, the line, the owner's backlog, the account's backlog, what is due, what has
--- ended, further sets.
+-- ended, the line that goes before, further sets.
 -- ARGV: the text, its life in ms, its entry, the run, now in ms, the most for the account, the most for the
--- owner, the line's charge in µs, when it was asked for in µs, when it may start in µs, the score of the
+-- owner, the line's charge in µs (0 to join none), when it was asked for in µs, when it may start in µs, the score of the
 -- backlogs, a score for each further set.
 
 local known = redis.call('GET', KEYS[1])
@@ -48,10 +48,10 @@ end
 
 local now = microseconds()
 epoch(KEYS[2], ARGV[4], now)
-local delay = join(KEYS[3], tonumber(ARGV[8]), now)
+local delay = join(KEYS[3], KEYS[8], tonumber(ARGV[8]), now)
 local life = tonumber(ARGV[2])
 enter(KEYS[4], ARGV[11], ARGV[3], life)
 enter(KEYS[5], ARGV[11], ARGV[3], life)
 enter(KEYS[6], whole(math.max(ARGV[9] + delay, tonumber(ARGV[10]))), ARGV[3], life)
-keep(KEYS[1], ARGV[1], life, ARGV[3], 8, 12)
+keep(KEYS[1], ARGV[1], life, ARGV[3], 9, 12)
 return { 'new', whole(delay), redis.call('HGET', KEYS[2], 'since') }

@@ -11,11 +11,18 @@ local function whole(number)
     return string.format('%.0f', number)
 end
 
--- Joins the line at `key` for `charge` microseconds; answers how long until its turn.
-local function join(key, charge, now)
+-- Joins the line at `key` for `charge` microseconds; answers how long until its turn, which comes after those
+-- in the line at `ahead` too. For nothing nobody joins.
+local function join(key, ahead, charge, now)
     local mine = math.max(tonumber(redis.call('GET', key) or now), now)
-    local next = mine + charge
-    -- A line whose turn is past says nothing: it may go.
-    redis.call('SET', key, whole(next), 'PX', whole(math.ceil((next - now) / 1000) + 1))
-    return mine - now
+    if charge > 0 then
+        local next = mine + charge
+        -- A line whose turn is past says nothing: it may go.
+        redis.call('SET', key, whole(next), 'PX', whole(math.ceil((next - now) / 1000) + 1))
+    end
+    if ahead == key then
+        return mine - now
+    end
+    -- Each line keeps to its own clock, so that either gets back what was taken of it and no more.
+    return mine - now + math.max(tonumber(redis.call('GET', ahead) or now) - now, 0)
 end

@@ -1,5 +1,6 @@
--- Meters: what was taken from a limit. Of a second's or a minute's the next free instant (`free`, µs), and
--- how many units the present span and the one before it saw; of a day's the units of each hour.
+-- Meters: what was taken from a limit. Of a second's or a minute's the next free instant (`free`, µs), up to when turns
+-- are booked (`booked`, µs), and how many units the present span and the one before it saw; of a day's the units of
+-- each hour.
 
 local HOUR = 3600000000
 -- The day's 24 and the one that it is leaving: together they always cover the whole day.
@@ -33,9 +34,10 @@ local function add_to_day(key, meter, units)
 end
 
 local function read_pace(key)
-    local kept = redis.call('HMGET', key, 'free', 'span', 'units', 'before')
+    local kept = redis.call('HMGET', key, 'free', 'span', 'units', 'before', 'booked')
     return {
         free = tonumber(kept[1] or 0),
+        booked = tonumber(kept[5] or 0),
         span = tonumber(kept[2] or 0),
         units = tonumber(kept[3] or 0),
         before = tonumber(kept[4] or 0),

@@ -1,10 +1,13 @@
 //! Pages of records, in order of submission.
 
+use std::collections::HashSet;
+
 use deadpool_redis::redis::pipe;
 
 use super::record::{self, Record};
 use super::scripts::Scripts;
 use super::sets::{self, Entry, Shelf};
+use crate::account::AccountId;
 use crate::job::{Job, JobId, StateName};
 use crate::port::{ListFilter, Page, StoreError};
 use crate::redis::link::Live;
@@ -48,6 +51,28 @@ pub(super) async fn read(
             let jobs = records(live, now).await?;
             found.extend(jobs.into_iter().filter(|job| is_in(job, filter.state)));
         }
+    }
+    Ok(found)
+}
+
+/// The blocked jobs of these accounts, by their entries alone.
+pub(super) async fn blocked(
+    scripts: &Scripts,
+    live: &Live,
+    of: &HashSet<AccountId>,
+) -> Result<Vec<(AccountId, JobId)>, StoreError> {
+    let sets = [Shelf::Blocked.key().to_owned()];
+    let mut from = Some("-".to_owned());
+    let mut found = Vec::new();
+    while let Some(lower) = from {
+        let (most, found_now) = scripts.ranges(live, &sets, (&lower, "+"), MANY, "").await?;
+        let chunk = merged(found_now, most);
+        from = chunk.next;
+        found.extend(chunk.entries.iter().filter_map(|entry| {
+            let entry = Entry::parse(entry)?;
+            let account = AccountId::parse(entry.account).ok().filter(|account| of.contains(account))?;
+            Some((account, entry.id))
+        }));
     }
     Ok(found)
 }

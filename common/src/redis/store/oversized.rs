@@ -49,7 +49,7 @@ impl Oversized {
                 };
                 // Whoever reads one that cannot be read is told of it.
                 let record = Record::parse(&entry.id, &ended.text);
-                records.extend(record.ok().filter(|record| shrinks(record)));
+                records.extend(record.ok().filter(shrinks));
             }
             // Of those that ended in the same microsecond some may be behind the last one.
             let all_at_once = ended.first().is_some_and(|first| first.at == last);

@@ -8,8 +8,7 @@ use jiff::Timestamp;
 use super::record::{self, Record};
 use super::sets::{self, COMPACT, DUE, ENDED, Place, Shelf};
 use crate::job::{Job, JobId};
-use crate::pace;
-use crate::port::{Backlog, Limit, StoreError};
+use crate::port::{Backlog, Line, StoreError};
 use crate::redis::link::Live;
 use crate::redis::name;
 use crate::time;
@@ -138,14 +137,13 @@ impl Scripts {
         job: &Job,
         text: &[u8],
         backlog: Backlog,
-        line: &Limit,
+        line: &Line,
         retention: Duration,
     ) -> Result<Placed, StoreError> {
         let [of_owner, of_account] = sets::backlogs(job);
         let mut call = self.accept.prepare_invoke();
         call.key(record::key(&job.id)).key(EPOCH).key(name::line(line));
-        call.key(&of_owner).key(&of_account).key(DUE).key(ENDED);
-        let charge = pace::charge(line).as_nanos().div_ceil(1_000);
+        call.key(&of_owner).key(&of_account).key(DUE).key(ENDED).key(name::line_ahead_of(line));
         call.arg(text)
             .arg(millis(record::life(job, retention)))
             .arg(sets::entry(job))
@@ -153,7 +151,7 @@ impl Scripts {
             .arg(job.submitted_at.as_millisecond())
             .arg(backlog.per_account)
             .arg(backlog.per_owner)
-            .arg(u64::try_from(charge).unwrap_or(u64::MAX))
+            .arg(u64::try_from(line.charge.as_micros()).unwrap_or(u64::MAX))
             .arg(job.submitted_at.as_microsecond())
             .arg(job.not_before.unwrap_or(job.submitted_at).as_microsecond())
             .arg(sets::overdue_at(job, retention));

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::totals::{Line, Spent};
 use crate::embedded::MemoryThrottle;
-use crate::port::{Clock, Limit, Take, Throttle as _, Window};
+use crate::port::{Clock, Limit, Take, Throttle as _, ThrottleKey, Turn, Window};
 
 /// Takes its share, and remembers what it took from days.
 pub(super) struct Alone {
@@ -29,9 +30,9 @@ impl Alone {
     }
 
     /// Takes from this share, to be told later.
-    pub(super) async fn take(&self, limits: &[Limit]) -> Take {
-        let take = self.permit(limits).await;
-        if take == Take::Granted {
+    pub(super) async fn take(&self, limits: &[Limit], turn: Turn) -> Take {
+        let take = self.permit(limits, turn).await;
+        if matches!(take, Take::Granted | Take::Reserved { .. }) {
             let mut days = self.days.lock().unwrap_or_else(PoisonError::into_inner);
             for day in limits.iter().filter(|limit| limit.window == Window::Day && limit.cost > 0) {
                 days.entry((day.key.clone(), day.window)).or_default().alone += u64::from(day.cost);
@@ -41,9 +42,38 @@ impl Alone {
     }
 
     /// Takes from this share what Redis counts too.
-    pub(super) async fn permit(&self, limits: &[Limit]) -> Take {
-        let mine: Vec<_> = limits.iter().map(|limit| share(limit, self.workers)).collect();
-        self.throttle.try_take(&mine).await
+    pub(super) async fn permit(&self, limits: &[Limit], turn: Turn) -> Take {
+        self.throttle.take(&self.mine(limits), turn).await
+    }
+
+    /// A turn in this share.
+    pub(super) async fn book(
+        &self,
+        limits: &[Limit],
+        calls: u32,
+        beyond: Duration,
+    ) -> Option<(Duration, ThrottleKey)> {
+        self.throttle.book(&self.mine(limits), calls, beyond).await
+    }
+
+    /// Winds a turn in this share back.
+    pub(super) async fn unbook(&self, limits: &[Limit]) {
+        self.throttle.unbook(&self.mine(limits)).await;
+    }
+
+    /// Gives back to days what a call that was not made took from this share.
+    pub(super) fn give_back(&self, limits: &[&Limit]) {
+        let mut days = self.days.lock().unwrap_or_else(PoisonError::into_inner);
+        for day in limits {
+            self.throttle.return_units(&share(day, self.workers));
+            if let Some(spent) = days.get_mut(&(day.key.clone(), day.window)) {
+                spent.alone = spent.alone.saturating_sub(u64::from(day.cost));
+            }
+        }
+    }
+
+    fn mine(&self, limits: &[Limit]) -> Vec<Limit> {
+        limits.iter().map(|limit| share(limit, self.workers)).collect()
     }
 
     /// What is known of days.

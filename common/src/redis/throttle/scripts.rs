@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use deadpool_redis::redis::Script;
 
-use super::totals::{Line, Spent};
+use super::totals::{self, Spent};
 use crate::pace;
-use crate::port::{Limit, Window};
+use crate::port::{AHEAD, FURTHER_AHEAD, Limit, Line, ThrottleKey, Turn, Window};
 use crate::redis::link::{Live, Trouble};
 use crate::redis::name;
 
@@ -27,12 +27,53 @@ macro_rules! script {
     };
 }
 
-/// What came of asking to take.
+/// How a call comes to its limits, as the script has it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Asked {
+    /// To take from them.
+    Take(Turn),
+    /// For a turn of so many calls alone, if it is further away than this.
+    Book { calls: u32, beyond: Duration },
+}
+
+impl Asked {
+    fn mode(self) -> &'static str {
+        match self {
+            Self::Take(Turn::New { .. }) => "new",
+            Self::Take(Turn::Booked) => "booked",
+            Self::Take(Turn::Further) => "further",
+            Self::Take(Turn::Now) => "now",
+            Self::Book { .. } => "book",
+        }
+    }
+
+    fn ahead(self) -> Duration {
+        match self {
+            Self::Take(Turn::New { .. }) => AHEAD,
+            Self::Take(Turn::Booked | Turn::Further) => FURTHER_AHEAD,
+            Self::Take(Turn::Now) => Duration::ZERO,
+            Self::Book { beyond, .. } => beyond,
+        }
+    }
+
+    fn calls(self) -> u32 {
+        match self {
+            Self::Take(Turn::New { calls }) | Self::Book { calls, .. } => calls,
+            Self::Take(Turn::Booked | Turn::Further | Turn::Now) => 0,
+        }
+    }
+}
+
+/// What came of asking.
 pub(super) enum Answer {
-    /// Taken, under this mark; so many units each limit's window saw, these ones too.
-    Granted { mark: String, within: Vec<u64> },
-    /// Nothing was taken.
+    /// Taken, under this mark, for a call after `after`; so many units each limit's window saw, these ones too.
+    Granted { after: Duration, mark: String, within: Vec<u64> },
+    /// Nothing was taken; a turn was booked at the limit of this index.
+    Booked { turn: Duration, limit: usize },
+    /// Nothing was taken or booked.
     Refused { retry_in: Duration },
+    /// The turn is near enough: nothing was taken or booked.
+    Near,
     /// The mark is another: nothing was taken.
     Lost,
 }
@@ -44,6 +85,8 @@ pub(super) struct Scripts {
     place: Script,
     leave: Script,
     pause: Script,
+    give_back: Script,
+    unbook: Script,
     workers: Script,
 }
 
@@ -56,6 +99,8 @@ impl Scripts {
             place: script!("place"),
             leave: script!("leave"),
             pause: script!("pause"),
+            give_back: script!("give_back"),
+            unbook: script!("unbook"),
             workers: script!("workers"),
         }
     }
@@ -65,14 +110,17 @@ impl Scripts {
         live: &Live,
         known: Option<&str>,
         limits: &[Limit],
+        asked: Asked,
     ) -> Result<Answer, Trouble> {
         let mut call = self.take.key(MARK);
-        call.arg(known.unwrap_or_default());
+        call.arg(known.unwrap_or_default()).arg(asked.mode());
+        call.arg(micros(asked.ahead())).arg(micros(AHEAD));
         for limit in limits {
             call.key(name::meter(&limit.key, limit.window)).key(name::pause(&limit.key));
-            call.arg(match limit.window {
-                Window::Second | Window::Minute => "pace",
-                Window::Day => "day",
+            call.arg(match (limit.window, &limit.key) {
+                (Window::Day, _) => "day",
+                (Window::Second | Window::Minute, ThrottleKey::Project) => "shared",
+                (Window::Second | Window::Minute, _) => "pace",
             });
             call.arg(limit.cost)
                 .arg(limit.allowed)
@@ -80,16 +128,24 @@ impl Scripts {
                 .arg(micros(pace::charge(limit)))
                 .arg(micros(pace::charge_of_one(limit)))
                 .arg(pace::slack(limit.window).as_micros().min(LONGEST.into()).to_string())
-                .arg(pace::room_of_day(limit));
+                .arg(pace::room_of_day(limit))
+                .arg(micros(pace::booking(limit, asked.calls())));
         }
         let reply: Vec<String> = live.invoke(&call).await?;
         match reply.first().map(String::as_str) {
             Some("lost") => Ok(Answer::Lost),
+            Some("free") => Ok(Answer::Near),
             Some("refused") => Ok(Answer::Refused { retry_in: span(reply.get(1))? }),
+            Some("booked") => {
+                let limit =
+                    usize::try_from(number(reply.get(2))?).ok().and_then(|count| count.checked_sub(1));
+                Ok(Answer::Booked { turn: span(reply.get(1))?, limit: limit.ok_or_else(unexpected)? })
+            }
             Some("granted") => {
-                let mark = reply.get(1).ok_or_else(unexpected)?.clone();
-                let within = reply[2..].iter().map(|units| number(Some(units))).collect::<Result<_, _>>()?;
-                Ok(Answer::Granted { mark, within })
+                let after = span(reply.get(1))?;
+                let mark = reply.get(2).ok_or_else(unexpected)?.clone();
+                let within = reply[3..].iter().map(|units| number(Some(units))).collect::<Result<_, _>>()?;
+                Ok(Answer::Granted { after, mark, within })
             }
             _ => Err(unexpected()),
         }
@@ -100,7 +156,7 @@ impl Scripts {
         &self,
         live: &Live,
         known: Option<&str>,
-        days: &[(Line, Spent)],
+        days: &[(totals::Line, Spent)],
     ) -> Result<String, Trouble> {
         let mut call = self.resume.key(MARK);
         call.arg(known.unwrap_or_default());
@@ -115,7 +171,7 @@ impl Scripts {
         &self,
         live: &Live,
         window: Window,
-        lines: &[Line],
+        lines: &[totals::Line],
     ) -> Result<Vec<u64>, Trouble> {
         let mut call = self.used.prepare_invoke();
         match window {
@@ -129,15 +185,16 @@ impl Scripts {
         reply.iter().map(|units| number(Some(units))).collect()
     }
 
-    pub(super) async fn place(&self, live: &Live, limit: &Limit) -> Result<Duration, Trouble> {
-        let mut call = self.place.key(name::line(limit));
-        let reply: String = live.invoke(call.arg(micros(pace::charge(limit)))).await?;
+    pub(super) async fn place(&self, live: &Live, line: &Line) -> Result<Duration, Trouble> {
+        let mut call = self.place.key(name::line(line));
+        call.key(name::line_ahead_of(line));
+        let reply: String = live.invoke(call.arg(micros(line.charge))).await?;
         span(Some(&reply))
     }
 
-    pub(super) async fn leave(&self, live: &Live, limit: &Limit) -> Result<(), Trouble> {
-        let mut call = self.leave.key(name::line(limit));
-        live.invoke(call.arg(micros(pace::charge(limit)))).await
+    pub(super) async fn leave(&self, live: &Live, line: &Line) -> Result<(), Trouble> {
+        let mut call = self.leave.key(name::line(line));
+        live.invoke(call.arg(micros(line.charge))).await
     }
 
     pub(super) async fn pause(
@@ -147,6 +204,22 @@ impl Scripts {
         pause: Duration,
     ) -> Result<(), Trouble> {
         live.invoke(self.pause.key(name::pause(key)).arg(micros(pause))).await
+    }
+
+    pub(super) async fn give_back(&self, live: &Live, limits: &[&Limit]) -> Result<(), Trouble> {
+        let mut call = self.give_back.prepare_invoke();
+        for limit in limits {
+            call.key(name::meter(&limit.key, limit.window)).arg(limit.cost);
+        }
+        live.invoke(&call).await
+    }
+
+    pub(super) async fn unbook(&self, live: &Live, limits: &[&Limit]) -> Result<(), Trouble> {
+        let mut call = self.unbook.prepare_invoke();
+        for limit in limits {
+            call.key(name::meter(&limit.key, limit.window)).arg(micros(pace::booking(limit, 1)));
+        }
+        live.invoke(&call).await
     }
 
     /// Counts the workers, `own` among them.

@@ -117,6 +117,11 @@ async fn due_comes_before_fresh() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_fresh_one_comes_among_many_due_ones() {
+    queue::a_fresh_one_comes_among_many_due_ones(&mut Broker::untidy().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lane_keeps_its_order() {
     queue::a_lane_keeps_its_order(&mut Broker::tidy().await).await;
 }

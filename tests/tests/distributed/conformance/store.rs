@@ -63,6 +63,16 @@ async fn places_spread_the_jobs_of_an_account() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_takes_no_turn_yet_makes_nobody_wait() {
+    store::a_job_that_takes_no_turn_yet_makes_nobody_wait(&mut Redis::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bulk_jobs_make_no_normal_one_wait() {
+    store::bulk_jobs_make_no_normal_one_wait(&mut Redis::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_an_accepting_job_is_withdrawn() {
     store::only_an_accepting_job_is_withdrawn(&mut Redis::new().await).await;
 }
@@ -115,4 +125,9 @@ async fn a_restored_record_replaces_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_record_survives_a_restart() {
     store::a_record_survives_a_restart(&mut Redis::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_blocked_jobs_of_some_accounts_are_found() {
+    store::the_blocked_jobs_of_some_accounts_are_found(&mut Redis::new().await).await;
 }

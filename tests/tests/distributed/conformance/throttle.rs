@@ -80,7 +80,49 @@ async fn places_follow_at_the_rate() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn bulk_jobs_stand_behind_all_and_before_nobody() {
+    let own = OfItsOwn::new().await;
+    throttle::bulk_jobs_stand_behind_all_and_before_nobody(own.throttle.clone()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_is_only_looked_at_stays_as_it_is() {
+    let own = OfItsOwn::new().await;
+    throttle::a_line_that_is_only_looked_at_stays_as_it_is(own.throttle.clone()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_back_is_what_was_taken() {
+    let own = OfItsOwn::new().await;
+    throttle::what_is_given_back_is_what_was_taken(own.throttle.clone()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_share_in_use_is_that_of_the_busiest_key() {
     let own = OfItsOwn::new().await;
     throttle::the_share_in_use_is_that_of_the_busiest_key(own.throttle.clone()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_asks_twice_each_and_no_second_sees_more() {
+    let own = OfItsOwn::new().await;
+    throttle::a_crowd_asks_twice_each_and_no_second_sees_more(own.throttle.clone()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booked_turn_takes_nothing_and_binds_who_comes_later() {
+    let own = OfItsOwn::new().await;
+    throttle::a_booked_turn_takes_nothing_and_binds_who_comes_later(own.throttle.clone()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_key_does_not_hold_up_the_project() {
+    let own = OfItsOwn::new().await;
+    throttle::a_busy_key_does_not_hold_up_the_project(own.throttle.clone()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_back_to_a_day_can_be_taken_again() {
+    let own = OfItsOwn::new().await;
+    throttle::what_is_given_back_to_a_day_can_be_taken_again(own.throttle.clone()).await;
 }

@@ -89,3 +89,9 @@ async fn a_shelf_lists_what_is_on_it() {
     vault::a_shelf_lists_what_is_on_it(&mut Postgres::new().await).await;
     vault::a_shelf_lists_what_is_on_it(&mut Redis::new().await).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_come_by_version_and_page() {
+    vault::changes_come_by_version_and_page(&mut Postgres::new().await).await;
+    vault::changes_come_by_version_and_page(&mut Redis::new().await).await;
+}

@@ -124,8 +124,8 @@ async fn room(jobs: usize) {
         let (job, _) = job(number, &hash);
         accepted(&store, &job, Backlog { per_account: 1_000_000, per_owner: 1_000_000 }).await;
     }
-    println!("{:.0} bytes a job that waits", (memory(&server) - waiting) / 1e3);
-    println!(
+    eprintln!("{:.0} bytes a job that waits", (memory(&server) - waiting) / 1e3);
+    eprintln!(
         "{jobs} finished jobs: {full:.0} bytes each, {compact:.0} once compact: 768 MB hold {:.0} of these",
         SHIPPED / compact
     );

@@ -156,7 +156,7 @@ async fn everything_expires_by_itself_but_the_note_since_when_it_is_whole() {
                             why: common::job::BlockReason::Reauthorization,
                             until: None,
                         };
-                        let postpone = Step::Postpone { claim, pause, tally, effect, hop: 2 };
+                        let postpone = Step::Postpone { claim, pause, tally, effect, hop: 2, turn: None };
                         taken(&store, &job.id, postpone).await;
                     }
                 }

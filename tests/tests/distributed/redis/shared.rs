@@ -194,7 +194,7 @@ async fn meddle(store: &Arc<dyn JobStore>, job: &Job, claim: &Claim, dice: &mut 
     let (tally, effect) = (Tally::default(), Effect::None);
     let paused = || Pause::Blocked { why: BlockReason::Paused, until: None };
     let waiting = || Pause::Waiting { why: WaitReason::Retry, until: sample::at(300) };
-    let postpone = |pause| Step::Postpone { claim: claim.clone(), pause, tally, effect, hop: 1 };
+    let postpone = |pause| Step::Postpone { claim: claim.clone(), pause, tally, effect, hop: 1, turn: None };
     let step = match dice.below(13) {
         0 => return drop(store.accept(job, Backlog::default(), &sample::line("a")).await.unwrap()),
         1 => return drop(store.restore(job).await.unwrap()),

@@ -59,7 +59,11 @@ impl Office {
             vault: Arc::clone(&vault),
             accounts: Arc::new(accounts),
             tokens: folder.tokens(),
-            throttle: Arc::new(Leaving { throttle: folder.throttle(), under_way: Arc::clone(&under_way) }),
+            throttle: Arc::new(Leaving {
+                throttle: folder.throttle(),
+                clock: clock.clone(),
+                under_way: Arc::clone(&under_way),
+            }),
             calendar: Arc::new(Arriving { calendar: Arc::new(calendar), under_way }),
             endpoint: Arc::new(oauth.clone()),
             clock: Arc::clone(&clock),
@@ -81,6 +85,7 @@ impl Office {
             keys: Arc::clone(&self.keys),
             throttle: Arc::clone(&self.ports.throttle),
             google: Arc::clone(&self.ports.endpoint),
+            allowances: None,
             clock: Arc::clone(&self.ports.clock),
         };
         let settings = api::Settings {

@@ -12,7 +12,8 @@ use async_trait::async_trait;
 use common::event::{CalendarId, SendUpdates};
 use common::job::JobId;
 use common::port::{
-    Calendar, CalendarError, Limit, NewEvent, StoredEvent, Take, Throttle, ThrottleKey, Window,
+    Calendar, CalendarError, Clock, Limit, Line, NewEvent, StoredEvent, Take, Throttle, ThrottleKey, Turn,
+    Window,
 };
 
 /// From its permission to its answer, by the fast clock.
@@ -32,6 +33,7 @@ impl UnderWay {
 /// A throttle from whose permission on a request is under way.
 pub struct Leaving {
     pub throttle: Arc<dyn Throttle>,
+    pub clock: Arc<dyn Clock>,
     pub under_way: Arc<UnderWay>,
 }
 
@@ -43,20 +45,39 @@ pub struct Arriving {
 
 #[async_trait]
 impl Throttle for Leaving {
-    async fn place(&self, limit: &Limit) -> Duration {
-        self.throttle.place(limit).await
+    async fn place(&self, line: &Line) -> Duration {
+        self.throttle.place(line).await
     }
 
-    async fn leave(&self, limit: &Limit) {
-        self.throttle.leave(limit).await;
+    async fn leave(&self, line: &Line) {
+        self.throttle.leave(line).await;
     }
 
-    async fn try_take(&self, limits: &[Limit]) -> Take {
-        let take = self.throttle.try_take(limits).await;
+    async fn take(&self, limits: &[Limit], turn: Turn) -> Take {
+        let take = match self.throttle.take(limits, turn).await {
+            // It is not under way before its time.
+            Take::Reserved { after } => {
+                self.clock.sleep(after).await;
+                Take::Granted
+            }
+            take @ (Take::Granted | Take::Booked { .. } | Take::Refused { .. }) => take,
+        };
         if take == Take::Granted {
             self.under_way.0.fetch_add(1, Ordering::SeqCst);
         }
         take
+    }
+
+    async fn book(&self, limits: &[Limit], calls: u32, beyond: Duration) -> Option<(Duration, ThrottleKey)> {
+        self.throttle.book(limits, calls, beyond).await
+    }
+
+    async fn unbook(&self, limits: &[Limit]) {
+        self.throttle.unbook(limits).await;
+    }
+
+    async fn give_back(&self, limits: &[Limit]) {
+        self.throttle.give_back(limits).await;
     }
 
     async fn push_back(&self, key: &ThrottleKey, pause: Duration) {

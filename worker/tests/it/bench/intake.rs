@@ -28,6 +28,7 @@ impl Bench {
             state: JobState::Accepting { since: now },
             tally: Tally::default(),
             effect: Effect::None,
+            write_began_at: None,
             hop: 0,
             submitted_at: now,
             updated_at: now,
@@ -38,6 +39,7 @@ impl Bench {
             trace: None,
             warnings: Vec::new(),
             conference_refused: None,
+            turn: Some(order.turn()),
         }
     }
 
@@ -49,7 +51,12 @@ impl Bench {
 
     /// Accepts a job that a test has changed.
     pub async fn submit_job(&self, job: Job) -> JobId {
-        let line = self.settings.quotas.line(&*self.account(&job.account).await, 1);
+        let account = self.account(&job.account).await;
+        let line = self.settings.quotas.line_of(&account, job.turn);
+        let mut job = job;
+        let outside = job.turn.is_some_and(|_| job.not_before.is_some_and(|start| start > self.now()));
+        let line = if outside { line.only_looked_at() } else { line };
+        job.turn = job.turn.map(|turn| if outside { turn } else { turn.at(line.joined()) });
         let accepted = self.store.accept(&job, Backlog::default(), &line).await.unwrap();
         let Accepted::New { delay, .. } = accepted else { panic!("{accepted:?}") };
         let start = job.not_before.map_or(Duration::ZERO, |start| until(self.now(), start));

@@ -66,6 +66,15 @@ impl Bench {
     }
 
     /// Waits until nothing is left to do at this hour; answers what is left for later.
+    /// Waits until somebody is at everything that is due.
+    pub async fn all_taken(&self) {
+        eventually("everything in hand", async || {
+            let depth = self.queue.depth().await.unwrap();
+            (depth.fresh + depth.due == 0).then_some(())
+        })
+        .await;
+    }
+
     pub async fn quiet(&self) -> Depth {
         eventually("quiet", async || {
             let depth = self.queue.depth().await.unwrap();
@@ -79,6 +88,14 @@ impl Bench {
         eventually("messages for later", async || {
             let depth = self.queue.depth().await.unwrap();
             (depth.delayed == messages && depth.fresh + depth.due + depth.taken == 0).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until so many messages are left for later, whatever else is under way.
+    pub async fn delayed(&self, messages: u64) {
+        eventually("messages for later", async || {
+            (self.queue.depth().await.unwrap().delayed == messages).then_some(())
         })
         .await;
     }

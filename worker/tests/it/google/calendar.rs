@@ -32,7 +32,14 @@ impl Google {
         effect: impl Fn(&mut State, &str) -> Result<T, CalendarError> + Send,
     ) -> Result<T, CalendarError> {
         let (ongoing, user, behaviour) = self.begin(token, method, id, guests)?;
+        let late = matches!(behaviour, Some(Behaviour::Late)).then(|| self.event(id).is_none());
         let answer = self.behave(behaviour, &user, &effect).await;
+        if late == Some(true) {
+            let mut state = self.state();
+            if let Some(event) = state.events.remove(id) {
+                state.on_their_way.push((id.clone(), event));
+            }
+        }
         drop(ongoing);
         answer
     }
@@ -73,6 +80,11 @@ impl Google {
                 None => return has_effect(),
                 Some(Behaviour::Refuse(error)) => return Err(error),
                 Some(Behaviour::LoseAnswer) => {
+                    has_effect()?;
+                    return Err(CalendarError::NoAnswer("the connection broke".to_owned()));
+                }
+                // The insert itself sees to it.
+                Some(Behaviour::Late) => {
                     has_effect()?;
                     return Err(CalendarError::NoAnswer("the connection broke".to_owned()));
                 }
@@ -118,6 +130,7 @@ impl Calendar for Google {
                 cancelled: false,
                 guests,
                 conference,
+                resource: event.resource.clone(),
                 outline: Outline::of(event.resource),
                 meetings,
             };
@@ -145,11 +158,12 @@ impl Calendar for Google {
         token: &SecretString,
         calendar: &CalendarId,
         id: &JobId,
-        _: SendUpdates,
+        send_updates: SendUpdates,
     ) -> Result<(), CalendarError> {
         self.call(token, (Method::Delete, id, 0), |state, user| {
             let event = state.events.get_mut(id).filter(|event| event.is_in(user, calendar));
             event.ok_or(CalendarError::NotFound)?.cancelled = true;
+            state.deletions.push((id.clone(), send_updates));
             Ok(())
         })
         .await

@@ -43,6 +43,11 @@ impl TokenEndpoint for Google {
             state.refreshes += 1;
             state.grants.pop_front()
         };
+        if self.state().tokens_hang {
+            // As long as the real client waits for an answer.
+            self.clock.sleep(std::time::Duration::from_secs(20)).await;
+            return Err(TokenError::Transport("no answer".to_owned()));
+        }
         match granting {
             None => {}
             Some(Granting::Refuse(error)) => return Err(error),

@@ -18,6 +18,7 @@ pub struct MoodyQueue {
     news: Notify,
     receives: AtomicUsize,
     put_backs: AtomicUsize,
+    published: AtomicUsize,
 }
 
 /// Which messages are not taken, and how that goes.
@@ -41,6 +42,7 @@ impl MoodyQueue {
             news: Notify::new(),
             receives: AtomicUsize::new(0),
             put_backs: AtomicUsize::new(0),
+            published: AtomicUsize::new(0),
         }
     }
 
@@ -78,6 +80,11 @@ impl MoodyQueue {
         self.receives.load(Ordering::Relaxed)
     }
 
+    /// How many messages were published.
+    pub fn published(&self) -> usize {
+        self.published.load(Ordering::Relaxed)
+    }
+
     /// How many deliveries were handed back.
     pub fn put_backs(&self) -> usize {
         self.put_backs.load(Ordering::Relaxed)
@@ -94,6 +101,7 @@ impl MoodyQueue {
 #[async_trait]
 impl JobQueue for MoodyQueue {
     async fn publish(&self, message: &Message, lane: Lane, delay: Duration) -> Result<(), QueueError> {
+        self.published.fetch_add(1, Ordering::Relaxed);
         let refused = self.refuses.lock().unwrap().as_ref().and_then(|refuses| refuses(message, lane));
         match refused {
             Some(error) => Err(error),

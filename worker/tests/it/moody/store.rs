@@ -1,11 +1,13 @@
 //! A store that fails when told.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use common::account::AccountId;
 use common::job::{Job, JobId, Step};
-use common::port::{Accepted, Backlog, Change, JobStore, Limit, ListFilter, Page, StoreError, Watch};
+use common::port::{Accepted, Backlog, Change, JobStore, Line, ListFilter, Page, StoreError, Watch};
 use jiff::Timestamp;
 
 pub struct MoodyStore {
@@ -13,6 +15,7 @@ pub struct MoodyStore {
     refuses: Mutex<Option<Refuses>>,
     away: AtomicBool,
     lost_at: Mutex<Option<Timestamp>>,
+    gets: AtomicUsize,
 }
 
 /// Which steps cannot be taken.
@@ -25,6 +28,7 @@ impl MoodyStore {
             refuses: Mutex::default(),
             away: AtomicBool::new(false),
             lost_at: Mutex::default(),
+            gets: AtomicUsize::new(0),
         }
     }
 
@@ -53,6 +57,11 @@ impl MoodyStore {
         *self.lost_at.lock().unwrap() = Some(then);
     }
 
+    /// How often a record was read.
+    pub fn gets(&self) -> usize {
+        self.gets.load(Ordering::Relaxed)
+    }
+
     /// What a bench itself reads and writes by, however the store fares.
     pub fn behind(&self) -> Arc<dyn JobStore> {
         self.inner.lock().unwrap().clone()
@@ -68,7 +77,7 @@ impl MoodyStore {
 
 #[async_trait]
 impl JobStore for MoodyStore {
-    async fn accept(&self, job: &Job, backlog: Backlog, line: &Limit) -> Result<Accepted, StoreError> {
+    async fn accept(&self, job: &Job, backlog: Backlog, line: &Line) -> Result<Accepted, StoreError> {
         self.there()?.accept(job, backlog, line).await
     }
 
@@ -88,11 +97,16 @@ impl JobStore for MoodyStore {
     }
 
     async fn get(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
+        self.gets.fetch_add(1, Ordering::Relaxed);
         self.there()?.get(id).await
     }
 
     async fn list(&self, filter: &ListFilter, page: Page) -> Result<Vec<Job>, StoreError> {
         self.there()?.list(filter, page).await
+    }
+
+    async fn blocked(&self, of: &HashSet<AccountId>) -> Result<Vec<(AccountId, JobId)>, StoreError> {
+        self.there()?.blocked(of).await
     }
 
     async fn whole_since(&self) -> Result<Timestamp, StoreError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use common::port::{Doc, Shelf, Vault, VaultError, Version};
+use common::port::{Changes, Doc, Shelf, Vault, VaultError, Version};
 use serde_json::Value;
 
 pub struct MoodyVault {
@@ -56,5 +56,9 @@ impl Vault for MoodyVault {
 
     async fn list(&self, shelf: Shelf) -> Result<Vec<(String, Doc)>, VaultError> {
         self.there()?.list(shelf).await
+    }
+
+    async fn changes(&self, shelf: Shelf, since: Version, most: u32) -> Result<Changes, VaultError> {
+        self.there()?.changes(shelf, since, most).await
     }
 }
