@@ -178,7 +178,7 @@ pub enum Take {
     },
 }
 
-/// A call without a turn is reserved so far ahead: what a line may run ahead anyway ([`crate::pace`]), so that nobody
+/// A call without a turn is reserved so far ahead: what a line may run ahead anyway (its slack), so that nobody
 /// else waits for the gap.
 pub const AHEAD: Duration = Duration::from_millis(600);
 
