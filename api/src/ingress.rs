@@ -254,14 +254,18 @@ fn local_url(bound: &[SocketAddr]) -> Url {
     Url::parse(&format!("http://localhost:{port}")).expect("localhost and a port are a URL")
 }
 
-/// Tells how long the longest-due unfinished job has been due, for ever.
+/// Tells how long the longest-due unfinished job has been due, for ever. That it is not known is said once.
 async fn export_oldest_age(store: Arc<dyn JobStore>, clock: Arc<dyn Clock>) {
+    let mut known = true;
     loop {
         let now = clock.now();
-        match store.oldest_due(now).await {
+        let due = store.oldest_due(now).await;
+        match &due {
             Ok(due) => metrics::oldest_age(due.map_or(Duration::ZERO, |due| time::until(due, now))),
-            Err(error) => warn!(%error, "The age of the oldest job is unknown: {error}"),
+            Err(error) if known => warn!(%error, "The age of the oldest job is unknown: {error}"),
+            Err(_) => {}
         }
+        known = due.is_ok();
         clock.sleep(AGE_EVERY).await;
     }
 }

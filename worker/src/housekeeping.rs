@@ -165,14 +165,19 @@ async fn end_grant(ports: &Ports, id: &AccountId) {
     }
 }
 
+/// Forgets what ended long ago. That it cannot is said once.
 async fn forget(ports: &Ports, retention: Duration) {
+    let mut works = true;
     loop {
         let before = ports.clock.now().checked_sub(retention).unwrap_or(Timestamp::MIN);
-        match ports.store.forget_finished(before).await {
+        let forgotten = ports.store.forget_finished(before).await;
+        match &forgotten {
             Ok(0) => {}
             Ok(count) => tracing::info!("Forgot {count} jobs that ended before {before}"),
-            Err(error) => tracing::warn!("Old records could not be removed: {error}"),
+            Err(error) if works => tracing::warn!("Old records could not be removed: {error}"),
+            Err(_) => {}
         }
+        works = forgotten.is_ok();
         ports.clock.sleep(FORGET).await;
     }
 }
