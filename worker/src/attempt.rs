@@ -99,6 +99,10 @@ enum Conclusion {
     Block { why: BlockReason, until: Option<Timestamp> },
 }
 
+/// When a write began that no record and no message tells of: whether there was one is unknown, and Google is asked
+/// once.
+const LONG_AGO: Timestamp = Timestamp::UNIX_EPOCH;
+
 /// A job that this worker holds, with everything that is known about it.
 struct Held<'a> {
     message: &'a Message,
@@ -396,10 +400,12 @@ impl Held<'_> {
 
     /// The message that comes after the present one.
     fn next_message(&self) -> Message {
+        // Without a time the next attempt would take what is only doubted for a write that has just begun.
+        let doubted = (self.effect() == Effect::Unknown).then_some(LONG_AGO);
         Message {
             hop: self.message.hop.max(self.job.hop).saturating_add(1),
             effect: self.effect(),
-            write_began_at: self.hold.write_began_at(),
+            write_began_at: self.hold.write_began_at().or(doubted),
             tally: self.job.tally,
             failure: None,
             conference_refused: self.hold.conference_refused().cloned(),

@@ -14,7 +14,7 @@ use common::time::{after, until};
 use jiff::Timestamp;
 use rand::RngExt as _;
 
-use super::{Attempts, Held, Verdict};
+use super::{Attempts, Held, LONG_AGO, Verdict};
 use crate::calls::Calls;
 use crate::hold::Hold;
 use crate::metrics;
@@ -94,7 +94,8 @@ impl Arrival {
 fn may_have_left_its_event(cancelled: &Job, message: &Message) -> bool {
     // One whose cancellation had to be asked for was looked for at Google before it ended; a write that was not known
     // of then may have been on its way.
-    let unknown_then = !cancelled.cancel_requested || message.write_began_at > cancelled.write_began_at;
+    let known_then = Some(cancelled.write_began_at.unwrap_or(LONG_AGO));
+    let unknown_then = !cancelled.cancel_requested || message.write_began_at > known_then;
     cancelled.state == JobState::Cancelled
         && unknown_then
         && message.effect != Effect::None

@@ -11,7 +11,7 @@ use rand::RngExt as _;
 
 use super::claim::Arrival;
 use super::judge::blocked_recheck;
-use super::{Attempts, Conclusion, Held, Verdict};
+use super::{Attempts, Conclusion, Held, LONG_AGO, Verdict};
 use crate::metrics;
 use crate::retry::{Deferral, lengthened_by, shortened_by};
 use crate::trouble::Trouble;
@@ -45,9 +45,11 @@ impl Attempts {
             Conclusion::Cancelled => {
                 // Where that cannot be recorded the job comes back. Its effect has the vault asked whether it was taken
                 // back, and Google once more; no write is on its way any more.
-                let long_ago = Some(jiff::Timestamp::UNIX_EPOCH);
-                let carrying =
-                    Message { effect: Effect::Unknown, write_began_at: long_ago, ..held.next_message() };
+                let carrying = Message {
+                    effect: Effect::Unknown,
+                    write_began_at: Some(LONG_AGO),
+                    ..held.next_message()
+                };
                 self.record_end(held, Step::ConfirmCancelled(held.hold.claim().clone()), carrying).await
             }
             Conclusion::Wait { why, until: then } => {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use common::job::{Claim, Effect, Job, JobId, JobState, Step, Tally, WorkerId};
-use common::port::{CalendarError, Change, JobQueue as _, JobStore as _};
-use common::time::{after, minutes};
+use common::job::{Claim, Effect, FailureKind, Job, JobId, JobState, Step, Tally, WorkerId};
+use common::port::{CalendarError, Change, JobQueue as _, JobStore as _, ThrottledKey};
+use common::time::{after, minutes, until};
 
 use crate::bench::{Bench, message};
 use crate::google::Behaviour::{Hang, Hold, LoseAnswer, Refuse};
@@ -351,4 +351,34 @@ async fn a_job_that_may_have_been_taken_back_is_not_run_while_nobody_can_say() {
         assert_eq!(bench.google.methods(&job.id), [Get, Insert]);
         assert_eq!(bench.job(&job.id).await.tally, Tally::default(), "nothing is counted");
     }
+}
+
+#[tokio::test]
+async fn a_throttled_job_that_expires_without_its_record_is_over_after_one_look() {
+    let mut bench = Bench::new().await;
+    let reason = || "rateLimitExceeded".to_owned();
+    let throttled =
+        move || CalendarError::Throttled { key: ThrottledKey::User, retry_after: None, reason: reason() };
+    bench.google.rule(move |call| (call.method == Insert).then(|| Refuse(throttled())));
+    let job = bench.job_for(&order().not_after(Duration::from_secs(5))).await;
+    bench.publish_only(&job).await;
+    bench.store.go_away();
+    bench.start();
+    eventually("a look that the throttle puts off", async || {
+        bench.turn(Duration::from_millis(125));
+        (bench.google.methods(&job.id).len() >= 4).then_some(())
+    })
+    .await;
+    bench.store.recover();
+    bench.turn(Duration::from_secs(30));
+    // Nothing was ever written: nobody waits twelve minutes for it.
+    let failure = eventually("the deadline's end", async || {
+        bench.turn(Duration::from_secs(5));
+        let job = bench.store.behind().get(&job.id).await.unwrap()?;
+        let soon = until(job.not_after, bench.now()) < minutes(10);
+        assert!(soon, "{job:?}");
+        if let JobState::Failed(failure) = job.state { Some(failure) } else { None }
+    })
+    .await;
+    assert_eq!((failure.kind, failure.effect), (FailureKind::Expired, Effect::None));
 }

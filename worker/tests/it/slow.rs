@@ -37,6 +37,14 @@ async fn submit(bench: &Bench, slow: &[AccountId], jobs: usize, order: impl Fn()
     ids
 }
 
+/// Starts the worker; once slow accounts hold so many slots a job of `fast` is done.
+async fn another_is_done_beside(bench: &mut Bench, held: usize, fast: &AccountId) {
+    bench.start();
+    bench.under_way(held).await;
+    let other = bench.submit(order().of(fast)).await;
+    bench.succeeded(&other).await;
+}
+
 /// Opens the gate and lets time pass until every job is done; none was charged for having waited.
 async fn all_are_done(bench: &Bench, gate: &Gate, ids: &[JobId]) {
     gate.open();
@@ -57,10 +65,7 @@ async fn new_jobs_of_a_slow_account_leave_a_slot_to_another() {
     for (slots, held) in [(8, 7), (16, 15), (64, 60)] {
         let (mut bench, slow, fast, gate) = beside(slots, 1).await;
         let ids = submit(&bench, &slow, slots * 3, order).await;
-        bench.start();
-        bench.under_way(held).await;
-        let other = bench.submit(order().of(&fast)).await;
-        bench.succeeded(&other).await;
+        another_is_done_beside(&mut bench, held, &fast).await;
         assert_eq!(bench.google.in_progress(), held, "of {slots}");
         all_are_done(&bench, &gate, &ids).await;
     }
@@ -72,10 +77,7 @@ async fn jobs_that_come_back_to_a_slow_account_leave_a_slot_to_another() {
     let later = || order().not_before(Duration::from_secs(1));
     let ids = submit(&bench, &slow, 100, later).await;
     bench.turn(Duration::from_secs(1));
-    bench.start();
-    bench.under_way(15).await;
-    let other = bench.submit(order().of(&fast)).await;
-    bench.succeeded(&other).await;
+    another_is_done_beside(&mut bench, 15, &fast).await;
     all_are_done(&bench, &gate, &ids).await;
 }
 
@@ -83,10 +85,7 @@ async fn jobs_that_come_back_to_a_slow_account_leave_a_slot_to_another() {
 async fn two_slow_accounts_leave_a_slot_to_a_third() {
     let (mut bench, slow, fast, gate) = beside(16, 2).await;
     let ids = submit(&bench, &slow, 60, order).await;
-    bench.start();
-    bench.under_way(15).await;
-    let other = bench.submit(order().of(&fast)).await;
-    bench.succeeded(&other).await;
+    another_is_done_beside(&mut bench, 15, &fast).await;
     all_are_done(&bench, &gate, &ids).await;
 }
 

@@ -102,8 +102,16 @@ fn failing() -> Vec<Row> {
     }
     let mut rows: Vec<Row> = rows.into_iter().map(|row| row.tally(1, 0).asked(2, 1, 1)).collect();
     let always = json!({"status": 503});
-    // Where Google can be asked and has nothing, the job is looked for for twelve minutes: the worker's tests turn the
-    // clock for that (`failures::a_job_whose_attempts_are_used_up_fails_once_google_says_that_there_is_nothing`).
+    // The last write may yet take effect: the job looks again two minutes after it. How it ends then is shown with a
+    // clock that turns (`failures::a_job_whose_attempts_are_used_up_fails_once_google_says_that_there_is_nothing`).
+    rows.push(
+        Row::new("503 for ever, and nothing has come of it yet")
+            .insert(always.clone())
+            .pauses(Pause::Waiting("retry", 100.0..=120.1))
+            .ends(End::Waits)
+            .tally(3, 1)
+            .asked(3, 3, 1),
+    );
     rows.push(
         Row::new("503 for ever, and Google cannot be asked what came of it")
             .fault("events.*", always)
