@@ -110,7 +110,7 @@ async fn is_away_and_comes_back(refusal: &Refusal) {
     ids.extend(accept(&caller, "during", 30).await);
     all_stand(&google, refusal.name, &ids).await;
 
-    // A job that cannot be done in time ends at its deadline, and Google is told nothing of it.
+    // A job that cannot be done in time is not done after its deadline.
     // A throttled call wrote nothing, which needs no later look.
     let throttled =
         json!({"method": "events.insert", "status": 429, "reason": "rateLimitExceeded", "count": 1000});
@@ -119,7 +119,7 @@ async fn is_away_and_comes_back(refusal: &Refusal) {
     late["notAfter"] = json!((Timestamp::now() + SignedDuration::from_secs(5)).to_string());
     let deadline = Timestamp::now() + SignedDuration::from_secs(5);
     let late = caller.submit(&late, "late", LIMIT).await.id;
-    calrelay.vhost().leaves("calrelay.dead", 1);
+    calrelay.vhost().leaves_anything();
     let more = accept(&caller, "again", 5).await;
     eventually("the deadline", LIMIT, || async { (Timestamp::now() > deadline).then_some(()) }).await;
     google.no_faults().await;
@@ -135,9 +135,11 @@ async fn is_away_and_comes_back(refusal: &Refusal) {
     (refusal.end)(calrelay.redis());
     all_succeeded(&caller, &ids, Duration::from_secs(240)).await;
     each_once(&google, &ids).await;
-    eventually("the end of the late job", LIMIT, || async {
+    // It was accepted from memory: a job of the same key may have been begun before, for all that is known, and what that
+    // may have written is looked for for twelve minutes. Until then the job is not over, and is not tried again.
+    eventually("the look of the late job", LIMIT, || async {
         let job = caller.job(&late).await.ok()?.body;
-        (job["state"] == "failed" && job["error"]["type"] == "urn:calrelay:problem:expired").then_some(())
+        (job["state"] == "waiting" && job["waitingFor"] == "retry").then_some(())
     })
     .await;
     assert!(!google.events().await.contains_key(&late), "{}: it was done after its deadline", refusal.name);
