@@ -17,6 +17,7 @@ mod scaled;
 use std::time::Duration;
 
 use common::seal::{Key, Keyring};
+use jiff::Timestamp;
 use serde_json::json;
 use tests::{Plan, RabbitServer, SandboxView, VaultServer, eventually};
 
@@ -27,6 +28,8 @@ use self::receiver::Receiver;
 use crate::support::{connect, connect_with, event, event_of};
 
 const LIMIT: Duration = Duration::from_secs(60);
+/// Jobs that have been due for more seconds are late, by the rules as they are scaled here.
+const LATE: f64 = 15.0;
 /// Accounts besides `default`: enough of them for a circuit to open by votes.
 const ACCOUNTS: usize = 6;
 
@@ -113,6 +116,24 @@ async fn each_fault_raises_its_alert_and_a_healthy_run_raises_none() {
     }
     phase.ends("CalrelayDown", &[]).await;
     phase.ends("CalrelaySealingKeyMissing", &[]).await;
+    // What they had in hand is taken again once their claims are over: until then it is late.
+    let back = Timestamp::now();
+    eventually("what the dead had in hand to be taken", 2 * LIMIT, || async {
+        let oldest = calrelay.redis().command(&["ZRANGE", "calrelay:due", "0", "0", "WITHSCORES"]);
+        let due = oldest.lines().nth(1).map(|score| score.parse::<f64>().expect("microseconds since 1970"));
+        due.is_none_or(|due| due > back.as_microsecond() as f64).then_some(())
+    })
+    .await;
+    eventually("every ingress to know that", LIMIT, || async {
+        for ingress in calrelay.apis() {
+            if ingress.process().metric("calrelay_oldest_age_seconds").await > LATE {
+                return None;
+            }
+        }
+        Some(())
+    })
+    .await;
+    phase.ends("CalrelayJobsLate", &[]).await;
     phase.over(&["CalrelayJobsLate"]).await;
 
     // Google is down.

@@ -119,6 +119,8 @@ async fn blocked_jobs_stand_in_no_line_and_join_it_once_when_they_are_woken() {
     assert!((15..=20).contains(&placed), "{placed}: all but those whose turn has come already");
     bench.pass_until_ended(Duration::from_millis(500), &ids).await;
     assert!(ids.iter().all(|id| bench.google.methods(id) == [Insert]));
+    // The last of them has had its turn, and nobody else took one.
+    bench.turn(TURN);
     assert_eq!(bench.wait_in(Priority::Normal).await, Duration::ZERO);
 }
 
