@@ -168,18 +168,19 @@ mapfile -t skip_both < <(skipping "${adapters[@]}" "${alone[@]}")
 
 log="$target/test.log"
 result=0
+# Always of the whole workspace: cargo builds its dependencies anew for each other choice of packages.
 run() {
-    cargo test --locked --no-fail-fast "$@" 2>&1 | tee -a "$log" || result=1
+    cargo test --workspace --locked --no-fail-fast "$@" 2>&1 | tee -a "$log" || result=1
 }
 : >"$log"
-run --workspace --doc
-run --workspace --exclude tests --lib --bins --tests
-run -p tests --lib --test it --test deploy -- --test-threads=6 "${skip[@]}" "${skip_fast[@]}"
-run -p tests --test distributed -- --test-threads=4 "${adapters[@]}" "${skip[@]}"
-run -p tests --test distributed -- --test-threads=3 "${skip_both[@]}" "${skip[@]}"
+run --doc
+run --lib --bins --test embedded --test http --test it
+run --test program --test deploy -- --test-threads=6 "${skip[@]}" "${skip_fast[@]}"
+run --test distributed -- --test-threads=4 "${adapters[@]}" "${skip[@]}"
+run --test distributed -- --test-threads=3 "${skip_both[@]}" "${skip[@]}"
 if [ "$mode" != quick ]; then
-    run -p tests --test it -- --test-threads=1 "${fast[@]}"
-    run -p tests --test distributed -- --test-threads=1 "${alone[@]}" "${skip[@]}"
+    run --test program -- --test-threads=1 "${fast[@]}"
+    run --test distributed -- --test-threads=1 "${alone[@]}" "${skip[@]}"
 fi
 
 # One line for all of them: every suite has its own above.

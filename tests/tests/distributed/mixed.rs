@@ -2,7 +2,7 @@
 //!
 //! `CALRELAY_BEFORE` is the path of the earlier build's program. `./test.sh --long` builds it from the commit in
 //! `tests/before`; by hand:
-//! `CALRELAY_BEFORE=… cargo test -p tests --test distributed mixed:: -- --nocapture`
+//! `CALRELAY_BEFORE=… cargo test --workspace --test distributed mixed:: -- --nocapture`
 
 use std::collections::HashMap;
 use std::path::PathBuf;
