@@ -202,13 +202,20 @@ async fn each_fault_raises_its_alert_and_a_healthy_run_raises_none() {
     // From their side the broker was away, and what fails leaves a dead letter.
     phase.over(&["CalrelayBrokerDown", "CalrelayDeadLetters"]).await;
 
-    // Redis fills up: with so much that a few jobs more or less change nothing.
+    // Redis fills up: with so much that what jobs add meanwhile changes nothing.
     let phase = observed.phase("Redis fills up").await;
     let redis = calrelay.redis();
-    redis.command(&["SETRANGE", "filler", "64000000", "x"]);
-    redis.command(&["CONFIG", "SET", "maxmemory", "76mb"]);
+    redis.command(&["SETRANGE", "filler", "300000000", "x"]);
+    let fill_to = |percent: u64| {
+        let told = redis.command(&["INFO", "memory"]);
+        let used =
+            told.lines().find_map(|line| line.strip_prefix("used_memory:")?.trim().parse::<u64>().ok());
+        let allowed = used.expect("Redis tells its memory") * 100 / percent;
+        redis.command(&["CONFIG", "SET", "maxmemory", &allowed.to_string()]);
+    };
+    fill_to(85);
     phase.fires("CalrelayStoreMemory", &[("severity", "ticket")]).await;
-    redis.command(&["CONFIG", "SET", "maxmemory", "71mb"]);
+    fill_to(95);
     phase.fires("CalrelayStoreMemory", &[("severity", "page")]).await;
     redis.command(&["CONFIG", "SET", "maxmemory", "768mb"]);
     redis.command(&["DEL", "filler"]);
