@@ -404,6 +404,7 @@ impl Held<'_> {
         let doubted = (self.effect() == Effect::Unknown).then_some(LONG_AGO);
         Message {
             hop: self.message.hop.max(self.job.hop).saturating_add(1),
+            reopened: self.job.reopened,
             effect: self.effect(),
             write_began_at: self.hold.write_began_at().or(doubted),
             tally: self.job.tally,

@@ -91,6 +91,7 @@ pub async fn replay(
     let Some(message) = replayable(&job.state).and_then(|()| Message::next_for(job, Work::Create)) else {
         return Ok(left_alone(&job.state));
     };
+    let message = Message { reopened: message.hop, ..message };
     let (message, delay) = refreshed(ports, quotas, message, now).await;
     if still_cancelled(&job.state) {
         mark_cancelled(ports, &message, now).await?;

@@ -41,8 +41,11 @@ pub async fn revive(ports: &OperatorPorts, quotas: &Quotas, dead: &Message) -> R
         Revival::Leave(as_it_is) => Ok(as_it_is),
         Revival::Replay(job) => replay(ports, quotas, &job, now).await,
         Revival::Publish => {
+            // A message that the queue itself has given up on does not reopen its job.
+            let reopened = if dead.failure.is_some() { hop } else { dead.reopened };
             // A cancellation stays: the attempt looks for its mark.
-            let (message, delay) = refreshed(ports, quotas, Message { hop, ..dead.clone() }, now).await;
+            let again = Message { hop, reopened, ..dead.clone() };
+            let (message, delay) = refreshed(ports, quotas, again, now).await;
             ports.queue.publish(&message, Lane::Due, delay).await?;
             note_place(ports, &message).await;
             Ok(Replayed::Again { not_after: message.not_after })

@@ -259,6 +259,7 @@ impl Job {
                 };
                 job.tally = Tally::default();
                 job.hop = self.hop.max(*hop);
+                job.reopened = *hop;
                 job.not_after = *not_after;
                 job.cancel_requested = false;
                 // The calendar may take a conference by now.

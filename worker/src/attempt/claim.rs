@@ -156,6 +156,9 @@ impl Attempts {
     }
 
     fn held<'a>(&self, message: &'a Message, mut job: Arc<Job>, claim: Claim) -> Held<'a> {
+        if message.reopened > job.reopened {
+            Arc::make_mut(&mut job).reopened = message.reopened;
+        }
         let began = job.write_began_at.max(known_write(
             message.effect,
             message.write_began_at,

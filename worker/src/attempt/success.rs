@@ -11,6 +11,7 @@ use super::record::unrecorded;
 use super::{Attempts, Conclusion, Held, Verdict, Writing};
 use crate::conference;
 use crate::metrics;
+use crate::notice::told_of;
 use crate::trouble::Trouble;
 
 /// Tries to record: as asked, and with the record rebuilt.
@@ -64,7 +65,7 @@ impl Attempts {
         }
         let told =
             Message { outcome: Some(success.result.clone()), tally: held.job.tally, ..held.message.clone() };
-        if self.tell(told, News::Succeeded).await.is_err() {
+        if self.tell(told_of(told, &held.job), News::Succeeded).await.is_err() {
             return self.hand_back(held).await;
         }
         match self.record_success(held.message, &success.result).await {

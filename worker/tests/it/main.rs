@@ -25,6 +25,7 @@ mod limits;
 mod lost;
 mod meet;
 mod meet_refused;
+mod notice_ids;
 mod notices;
 mod queue_away;
 mod quota;

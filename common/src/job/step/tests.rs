@@ -48,6 +48,7 @@ fn job(state: JobState) -> Job {
         effect: Effect::None,
         write_began_at: None,
         hop: 5,
+        reopened: 0,
         submitted_at: now(),
         updated_at: now(),
         finished_at: None,
@@ -228,6 +229,19 @@ fn a_conference_that_was_refused_is_left_out_until_the_job_has_ended_or_is_repla
     let failed = running.take(&Step::Fail(mine, failure(Effect::None)), now()).expect("it is ours");
     let replayed = failed.take(&Step::Replay { hop: 9, not_after: now() }, now()).expect("it failed");
     assert_eq!(replayed.conference_refused, None);
+}
+
+#[test]
+fn a_replayed_job_says_by_which_message_until_it_is_replayed_again() {
+    let Case { mine, .. } = cases();
+    let failed = job(JobState::Failed(failure(Effect::None)));
+    let replayed = failed.take(&Step::Replay { hop: 9, not_after: now() }, now()).expect("it failed");
+    assert_eq!((failed.reopened, replayed.reopened), (0, 9));
+    let ended = Job { state: JobState::Running(mine.clone()), hop: 12, ..replayed };
+    let ended = ended.take(&Step::Fail(mine, failure(Effect::None)), now()).expect("it is ours");
+    assert_eq!(ended.reopened, 9);
+    let again = ended.take(&Step::Replay { hop: 13, not_after: now() }, now()).expect("it failed");
+    assert_eq!(again.reopened, 13);
 }
 
 #[test]
