@@ -7,6 +7,7 @@
 mod claim;
 mod create;
 mod judge;
+mod key_reused;
 mod publishing;
 mod put_off;
 mod record;

@@ -59,6 +59,8 @@ pub enum Replayed {
     UnderWay,
     /// It has ended in a way that is left as it is: nothing was done.
     Ended(StateName),
+    /// Another request under its key has its record: nothing was done, and its dead letter is of use once that is gone.
+    OtherRequest,
 }
 
 /// Why a job was not run again; doing it once more is safe.

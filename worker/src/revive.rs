@@ -21,7 +21,8 @@ enum Revival {
 }
 
 /// Runs the job of a dead letter again, at its account's pace, with a fresh tally and deadline, unless
-/// it is under way or has ended well. Once this has answered `Ok` the letter is of no more use.
+/// it is under way or has ended well. Once this has answered `Ok` the letter is of no more use, but for
+/// [`Replayed::OtherRequest`].
 ///
 /// # Errors
 /// [`ReplayError`]; the letter has to be kept then.
@@ -57,6 +58,9 @@ fn decide(record: Option<Job>, dead: &Message) -> Revival {
     let Some(job) = record else {
         return Revival::Publish;
     };
+    if job.fingerprint.is_other_request(&dead.fingerprint) {
+        return Revival::Leave(Replayed::OtherRequest);
+    }
     match &job.state {
         JobState::Failed(_) => Revival::Replay(Box::new(job)),
         JobState::Succeeded { .. } | JobState::Cancelled => Revival::Leave(left_alone(&job.state)),

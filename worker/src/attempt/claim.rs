@@ -145,6 +145,7 @@ impl Attempts {
                 Ok(()) => Err(Verdict::Done),
                 Err(_abandoned) => Err(Verdict::PutBack),
             },
+            Err(Trouble::Lost(Refusal::OtherRequest)) => Err(self.give_way(message).await),
             // A newer message of it is on its way.
             Err(Trouble::Lost(_)) => Err(Verdict::Done),
             Err(trouble) => {
@@ -230,12 +231,13 @@ impl Attempts {
         while tries.next().is_some() {
             let now = self.ports.clock.now();
             let claim = Claim { worker: self.worker.clone(), until: after(now, CLAIM) };
-            let step = Step::Start {
+            let start = Step::Start {
                 claim: claim.clone(),
                 hop: message.hop,
                 tally: message.tally,
                 effect: arrival.effect(message.effect),
             };
+            let step = Step::For(message.fingerprint.clone(), Box::new(start));
             let record = match self.records.take(&message.job, &step).await {
                 Ok(Change::Taken(job)) => return Ok(Taken::Recorded(job, claim)),
                 Ok(Change::Refused(Refusal::Unknown)) => Record::Gone,

@@ -94,6 +94,8 @@ impl Attempts {
         };
         // What cannot be looked up is told: a notice that misleads is better than none.
         let record = self.ports().store.get(&message.job).await.ok().flatten();
+        // That of another request under the same key says nothing about this one.
+        let record = record.filter(|job| !job.fingerprint.is_other_request(&message.fingerprint));
         if record.as_ref().is_some_and(|job| supersedes(job, notice.news)) {
             return count(NoticeResult::Dropped);
         }

@@ -20,6 +20,7 @@ mod create;
 mod expiry;
 mod failures;
 mod former;
+mod key_reused;
 mod late;
 mod limits;
 mod lost;

@@ -1,5 +1,7 @@
 //! Every state against every step.
 
+use std::sync::LazyLock;
+
 use super::*;
 use crate::account::AccountId;
 use crate::fingerprint::HashKey;
@@ -38,6 +40,11 @@ fn failure(effect: Effect) -> Failure {
     Failure { kind: FailureKind::Refused, google_status: None, google_reason: None, effect, detail: None }
 }
 
+fn request(body: &[u8]) -> Fingerprint {
+    static KEY: LazyLock<HashKey> = LazyLock::new(|| HashKey::new(Key::random()));
+    KEY.fingerprint(body)
+}
+
 fn job(state: JobState) -> Job {
     Job {
         id: JobId::random(),
@@ -57,7 +64,7 @@ fn job(state: JobState) -> Job {
         cancel_requested: false,
         trace: None,
         warnings: Vec::new(),
-        fingerprint: HashKey::new(Key::random()).fingerprint(b"body"),
+        fingerprint: request(b"body"),
         payload: None,
         conference_refused: None,
         turn: None,
@@ -96,6 +103,7 @@ fn outcome(state: &JobState, step: &Step) -> &'static str {
         Err(Refusal::CancelRequested) => "-cancel requested",
         Err(Refusal::OutOfPlace) => "-out of place",
         Err(Refusal::Unknown) => "-unknown",
+        Err(Refusal::OtherRequest) => "-other request",
     }
 }
 
@@ -149,11 +157,25 @@ fn every_step_from_every_state_does_what_the_table_says() {
         (Step::Recover,                      [out,         out,         "queued",    out,         out,         out,         out,      out]),
         (Step::Forget,                       ["queued",    "queued",    "running",   "waiting",   "blocked",   "succeeded", "failed", "cancelled"]),
     ];
+    let (this, other) = (request(b"body"), request(b"another"));
     for (step, expected) in &table {
         for (state, expected) in states.iter().zip(expected) {
             assert_eq!(outcome(state, step), *expected, "{step:?} from {state:?}");
+            let of = |request: &Fingerprint| Step::For(request.clone(), Box::new(step.clone()));
+            assert_eq!(outcome(state, &of(&this)), *expected, "{step:?} from {state:?} for its own request");
+            assert_eq!(outcome(state, &of(&other)), "-other request", "{step:?} from {state:?}");
         }
     }
+}
+
+#[test]
+fn an_older_message_of_another_request_is_told_apart_from_an_older_one_of_its_own() {
+    let Case { mine, .. } = cases();
+    let start = Step::Start { claim: mine, hop: 1, tally: Tally::default(), effect: Effect::None };
+    let queued = job(JobState::Queued);
+    let of = |request: Fingerprint| queued.take(&Step::For(request, Box::new(start.clone())), now());
+    assert_eq!(of(request(b"body")), Err(Refusal::StaleHop));
+    assert_eq!(of(request(b"another")), Err(Refusal::OtherRequest));
 }
 
 /// Where a job with this `notBefore` stands after a step that leaves it to the queue.

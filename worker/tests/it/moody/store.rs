@@ -86,7 +86,9 @@ impl JobStore for MoodyStore {
     }
 
     async fn take(&self, id: &JobId, step: &Step, now: Timestamp) -> Result<Change, StoreError> {
-        if self.refuses.lock().unwrap().as_ref().is_some_and(|refuses| refuses(step)) {
+        // What is asked for, whatever the condition.
+        let wish = if let Step::For(_, wish) = step { wish.as_ref() } else { step };
+        if self.refuses.lock().unwrap().as_ref().is_some_and(|refuses| refuses(wish)) {
             return Err(StoreError("as told".to_owned()));
         }
         self.there()?.take(id, step, now).await
