@@ -34,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::calls::Calls;
+use crate::complaint::Complaint;
 use crate::gateway::Gateway;
 use crate::guests::{ASKED, GuestProbe, GuestProbes};
 use crate::hold::Hold;
@@ -72,6 +73,10 @@ pub(crate) struct Attempts {
     suspects: Suspects,
     /// Jobs that find out whether guests may be invited again.
     guest_probes: Arc<GuestProbes>,
+    /// Nobody can tell whether jobs were cancelled.
+    perhaps_cancelled: Complaint,
+    /// Jobs cannot even be looked at.
+    out_of_sight: Complaint,
     /// Cancelled when running attempts must end at once.
     abandon: CancellationToken,
 }
@@ -132,6 +137,7 @@ impl Attempts {
         let records = Arc::new(Records::new(Arc::clone(store), Arc::clone(vault), Arc::clone(clock)));
         let suspects = Suspects::of(settings.concurrency, Arc::clone(clock));
         let (under_way, missing_keys, guest_probes) = Default::default();
+        let (perhaps_cancelled, out_of_sight) = Default::default();
         let worker = WorkerId::random();
         Self {
             ports,
@@ -143,6 +149,8 @@ impl Attempts {
             missing_keys,
             suspects,
             guest_probes,
+            perhaps_cancelled,
+            out_of_sight,
             abandon,
         }
     }

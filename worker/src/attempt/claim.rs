@@ -149,7 +149,9 @@ impl Attempts {
             // A newer message of it is on its way.
             Err(Trouble::Lost(_)) => Err(Verdict::Done),
             Err(trouble) => {
-                tracing::warn!("A job cannot be looked at, again in a moment: {}", trouble.summary());
+                if self.out_of_sight.is_due(self.ports.clock.now()) {
+                    tracing::warn!("Jobs cannot be looked at, again in a moment: {}", trouble.summary());
+                }
                 let pause = spread_by(NOTHING_KNOWN, rand::rng().random());
                 Err(self.put_aside(message, pause).await)
             }
@@ -288,7 +290,9 @@ impl Attempts {
             Ok(false) => Ok(held),
             Ok(true) => self.cancel_held(held).await,
             Err(error) => {
-                tracing::warn!("A job is not run while it may have been cancelled: {error}");
+                if self.perhaps_cancelled.is_due(self.ports.clock.now()) {
+                    tracing::warn!("Jobs are not run while they may have been cancelled: {error}");
+                }
                 self.release(&held).await;
                 let pause = spread_by(NOTHING_KNOWN, rand::rng().random());
                 Err(self.put_aside(held.message, pause).await)
