@@ -15,6 +15,7 @@ mod birthdays;
 mod breaker;
 mod cancel;
 mod claims;
+mod compaction;
 mod crash;
 mod create;
 mod expiry;
