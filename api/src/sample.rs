@@ -26,6 +26,7 @@ pub(crate) fn job(state: JobState) -> Job {
         effect: Effect::None,
         write_began_at: None,
         hop: 0,
+        reopened: 0,
         submitted_at: at(0),
         updated_at: at(0),
         finished_at: None,

@@ -53,6 +53,9 @@ pub struct Job {
     pub write_began_at: Option<Timestamp>,
     /// The highest hop of its message that was seen.
     pub hop: u32,
+    /// The hop of the message with which it was last reopened; zero for a job that never was.
+    #[serde(default, skip_serializing_if = "never")]
+    pub reopened: u32,
     /// When it was accepted.
     pub submitted_at: Timestamp,
     /// When this record last changed.
@@ -86,6 +89,11 @@ pub struct Job {
     /// What was changed in the request before it was accepted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
+}
+
+/// Whether a job was never reopened.
+pub(crate) fn never(reopened: &u32) -> bool {
+    *reopened == 0
 }
 
 /// What a job's tries have added up to.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::AccountId;
 use crate::fingerprint::Fingerprint;
-use crate::job::{BlockReason, Effect, EventResult, Failure, Job, JobId, JobState, Tally, Turn};
+use crate::job::{BlockReason, Effect, EventResult, Failure, Job, JobId, JobState, Tally, Turn, never};
 use crate::owner::Owner;
 use crate::payload::Payload;
 use crate::seal::{Keyring, Sealed, reseal};
@@ -32,6 +32,9 @@ pub struct Message {
     pub account: AccountId,
     /// One higher on every publish, so that of two copies the older dies out.
     pub hop: u32,
+    /// As [`Job::reopened`].
+    #[serde(default, skip_serializing_if = "never")]
+    pub reopened: u32,
     /// Counted so far.
     pub tally: Tally,
     /// What is known of the write.
@@ -122,6 +125,10 @@ pub struct Notice {
     pub at: Timestamp,
     /// Tries so far that failed.
     pub tries: u32,
+    /// Tells it from the same news of the job at another time ([`Message::occurrence`]). `None` in what older builds
+    /// published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub occurrence: Option<u32>,
 }
 
 /// What there is to tell of a job. Persisted: variants may be added, never renamed.
@@ -192,6 +199,7 @@ impl Message {
             owner: job.owner.clone(),
             account: job.account.clone(),
             hop: job.hop.saturating_add(1),
+            reopened: job.reopened,
             tally: job.tally,
             effect: job.effect,
             write_began_at: job.write_began_at,
@@ -225,6 +233,7 @@ impl Message {
             effect: self.effect.max(Effect::Unknown),
             write_began_at: self.write_began_at,
             hop: self.hop,
+            reopened: self.reopened,
             submitted_at: self.submitted_at,
             updated_at: now,
             finished_at: None,
@@ -239,6 +248,16 @@ impl Message {
             warnings: self.warnings.clone(),
         };
         Job { state: job.in_queue(now), ..job }
+    }
+
+    /// Which of all the times this is at which the news can be told of the job, the same however often it is told. A
+    /// job ends once each time that it is opened; it can be blocked at every hop.
+    #[must_use]
+    pub fn occurrence(&self, news: News) -> u32 {
+        match news {
+            News::Succeeded | News::Failed | News::Updated => self.reopened,
+            News::Blocked { .. } => self.hop,
+        }
     }
 
     /// The message with what it carries sealed with the newest of these keys; what none of them opens

@@ -7,6 +7,7 @@
 mod claim;
 mod create;
 mod judge;
+mod key_reused;
 mod publishing;
 mod put_off;
 mod record;
@@ -33,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::calls::Calls;
+use crate::complaint::Complaint;
 use crate::gateway::Gateway;
 use crate::guests::{ASKED, GuestProbe, GuestProbes};
 use crate::hold::Hold;
@@ -71,6 +73,10 @@ pub(crate) struct Attempts {
     suspects: Suspects,
     /// Jobs that find out whether guests may be invited again.
     guest_probes: Arc<GuestProbes>,
+    /// Nobody can tell whether jobs were cancelled.
+    perhaps_cancelled: Complaint,
+    /// Jobs cannot even be looked at.
+    out_of_sight: Complaint,
     /// Cancelled when running attempts must end at once.
     abandon: CancellationToken,
 }
@@ -131,6 +137,7 @@ impl Attempts {
         let records = Arc::new(Records::new(Arc::clone(store), Arc::clone(vault), Arc::clone(clock)));
         let suspects = Suspects::of(settings.concurrency, Arc::clone(clock));
         let (under_way, missing_keys, guest_probes) = Default::default();
+        let (perhaps_cancelled, out_of_sight) = Default::default();
         let worker = WorkerId::random();
         Self {
             ports,
@@ -142,6 +149,8 @@ impl Attempts {
             missing_keys,
             suspects,
             guest_probes,
+            perhaps_cancelled,
+            out_of_sight,
             abandon,
         }
     }
@@ -404,6 +413,7 @@ impl Held<'_> {
         let doubted = (self.effect() == Effect::Unknown).then_some(LONG_AGO);
         Message {
             hop: self.message.hop.max(self.job.hop).saturating_add(1),
+            reopened: self.job.reopened,
             effect: self.effect(),
             write_began_at: self.hold.write_began_at().or(doubted),
             tally: self.job.tally,

@@ -73,7 +73,7 @@ impl Attempts {
         let result = keys.seal(message.job.as_str(), &result);
         let told = Message { outcome: Some(result.clone()), ..message.clone() };
         self.tell(told, News::Updated).await.map_err(|_abandoned| Trouble::Stopping)?;
-        let step = Step::Amend(result);
+        let step = Step::For(message.fingerprint.clone(), Box::new(Step::Amend(result)));
         match self.records().take(&message.job, &step).await.map_err(Trouble::Store)? {
             // Its success may not have been recorded yet.
             Change::Refused(Refusal::OutOfPlace | Refusal::Unknown) => Ok(false),

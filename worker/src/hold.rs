@@ -58,8 +58,9 @@ impl Hold {
     /// # Errors
     /// When the step could not be recorded now: the store, or the vault, is away.
     pub(crate) async fn take(&self, step: &Step) -> Result<Change, Trouble> {
+        let step = self.of_this_request(step.clone());
         for _ in 0..TRIES {
-            let change = self.records.take(&self.job.id, step).await.map_err(Trouble::Store)?;
+            let change = self.records.take(&self.job.id, &step).await.map_err(Trouble::Store)?;
             match mending(&change) {
                 Mending::Nothing => return Ok(change),
                 Mending::PutBack => self.put_back().await?,
@@ -196,14 +197,20 @@ impl Hold {
         Ok(())
     }
 
+    /// A record that was lost may be that of another request by now.
+    fn of_this_request(&self, step: Step) -> Step {
+        Step::For(self.job.fingerprint.clone(), Box::new(step))
+    }
+
     /// Takes hold of a job that nobody holds; refused when somebody does, or it has gone on without us.
     async fn claim_again(&self) -> Result<Change, Trouble> {
-        let step = Step::Start {
+        let start = Step::Start {
             claim: self.claim.clone(),
             hop: self.job.hop,
             tally: self.job.tally,
             effect: self.effect(),
         };
+        let step = self.of_this_request(start);
         let change = self.records.take(&self.job.id, &step).await.map_err(Trouble::Store)?;
         if let Change::Taken(job) = &change
             && !job.cancel_requested
@@ -228,7 +235,8 @@ fn mending(change: &Change) -> Mending {
             | Refusal::ClaimedUntil(_)
             | Refusal::StaleHop
             | Refusal::CancelRequested
-            | Refusal::OutOfPlace,
+            | Refusal::OutOfPlace
+            | Refusal::OtherRequest,
         ) => Mending::Nothing,
     }
 }

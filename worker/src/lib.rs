@@ -7,6 +7,7 @@ mod attempt;
 mod breaker;
 mod calls;
 mod compaction;
+mod complaint;
 mod conference;
 mod gateway;
 mod grant;

@@ -20,12 +20,12 @@ mod webhook;
 
 use std::fmt;
 
-use common::message::News;
 use common::port::Vault;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
 pub(crate) use account::tell_of_accounts;
+pub(crate) use delivery::told_of;
 pub use guard::{Networks, NotNetworks};
 pub use mail::{Encryption, Mail, MailSettings, NoMail, Users};
 pub use mute::{muted_since, unmute};
@@ -96,9 +96,4 @@ impl fmt::Debug for Notices {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Notices(webhook: {}, mail: {})", self.webhook.is_some(), self.post.is_some())
     }
-}
-
-/// The end of a webhook's id: what it tells.
-fn state(news: News) -> &'static str {
-    news.as_type().trim_start_matches("job.")
 }

@@ -102,6 +102,7 @@ mod tests {
             effect: Effect::None,
             write_began_at: None,
             hop: 1,
+            reopened: 0,
             submitted_at: now(),
             updated_at: now(),
             finished_at: None,

@@ -104,7 +104,8 @@ async fn take_back(ports: &OperatorPorts, job: &Job) -> Result<Option<Job>, Reca
             | Refusal::StaleHop
             | Refusal::NotYours
             | Refusal::CancelRequested
-            | Refusal::OutOfPlace,
+            | Refusal::OutOfPlace
+            | Refusal::OtherRequest,
         ) => Ok(None),
     }
 }

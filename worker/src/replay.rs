@@ -59,6 +59,8 @@ pub enum Replayed {
     UnderWay,
     /// It has ended in a way that is left as it is: nothing was done.
     Ended(StateName),
+    /// Another request under its key has its record: nothing was done, and its dead letter is of use once that is gone.
+    OtherRequest,
 }
 
 /// Why a job was not run again; doing it once more is safe.
@@ -91,6 +93,7 @@ pub async fn replay(
     let Some(message) = replayable(&job.state).and_then(|()| Message::next_for(job, Work::Create)) else {
         return Ok(left_alone(&job.state));
     };
+    let message = Message { reopened: message.hop, ..message };
     let (message, delay) = refreshed(ports, quotas, message, now).await;
     if still_cancelled(&job.state) {
         mark_cancelled(ports, &message, now).await?;

@@ -164,9 +164,9 @@ pub(crate) fn decide(trouble: &Trouble, standing: &Standing) -> Disposition {
             Refusal::Finished(_) | Refusal::NotYours | Refusal::StaleHop | Refusal::ClaimedUntil(_),
         ) => Disposition::LetGo,
         // It is still to be done, or undone: the next delivery sees how it stands.
-        Trouble::Lost(Refusal::CancelRequested | Refusal::OutOfPlace | Refusal::Unknown) => {
-            Disposition::HandBack
-        }
+        Trouble::Lost(
+            Refusal::CancelRequested | Refusal::OutOfPlace | Refusal::Unknown | Refusal::OtherRequest,
+        ) => Disposition::HandBack,
         Trouble::Deadline | Trouble::Panicked => retry(None, standing),
         Trouble::Stopping => Disposition::HandBack,
     }

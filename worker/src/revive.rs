@@ -21,7 +21,8 @@ enum Revival {
 }
 
 /// Runs the job of a dead letter again, at its account's pace, with a fresh tally and deadline, unless
-/// it is under way or has ended well. Once this has answered `Ok` the letter is of no more use.
+/// it is under way or has ended well. Once this has answered `Ok` the letter is of no more use, but for
+/// [`Replayed::OtherRequest`].
 ///
 /// # Errors
 /// [`ReplayError`]; the letter has to be kept then.
@@ -41,8 +42,11 @@ pub async fn revive(ports: &OperatorPorts, quotas: &Quotas, dead: &Message) -> R
         Revival::Leave(as_it_is) => Ok(as_it_is),
         Revival::Replay(job) => replay(ports, quotas, &job, now).await,
         Revival::Publish => {
+            // A message that the queue itself has given up on does not reopen its job.
+            let reopened = if dead.failure.is_some() { hop } else { dead.reopened };
             // A cancellation stays: the attempt looks for its mark.
-            let (message, delay) = refreshed(ports, quotas, Message { hop, ..dead.clone() }, now).await;
+            let again = Message { hop, reopened, ..dead.clone() };
+            let (message, delay) = refreshed(ports, quotas, again, now).await;
             ports.queue.publish(&message, Lane::Due, delay).await?;
             note_place(ports, &message).await;
             Ok(Replayed::Again { not_after: message.not_after })
@@ -54,6 +58,9 @@ fn decide(record: Option<Job>, dead: &Message) -> Revival {
     let Some(job) = record else {
         return Revival::Publish;
     };
+    if job.fingerprint.is_other_request(&dead.fingerprint) {
+        return Revival::Leave(Replayed::OtherRequest);
+    }
     match &job.state {
         JobState::Failed(_) => Revival::Replay(Box::new(job)),
         JobState::Succeeded { .. } | JobState::Cancelled => Revival::Leave(left_alone(&job.state)),

@@ -103,7 +103,8 @@ impl Intake {
                 | job::Refusal::StaleHop
                 | job::Refusal::NotYours
                 | job::Refusal::CancelRequested
-                | job::Refusal::OutOfPlace,
+                | job::Refusal::OutOfPlace
+                | job::Refusal::OtherRequest,
             ) => Err(CancelRefusal::Unknown),
         }
     }

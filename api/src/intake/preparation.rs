@@ -49,6 +49,7 @@ impl Intake {
             effect: Effect::None,
             write_began_at: None,
             hop: 0,
+            reopened: 0,
             submitted_at: now,
             updated_at: now,
             finished_at: None,

@@ -66,7 +66,8 @@ impl Ledger {
                 | Refusal::StaleHop
                 | Refusal::NotYours
                 | Refusal::CancelRequested
-                | Refusal::OutOfPlace,
+                | Refusal::OutOfPlace
+                | Refusal::OtherRequest,
             ))
             | Err(_) => Err(Unreadable),
         }

@@ -52,7 +52,7 @@ fn notice(id: &str, schema: &str, summary: &str) -> Value {
         // Signed, not authenticated by a key.
         "security": [],
         "parameters": [
-            header("webhook-id", "The same for every repeat"),
+            header("webhook-id", "The same for every repeat, and for nothing else"),
             header("webhook-timestamp", "Seconds since 1970"),
             header("webhook-signature", "As Standard Webhooks says"),
         ],

@@ -25,6 +25,9 @@ impl Outcomes {
             Replayed::Again { .. } => self.again += 1,
             Replayed::UnderWay => self.leave(format!("{job} is under way already")),
             Replayed::Ended(state) => self.leave(format!("{job} stays {}", state.as_str())),
+            Replayed::OtherRequest => {
+                self.leave(format!("a dead letter of {job} stays: another request under its key has the job"))
+            }
         }
     }
 

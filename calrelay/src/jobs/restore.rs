@@ -6,6 +6,7 @@ use comfy_table::{Table, presets};
 use common::job::JobId;
 use common::message::{Message, Unreadable};
 use common::port::{Delivery, DeliveryTag};
+use worker::Replayed;
 
 use super::outcome::{Outcomes, SHOWN};
 use crate::config::JobsConfig;
@@ -92,7 +93,12 @@ async fn revive(
         match worker::revive(&ports, &config.quotas, &message).await {
             Ok(outcome) => {
                 outcomes.add(&message.job, outcome);
-                installation.queue.done(tag).await?;
+                match outcome {
+                    Replayed::OtherRequest => held.push(tag),
+                    Replayed::Again { .. } | Replayed::UnderWay | Replayed::Ended(_) => {
+                        installation.queue.done(tag).await?;
+                    }
+                }
             }
             Err(error) => {
                 held.push(tag);

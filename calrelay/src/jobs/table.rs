@@ -65,6 +65,7 @@ mod tests {
             effect: Effect::None,
             write_began_at: None,
             hop: 0,
+            reopened: 0,
             submitted_at: at(0),
             updated_at: at(0),
             finished_at: None,

@@ -65,6 +65,7 @@ pub fn job(owner_name: &str, account_name: &str) -> Job {
         effect: Effect::None,
         write_began_at: None,
         hop: 0,
+        reopened: 0,
         submitted_at: noon(),
         updated_at: noon(),
         finished_at: None,

@@ -7,6 +7,7 @@ use super::sealed_parts::SealedParts;
 use super::state::{BlockReason, Claim, JobState, WaitReason};
 use super::turn::Turn;
 use super::{Effect, Job, Tally};
+use crate::fingerprint::Fingerprint;
 use crate::seal::Sealed;
 use crate::warning::Warning;
 
@@ -95,6 +96,9 @@ pub enum Step {
     Recover,
     /// Its account was erased: what was sealed for the job goes, where it stands stays.
     Forget,
+    /// The step, where the record is of this request. Records may have been lost, and another request accepted under the
+    /// same key since: its record is not that of this one's message.
+    For(Fingerprint, Box<Step>),
 }
 
 /// Where a postponed job stands.
@@ -135,6 +139,8 @@ pub enum Refusal {
     OutOfPlace,
     /// There is no record of this job.
     Unknown,
+    /// The record is of another request under the same key.
+    OtherRequest,
 }
 
 impl Job {
@@ -259,6 +265,7 @@ impl Job {
                 };
                 job.tally = Tally::default();
                 job.hop = self.hop.max(*hop);
+                job.reopened = *hop;
                 job.not_after = *not_after;
                 job.cancel_requested = false;
                 // The calendar may take a conference by now.
@@ -304,6 +311,12 @@ impl Job {
                 if let JobState::Failed(failure) = &mut job.state {
                     failure.detail = None;
                 }
+            }
+            Step::For(request, step) => {
+                if self.fingerprint.is_other_request(request) {
+                    return Err(Refusal::OtherRequest);
+                }
+                return self.take(step, now);
             }
         }
         Ok(job)

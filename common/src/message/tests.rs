@@ -18,6 +18,7 @@ fn message() -> Message {
         owner: Owner::local(),
         account: AccountId::default_account(),
         hop: 3,
+        reopened: 0,
         tally: Tally { attempts: 1, deferrals: 2, crashes: 0 },
         effect: Effect::Unknown,
         write_began_at: None,
@@ -69,7 +70,7 @@ fn both_versions_of_the_fingerprint_travel_where_the_build_before_finds_its_own(
 #[test]
 fn every_kind_of_work_and_a_carried_outcome_survive_the_journey() {
     let at = message().submitted_at;
-    let notice = |news| Work::Notice(Notice { news, at, tries: 3 });
+    let notice = |news| Work::Notice(Notice { news, at, tries: 3, occurrence: Some(7) });
     for work in [
         Work::Create,
         Work::Conference { looks: 2 },
@@ -198,9 +199,47 @@ fn nothing_of_the_payload_is_in_the_clear() {
 }
 
 #[test]
+fn what_happened_has_the_same_name_however_often_it_is_told_and_another_the_next_time() {
+    let blocked = News::Blocked { why: BlockReason::Reauthorization };
+    let first = message();
+    let replayed = Message { hop: 9, reopened: 8, ..message() };
+    for news in [News::Succeeded, News::Failed, News::Updated] {
+        assert_eq!((first.occurrence(news), replayed.occurrence(news)), (0, 8), "{news:?}");
+        assert_eq!(Message { hop: 11, ..replayed.clone() }.occurrence(news), 8, "another delivery of it");
+    }
+    assert_eq!((first.occurrence(blocked), replayed.occurrence(blocked)), (3, 9));
+}
+
+#[test]
+fn when_a_job_was_reopened_goes_along_and_the_build_before_leaves_it_out() {
+    let work = Work::Notice(Notice {
+        news: News::Failed,
+        at: message().submitted_at,
+        tries: 3,
+        occurrence: Some(8),
+    });
+    let sent = Message { reopened: 8, work, ..message() };
+    let mut written: serde_json::Value = serde_json::from_slice(&sent.to_bytes()).expect("JSON");
+    assert_eq!((&written["reopened"], &written["work"]["occurrence"]), (&8.into(), &8.into()));
+    assert_eq!(Message::from_bytes(&sent.to_bytes()), Ok(sent.clone()));
+    let job = sent.rebuild(sent.submitted_at);
+    assert_eq!(Message::next_for(&job, Work::Create).expect("it has its payload").reopened, 8);
+    let record = serde_json::to_value(&job).expect("JSON");
+    assert_eq!(record["reopened"], 8);
+    // What that build writes back has neither.
+    written.as_object_mut().expect("an object").remove("reopened");
+    written["work"].as_object_mut().expect("an object").remove("occurrence");
+    let former = Message::from_bytes(written.to_string().as_bytes()).expect("it is understood");
+    let Work::Notice(notice) = former.work else { panic!("{:?}", former.work) };
+    assert_eq!((former.reopened, notice.occurrence), (0, None));
+    let never = serde_json::to_value(message().rebuild(sent.submitted_at)).expect("JSON");
+    assert_eq!(never.get("reopened"), None);
+}
+
+#[test]
 fn a_notice_is_written_as_it_always_was() {
     let news = News::Blocked { why: BlockReason::Reauthorization };
-    let work = Work::Notice(Notice { news, at: message().submitted_at, tries: 3 });
+    let work = Work::Notice(Notice { news, at: message().submitted_at, tries: 3, occurrence: None });
     let written: serde_json::Value =
         serde_json::from_slice(&Message { work, told: Some(BlockReason::Paused), ..message() }.to_bytes())
             .expect("JSON");

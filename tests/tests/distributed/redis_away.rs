@@ -145,3 +145,66 @@ async fn after_redis_was_emptied_no_accepted_job_is_denied() {
         "nobody can know"
     );
 }
+
+/// The same event as [`event`] makes, in other words.
+fn in_other_words(title: &str) -> Value {
+    serde_json::json!({
+        "summary": title, "conference": false, "attendees": [],
+        "start": {"dateTime": "2027-03-01T09:00:00+00:00"}, "end": {"dateTime": "2027-03-01T10:00:00+00:00"},
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_body_under_a_key_whose_record_redis_lost_makes_no_second_event_and_is_kept_and_told() {
+    let mut calrelay = Plan::new(1, 1).unlimited().start().await;
+    let google = calrelay.sandbox().view();
+    google.no_quotas().await;
+    calrelay.worker(0).terminate().await;
+    let caller = calrelay.caller();
+    // Its message comes after that of the second request.
+    let mut late = event("late");
+    let start = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(20);
+    late["notBefore"] = Value::String(start.to_string());
+    let cases = [
+        ("other", event("first"), event("second"), "second"),
+        ("late", late, event("early"), "early"),
+        ("same", event("same"), event("same"), "same"),
+        ("reworded", event("reworded"), in_other_words("reworded"), "reworded"),
+    ];
+    let mut ids = Vec::new();
+    for (key, first, ..) in &cases {
+        ids.push(caller.submit(first, key, LIMIT).await.id);
+    }
+    calrelay.redis().wipe();
+    for ((key, _, second, _), id) in cases.iter().zip(&ids) {
+        assert_eq!(caller.submit(second, key, LIMIT).await.id, *id, "{key}");
+    }
+    calrelay.worker(0).start().await;
+    all_succeeded(&caller, &ids, LIMIT).await;
+    let told = "was accepted twice, with different bodies under one key";
+    eventually("both first requests to be told of", LIMIT, || async {
+        (calrelay.workers()[0].said().matches(told).count() == 2).then_some(())
+    })
+    .await;
+    each_once(&google, &ids).await;
+    let events = google.events().await;
+    for ((key, .., title), id) in cases.iter().zip(&ids) {
+        assert_eq!(events[id].event["summary"], *title, "{key}");
+    }
+    let letters = calrelay.setup().run(&["jobs", "restore", "--dry-run"]);
+    assert_eq!(letters.matches("idempotency-key-reused").count(), 2, "{letters}");
+    // They are of use to nobody while the other request has the job, and are not lost.
+    let left = calrelay.setup().run(&["jobs", "restore"]);
+    assert_eq!(left.matches("another request under its key has the job").count(), 2, "{left}");
+    all_succeeded(&caller, &ids, LIMIT).await;
+    each_once(&google, &ids).await;
+    assert_eq!(calrelay.workers()[0].said().matches(told).count(), 2, "each is told of once");
+    // A copy that met its twin at work waits until that must be over.
+    eventually("nothing but the dead letters", LIMIT, || async {
+        let left: u64 = calrelay.vhost().messages().await.values().sum();
+        (left == 2).then_some(())
+    })
+    .await;
+    each_once(&google, &ids).await;
+    calrelay.vhost().leaves("calrelay.dead", 2);
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tests::{Calrelay, Launch, eventually};
 
-use crate::receiver::Receiver;
+use crate::receiver::{Receiver, tells};
 
 /// Google's words.
 const WORDS: &str = "Invalid conference type value.";
@@ -78,7 +78,7 @@ async fn every_event_stands_where_google_refuses_its_conference() {
         let stored = sandbox.events().await.remove(&id).expect("the event");
         assert_eq!((stored.inserts, &stored.event["status"]), (1, &json!("confirmed")), "{name}");
         assert_eq!(stored.event.get("conferenceData"), None, "{name}");
-        let told = || async { receiver.taken().into_iter().find(|(at, _)| *at == format!("{id}.succeeded")) };
+        let told = || async { receiver.taken().into_iter().find(|(at, _)| tells(at, &id, "succeeded")) };
         let (_, told) = eventually("the webhook", Duration::from_secs(30), told).await;
         assert_eq!(told["data"]["result"]["conferenceStatus"], "unavailable", "{name}: {told}");
         assert_eq!(told["data"]["result"]["conferenceReason"], WORDS, "{name}: {told}");

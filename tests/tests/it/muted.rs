@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tests::{Calrelay, Launch, eventually};
 
-use crate::receiver::Receiver;
+use crate::receiver::{Receiver, tells};
 
 async fn done(calrelay: &Calrelay, key: &str) -> String {
     let event = json!({
@@ -47,7 +47,7 @@ async fn a_receiver_that_was_muted_by_its_410_is_told_again_after_an_operator_sa
     assert!(launch.run(&["notices", "unmute"]).contains("No receiver of webhooks is muted"));
     let last = done(&calrelay, "last").await;
     eventually("the last success to be told", Duration::from_secs(30), || async {
-        receiver.taken().iter().any(|(id, _)| *id == format!("{last}.succeeded")).then_some(())
+        receiver.taken().iter().any(|(id, _)| tells(id, &last, "succeeded")).then_some(())
     })
     .await;
 }

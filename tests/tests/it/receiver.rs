@@ -62,6 +62,12 @@ impl Receiver {
     }
 }
 
+/// Whether a `webhook-id` is of this news about a job.
+pub fn tells(id: &str, job: &str, news: &str) -> bool {
+    let mut parts = id.split('.');
+    parts.next() == Some(job) && parts.nth(2) == Some(news)
+}
+
 impl Desk {
     fn take(&self, request: &HttpRequest, body: Value) -> HttpResponse {
         let id = request.headers().get("webhook-id").expect("an id").to_str().expect("text").to_owned();

@@ -145,10 +145,13 @@ impl Attempts {
                 Ok(()) => Err(Verdict::Done),
                 Err(_abandoned) => Err(Verdict::PutBack),
             },
+            Err(Trouble::Lost(Refusal::OtherRequest)) => Err(self.give_way(message).await),
             // A newer message of it is on its way.
             Err(Trouble::Lost(_)) => Err(Verdict::Done),
             Err(trouble) => {
-                tracing::warn!("A job cannot be looked at, again in a moment: {}", trouble.summary());
+                if self.out_of_sight.is_due(self.ports.clock.now()) {
+                    tracing::warn!("Jobs cannot be looked at, again in a moment: {}", trouble.summary());
+                }
                 let pause = spread_by(NOTHING_KNOWN, rand::rng().random());
                 Err(self.put_aside(message, pause).await)
             }
@@ -156,6 +159,9 @@ impl Attempts {
     }
 
     fn held<'a>(&self, message: &'a Message, mut job: Arc<Job>, claim: Claim) -> Held<'a> {
+        if message.reopened > job.reopened {
+            Arc::make_mut(&mut job).reopened = message.reopened;
+        }
         let began = job.write_began_at.max(known_write(
             message.effect,
             message.write_began_at,
@@ -227,12 +233,13 @@ impl Attempts {
         while tries.next().is_some() {
             let now = self.ports.clock.now();
             let claim = Claim { worker: self.worker.clone(), until: after(now, CLAIM) };
-            let step = Step::Start {
+            let start = Step::Start {
                 claim: claim.clone(),
                 hop: message.hop,
                 tally: message.tally,
                 effect: arrival.effect(message.effect),
             };
+            let step = Step::For(message.fingerprint.clone(), Box::new(start));
             let record = match self.records.take(&message.job, &step).await {
                 Ok(Change::Taken(job)) => return Ok(Taken::Recorded(job, claim)),
                 Ok(Change::Refused(Refusal::Unknown)) => Record::Gone,
@@ -283,7 +290,9 @@ impl Attempts {
             Ok(false) => Ok(held),
             Ok(true) => self.cancel_held(held).await,
             Err(error) => {
-                tracing::warn!("A job is not run while it may have been cancelled: {error}");
+                if self.perhaps_cancelled.is_due(self.ports.clock.now()) {
+                    tracing::warn!("Jobs are not run while they may have been cancelled: {error}");
+                }
                 self.release(&held).await;
                 let pause = spread_by(NOTHING_KNOWN, rand::rng().random());
                 Err(self.put_aside(held.message, pause).await)

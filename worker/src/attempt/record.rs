@@ -13,6 +13,7 @@ use super::claim::Arrival;
 use super::judge::blocked_recheck;
 use super::{Attempts, Conclusion, Held, LONG_AGO, Verdict};
 use crate::metrics;
+use crate::notice::told_of;
 use crate::retry::{Deferral, lengthened_by, shortened_by};
 use crate::trouble::Trouble;
 
@@ -81,7 +82,7 @@ impl Attempts {
         if self.publish(&letter, Lane::Dead, Duration::ZERO).await.is_err() {
             return self.hand_back(held).await;
         }
-        if self.tell(letter, News::Failed).await.is_err() {
+        if self.tell(told_of(letter, &held.job), News::Failed).await.is_err() {
             return self.hand_back(held).await;
         }
         self.record_failed(held, failure).await
@@ -140,7 +141,7 @@ impl Attempts {
         }
         let message = Message { tally: back.tally, told, ..held.next_message() };
         if let Some(why) = told.filter(|_| held.message.told != told)
-            && self.tell(message.clone(), News::Blocked { why }).await.is_err()
+            && self.tell(told_of(message.clone(), &held.job), News::Blocked { why }).await.is_err()
         {
             return self.hand_back(held).await;
         }

@@ -11,6 +11,7 @@ use super::record::unrecorded;
 use super::{Attempts, Conclusion, Held, Verdict, Writing};
 use crate::conference;
 use crate::metrics;
+use crate::notice::told_of;
 use crate::trouble::Trouble;
 
 /// Tries to record: as asked, and with the record rebuilt.
@@ -64,7 +65,7 @@ impl Attempts {
         }
         let told =
             Message { outcome: Some(success.result.clone()), tally: held.job.tally, ..held.message.clone() };
-        if self.tell(told, News::Succeeded).await.is_err() {
+        if self.tell(told_of(told, &held.job), News::Succeeded).await.is_err() {
             return self.hand_back(held).await;
         }
         match self.record_success(held.message, &success.result).await {
@@ -88,7 +89,8 @@ impl Attempts {
     ) -> Verdict {
         // A caller who took the job back while its record was away is known to the vault alone.
         if let Ok(true) = self.records.is_taken_back(&message.job).await {
-            let _ = self.records.take(&message.job, &Step::Cancel).await;
+            let step = Step::For(message.fingerprint.clone(), Box::new(Step::Cancel));
+            let _ = self.records.take(&message.job, &step).await;
         }
         match self.record_success(message, result).await {
             Ok(Recorded::Done) => Verdict::Done,
@@ -137,7 +139,7 @@ impl Attempts {
         message: &Message,
         result: &Sealed<EventResult>,
     ) -> Result<Recorded, Trouble> {
-        let step = Step::Succeed(result.clone());
+        let step = Step::For(message.fingerprint.clone(), Box::new(Step::Succeed(result.clone())));
         for _ in 0..TRIES {
             match self.records.take(&message.job, &step).await.map_err(Trouble::Store)? {
                 Change::Taken(job) => {
@@ -155,6 +157,14 @@ impl Attempts {
                 Change::Refused(Refusal::Unknown) => {
                     let rebuilt = self.records.rebuilt(message).await.map_err(Trouble::Vault)?;
                     self.records.restore(&rebuilt).await.map_err(Trouble::Store)?;
+                }
+                Change::Refused(Refusal::OtherRequest) => {
+                    // Its event stands, and has been told of. The other request will find it at Google.
+                    tracing::error!(
+                        job.id = %message.job,
+                        "The event of job {} was created, while its record is of another request under the same key, accepted since records were lost", message.job
+                    );
+                    return Ok(Recorded::Done);
                 }
                 Change::Refused(_) => return Ok(Recorded::Done),
             }

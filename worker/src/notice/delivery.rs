@@ -25,6 +25,11 @@ use crate::trouble::Trouble;
 /// The key that a notice is sealed with is missing: an operator has to act.
 const KEY_MISSING: Duration = hours(1);
 
+/// A message that tells of `job`: of two messages that were accepted under one id, both tell of it by one name.
+pub(crate) fn told_of(message: Message, job: &Job) -> Message {
+    Message { submitted_at: job.submitted_at, reopened: job.reopened, ..message }
+}
+
 impl Attempts {
     /// Publishes what there is to tell of the job of `message`, if anybody wants to hear it; `Ok` means
     /// that it will be told.
@@ -33,7 +38,8 @@ impl Attempts {
         if !self.anybody_listens(self.notices(), now).await {
             return Ok(());
         }
-        let work = Work::Notice(Notice { news, at: now, tries: 0 });
+        let occurrence = Some(message.occurrence(news));
+        let work = Work::Notice(Notice { news, at: now, tries: 0, occurrence });
         self.publish(&Message { work, ..message }, Lane::Due, Duration::ZERO).await
     }
 
@@ -44,14 +50,14 @@ impl Attempts {
         if message.hop < job.hop {
             return Ok(());
         }
-        let tally = job.tally;
+        let told = told_of(Message { tally: job.tally, ..message.clone() }, job);
         match &job.state {
             JobState::Succeeded { result } => {
-                let told = Message { outcome: Some(result.clone()), tally, ..message.clone() };
+                let told = Message { outcome: Some(result.clone()), ..told };
                 self.tell(told, News::Succeeded).await
             }
             JobState::Failed(failure) => {
-                let told = Message { failure: Some(failure.clone()), tally, ..message.clone() };
+                let told = Message { failure: Some(failure.clone()), ..told };
                 self.tell(told, News::Failed).await
             }
             JobState::Accepting { .. }
@@ -88,6 +94,8 @@ impl Attempts {
         };
         // What cannot be looked up is told: a notice that misleads is better than none.
         let record = self.ports().store.get(&message.job).await.ok().flatten();
+        // That of another request under the same key says nothing about this one.
+        let record = record.filter(|job| !job.fingerprint.is_other_request(&message.fingerprint));
         if record.as_ref().is_some_and(|job| supersedes(job, notice.news)) {
             return count(NoticeResult::Dropped);
         }
@@ -98,7 +106,7 @@ impl Attempts {
                 return self.tell_later(message, KEY_MISSING).await;
             }
         };
-        let id = body::id(message, notice.news);
+        let id = body::id(message, notice);
         let body = body::body(message, notice, opened, record.as_ref());
         let began = Instant::now();
         // Dropped half-way it may have arrived all the same: it then comes again under its id.

@@ -127,6 +127,7 @@ fn every_kind_of_trouble_has_its_meaning() {
         (Trouble::Store(StoreError(words())), defer(Deferral::OwnStorage, seconds(2))),
         (Trouble::Lost(Refusal::NotYours), Disposition::LetGo),
         (Trouble::Lost(Refusal::StaleHop), Disposition::LetGo),
+        (Trouble::Lost(Refusal::OtherRequest), Disposition::HandBack),
         (Trouble::Lost(Refusal::CancelRequested), Disposition::HandBack),
         (Trouble::Lost(Refusal::Unknown), Disposition::HandBack),
         (Trouble::Deadline, Disposition::Retry { delay: seconds(1) }),

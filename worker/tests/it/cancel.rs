@@ -1,5 +1,7 @@
 //! A job that is taken back ends with no event, or says that it could not find out.
 
+use std::time::Duration;
+
 use common::job::{Effect, FailureKind, JobId, JobState};
 use common::port::{CalendarError, Shelf, Vault as _};
 use common::time::{minutes, until};
@@ -8,6 +10,7 @@ use crate::bench::Bench;
 use crate::google::Behaviour::{Hang, Hold, HoldThen, LoseAnswer, Panic, Refuse};
 use crate::google::Gate;
 use crate::google::Method::{Delete, Get, Insert};
+use crate::logs::Logs;
 use crate::order::order;
 
 const FAILING: CalendarError = CalendarError::Unavailable { status: 503, retry_after: None };
@@ -213,4 +216,33 @@ async fn a_cancellation_that_comes_before_the_write_stops_it() {
     gate.open();
     bench.quiet().await;
     assert_eq!(bench.google.methods(&id), []);
+}
+
+#[tokio::test]
+async fn that_jobs_may_have_been_cancelled_is_said_once_a_minute_however_many_wait_for_it() {
+    const JOBS: usize = 20;
+    let logs = Logs::listen();
+    let said = || logs.everything().matches("may have been cancelled").count();
+    let mut bench = Bench::new().await;
+    let mut ids = Vec::new();
+    for _ in 0..JOBS {
+        ids.push(bench.submit(order()).await);
+    }
+    bench.store.fall_back(bench.now());
+    bench.vault.go_away();
+    bench.start();
+    bench.put_off(JOBS as u64).await;
+    assert_eq!(said(), 1, "{}", logs.everything());
+    let looks = bench.queue.published();
+    for _ in 0..12 {
+        bench.turn(Duration::from_secs(20));
+        bench.put_off(JOBS as u64).await;
+    }
+    assert!(bench.queue.published() >= looks + 10 * JOBS, "they have asked again and again");
+    assert!((2..=5).contains(&said()), "{}", logs.everything());
+    bench.vault.recover();
+    bench.turn(Duration::from_secs(20));
+    for id in &ids {
+        bench.succeeded(id).await;
+    }
 }

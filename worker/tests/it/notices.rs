@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use common::job::{BlockReason, JobState};
+use common::job::{BlockReason, Job, JobState};
 use common::port::{CalendarError, Depth, JobQueue as _, Meeting, Shelf, Vault as _};
 use common::time::{days, hours, minutes};
 use serde_json::{Value, json};
@@ -28,12 +28,17 @@ fn kinds(calls: &[Call]) -> Vec<&str> {
     calls.iter().map(|call| call.kind.as_str()).collect()
 }
 
-fn about_jobs(calls: &[Call]) -> Vec<Call> {
+pub fn about_jobs(calls: &[Call]) -> Vec<Call> {
     calls.iter().filter(|call| call.kind.starts_with("job.")).cloned().collect()
 }
 
+/// The `webhook-id` of what became of a job, or of what blocked it.
+pub fn named(job: &Job, what: &str) -> String {
+    format!("{}.{}.{}.{what}", job.id, job.submitted_at.as_millisecond(), job.reopened)
+}
+
 /// A refusal for good.
-fn refusal() -> CalendarError {
+pub fn refusal() -> CalendarError {
     CalendarError::Refused {
         status: 400,
         reason: "timeRangeEmpty".to_owned(),
@@ -52,7 +57,7 @@ async fn a_success_is_told_signed_and_in_the_words_of_the_api() {
     assert_eq!(receiver.calls().len(), 1);
     let call = &calls[0];
     assert!(call.genuine);
-    assert_eq!(call.id, format!("{id}.succeeded"));
+    assert_eq!(call.id, named(&bench.job(&id).await, "succeeded"));
     assert_eq!(call.timestamp, bench.now().as_second());
     assert_eq!(
         call.body,
@@ -83,7 +88,7 @@ async fn a_refused_conference_is_told_with_the_success_and_why() {
     let id = bench.submit(order().conference()).await;
     bench.succeeded(&id).await;
     let call = receiver.heard(1).await.remove(0);
-    assert_eq!((call.id, call.kind.as_str()), (format!("{id}.succeeded"), "job.succeeded"));
+    assert_eq!((call.id, call.kind.as_str()), (named(&bench.job(&id).await, "succeeded"), "job.succeeded"));
     let (data, result) = (&call.body["data"], &call.body["data"]["result"]);
     assert_eq!((&data["state"], &data["error"]), (&json!("succeeded"), &Value::Null));
     assert_eq!((&result["conferenceStatus"], &result["meetLink"]), (&json!("unavailable"), &Value::Null));
@@ -100,7 +105,7 @@ async fn a_failure_is_told_with_google_s_own_words() {
     let id = bench.submit(order()).await;
     bench.failed(&id).await;
     let call = receiver.heard(1).await.remove(0);
-    assert_eq!((call.id, call.kind.as_str()), (format!("{id}.failed"), "job.failed"));
+    assert_eq!((call.id, call.kind.as_str()), (named(&bench.job(&id).await, "failed"), "job.failed"));
     let data = &call.body["data"];
     assert_eq!((&data["state"], &data["result"]), (&json!("failed"), &Value::Null));
     let error = &data["error"];
@@ -155,7 +160,7 @@ async fn a_conference_that_comes_later_is_told_as_an_update() {
     bench.quiet().await;
     bench.turn(minutes(2));
     let second = receiver.heard(2).await.remove(1);
-    assert_eq!((second.id, second.kind.as_str()), (format!("{id}.updated"), "job.updated"));
+    assert_eq!((second.id, second.kind.as_str()), (named(&bench.job(&id).await, "updated"), "job.updated"));
     let data = &second.body["data"];
     assert_eq!(data["result"]["meetLink"], link);
     assert_eq!(data["finishedAt"], json!(bench.job(&id).await.finished_at), "it ended before that");
@@ -174,7 +179,7 @@ async fn nobody_configured_is_told_nothing_and_nothing_is_published() {
 #[tokio::test]
 async fn a_receiver_that_fails_gets_the_same_notice_later() {
     let (mut bench, receiver) = told().await;
-    receiver.answer([Status(500), Hangup, Status(302), Status(404), Status(429)]);
+    receiver.answer([Status(503), Hangup, Status(302), Status(404), Status(429)]);
     bench.start();
     let id = bench.submit(order()).await;
     bench.succeeded(&id).await;
@@ -207,7 +212,7 @@ async fn a_notice_outlives_the_worker_that_published_it() {
     bench.turn(minutes(10));
     bench.start();
     let calls = receiver.heard(2).await;
-    assert_eq!(calls[1].id, format!("{id}.succeeded"));
+    assert_eq!(calls[1].id, named(&bench.job(&id).await, "succeeded"));
 }
 
 #[tokio::test]
@@ -249,7 +254,8 @@ async fn a_receiver_is_left_alone_for_as_long_as_it_asks() {
     bench.turn(minutes(10));
     let calls = receiver.heard(3).await;
     let mut ids: Vec<_> = calls[1..].iter().map(|call| call.id.clone()).collect();
-    let mut wanted = [format!("{first}.succeeded"), format!("{second}.succeeded")];
+    let (first, second) = (bench.job(&first).await, bench.job(&second).await);
+    let mut wanted = [first, second].map(|job| named(&job, "succeeded"));
     ids.sort();
     wanted.sort();
     assert_eq!(ids, wanted);
@@ -289,7 +295,7 @@ async fn a_receiver_that_is_gone_is_sent_nothing_more_by_anybody() {
     bench.start();
     let fourth = bench.submit(order()).await;
     bench.succeeded(&fourth).await;
-    assert_eq!(other.heard(1).await[0].id, format!("{fourth}.succeeded"));
+    assert_eq!(other.heard(1).await[0].id, named(&bench.job(&fourth).await, "succeeded"));
 }
 
 #[tokio::test]

@@ -336,3 +336,33 @@ async fn google_is_told_of_a_disconnected_account_once_it_answers() {
     eventually("Google to be told", told).await;
     assert_eq!(bench.google.refreshes(), 0, "and it is used for nothing else");
 }
+
+#[tokio::test]
+async fn jobs_that_were_blocked_together_look_again_within_the_hour_at_times_of_their_own() {
+    const JOBS: usize = 40;
+    let mut bench = Bench::new().await;
+    bench.google.end_grant(&refresh_token("default", 1));
+    bench.start();
+    let mut ids = Vec::new();
+    for _ in 0..JOBS {
+        ids.push(bench.submit(order()).await);
+    }
+    for id in &ids {
+        bench.blocked(id).await;
+    }
+    bench.put_off(JOBS as u64).await;
+    let published = bench.queue.published();
+    bench.turn(minutes(45) - Duration::from_secs(1));
+    bench.put_off(JOBS as u64).await;
+    assert_eq!(bench.queue.published(), published, "none looks earlier");
+    // Each that looks leaves one message for its next look.
+    let mut looks = Vec::new();
+    for _ in 0..16 {
+        let before = bench.queue.published();
+        bench.turn(minutes(1));
+        bench.put_off(JOBS as u64).await;
+        looks.push(bench.queue.published() - before);
+    }
+    assert_eq!(looks.iter().sum::<usize>(), JOBS, "each looks once within the hour: {looks:?}");
+    assert!(looks.iter().filter(|looks| **looks > 0).count() >= 5, "they come apart: {looks:?}");
+}

@@ -5,6 +5,7 @@ use tokio::task::JoinSet;
 use super::{accepted, sample, taken};
 use crate::conformance::Bench;
 use crate::event::Priority;
+use crate::fingerprint::Fingerprint;
 use crate::job::{
     BlockReason, Claim, Effect, Job, JobId, JobState, Pause, Place, Refusal, Step, Tally, Turn, WaitReason,
 };
@@ -68,7 +69,17 @@ fn steps(claim: &Claim) -> Vec<Step> {
         Step::Amend(sample::sealed()),
         Step::Recover,
         Step::Forget,
+        Step::For(
+            sample::job("local", "default").fingerprint,
+            Box::new(start(sample::claim(sample::at(90)), 5)),
+        ),
+        Step::For(other_request(), Box::new(start(sample::claim(sample::at(90)), 5))),
+        Step::For(other_request(), Box::new(Step::Succeed(sample::sealed()))),
     ]
+}
+
+fn other_request() -> Fingerprint {
+    Fingerprint::stored("0f".repeat(16), None)
 }
 
 /// Whatever the state and the step, the store does what `Job::take` says, and keeps it.

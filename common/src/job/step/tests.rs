@@ -1,5 +1,7 @@
 //! Every state against every step.
 
+use std::sync::LazyLock;
+
 use super::*;
 use crate::account::AccountId;
 use crate::fingerprint::HashKey;
@@ -38,6 +40,11 @@ fn failure(effect: Effect) -> Failure {
     Failure { kind: FailureKind::Refused, google_status: None, google_reason: None, effect, detail: None }
 }
 
+fn request(body: &[u8]) -> Fingerprint {
+    static KEY: LazyLock<HashKey> = LazyLock::new(|| HashKey::new(Key::random()));
+    KEY.fingerprint(body)
+}
+
 fn job(state: JobState) -> Job {
     Job {
         id: JobId::random(),
@@ -48,6 +55,7 @@ fn job(state: JobState) -> Job {
         effect: Effect::None,
         write_began_at: None,
         hop: 5,
+        reopened: 0,
         submitted_at: now(),
         updated_at: now(),
         finished_at: None,
@@ -56,7 +64,7 @@ fn job(state: JobState) -> Job {
         cancel_requested: false,
         trace: None,
         warnings: Vec::new(),
-        fingerprint: HashKey::new(Key::random()).fingerprint(b"body"),
+        fingerprint: request(b"body"),
         payload: None,
         conference_refused: None,
         turn: None,
@@ -95,6 +103,7 @@ fn outcome(state: &JobState, step: &Step) -> &'static str {
         Err(Refusal::CancelRequested) => "-cancel requested",
         Err(Refusal::OutOfPlace) => "-out of place",
         Err(Refusal::Unknown) => "-unknown",
+        Err(Refusal::OtherRequest) => "-other request",
     }
 }
 
@@ -148,11 +157,25 @@ fn every_step_from_every_state_does_what_the_table_says() {
         (Step::Recover,                      [out,         out,         "queued",    out,         out,         out,         out,      out]),
         (Step::Forget,                       ["queued",    "queued",    "running",   "waiting",   "blocked",   "succeeded", "failed", "cancelled"]),
     ];
+    let (this, other) = (request(b"body"), request(b"another"));
     for (step, expected) in &table {
         for (state, expected) in states.iter().zip(expected) {
             assert_eq!(outcome(state, step), *expected, "{step:?} from {state:?}");
+            let of = |request: &Fingerprint| Step::For(request.clone(), Box::new(step.clone()));
+            assert_eq!(outcome(state, &of(&this)), *expected, "{step:?} from {state:?} for its own request");
+            assert_eq!(outcome(state, &of(&other)), "-other request", "{step:?} from {state:?}");
         }
     }
+}
+
+#[test]
+fn an_older_message_of_another_request_is_told_apart_from_an_older_one_of_its_own() {
+    let Case { mine, .. } = cases();
+    let start = Step::Start { claim: mine, hop: 1, tally: Tally::default(), effect: Effect::None };
+    let queued = job(JobState::Queued);
+    let of = |request: Fingerprint| queued.take(&Step::For(request, Box::new(start.clone())), now());
+    assert_eq!(of(request(b"body")), Err(Refusal::StaleHop));
+    assert_eq!(of(request(b"another")), Err(Refusal::OtherRequest));
 }
 
 /// Where a job with this `notBefore` stands after a step that leaves it to the queue.
@@ -228,6 +251,19 @@ fn a_conference_that_was_refused_is_left_out_until_the_job_has_ended_or_is_repla
     let failed = running.take(&Step::Fail(mine, failure(Effect::None)), now()).expect("it is ours");
     let replayed = failed.take(&Step::Replay { hop: 9, not_after: now() }, now()).expect("it failed");
     assert_eq!(replayed.conference_refused, None);
+}
+
+#[test]
+fn a_replayed_job_says_by_which_message_until_it_is_replayed_again() {
+    let Case { mine, .. } = cases();
+    let failed = job(JobState::Failed(failure(Effect::None)));
+    let replayed = failed.take(&Step::Replay { hop: 9, not_after: now() }, now()).expect("it failed");
+    assert_eq!((failed.reopened, replayed.reopened), (0, 9));
+    let ended = Job { state: JobState::Running(mine.clone()), hop: 12, ..replayed };
+    let ended = ended.take(&Step::Fail(mine, failure(Effect::None)), now()).expect("it is ours");
+    assert_eq!(ended.reopened, 9);
+    let again = ended.take(&Step::Replay { hop: 13, not_after: now() }, now()).expect("it failed");
+    assert_eq!(again.reopened, 13);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The records of jobs that succeeded a while ago: how much room they take, and that they say what they said.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-
 use std::time::Duration;
 
 use common::conformance::sample;
@@ -12,15 +12,21 @@ use common::seal::{Key, Keyring};
 use common::time;
 use common::trace::TraceContext;
 use data_encoding::BASE64_NOPAD;
-use tests::RedisServer;
+use jiff::{SignedDuration, Timestamp};
+use tests::{Plan, RedisServer};
 use tokio::task::JoinSet;
 
 use super::{accepted, server, store, taken};
+use crate::support::{event, succeeded};
 
 const AT_ONCE: usize = 64;
 /// So many plain finished jobs the memory that is shipped holds, and so much it is.
 const WANTED: f64 = 1_500_000.0;
 const SHIPPED: f64 = 768.0 * 1_048_576.0;
+/// So many bytes the compact record of a plain job has in Redis at most; with its entry in a list and its share of the
+/// tables it is some 510.
+const RECORD: usize = 320;
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// A job as callers' are, and what is told of its event.
 fn job(number: usize, hash: &HashKey) -> (Job, EventResult) {
@@ -142,6 +148,44 @@ mod rarely {
     #[tokio::test(flavor = "multi_thread")]
     async fn many_finished_jobs_take_as_little_room_each() {
         super::room(50_000).await;
+    }
+}
+
+/// What a worker really writes of a plain job, and not a sample: whatever a record has beside what has a place of its
+/// own in the compact form takes room.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_a_worker_wrote_takes_no_more_room_than_is_said() {
+    const JOBS: usize = 20;
+    let calrelay = Plan::new(1, 1).unlimited().start().await;
+    calrelay.sandbox().view().no_quotas().await;
+    let caller = calrelay.caller();
+    let mut told = HashMap::new();
+    for number in 0..JOBS {
+        let key = format!("plain-{number}");
+        let id = caller.submit(&event(&key), &key, LIMIT).await.id;
+        told.insert(id.clone(), succeeded(&caller, &id, LIMIT).await);
+    }
+    let redis = calrelay.redis();
+    known_for_long(redis);
+    let (store, keys) = (store(redis), Keyring::new(Key::random(), Vec::new()));
+    let seen = store.oversized(Timestamp::now() + SignedDuration::from_secs(60)).await.unwrap();
+    assert_eq!(seen.len(), JOBS);
+    for job in seen {
+        // As its account's key would seal it: one key's bytes are as many as another's.
+        let told = &told[job.id.as_str()]["result"];
+        let result = EventResult {
+            event_id: job.id.to_string(),
+            event_link: told["eventLink"].as_str().unwrap().to_owned(),
+            conference: Conference::NotAsked,
+            calendar_id: "primary".to_owned(),
+        };
+        let result = result.seal_compact(&keys, job.id.as_str());
+        let short = Job { state: JobState::Succeeded { result }, ..job.clone() };
+        store.compact(&job, &short).await.unwrap();
+        let key = format!("calrelay:job:{}", job.id);
+        assert_eq!(redis.command(&["GETRANGE", &key, "0", "0"]), "\u{2}", "{job:?}");
+        let bytes: usize = redis.command(&["MEMORY", "USAGE", &key]).parse().unwrap();
+        assert!(bytes <= RECORD, "{bytes} bytes for {job:?}");
     }
 }
 

@@ -30,6 +30,7 @@ impl Bench {
             effect: Effect::None,
             write_began_at: None,
             hop: 0,
+            reopened: 0,
             submitted_at: now,
             updated_at: now,
             finished_at: None,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use common::account::AccountId;
-use common::job::{Job, JobId, Step};
+use common::job::{Job, JobId, StateName, Step};
 use common::port::{Accepted, Backlog, Change, JobStore, Line, ListFilter, Page, StoreError, Watch};
 use jiff::Timestamp;
 
@@ -16,6 +16,10 @@ pub struct MoodyStore {
     away: AtomicBool,
     lost_at: Mutex<Option<Timestamp>>,
     gets: AtomicUsize,
+    /// Whether it has records that are to be made compact.
+    oversized: AtomicBool,
+    compacted: Mutex<Vec<(Job, Job)>>,
+    looks: AtomicUsize,
 }
 
 /// Which steps cannot be taken.
@@ -29,6 +33,9 @@ impl MoodyStore {
             away: AtomicBool::new(false),
             lost_at: Mutex::default(),
             gets: AtomicUsize::new(0),
+            oversized: AtomicBool::new(false),
+            compacted: Mutex::default(),
+            looks: AtomicUsize::new(0),
         }
     }
 
@@ -55,6 +62,21 @@ impl MoodyStore {
     /// It says that what was written until `then` may be lost: it came up from an older copy.
     pub fn fall_back(&self, then: Timestamp) {
         *self.lost_at.lock().unwrap() = Some(then);
+    }
+
+    /// From now on its records are too large.
+    pub fn wants_less(&self) {
+        self.oversized.store(true, Ordering::Relaxed);
+    }
+
+    /// The records that were to be made compact, each as it was and as it was to be.
+    pub fn compacted(&self) -> Vec<(Job, Job)> {
+        self.compacted.lock().unwrap().clone()
+    }
+
+    /// How often somebody looked for such records.
+    pub fn looks(&self) -> usize {
+        self.looks.load(Ordering::Relaxed)
     }
 
     /// How often a record was read.
@@ -86,7 +108,9 @@ impl JobStore for MoodyStore {
     }
 
     async fn take(&self, id: &JobId, step: &Step, now: Timestamp) -> Result<Change, StoreError> {
-        if self.refuses.lock().unwrap().as_ref().is_some_and(|refuses| refuses(step)) {
+        // What is asked for, whatever the condition.
+        let wish = if let Step::For(_, wish) = step { wish.as_ref() } else { step };
+        if self.refuses.lock().unwrap().as_ref().is_some_and(|refuses| refuses(wish)) {
             return Err(StoreError("as told".to_owned()));
         }
         self.there()?.take(id, step, now).await
@@ -123,6 +147,25 @@ impl JobStore for MoodyStore {
 
     async fn oldest_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         self.there()?.oldest_due(now).await
+    }
+
+    async fn oversized(&self, before: Timestamp) -> Result<Vec<Job>, StoreError> {
+        self.looks.fetch_add(1, Ordering::Relaxed);
+        let there = self.there()?;
+        if !self.oversized.load(Ordering::Relaxed) {
+            return Ok(Vec::new());
+        }
+        let filter = ListFilter { state: Some(StateName::Succeeded), ..ListFilter::default() };
+        let mut jobs = there.list(&filter, Page { after: None, limit: 100 }).await?;
+        let compacted = self.compacted();
+        jobs.retain(|job| job.finished_at < Some(before) && compacted.iter().all(|(seen, _)| seen != job));
+        Ok(jobs)
+    }
+
+    async fn compact(&self, seen: &Job, job: &Job) -> Result<(), StoreError> {
+        self.there()?;
+        self.compacted.lock().unwrap().push((seen.clone(), job.clone()));
+        Ok(())
     }
 
     async fn forget_finished(&self, before: Timestamp) -> Result<u64, StoreError> {
