@@ -69,7 +69,8 @@ mod rarely {
         for worker in 0..WORKERS {
             calrelay.worker(worker).start().await;
         }
-        eventually("a call", SOON, || async { (!calls(&google, began).await.is_empty()).then_some(()) }).await;
+        eventually("a call", SOON, || async { (!calls(&google, began).await.is_empty()).then_some(()) })
+            .await;
         tokio::time::sleep(SPAN).await;
         let alone = calls(&google, began).await;
         match away {

@@ -14,7 +14,7 @@ use tracing::info;
 
 use super::RedisThrottle;
 use crate::port::WorkerCount;
-use crate::time::{minutes, until};
+use crate::time::{after, minutes, until};
 
 /// So often a worker says that it is there,
 const BEAT: Duration = Duration::from_secs(5);
@@ -22,7 +22,9 @@ const BEAT: Duration = Duration::from_secs(5);
 const FORGOTTEN: Duration = Duration::from_secs(15);
 /// A worker that knows of no number asks again after this.
 const UNKNOWN: Duration = Duration::from_secs(1);
-/// All others have heard of a worker so long after it came: they ask once a beat, and wait for the answer.
+/// All others have heard of a worker so long after Redis has counted it: they ask once a beat,
+const COUNTED: Duration = Duration::from_secs(6);
+/// and so long after it was told of elsewhere, where answers take longer.
 const NOTICED: Duration = Duration::from_secs(10);
 /// A worker that takes no more jobs may be at those that it has for so long.
 const FINISHING: Duration = minutes(1);
@@ -36,8 +38,8 @@ struct Known {
     /// This process has a worker. Otherwise it is as if it were the only one.
     joined: bool,
     count: Option<Count>,
-    /// Since when this worker is counted.
-    since: Option<Timestamp>,
+    /// From when on all others know of this worker.
+    noticed: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,9 +61,9 @@ impl Workers {
     /// How long nothing is to be taken yet.
     pub(super) fn sharing(&self, now: Timestamp) -> Result<u32, Duration> {
         let known = self.known();
-        match (known.joined, known.count, known.since) {
+        match (known.joined, known.count, known.noticed) {
             (false, ..) => Ok(1),
-            (true, Some(count), Some(since)) => match NOTICED.saturating_sub(until(since, now)) {
+            (true, Some(count), Some(noticed)) => match until(now, noticed) {
                 Duration::ZERO => Ok(count.workers),
                 left => Err(left),
             },
@@ -75,13 +77,13 @@ impl Workers {
 
     /// Redis has counted them.
     fn counted(&self, workers: u32, now: Timestamp) {
-        self.note(workers, FORGOTTEN, now);
+        self.note(workers, (COUNTED, FORGOTTEN), now);
     }
 
     /// Somebody else has, while Redis is away.
     fn told(&self, workers: Option<u32>, now: Timestamp) {
         match workers {
-            Some(workers @ 1..) => self.note(workers, FINISHING, now),
+            Some(workers @ 1..) => self.note(workers, (NOTICED, FINISHING), now),
             // Nobody knows better.
             Some(0) | None => {
                 if let Some(count) = &mut self.known().count {
@@ -91,12 +93,12 @@ impl Workers {
         }
     }
 
-    fn note(&self, workers: u32, lasting: Duration, now: Timestamp) {
+    fn note(&self, workers: u32, (noticed, lasting): (Duration, Duration), now: Timestamp) {
         let mut known = self.known();
         let before = known.count;
-        let count = after(before, workers.max(1), lasting, now);
+        let count = counted(before, workers.max(1), lasting, now);
         known.count = Some(count);
-        known.since.get_or_insert(now);
+        known.noticed.get_or_insert(after(now, noticed));
         if before.is_some_and(|before| before.workers != count.workers) {
             info!("There are {} workers now, before there were others", count.workers);
         }
@@ -109,7 +111,7 @@ impl Workers {
 
 /// The count once `workers` were counted. Fewer than before are believed once that has been said for as long as is
 /// `lasting`.
-fn after(before: Option<Count>, workers: u32, lasting: Duration, now: Timestamp) -> Count {
+fn counted(before: Option<Count>, workers: u32, lasting: Duration, now: Timestamp) -> Count {
     match before {
         Some(before) if workers < before.workers && until(before.at, now) < lasting => before,
         Some(_) | None => Count { workers, at: now },
@@ -226,7 +228,8 @@ mod tests {
         assert_eq!(workers.sharing(at(30)), Ok(4));
         let counted = joined();
         counted.counted(7, at(0));
-        assert_eq!(counted.sharing(at(600)), Ok(7), "the others have long known of it when Redis goes");
+        assert_eq!(counted.sharing(at(5)), Err(Duration::from_secs(1)));
+        assert_eq!(counted.sharing(at(6)), Ok(7), "the others know of it when Redis goes");
     }
 
     #[test]
