@@ -46,6 +46,7 @@ mod rarely {
         calrelay.sandbox().view().no_quotas().await;
         for worker in 0..WORKERS {
             calrelay.worker(worker).terminate().await;
+            if let Some(before) = std::env::var_os("CALRELAY_BEFORE") { calrelay.worker(worker).run_by(before.as_ref()); }
         }
         calrelay
     }
@@ -60,7 +61,7 @@ mod rarely {
         let ids: Vec<String> = stream::iter(0..JOBS)
             .map(|number| {
                 let caller = &caller;
-                let title = format!("{away:?} {number}");
+                let title = format!("{away:?}-{number}");
                 async move { caller.submit(&event(&title), &title, SOON).await.id }
             })
             .buffer_unordered(8)
