@@ -18,7 +18,9 @@ pub use calendar::{Calendar, CalendarError, Meeting, NewEvent, Reach, StoredEven
 pub use clock::{Clock, SystemClock};
 pub use queue::{Delivery, DeliveryTag, Depth, JobQueue, Lane, QueueError, Turns};
 pub use store::{Accepted, Backlog, Change, JobStore, ListFilter, Page, StoreError, Watch};
-pub use throttle::{AHEAD, FURTHER_AHEAD, Limit, Line, Take, Throttle, ThrottleKey, Turn, Window};
+pub use throttle::{
+    AHEAD, FURTHER_AHEAD, Limit, Line, Take, Throttle, ThrottleKey, Turn, Window, WorkerCount,
+};
 pub use token::{
     AccessToken, ClientRef, ConsentRequest, GoogleUser, Grant, RefreshToken, RefreshTurn, TokenCache,
     TokenEndpoint, TokenError,

@@ -35,7 +35,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::job::JobId;
 use crate::message::Message;
-use crate::port::{Delivery, DeliveryTag, Depth, JobQueue, Lane, QueueError};
+use crate::port::{Delivery, DeliveryTag, Depth, JobQueue, Lane, QueueError, WorkerCount};
 use address::Address;
 use consumers::{Consumers, Standing};
 use deadline::{REPLY, within};
@@ -266,6 +266,17 @@ impl JobQueue for RabbitQueue {
             taken: held.taken,
             dead: ready.dead + held.dead,
         })
+    }
+}
+
+#[async_trait]
+impl WorkerCount for RabbitQueue {
+    /// `None` until this process takes jobs itself.
+    async fn workers(&self) -> Option<u32> {
+        if !self.is_consuming() {
+            return None;
+        }
+        self.inspection.consumers().await.ok()
     }
 }
 

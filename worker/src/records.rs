@@ -77,6 +77,11 @@ impl Records {
         Ok(self.vault.get(Shelf::Cancellations, id.as_str()).await?.is_some())
     }
 
+    /// Whether they could not be reached the last time.
+    pub(crate) fn are_away(&self) -> bool {
+        self.away().now
+    }
+
     /// Whether attempts may be running that no record tells of.
     pub(crate) fn were_away_lately(&self) -> bool {
         let last = self.away().last;

@@ -118,7 +118,8 @@ impl Installation {
         let rabbit = RabbitQueue::start(servers.amqp.expose_secret(), part, retention).context("AMQP_URL")?;
         let throttle = redis.throttle();
         let counted = match part {
-            Part::Worker { .. } => Some(throttle.join_as_worker()),
+            // Who takes jobs is known to the broker, without which there is nothing to do.
+            Part::Worker { .. } => Some(throttle.join_as_worker(Arc::clone(&rabbit) as _)),
             Part::Ingress | Part::Operator => None,
         };
         Ok(Self {

@@ -50,6 +50,13 @@ pub trait Throttle: Send + Sync {
     async fn used(&self, window: Window) -> f64;
 }
 
+/// Tells how many workers there are while the server is away that counts them.
+#[async_trait]
+pub trait WorkerCount: Send + Sync {
+    /// How many take jobs now, that of this process among them; `None` while that cannot be known.
+    async fn workers(&self) -> Option<u32>;
+}
+
 /// One of a user's two lines, and what a job takes of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {

@@ -3,9 +3,9 @@
 //! Over a connection of its own, made when somebody asks: one that publishes is not read while the
 //! broker has an alarm, and a question about a queue that is missing ends its channel.
 
-use lapin::Channel;
 use lapin::options::{BasicGetOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
+use lapin::{Channel, Queue};
 use tokio::sync::Mutex;
 
 use super::address::Address;
@@ -59,6 +59,17 @@ impl Inspection {
         })
     }
 
+    /// How many processes take jobs: each has one consumer of either lane, and may just be making one again.
+    pub(super) async fn consumers(&self) -> Result<u32, String> {
+        let mut session = self.session.lock().await;
+        let counting = &self.connected(&mut session).await?.counting;
+        let mut most = 0;
+        for lane in [Lane::Due, Lane::Fresh] {
+            most = most.max(look_at(counting, queue(lane)).await?.consumer_count());
+        }
+        Ok(most)
+    }
+
     /// The oldest dead letter that is not held by anybody.
     pub(super) async fn dead_letter(&self) -> Result<Option<Arrived>, String> {
         let mut session = self.session.lock().await;
@@ -99,7 +110,10 @@ impl Inspection {
 }
 
 async fn count(channel: &Channel, name: &str) -> Result<u64, String> {
+    Ok(u64::from(look_at(channel, name).await?.message_count()))
+}
+
+async fn look_at(channel: &Channel, name: &str) -> Result<Queue, String> {
     let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-    let declared = within(channel.queue_declare(name.into(), passive, FieldTable::default())).await?;
-    Ok(u64::from(declared.message_count()))
+    within(channel.queue_declare(name.into(), passive, FieldTable::default())).await
 }

@@ -1,6 +1,7 @@
 //! The port `Throttle` on Redis: what all processes take is counted in one place, by Redis' own clock.
 //!
-//! With Redis away a worker goes on at once with its share of every limit. No window sees more than its
+//! With Redis away a worker goes on at once with its share of every limit; one that starts then does so as soon as it
+//! knows how many there are, and the others know of it. No window sees more than its
 //! limit on the way there or back: lines begin as full as they can be, days are told from memory, and for a
 //! moment after Redis has come back a call needs the permission of both.
 
@@ -39,7 +40,7 @@ pub struct RedisThrottle {
     redis: Arc<Redis>,
     clock: Arc<dyn Clock>,
     scripts: Scripts,
-    workers: Workers,
+    workers: Arc<Workers>,
     state: Mutex<State>,
     /// Whoever holds this tells Redis what it missed.
     resuming: tokio::sync::Mutex<()>,
@@ -83,7 +84,7 @@ impl Redis {
         Arc::new(RedisThrottle {
             redis: self.clone(),
             scripts: Scripts::new(),
-            workers: Workers::default(),
+            workers: Arc::default(),
             state: Mutex::default(),
             resuming: tokio::sync::Mutex::default(),
             lines: MemoryThrottle::new(clock.clone()),
@@ -213,13 +214,12 @@ impl RedisThrottle {
             Standing::Alone(alone) => return alone.clone(),
             Standing::Both(alone, _) => alone.clone(),
             Standing::Together => {
-                let workers = self.workers.count();
-                warn!(
-                    error = %trouble,
-                    workers,
-                    "The throttle goes on alone, with a share of the limits that is one of {workers}: {trouble}"
-                );
-                Arc::new(Alone::new(self.clock.clone(), workers, state.totals.days(now)))
+                let share = match self.workers.sharing(now) {
+                    Ok(workers) => format!("with a share of the limits that is one of {workers}"),
+                    Err(_) => "with a share of the limits once all workers are counted".to_owned(),
+                };
+                warn!(error = %trouble, "The throttle goes on alone, {share}: {trouble}");
+                Arc::new(Alone::new(self.clock.clone(), Arc::clone(&self.workers), state.totals.days(now)))
             }
         };
         state.standing = Standing::Alone(alone.clone());

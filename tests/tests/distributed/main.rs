@@ -35,6 +35,7 @@ mod refusing;
 mod secrets;
 mod servers;
 mod slow_account;
+mod started_away;
 mod support;
 mod throttle;
 mod tokens;

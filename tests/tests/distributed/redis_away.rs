@@ -1,4 +1,4 @@
-//! Redis away, and Redis emptied: jobs are accepted, done, and never denied.
+//! Redis away, hanging, or emptied: jobs are accepted, done, and never denied.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -207,4 +207,45 @@ async fn another_body_under_a_key_whose_record_redis_lost_makes_no_second_event_
     .await;
     each_once(&google, &ids).await;
     calrelay.vhost().leaves("calrelay.dead", 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_redis_hangs_jobs_are_accepted_and_done_and_charged_with_no_attempt() {
+    const ROUNDS: usize = 3;
+    let calrelay = Plan::new(2, 2).unlimited().start().await;
+    let google = calrelay.sandbox().view();
+    google.no_quotas().await;
+    // Whenever it begins to hang some jobs have their write under way.
+    google.fault(serde_json::json!({"method": "events.insert", "latencyMs": 400})).await;
+    let caller = calrelay.caller();
+    let mut ids = Vec::new();
+    for round in 0..ROUNDS {
+        for (hangs, span) in [(false, Duration::from_secs(2)), (true, Duration::from_secs(8))] {
+            if hangs {
+                calrelay.redis().freeze();
+            }
+            let (began, mut number) = (Instant::now(), 0);
+            while began.elapsed() < span {
+                let key = format!("{round}-{hangs}-{number}");
+                let posted = caller.post(&event(&key), Some(&key)).await.unwrap();
+                assert_eq!(posted.status, 202, "{key}: {posted:?}");
+                ids.push(posted.body["jobId"].as_str().unwrap().to_owned());
+                number += 1;
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+        // Those that came meanwhile are done before it answers again.
+        eventually("the events, while Redis hangs", LIMIT, || async {
+            let events = google.events().await;
+            ids.iter().all(|id| events.contains_key(id)).then_some(())
+        })
+        .await;
+        calrelay.redis().thaw();
+    }
+    all_succeeded(&caller, &ids, Duration::from_secs(240)).await;
+    each_once(&google, &ids).await;
+    for id in &ids {
+        let job = caller.job(id).await.unwrap().body;
+        assert_eq!(job["attempts"], 0, "{job}");
+    }
 }

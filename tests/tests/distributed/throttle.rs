@@ -1,11 +1,14 @@
 //! The throttle of many workers, and what it does while Redis is away, wiped or stalled.
 
+mod newcomers;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use common::event::Priority;
-use common::port::{Limit, Line, SystemClock, Take, Throttle as _, ThrottleKey, Window};
+use common::port::{Limit, Line, SystemClock, Take, Throttle as _, ThrottleKey, Window, WorkerCount};
 use common::redis::{Redis, RedisThrottle};
 use tests::{Durability, RedisServer, eventually};
 use tokio::task::JoinSet;
@@ -23,6 +26,22 @@ fn line(user: &str) -> Line {
 /// As another process has it.
 fn process(server: &RedisServer) -> Arc<RedisThrottle> {
     Redis::start(&server.url(), Arc::new(SystemClock)).unwrap().throttle()
+}
+
+/// Tells so many workers; zero for not knowing.
+struct Told(AtomicU32);
+
+impl Told {
+    fn new(workers: u32) -> Arc<Self> {
+        Arc::new(Self(AtomicU32::new(workers)))
+    }
+}
+
+#[async_trait]
+impl WorkerCount for Told {
+    async fn workers(&self) -> Option<u32> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|workers| *workers > 0)
+    }
 }
 
 async fn granted(throttle: &RedisThrottle, limit: &Limit) -> bool {
@@ -56,7 +75,12 @@ struct Hammering {
 impl Hammering {
     /// Four tasks in each of these processes take from all of `limits` as often as they can.
     fn start(throttles: &[Arc<RedisThrottle>], limits: &[Limit]) -> Self {
-        let (began, ended) = (Instant::now(), Arc::new(AtomicBool::new(false)));
+        Self::beside(Instant::now(), throttles, limits)
+    }
+
+    /// The same, on the clock of one that `began` then.
+    fn beside(began: Instant, throttles: &[Arc<RedisThrottle>], limits: &[Limit]) -> Self {
+        let ended = Arc::new(AtomicBool::new(false));
         let mut workers = JoinSet::new();
         for throttle in throttles.iter().flat_map(|throttle| [throttle; 4]) {
             let (throttle, limits, ended) = (throttle.clone(), limits.to_vec(), ended.clone());
@@ -143,7 +167,7 @@ async fn with_redis_away_each_worker_takes_its_share_at_once_and_no_second_sees_
     const ALLOWED: u32 = 30;
     let server = RedisServer::start(Durability::Nothing).await;
     let processes = [process(&server), process(&server), process(&server)];
-    let counted: Vec<_> = processes.iter().map(|process| process.join_as_worker()).collect();
+    let counted: Vec<_> = processes.iter().map(|process| process.join_as_worker(Told::new(0))).collect();
     let all = || async { processes.iter().all(|process| process.workers() == 3).then_some(()) };
     eventually("three workers to be counted", SOON, all).await;
 
@@ -264,7 +288,7 @@ async fn a_process_that_starts_without_redis_goes_on_alone_and_joins_the_others(
 async fn everything_the_throttle_keeps_expires() {
     let server = RedisServer::start(Durability::Nothing).await;
     let process = process(&server);
-    let _counted = process.join_as_worker();
+    let _counted = process.join_as_worker(Told::new(0));
     let limits = [Window::Second, Window::Minute, Window::Day].map(|window| limit("x", window, 10));
     assert_eq!(process.try_take(&limits).await, Take::Granted);
     process.place(&line("x")).await;
@@ -283,8 +307,8 @@ async fn everything_the_throttle_keeps_expires() {
 async fn a_worker_that_is_gone_is_counted_no_more() {
     let server = RedisServer::start(Durability::Nothing).await;
     let (one, other) = (process(&server), process(&server));
-    let _stays = one.join_as_worker();
-    let goes = other.join_as_worker();
+    let _stays = one.join_as_worker(Told::new(0));
+    let goes = other.join_as_worker(Told::new(0));
     eventually("two workers", SOON, || async { (one.workers() == 2).then_some(()) }).await;
     drop(goes);
     eventually("one worker", Duration::from_secs(40), || async { (one.workers() == 1).then_some(()) }).await;

@@ -7,8 +7,8 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use common::job::{Claim, Effect, Job, JobState, Refusal, Step};
-use common::message::Message;
+use common::job::{Claim, Effect, Job, JobState, Refusal, Step, next_look};
+use common::message::{Message, Progress};
 use common::port::{Change, Delivery, Lane, StoreError};
 use common::time::{after, until};
 use jiff::Timestamp;
@@ -111,6 +111,16 @@ fn known_write(effect: Effect, began: Option<Timestamp>, now: Timestamp) -> Opti
     }
 }
 
+/// What an attempt goes on from. That Google had nothing under the job's id is forgotten where a write may have taken
+/// effect since: one of an earlier delivery of this message, or one that had begun not long before.
+fn known_progress(said: Progress, arrival: Arrival, began: Option<Timestamp>) -> Progress {
+    let stands = |looked: &Timestamp| match arrival {
+        Arrival::First => next_look(began, *looked).is_none(),
+        Arrival::Again => false,
+    };
+    Progress { looked: said.looked.filter(stands), ..said }
+}
+
 /// What came of trying to take hold.
 enum Taken {
     /// The record says so.
@@ -130,9 +140,9 @@ impl Attempts {
     ) -> Result<Held<'a>, Verdict> {
         match self.start(message, arrival).await {
             Ok(Taken::Recorded(job, claim)) => {
-                self.with_cancellation(self.held(message, Arc::new(*job), claim)).await
+                self.with_cancellation(self.held(message, arrival, Arc::new(*job), claim)).await
             }
-            Ok(Taken::Unrecorded(job, claim)) => Ok(self.held(message, Arc::new(*job), claim)),
+            Ok(Taken::Unrecorded(job, claim)) => Ok(self.held(message, arrival, Arc::new(*job), claim)),
             Ok(Taken::PutAside) => {
                 let effect = Arrival::Again.effect(message.effect);
                 Err(self.put_aside(&Message { effect, ..message.clone() }, CLAIM).await)
@@ -158,7 +168,7 @@ impl Attempts {
         }
     }
 
-    fn held<'a>(&self, message: &'a Message, mut job: Arc<Job>, claim: Claim) -> Held<'a> {
+    fn held<'a>(&self, message: &'a Message, arrival: Arrival, mut job: Arc<Job>, claim: Claim) -> Held<'a> {
         if message.reopened > job.reopened {
             Arc::make_mut(&mut job).reopened = message.reopened;
         }
@@ -174,7 +184,7 @@ impl Attempts {
         if let Some(words) = &message.conference_refused {
             hold.note_refused_conference(words);
         }
-        let calls = Calls::after(message.progress, job.not_after);
+        let calls = Calls::after(known_progress(message.progress, arrival, began), job.not_after);
         Held { message, job, hold, calls, probe: OnceLock::new() }
     }
 
@@ -310,7 +320,7 @@ impl Attempts {
             Ok(Change::Refused(Refusal::Finished(_))) => Err(Verdict::Done),
             Ok(Change::Taken(_) | Change::Refused(_)) | Err(_) => {
                 let job = Job { cancel_requested: true, ..held.job.as_ref().clone() };
-                Ok(self.held(held.message, Arc::new(job), held.hold.claim().clone()))
+                Ok(self.held(held.message, Arrival::Again, Arc::new(job), held.hold.claim().clone()))
             }
         }
     }
@@ -347,6 +357,27 @@ mod tests {
         assert_eq!(known_write(Effect::None, None, now), None);
         assert_eq!(known_write(Effect::Unknown, None, now), Some(now));
         assert_eq!(known_write(Effect::Unknown, Some(then), now), Some(then));
+    }
+
+    #[test]
+    fn what_google_did_not_have_is_believed_while_no_write_can_have_taken_effect_since() {
+        let looked: Timestamp = "2027-01-01T00:00:00Z".parse().unwrap();
+        let said = Progress { turn: Some(looked), looked: Some(looked), ..Progress::default() };
+        let before = |seconds| Some(looked - jiff::SignedDuration::from_secs(seconds));
+        for (arrival, began, believed) in [
+            (Arrival::First, None, true),
+            (Arrival::First, Some(LONG_AGO), true),
+            (Arrival::First, before(720), true),
+            (Arrival::First, before(719), false),
+            (Arrival::First, before(0), false),
+            (Arrival::First, before(-1), false),
+            (Arrival::Again, None, false),
+            (Arrival::Again, before(720), false),
+        ] {
+            let expected = Progress { looked: said.looked.filter(|_| believed), ..said };
+            assert_eq!(known_progress(said, arrival, began), expected, "{arrival:?} {began:?}");
+        }
+        assert_eq!(known_progress(Progress::default(), Arrival::First, None), Progress::default());
     }
 
     #[test]

@@ -33,7 +33,9 @@ impl Attempts {
         if account.state != AccountState::Connected {
             return None;
         }
-        let calls = 1 + u32::from(payload.conference);
+        // A job without a record is looked for before its event is written.
+        let looks = self.records.are_away() && message.progress.looked.is_none();
+        let calls = 1 + u32::from(looks) + u32::from(payload.conference);
         let (turn, delay) = self.gateway.book(&account, calls, message.not_after).await?;
         metrics::deferred(Deferral::Quota);
         let progress = Progress { turn: Some(turn), ..message.progress };

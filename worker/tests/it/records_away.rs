@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use common::job::{Claim, Effect, FailureKind, Job, JobId, JobState, Step, Tally, WorkerId};
-use common::port::{CalendarError, Change, JobQueue as _, JobStore as _, ThrottledKey};
+use common::message::{Message, Progress};
+use common::port::{CalendarError, Change, JobQueue as _, JobStore as _, Lane, ThrottledKey};
 use common::time::{after, minutes, until};
 
 use crate::bench::{Bench, message};
@@ -121,6 +122,66 @@ async fn a_second_delivery_without_a_record_is_put_aside_for_as_long_as_an_attem
         assert_eq!(bench.google.methods(&job.id)[..2], [Get, Insert]);
         assert_eq!(insertions(&bench, &job.id), 1);
     }
+}
+
+#[tokio::test]
+async fn without_records_a_job_that_was_looked_for_and_lost_its_turn_is_not_looked_for_again() {
+    let mut bench = Bench::new().await;
+    // One call in ten seconds: the second does not wait for it in hand.
+    bench.settings.quotas.account_per_minute = 6;
+    let job = bench.job_for(&order()).await;
+    bench.publish_only(&job).await;
+    bench.store.go_away();
+    bench.start();
+    bench.put_off(1).await;
+    assert_eq!(bench.google.methods(&job.id), [Get]);
+    bench.pass_until("the insert", Duration::from_secs(1), || bench.google.methods(&job.id).len() == 2).await;
+    assert_eq!(bench.google.methods(&job.id), [Get, Insert], "nobody can have written since");
+    assert!(bench.google.event(&job.id).is_some());
+}
+
+#[tokio::test]
+async fn without_records_a_job_is_looked_for_again_where_a_write_may_have_taken_effect_since() {
+    for (began, redelivered, expected) in [
+        (None, false, vec![Insert]),
+        (Some(minutes(12)), false, vec![Insert]),
+        // Google may have carried it out after the look.
+        (Some(minutes(11)), false, vec![Get, Insert]),
+        // An attempt at the first delivery may have.
+        (None, true, vec![Get, Insert]),
+    ] {
+        let mut bench = Bench::new().await;
+        bench.turn(minutes(60));
+        let job = bench.job_for(&order()).await;
+        let write_began_at = began.map(|ago: Duration| bench.now() - ago);
+        let effect = if began.is_some() { Effect::Unknown } else { Effect::None };
+        let progress = Progress { looked: Some(bench.now()), ..Progress::default() };
+        let message = Message { write_began_at, effect, progress, ..message(&job) };
+        bench.store.go_away();
+        bench.start();
+        if redelivered {
+            bench.queue.deliver_again(message);
+            bench.put_off(1).await;
+            assert_eq!(bench.google.methods(&job.id), []);
+            bench.turn(minutes(2));
+        } else {
+            bench.queue.publish(&message, Lane::Fresh, Duration::ZERO).await.unwrap();
+        }
+        eventually("the insert", async || (insertions(&bench, &job.id) == 1).then_some(())).await;
+        assert_eq!(bench.google.methods(&job.id), expected, "{began:?} {redelivered}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_delivery_of_a_job_that_was_looked_for_looks_again() {
+    let mut bench = Bench::new().await;
+    let job = bench.job_for(&order()).await;
+    bench.store.restore(&Job { state: JobState::Queued, ..job.clone() }).await.unwrap();
+    bench.start();
+    let progress = Progress { looked: Some(bench.now()), ..Progress::default() };
+    bench.queue.deliver_again(Message { progress, ..message(&job) });
+    bench.succeeded(&job.id).await;
+    assert_eq!(bench.google.methods(&job.id), [Get, Insert], "who had it before may have written");
 }
 
 #[tokio::test]

@@ -5,28 +5,31 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::totals::{Line, Spent};
+use super::workers::Workers;
 use crate::embedded::MemoryThrottle;
 use crate::port::{Clock, Limit, Take, Throttle as _, ThrottleKey, Turn, Window};
 
 /// Takes its share, and remembers what it took from days.
 pub(super) struct Alone {
     pub(super) throttle: MemoryThrottle,
-    workers: u32,
+    clock: Arc<dyn Clock>,
+    workers: Arc<Workers>,
     days: Mutex<HashMap<Line, Spent>>,
 }
 
 impl Alone {
-    /// The share of one of `workers`, from now on. Nobody knows what was taken just before, so that every
-    /// line is as full as it can be; of `days` it is known what had been taken.
-    pub(super) fn new(clock: Arc<dyn Clock>, workers: u32, days: Vec<(Limit, u64)>) -> Self {
-        let throttle = MemoryThrottle::full(clock);
+    /// The share of one of `workers`, however many they become, from now on. Nobody knows what was taken just
+    /// before, so that every line is as full as it can be; of `days` it is known what had been taken.
+    pub(super) fn new(clock: Arc<dyn Clock>, workers: Arc<Workers>, days: Vec<(Limit, u64)>) -> Self {
+        let throttle = MemoryThrottle::full(Arc::clone(&clock));
         let mut known = HashMap::new();
+        let count = workers.count();
         for (day, seen) in days {
-            let mine = u32::try_from(seen.div_ceil(u64::from(workers))).unwrap_or(u32::MAX);
-            throttle.count(&Limit { cost: mine, ..share(&day, workers) });
+            let mine = u32::try_from(seen.div_ceil(u64::from(count))).unwrap_or(u32::MAX);
+            throttle.count(&Limit { cost: mine, ..share(&day, count) });
             known.insert((day.key, day.window), Spent { seen, alone: 0 });
         }
-        Self { throttle, workers, days: Mutex::new(known) }
+        Self { throttle, clock, workers, days: Mutex::new(known) }
     }
 
     /// Takes from this share, to be told later.
@@ -41,9 +44,12 @@ impl Alone {
         take
     }
 
-    /// Takes from this share what Redis counts too.
+    /// Takes from this share what Redis counts too; nothing while it is not known how large the share is.
     pub(super) async fn permit(&self, limits: &[Limit], turn: Turn) -> Take {
-        self.throttle.take(&self.mine(limits), turn).await
+        match self.workers.sharing(self.clock.now()) {
+            Ok(workers) => self.throttle.take(&shares(limits, workers), turn).await,
+            Err(retry_in) => Take::Refused { retry_in },
+        }
     }
 
     /// A turn in this share.
@@ -53,27 +59,24 @@ impl Alone {
         calls: u32,
         beyond: Duration,
     ) -> Option<(Duration, ThrottleKey)> {
-        self.throttle.book(&self.mine(limits), calls, beyond).await
+        let workers = self.workers.sharing(self.clock.now()).ok()?;
+        self.throttle.book(&shares(limits, workers), calls, beyond).await
     }
 
     /// Winds a turn in this share back.
     pub(super) async fn unbook(&self, limits: &[Limit]) {
-        self.throttle.unbook(&self.mine(limits)).await;
+        self.throttle.unbook(&shares(limits, self.workers.count())).await;
     }
 
     /// Gives back to days what a call that was not made took from this share.
     pub(super) fn give_back(&self, limits: &[&Limit]) {
         let mut days = self.days.lock().unwrap_or_else(PoisonError::into_inner);
         for day in limits {
-            self.throttle.return_units(&share(day, self.workers));
+            self.throttle.return_units(&share(day, self.workers.count()));
             if let Some(spent) = days.get_mut(&(day.key.clone(), day.window)) {
                 spent.alone = spent.alone.saturating_sub(u64::from(day.cost));
             }
         }
-    }
-
-    fn mine(&self, limits: &[Limit]) -> Vec<Limit> {
-        limits.iter().map(|limit| share(limit, self.workers)).collect()
     }
 
     /// What is known of days.
@@ -92,6 +95,10 @@ impl Alone {
             }
         }
     }
+}
+
+fn shares(limits: &[Limit], workers: u32) -> Vec<Limit> {
+    limits.iter().map(|limit| share(limit, workers)).collect()
 }
 
 /// What one of `workers` may take. So many together never take more than the limit, except from a limit

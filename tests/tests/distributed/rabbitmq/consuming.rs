@@ -1,7 +1,7 @@
 //! Deliveries come again when their connection is gone, and consumers stand again by themselves.
 
 use common::job::JobId;
-use common::port::{JobQueue as _, Lane};
+use common::port::{JobQueue as _, Lane, WorkerCount as _};
 use common::rabbitmq::{Part, set_up};
 use std::collections::HashSet;
 use tests::{Proxy, RabbitServer, eventually, shared_rabbit};
@@ -30,6 +30,26 @@ async fn until_all_come(worker: &common::rabbitmq::RabbitQueue, mut expected: Ha
         expected.remove(&job(&delivery));
         let _ = worker.done(delivery.tag).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_broker_tells_a_worker_how_many_take_jobs() {
+    let vhost = shared_rabbit().await.vhost().await;
+    let (ingress, one, other) =
+        (ingress(&vhost.url()).await, worker(&vhost.url(), 4).await, worker(&vhost.url(), 4).await);
+    let told = |count: u32| {
+        let one = &one;
+        async move { (one.workers().await == Some(count)).then_some(()) }
+    };
+    eventually("two workers", SOON, || told(2)).await;
+    assert_eq!(ingress.workers().await, None, "it takes none");
+    other.stop_receiving().await;
+    eventually("one worker", SOON, || told(1)).await;
+    assert_eq!(other.workers().await, None, "it takes none any more");
+    let third = worker(&vhost.url(), 4).await;
+    eventually("two again", SOON, || told(2)).await;
+    drop(third);
+    eventually("one again", SOON, || told(1)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
