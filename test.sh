@@ -146,12 +146,12 @@ alone=(alerts:: chaos:: cluster:: fairness:: installation:: mixed::)
 # These wait for minutes of real time.
 slow=()
 if [ "$mode" = quick ]; then
-    slow=(outage:: pacing:: outputs:: full_disk:: ending:: refused_writes:: grants:: refusals::breakers rabbitmq::troubles servers:: accounts:: cut:: erased:: keys:: notices:: quota:: reconnecting:: secrets:: redis_away::)
+    slow=(outage:: pacing:: outputs:: full_disk:: ending:: refused_writes:: grants:: refusals::breakers rabbitmq::troubles servers:: accounts:: cut:: deaths:: erased:: keys:: notices:: quota:: reconnecting:: secrets:: redis_away::)
 fi
 # Their clock runs twenty times as fast, which makes each pause of a busy machine twenty times as long.
 fast=(pacing::)
 # What these show is shown by others in their module too, for a cause that is met more often.
-rare=(refused_writes::rarely waits::rarely slow_account::rarely redis::compact::rarely many_accounts::rarely hanging_vault::rarely started_away::rarely late::rarely)
+rare=(refused_writes::rarely waits::rarely slow_account::rarely redis::compact::rarely many_accounts::rarely hanging_vault::rarely started_away::rarely late::rarely deaths::rarely)
 if [ "$mode" = long ]; then
     rare=()
 fi

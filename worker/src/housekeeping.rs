@@ -10,6 +10,7 @@ use common::job::JobId;
 use common::port::{Shelf, StoreError, Throttle, VaultError, Window};
 use common::time::{after, hours, minutes, until};
 use jiff::Timestamp;
+use rand::RngExt as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::attempt::Attempts;
@@ -26,8 +27,8 @@ const STILL_BLOCKING: Duration = minutes(2);
 const LATELY: Duration = hours(2);
 /// Between two clean-ups.
 const FORGET: Duration = Duration::from_secs(60);
-/// Between two looks at the cancellation marks.
-const UNMARK: Duration = common::time::hours(1);
+/// Between two looks at the cancellation marks. Each reads all of them, of two weeks and more.
+const UNMARK: Duration = hours(24);
 /// Between two updates of gauges.
 const GAUGES: Duration = Duration::from_secs(5);
 
@@ -182,8 +183,11 @@ async fn forget(ports: &Ports, retention: Duration) {
     }
 }
 
-/// Cancellation marks outlive their job's last message, and no longer.
+/// Cancellation marks outlive their job's last message, and not much longer. The first look is at any time of the day:
+/// workers that start together would read them all at once.
 async fn unmark(ports: &Ports, retention: Duration) {
+    let at_any_time = UNMARK.mul_f64(rand::rng().random());
+    ports.clock.sleep(at_any_time).await;
     loop {
         let now = ports.clock.now();
         match ports.vault.list(Shelf::Cancellations).await {

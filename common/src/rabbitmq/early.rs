@@ -1,9 +1,9 @@
 //! Deliveries that come before their time: a tier is never longer than what is left, so most delayed
-//! messages come too early at first.
+//! messages come too early at first. And those that came back so often that the broker may give them up.
 //!
 //! What has a second or more to go is published on to the next tier, confirmed, and acknowledged; a
-//! crash in between leaves it twice, which every worker copes with. The rest waits in hand. None of
-//! it takes a worker's time.
+//! crash in between leaves it twice, which every worker copes with. The rest waits in hand. What came back
+//! too often is published anew in the same way. None of it takes a worker's time.
 
 use std::sync::Arc;
 
@@ -37,21 +37,36 @@ impl Nursery {
         Self { hand, publisher, tasks: TaskTracker::new(), closing }
     }
 
-    /// Puts a delivery in hand, now or when it is due.
+    /// Puts a delivery in hand, now or when it is due, unless it is published anew.
     pub(super) fn admit(&self, arrived: Arrived) {
+        let worn = arrived.headers.is_worn();
         let early = arrived.headers.due_at.is_some_and(|due_at| due_at > Timestamp::now());
-        if !early {
+        if !early && !worn {
             return self.hand.put(arrived);
         }
         let number = self.hand.hold(arrived);
         let nursery = self.clone();
         // As many tasks as the prefetch count lets deliveries in.
         self.tasks.spawn(async move {
+            let tending =
+                async { if worn { nursery.renew(number).await } else { nursery.tend(number).await } };
             tokio::select! {
-                () = nursery.tend(number) => {}
+                () = tending => {}
                 () = nursery.closing.cancelled() => {}
             }
         });
+    }
+
+    /// Publishes it until that has worked.
+    async fn renew(&self, number: u64) {
+        let mut pauses = Pauses::default();
+        loop {
+            let began = Instant::now();
+            if self.send_on(number).await {
+                return;
+            }
+            pauses.after(began).await;
+        }
     }
 
     async fn tend(&self, number: u64) {

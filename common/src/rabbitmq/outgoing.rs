@@ -19,8 +19,15 @@ const DUE_AT: &str = "calrelay-due-at";
 const JOB: &str = "calrelay-job";
 /// It was delivered before it was published on to the next tier.
 const REDELIVERED: &str = "calrelay-redelivered";
+/// How often a quorum queue has taken a message back from a consumer, as the broker says it. It counts what a consumer
+/// that died only held, too (RabbitMQ 3.10.8, `rabbit_fifo:return_one`).
+const RETURNED: &str = "x-delivery-count";
 /// The trace of its job, where every tool looks for it. Workers read it in the message.
 const TRACEPARENT: &str = "traceparent";
+
+/// What came back so often is published anew: the broker gives up what comes back ten times as often, and a worker that
+/// dies returns everything that it held, begun or not.
+const WORN: i64 = 100;
 
 /// The broker keeps a message's expiry in 32 bits of milliseconds, and closes the channel over more.
 const LONGEST_EXPIRY: u128 = u32::MAX as u128;
@@ -39,6 +46,8 @@ pub(super) struct Headers {
     pub(super) job: Option<JobId>,
     pub(super) due_at: Option<Timestamp>,
     pub(super) redelivered: bool,
+    /// How often it came back; never written.
+    pub(super) returned: i64,
     pub(super) trace: Option<TraceContext>,
 }
 
@@ -83,7 +92,7 @@ impl Headers {
             Timestamp::from_millisecond(if whole { millis } else { millis.saturating_add(1) })
                 .unwrap_or(Timestamp::MAX)
         });
-        Self { job: job.cloned(), due_at, redelivered: false, trace: None }
+        Self { job: job.cloned(), due_at, ..Self::default() }
     }
 
     /// Of a message of this trace.
@@ -108,7 +117,18 @@ impl Headers {
             Some(AMQPValue::LongString(text)) => TraceContext::parse(&text.to_string()).ok(),
             _ => None,
         };
-        Self { job, due_at, redelivered: redelivered || before, trace }
+        let returned = match header(RETURNED) {
+            Some(AMQPValue::LongLongInt(count)) => *count,
+            Some(AMQPValue::LongInt(count)) => i64::from(*count),
+            Some(AMQPValue::LongUInt(count)) => i64::from(*count),
+            _ => 0,
+        };
+        Self { job, due_at, redelivered: redelivered || before, returned, trace }
+    }
+
+    /// Whether it came back so often that the broker gives it up one day. Published anew it is counted from zero.
+    pub(super) fn is_worn(&self) -> bool {
+        self.returned >= WORN
     }
 
     fn properties(&self) -> BasicProperties {
@@ -170,6 +190,26 @@ mod tests {
         }
         assert_eq!(Headers::read(&BasicProperties::default(), false), Headers::default());
         assert!(Headers::read(&delayed(7).properties(), true).redelivered);
+    }
+
+    #[test]
+    fn what_came_back_often_is_worn_whatever_number_the_broker_says_it_with() {
+        for (count, worn) in [
+            (AMQPValue::LongLongInt(99), false),
+            (AMQPValue::LongLongInt(100), true),
+            (AMQPValue::LongInt(100), true),
+            (AMQPValue::LongUInt(100), true),
+            (AMQPValue::LongLongInt(-1), false),
+            (AMQPValue::LongString("100".into()), false),
+        ] {
+            let mut table = FieldTable::default();
+            table.insert(RETURNED.into(), count.clone());
+            let read = Headers::read(&BasicProperties::default().with_headers(table), true);
+            assert_eq!(read.is_worn(), worn, "{count:?}");
+            // It is the broker's to count.
+            assert!(!Headers::read(&read.properties(), false).is_worn());
+        }
+        assert_eq!(WORN * 10, i64::from(super::super::topology::RETURNS));
     }
 
     #[test]

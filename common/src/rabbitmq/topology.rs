@@ -33,8 +33,8 @@ pub(super) const DEAD_KEY: &str = "dead";
 const DUE: &str = "calrelay.due";
 
 /// Returns after which the broker gives a delivery up. Ours is only there to replace 4.x's default
-/// of 20: returning counts what a lost connection had in hand too.
-const RETURNS: i32 = 1_000;
+/// of 20: returning counts what a lost connection had in hand too. Workers publish anew what has come a tenth of the way.
+pub(super) const RETURNS: i32 = 1_000;
 /// A dead letter given up would be gone, and every look at it is a return.
 const LOOKS: i32 = 1_000_000;
 

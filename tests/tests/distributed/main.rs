@@ -10,6 +10,7 @@ mod check;
 mod cluster;
 mod conformance;
 mod cut;
+mod deaths;
 mod drain;
 mod erased;
 mod fairness;

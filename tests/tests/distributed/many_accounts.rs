@@ -116,10 +116,8 @@ impl Crowd {
             .await;
         }
         server.command(&["CONFIG", "SET", "appendfsync", "always"]);
-        let redis = Redis::start(&calrelay.redis().url(), Arc::new(SystemClock)).unwrap();
-        let store = redis.store(hours(24 * 7));
-        all(self.blocked, |_| restored(Arc::clone(&store) as _, blocked_job(BLOCKED))).await;
-        restored(store, blocked_job(CUT_SHORT)).await;
+        let store = records(calrelay);
+        all(self.blocked, |_| restored(Arc::clone(&store), blocked_job(BLOCKED))).await;
     }
 
     /// Starts a worker among all of it: how long it took until it had woken the job that was to be woken, and how
@@ -127,6 +125,12 @@ impl Crowd {
     async fn start_worker(&self, calrelay: &mut Installation) -> (Duration, u64) {
         calrelay.worker(0).terminate().await;
         self.gather(calrelay).await;
+        self.start_among_them(calrelay).await
+    }
+
+    /// The same, once all of it is there.
+    async fn start_among_them(&self, calrelay: &mut Installation) -> (Duration, u64) {
+        restored(records(calrelay), blocked_job(CUT_SHORT)).await;
         assert_eq!(blocked(calrelay.redis()), self.blocked + 1);
         let servers = |calrelay: &Installation| {
             [calrelay.redis(), vault_server(calrelay)].map(|server| (commands(server), bytes_out(server)))
@@ -153,6 +157,10 @@ impl Crowd {
         );
         (took, of_redis + of_vault)
     }
+}
+
+fn records(calrelay: &Installation) -> Arc<dyn JobStore> {
+    Redis::start(&calrelay.redis().url(), Arc::new(SystemClock)).unwrap().store(hours(24 * 7))
 }
 
 async fn restored(store: Arc<dyn JobStore>, job: Job) {
@@ -207,13 +215,27 @@ async fn processes_that_run_among_many_accounts_read_what_has_changed() {
 mod rarely {
     use super::*;
 
+    const STARTS: usize = 5;
+
     #[tokio::test(flavor = "multi_thread")]
     async fn a_worker_starts_among_ten_thousand_accounts_and_fifty_thousand_blocked_jobs() {
         for lately in [0, 300] {
             let mut calrelay = Plan::new(0, 1).start().await;
             calrelay.vhost().leaves_anything();
             let crowd = Crowd { lately, long_ago: 10_000, blocked: 50_000 };
-            let (took, commands) = crowd.start_worker(&mut calrelay).await;
+            let mut starts = vec![crowd.start_worker(&mut calrelay).await];
+            while starts.len() < STARTS {
+                calrelay.worker(0).terminate().await;
+                starts.push(crowd.start_among_them(&mut calrelay).await);
+            }
+            starts.sort();
+            let (took, _) = starts[STARTS / 2];
+            eprintln!(
+                "{STARTS} starts: {took:?} in the middle, {:?} to {:?}",
+                starts[0].0,
+                starts[STARTS - 1].0
+            );
+            let commands = starts.iter().map(|(_, commands)| *commands).max().unwrap();
             assert!(commands < 1_000, "{commands} commands");
             assert!(
                 took < Duration::from_secs(20),

@@ -206,21 +206,86 @@ async fn a_worker_starts_before_its_broker_and_its_queues() {
     queue.close().await;
 }
 
-/// The broker gives up on what comes back without end; it must not be lost over that.
+/// So often a message may come back: it is a dead letter the next time.
+const RETURNS: usize = 1_000;
+
+/// What a consumer was given and had not begun when it died is counted, too. What the broker gives up is not lost.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_returned_a_thousand_times_becomes_a_dead_letter() {
+async fn what_was_held_by_a_thousand_that_died_becomes_a_dead_letter() {
+    let vhost = shared_rabbit().await.vhost().await;
+    let queue = ingress(&vhost.url()).await;
+    let raw = Raw::connect(&vhost.url()).await;
+    for (lane, name) in [(Lane::Fresh, "calrelay.jobs"), (Lane::Due, "calrelay.due")] {
+        let mut published = HashSet::new();
+        for _ in 0..5 {
+            published.insert(publish(&queue, lane).await.unwrap());
+        }
+        raw.die_holding(name, 5, RETURNS + 1).await;
+        let operator = start(&vhost.url(), Part::Operator);
+        while !published.is_empty() {
+            let dead =
+                eventually("a dead letter", SOON, || async { operator.take_dead().await.ok().flatten() })
+                    .await;
+            assert!(published.remove(&job(&dead)));
+            operator.done(dead.tag).await.unwrap();
+        }
+    }
+}
+
+/// Else workers that die again and again would make dead letters of jobs that nobody had begun.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_publishes_anew_what_came_back_often_before_the_broker_gives_it_up() {
+    const MESSAGES: u16 = 20;
+    let vhost = shared_rabbit().await.vhost().await;
+    let queue = ingress(&vhost.url()).await;
+    let raw = Raw::connect(&vhost.url()).await;
+    let mut published = HashSet::new();
+    for _ in 0..MESSAGES {
+        published.insert(publish(&queue, Lane::Fresh).await.unwrap());
+    }
+    let mut queue_now = "calrelay.jobs";
+    for _ in 0..3 {
+        raw.die_holding(queue_now, MESSAGES, RETURNS / 2).await;
+        // It is given them, and never has the time to begin one.
+        let dying = worker(&vhost.url(), MESSAGES).await;
+        queue_now = "calrelay.due";
+        eventually("what is published anew", SOON, || async {
+            let messages = vhost.messages().await;
+            (messages["calrelay.jobs"] == 0 && messages[queue_now] == u64::from(MESSAGES)).then_some(())
+        })
+        .await;
+        drop(dying);
+        eventually("it has died", SOON, || async {
+            (queue.depth().await.unwrap().due == u64::from(MESSAGES)).then_some(())
+        })
+        .await;
+    }
+    assert_eq!(queue.depth().await.unwrap().dead, 0);
+    let worker = worker(&vhost.url(), MESSAGES).await;
+    while !published.is_empty() {
+        let delivery = receive(&worker).await;
+        // One that may have been begun is looked for before it is.
+        assert!(delivery.redelivered);
+        published.remove(&job(&delivery));
+        worker.done(delivery.tag).await.unwrap();
+    }
+}
+
+/// A worker that returns a message without end does not lose it either.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_worker_returns_a_thousand_times_still_comes() {
     let vhost = shared_rabbit().await.vhost().await;
     let worker = worker(&vhost.url(), 1).await;
     for lane in [Lane::Fresh, Lane::Due] {
         let id = publish(&worker, lane).await.unwrap();
-        for _ in 0..=1_000 {
+        for _ in 0..=RETURNS {
             let delivery = receive(&worker).await;
             worker.put_back(delivery.tag).await.unwrap();
         }
+        let delivery = receive(&worker).await;
+        assert_eq!(job(&delivery), id);
+        worker.done(delivery.tag).await.unwrap();
         nothing_comes(&worker).await;
-        let dead = eventually("a dead letter", SOON, || async { worker.take_dead().await.unwrap() }).await;
-        assert_eq!(job(&dead), id);
-        worker.done(dead.tag).await.unwrap();
     }
 }
 

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use common::port::Lane;
+use futures_util::StreamExt as _;
 use lapin::message::BasicGetMessage;
 use lapin::options::{
-    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeleteOptions, QueueDeclareOptions,
-    QueueDeleteOptions,
+    BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
+    ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
@@ -16,7 +17,7 @@ use super::SOON;
 
 /// A client that does as it is told.
 pub struct Raw {
-    _connection: Connection,
+    connection: Connection,
     channel: Channel,
 }
 
@@ -25,7 +26,7 @@ impl Raw {
         let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
         let channel = connection.create_channel().await.unwrap();
         channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
-        Self { _connection: connection, channel }
+        Self { connection, channel }
     }
 
     pub async fn delete_queue(&self, name: &str) {
@@ -53,6 +54,22 @@ impl Raw {
         let publishing =
             self.channel.basic_publish(exchange, key, BasicPublishOptions::default(), body, properties);
         assert!(publishing.await.unwrap().await.unwrap().is_ack());
+    }
+
+    /// Is given all of these many messages of `queue` and does nothing with them, again and again, as workers do that die
+    /// before they begin.
+    pub async fn die_holding(&self, queue: &str, messages: u16, times: usize) {
+        for _ in 0..times {
+            let channel = self.connection.create_channel().await.unwrap();
+            channel.basic_qos(messages, BasicQosOptions::default()).await.unwrap();
+            let options = BasicConsumeOptions::default();
+            let consuming = channel.basic_consume(queue.into(), "".into(), options, FieldTable::default());
+            let mut consumer = consuming.await.unwrap();
+            for _ in 0..messages {
+                tokio::time::timeout(SOON, consumer.next()).await.unwrap().unwrap().unwrap();
+            }
+            channel.close(200, "it dies".into()).await.unwrap();
+        }
     }
 
     /// Takes a message from `queue` and keeps it from everybody; waits for one.

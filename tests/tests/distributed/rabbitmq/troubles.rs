@@ -40,13 +40,7 @@ impl Callers {
 
     async fn stop(self) -> Told {
         self.stop.store(true, Ordering::Relaxed);
-        let mut all = Told::default();
-        for told in self.tasks.join_all().await {
-            all.stored.extend(told.stored);
-            all.refused.extend(told.refused);
-            all.uncertain.extend(told.uncertain);
-        }
-        all
+        self.tasks.join_all().await.into_iter().fold(Told::default(), Told::and)
     }
 }
 
@@ -55,18 +49,36 @@ async fn publishing(queue: Arc<RabbitQueue>, stop: Arc<AtomicBool>) -> Told {
     let mut number = 0_u32;
     while !stop.load(Ordering::Relaxed) {
         number += 1;
-        let message = sample::message();
         let lane = if number.is_multiple_of(3) { Lane::Due } else { Lane::Fresh };
-        match queue.publish(&message, lane, Duration::ZERO).await {
-            Ok(()) => told.stored.insert(message.job),
-            Err(QueueError::Unconfirmed) => told.uncertain.insert(message.job),
+        match told.publish(&queue, lane).await {
+            Ok(()) | Err(QueueError::Unconfirmed) => {}
             Err(QueueError::Unreachable(_) | QueueError::Full) => {
                 tokio::time::sleep(Duration::from_millis(5)).await;
-                told.refused.insert(message.job)
             }
-        };
+        }
     }
     told
+}
+
+impl Told {
+    /// Publishes a message and notes what was said of it.
+    async fn publish(&mut self, queue: &RabbitQueue, lane: Lane) -> Result<(), QueueError> {
+        let message = sample::message();
+        let said = queue.publish(&message, lane, Duration::ZERO).await;
+        match &said {
+            Ok(()) => self.stored.insert(message.job),
+            Err(QueueError::Unconfirmed) => self.uncertain.insert(message.job),
+            Err(QueueError::Unreachable(_) | QueueError::Full) => self.refused.insert(message.job),
+        };
+        said
+    }
+
+    fn and(mut self, other: Self) -> Self {
+        self.stored.extend(other.stored);
+        self.refused.extend(other.refused);
+        self.uncertain.extend(other.uncertain);
+        self
+    }
 }
 
 /// Takes everything that is there, and compares it with what was said.
@@ -131,6 +143,61 @@ async fn nothing_confirmed_is_lost_when_the_broker_dies_and_comes_back() {
         more_is_stored(&queue).await;
     }
     hold_to_their_word(&callers.stop().await, &vhost).await;
+}
+
+/// Stops the process behind a queue, as when most of its replicas are lost, or starts it again. The broker itself runs.
+async fn replicas(vhost: &Vhost, queue: &str, what: &str) {
+    let did = vhost
+        .server()
+        .eval(&format!(
+            "{{ok, Queue}} = rabbit_amqqueue:lookup({{resource, <<\"{}\">>, queue, <<\"{queue}\">>}}), \
+             {{Name, _}} = amqqueue:get_pid(Queue), ra:{what}_server(quorum_queues, {{Name, node()}}).",
+            vhost.name()
+        ))
+        .await;
+    assert_eq!(did, "ok");
+}
+
+/// Publishes until something like this is said.
+async fn until(
+    told: &mut Told,
+    queue: &RabbitQueue,
+    lane: Lane,
+    like_this: impl Fn(&Result<(), QueueError>) -> bool,
+) {
+    let all = async {
+        while !like_this(&told.publish(queue, lane).await) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(SOON, all).await.expect("it is said");
+}
+
+/// A refusal (`basic.nack`) may be about an error within the broker. A quorum queue refuses only what it has not begun
+/// to store (RabbitMQ 3.10.8, `rabbit_fifo_client:enqueue/3`): nothing that is said not to be stored may be there.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_refused_is_stored_by_queues_that_have_lost_their_replicas() {
+    let vhost = shared_rabbit().await.vhost().await;
+    vhost.leaves_anything();
+    let queue = ingress(&vhost.url()).await;
+    let (callers, mut told) = (Callers::start(&queue), Told::default());
+    let lanes = [(Lane::Fresh, "calrelay.jobs"), (Lane::Due, "calrelay.due")];
+    for _ in 0..2 {
+        more_is_stored(&queue).await;
+        for (_, name) in lanes {
+            replicas(&vhost, name, "stop").await;
+        }
+        for (lane, name) in lanes {
+            until(&mut told, &queue, lane, |said| *said == Err(QueueError::Full)).await;
+            replicas(&vhost, name, "restart").await;
+        }
+        for (lane, _) in lanes {
+            until(&mut told, &queue, lane, Result::is_ok).await;
+        }
+    }
+    let told = callers.stop().await.and(told);
+    assert!(!told.refused.is_empty() && !told.uncertain.is_empty());
+    hold_to_their_word(&told, &vhost).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

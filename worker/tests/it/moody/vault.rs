@@ -1,7 +1,7 @@
 //! A vault that is away when told.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use common::port::{Changes, Doc, Shelf, Vault, VaultError, Version};
@@ -10,11 +10,12 @@ use serde_json::Value;
 pub struct MoodyVault {
     inner: Arc<dyn Vault>,
     away: AtomicBool,
+    listings: AtomicUsize,
 }
 
 impl MoodyVault {
     pub fn new(inner: Arc<dyn Vault>) -> Self {
-        Self { inner, away: AtomicBool::new(false) }
+        Self { inner, away: AtomicBool::new(false), listings: AtomicUsize::new(0) }
     }
 
     /// From now on everything fails.
@@ -24,6 +25,11 @@ impl MoodyVault {
 
     pub fn recover(&self) {
         self.away.store(false, Ordering::Relaxed);
+    }
+
+    /// How often all cancellation marks were read.
+    pub fn marks_read(&self) -> usize {
+        self.listings.load(Ordering::Relaxed)
     }
 
     fn there(&self) -> Result<&dyn Vault, VaultError> {
@@ -55,6 +61,9 @@ impl Vault for MoodyVault {
     }
 
     async fn list(&self, shelf: Shelf) -> Result<Vec<(String, Doc)>, VaultError> {
+        if shelf == Shelf::Cancellations {
+            self.listings.fetch_add(1, Ordering::Relaxed);
+        }
         self.there()?.list(shelf).await
     }
 
