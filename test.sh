@@ -151,7 +151,7 @@ fi
 # Their clock runs twenty times as fast, which makes each pause of a busy machine twenty times as long.
 fast=(pacing::)
 # What these show is shown by others in their module too, for a cause that is met more often.
-rare=(refused_writes::rarely waits::rarely slow_account::rarely redis::compact::rarely many_accounts::rarely hanging_vault::rarely started_away::rarely late::rarely deaths::rarely)
+rare=(refused_writes::rarely waits::rarely slow_account::rarely redis::compact::rarely many_accounts::rarely hanging_vault::rarely started_away::rarely late::rarely deaths::rarely deaths::a_job_that_kills)
 if [ "$mode" = long ]; then
     rare=()
 fi

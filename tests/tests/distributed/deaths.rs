@@ -82,7 +82,7 @@ async fn a_fresh_job_is_done_at_once_after(kills: usize) {
     google.no_faults().await;
     let fresh = post(&caller, "fresh", 1).await;
     let waited = took(&caller, &fresh[0]).await;
-    println!("after {kills} deaths with all slots taken a fresh job is done in {waited:?}");
+    eprintln!("after {kills} deaths with all slots taken a fresh job is done in {waited:?}");
     assert!(waited < SOON, "{waited:?}");
     all_succeeded(&caller, &ids, LIMIT).await;
     each_once(&google, ids.iter().chain(&fresh)).await;
@@ -143,7 +143,7 @@ async fn a_job_that_kills_its_worker_is_found_within_five_deaths_and_not_run_aga
         took(&caller, &fresh[0]).await;
         innocent.extend(fresh);
     }
-    println!("found after {deaths} deaths");
+    eprintln!("found after {deaths} deaths");
     assert_eq!(deaths, 5);
     all_succeeded(&caller, &innocent, LIMIT).await;
     // Before it fails as poison, its last write is looked for as long as Google may still carry it out: twelve minutes,
@@ -211,7 +211,7 @@ mod rarely {
             .filter(|at| Timestamp::now().duration_since(**at).unsigned_abs() < began.elapsed())
             .count();
         let used = left / took.as_secs_f64() / (PER_MINUTE / 60.0);
-        println!(
+        eprintln!(
             "after {kills} deaths {left} jobs in {took:?}, {asked} requests: {:.1} % of the limit; every 10 s {seen:?}",
             used * 100.0
         );
