@@ -31,7 +31,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// A connection that lasted less is not made again at once.
 const SHORT: Duration = Duration::from_secs(1);
 /// A server that refuses writes is asked again after so long: it takes somebody's act to change that.
-const REFUSED: Duration = Duration::from_secs(5);
+pub(super) const REFUSED: Duration = Duration::from_secs(5);
 /// A server that is on the edge, and is lost and found all the time, says so once in this time.
 const QUIET: Duration = Duration::from_secs(60);
 

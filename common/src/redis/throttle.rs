@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use tracing::{info, warn};
 
 use super::Redis;
-use super::link::{Live, Trouble};
+use super::link::{Live, REFUSED, Trouble};
 use crate::embedded::MemoryThrottle;
 use crate::port::{Clock, Limit, Line, Take, Throttle, ThrottleKey, Turn, Window};
 use crate::time;
@@ -28,8 +28,9 @@ use totals::{Spent, Totals};
 pub use workers::CountedWorker;
 use workers::Workers;
 
-/// All workers have found out that Redis is back after this; longer than the shortest window.
-const BOTH: Duration = Duration::from_secs(2);
+/// All workers have found out that Redis is back after this, and the shortest window is over in which one of them went
+/// on without it.
+const BOTH: Duration = REFUSED.saturating_add(Duration::from_secs(2));
 /// A call finds a new mark so often before it goes on without Redis.
 const TRIES: u32 = 5;
 /// So many keys are looked at to tell the busiest.
