@@ -82,7 +82,7 @@ async fn a_fresh_job_is_done_at_once_after(kills: usize) {
     google.no_faults().await;
     let fresh = post(&caller, "fresh", 1).await;
     let waited = took(&caller, &fresh[0]).await;
-    println!("after {kills} deaths with all slots taken a fresh job is done in {waited:?}");
+    eprintln!("after {kills} deaths with all slots taken a fresh job is done in {waited:?}");
     assert!(waited < SOON, "{waited:?}");
     all_succeeded(&caller, &ids, LIMIT).await;
     each_once(&google, ids.iter().chain(&fresh)).await;
@@ -143,7 +143,7 @@ async fn a_job_that_kills_its_worker_is_found_within_five_deaths_and_not_run_aga
         took(&caller, &fresh[0]).await;
         innocent.extend(fresh);
     }
-    println!("found after {deaths} deaths");
+    eprintln!("found after {deaths} deaths");
     assert_eq!(deaths, 5);
     all_succeeded(&caller, &innocent, LIMIT).await;
     // Before it fails as poison, its last write is looked for as long as Google may still carry it out: twelve minutes,
@@ -197,7 +197,7 @@ mod rarely {
             let instant = calrelay.redis().command(&["HGET", METER, name]).trim().parse::<i64>();
             instant.map(|instant| (instant - Timestamp::now().as_microsecond()) as f64 / 1e6)
         };
-        println!(
+        eprintln!(
             "killed after {:.1} s; s ahead: the line {:?}, turns {:?}",
             Timestamp::now().duration_since(since).as_secs_f64(),
             ahead("free"),
@@ -234,7 +234,7 @@ mod rarely {
         }
         let share = |count: f64| count / took.as_secs_f64() / (PER_MINUTE / 60.0);
         let (of_requests, of_jobs) = (share(asked.len() as f64), share(jobs));
-        println!(
+        eprintln!(
             "after {kills} deaths {jobs} jobs, {} requests, {looks} of them looks, in {took:?}: {:.1} % of the limit by \
              requests, {:.1} % by jobs; (inserts, looks) every 10 s {stretches:?}",
             asked.len(),
