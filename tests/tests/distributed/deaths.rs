@@ -159,18 +159,50 @@ mod rarely {
 
     /// The limit that all jobs share: forty requests a second.
     const PER_MINUTE: f64 = 2_400.0;
-    /// Enough that what the dead had in hand has come back before the others are done.
-    const JOBS: usize = 4_000;
+    /// Enough that what the dead had in hand has come back before the others are done. Then suspects alone are left, whose
+    /// small groups use two thirds of the limit, for about twenty seconds.
+    const JOBS: usize = 5_000;
     /// How long Google takes for an insert until the last death, and afterwards.
     const UNTIL_THEN: Duration = Duration::from_secs(30);
     const USUAL: Duration = Duration::from_secs(1);
-    /// So much of the limit is used for jobs at least. Three deaths within two seconds left 64 %, of which half a minute at
-    /// the start was empty: turns that the dead had booked seem to be lost. 85 % is wanted.
-    const USED: f64 = 0.5;
+    /// So much of the limit is used at least, from the last start until all is done.
+    const USED: f64 = 0.85;
+    /// A stretch of the minutes that are looked at.
+    const STRETCH: Duration = Duration::from_secs(10);
+    const INSERT: &str = "events.insert";
+    const METER: &str = "calrelay:meter:minute:project";
 
-    /// Jobs that this worker has ended since it was started.
-    async fn done(calrelay: &Installation) -> f64 {
-        calrelay.workers()[0].process().metric("calrelay_jobs_finished_total").await
+    /// Inserts since `since` that Google has not answered yet; the latency was set then.
+    async fn at_google(google: &SandboxView, since: Timestamp) -> f64 {
+        let faults = google.read("/_sandbox/faults").await;
+        let begun = faults["faults"][0]["hits"].as_u64().unwrap();
+        let answered = google.requests().await;
+        let answered = answered.iter().filter(|it| it.method == INSERT && it.start >= since).count();
+        begun as f64 - answered as f64
+    }
+
+    /// Starts the worker, and kills it once so many calls are at Google as one account may have.
+    async fn start_and_kill(calrelay: &mut Installation) {
+        let google = calrelay.sandbox().view();
+        google.no_faults().await;
+        slow(&google, UNTIL_THEN).await;
+        let since = Timestamp::now();
+        calrelay.worker(0).start().await;
+        eventually("calls that are at Google", LIMIT, || async {
+            (at_google(&google, since).await >= TAKEN).then_some(())
+        })
+        .await;
+        calrelay.worker(0).kill();
+        let ahead = |name: &str| {
+            let instant = calrelay.redis().command(&["HGET", METER, name]).trim().parse::<i64>();
+            instant.map(|instant| (instant - Timestamp::now().as_microsecond()) as f64 / 1e6)
+        };
+        eprintln!(
+            "killed after {:.1} s; s ahead: the line {:?}, turns {:?}",
+            Timestamp::now().duration_since(since).as_secs_f64(),
+            ahead("free"),
+            ahead("booked")
+        );
     }
 
     async fn the_limit_is_used_up_after(kills: usize) {
@@ -179,43 +211,40 @@ mod rarely {
         let (google, caller) = (calrelay.sandbox().view(), calrelay.caller());
         calrelay.worker(0).terminate().await;
         let ids = post(&caller, "job", JOBS).await;
-        // With this limit all slots are taken after six seconds.
-        slow(&google, UNTIL_THEN).await;
-        calrelay.worker(0).start().await;
         for _ in 0..kills {
-            kill_with_all_in_hand(&mut calrelay).await;
+            start_and_kill(&mut calrelay).await;
         }
         google.no_faults().await;
         slow(&google, USUAL).await;
-        let (began, mut seen) = (Instant::now(), vec![done(&calrelay).await]);
+        let (since, began) = (Timestamp::now(), Instant::now());
+        calrelay.worker(0).start().await;
         // Nothing else shows that all are done: of what the dead had in hand Google makes the events, too.
-        let all_ended = async {
-            all_succeeded(&caller, &ids, LIMIT * 2).await;
-            began.elapsed()
-        };
-        let watched = async {
-            loop {
-                tokio::time::sleep(Duration::from_secs(10)).await;
-                seen.push(done(&calrelay).await);
-            }
-        };
-        let took = tokio::select! {
-            took = all_ended => took,
-            () = watched => unreachable!("it watches for ever"),
-        };
+        all_succeeded(&caller, &ids, LIMIT * 2).await;
+        let took = began.elapsed();
+        let jobs = calrelay.workers()[0].process().metric("calrelay_jobs_finished_total").await;
         each_once(&google, &ids).await;
-        let left = done(&calrelay).await - seen[0];
-        let asked: Vec<Timestamp> = google.requests().await.iter().map(|request| request.start).collect();
-        let asked = asked
-            .iter()
-            .filter(|at| Timestamp::now().duration_since(**at).unsigned_abs() < began.elapsed())
-            .count();
-        let used = left / took.as_secs_f64() / (PER_MINUTE / 60.0);
+        let asked: Vec<_> = google.requests().await.into_iter().filter(|it| it.start >= since).collect();
+        let asked: Vec<_> = asked.iter().filter(|it| it.method.starts_with("events.")).collect();
+        let looks = asked.iter().filter(|it| it.method != INSERT).count();
+        let mut stretches = vec![(0, 0); 1 + (took.as_secs() / STRETCH.as_secs()) as usize];
+        for it in &asked {
+            let at = it.start.duration_since(since).unsigned_abs().as_secs() / STRETCH.as_secs();
+            let (inserts, looks) = &mut stretches[at as usize];
+            *(if it.method == INSERT { inserts } else { looks }) += 1;
+        }
+        let share = |count: f64| count / took.as_secs_f64() / (PER_MINUTE / 60.0);
+        let (of_requests, of_jobs) = (share(asked.len() as f64), share(jobs));
         eprintln!(
-            "after {kills} deaths {left} jobs in {took:?}, {asked} requests: {:.1} % of the limit; every 10 s {seen:?}",
-            used * 100.0
+            "after {kills} deaths {jobs} jobs, {} requests, {looks} of them looks, in {took:?}: {:.1} % of the limit by \
+             requests, {:.1} % by jobs; (inserts, looks) every 10 s {stretches:?}",
+            asked.len(),
+            of_requests * 100.0,
+            of_jobs * 100.0
         );
-        assert!(used >= USED, "{used}");
+        assert!(of_requests >= USED, "{of_requests}");
+        // A job costs one request, and a look at most.
+        let possible = jobs / (jobs + looks as f64);
+        assert!(of_jobs >= USED * possible, "{of_jobs} of {possible}");
     }
 
     #[tokio::test(flavor = "multi_thread")]
