@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use common::account::AccountId;
 use common::job::{Job, JobId, Step};
-use common::port::{Accepted, Backlog, Change, JobStore, Line, ListFilter, Page, StoreError, Watch};
+use common::port::{Accepted, Backlog, Change, JobStore, Line, ListFilter, Overdue, Page, StoreError, Watch};
 use jiff::Timestamp;
 
 /// A store that can be away, or lose everything.
@@ -131,6 +131,15 @@ impl JobStore for FaultyStore {
 
     async fn oldest_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         self.here()?.oldest_due(now).await
+    }
+
+    async fn overdue(
+        &self,
+        before: Timestamp,
+        after: Option<&Overdue>,
+        limit: u32,
+    ) -> Result<Vec<Overdue>, StoreError> {
+        self.here()?.overdue(before, after, limit).await
     }
 
     async fn forget_finished(&self, before: Timestamp) -> Result<u64, StoreError> {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use common::account::AccountId;
 use common::job::{Job, JobId, Step};
-use common::port::{Accepted, Backlog, Change, JobStore, Line, ListFilter, Page, StoreError, Watch};
+use common::port::{Accepted, Backlog, Change, JobStore, Line, ListFilter, Overdue, Page, StoreError, Watch};
 use jiff::Timestamp;
 
 pub struct MoodyStore {
@@ -16,6 +16,7 @@ pub struct MoodyStore {
     away: AtomicBool,
     lost_at: Mutex<Option<Timestamp>>,
     gets: AtomicUsize,
+    looks: AtomicUsize,
 }
 
 /// Which steps cannot be taken.
@@ -29,6 +30,7 @@ impl MoodyStore {
             away: AtomicBool::new(false),
             lost_at: Mutex::default(),
             gets: AtomicUsize::new(0),
+            looks: AtomicUsize::new(0),
         }
     }
 
@@ -60,6 +62,11 @@ impl MoodyStore {
     /// How often a record was read.
     pub fn gets(&self) -> usize {
         self.gets.load(Ordering::Relaxed)
+    }
+
+    /// How often somebody asked for what is overdue.
+    pub fn looks(&self) -> usize {
+        self.looks.load(Ordering::Relaxed)
     }
 
     /// What a bench itself reads and writes by, however the store fares.
@@ -123,6 +130,16 @@ impl JobStore for MoodyStore {
 
     async fn oldest_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         self.there()?.oldest_due(now).await
+    }
+
+    async fn overdue(
+        &self,
+        before: Timestamp,
+        after: Option<&Overdue>,
+        limit: u32,
+    ) -> Result<Vec<Overdue>, StoreError> {
+        self.looks.fetch_add(1, Ordering::Relaxed);
+        self.there()?.overdue(before, after, limit).await
     }
 
     async fn forget_finished(&self, before: Timestamp) -> Result<u64, StoreError> {
