@@ -101,6 +101,7 @@ mod tests {
             tally: Tally::default(),
             effect: Effect::None,
             write_began_at: None,
+            lost_at: None,
             hop: 1,
             submitted_at: now(),
             updated_at: now(),

@@ -128,6 +128,7 @@ impl Calendar for Google {
                 user: user.to_owned(),
                 fingerprint: event.fingerprint.cloned(),
                 cancelled: false,
+                created: self.clock.now(),
                 guests,
                 conference,
                 resource: event.resource.clone(),
@@ -191,6 +192,7 @@ impl Event {
             link: format!("https://www.google.com/calendar/event?eid={id}"),
             meeting,
             cancelled: self.cancelled,
+            created: Some(self.created),
             fingerprint: self.fingerprint.clone(),
             outline: self.outline.clone(),
         }
