@@ -14,6 +14,7 @@ mod guests;
 mod hold;
 mod housekeeping;
 mod line;
+mod lost;
 mod metrics;
 mod notice;
 mod plan;

@@ -23,6 +23,7 @@ mod former;
 mod late;
 mod limits;
 mod lost;
+mod lost_writes;
 mod meet;
 mod meet_refused;
 mod notices;
