@@ -15,7 +15,7 @@ mod writer;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use common::job::{Job, JobId, JobState, Refusal, Step};
+use common::job::{Effect, Job, JobId, JobState, Refusal, Step};
 use common::message::Message;
 use common::port::{Accepted, Backlog, Change, Clock, JobStore, Line, StoreError, Throttle, Vault, Watch};
 use jiff::Timestamp;
@@ -229,6 +229,9 @@ impl Ledger {
         if let Some(job) = self.memory.cancel(&seen.id) {
             return Wish::Noted(Box::new(job));
         }
+        if self.doubt(seen).await.is_err() {
+            return Wish::Unheard;
+        }
         let change = self.store.take(&seen.id, &Step::Cancel, self.clock.now()).await;
         match (self.heard(change), &seen.state) {
             (Err(_), _) => Wish::Unheard,
@@ -242,6 +245,19 @@ impl Ledger {
             }
             (Ok(change), _) => Wish::Answered(change),
         }
+    }
+
+    /// A record that is older than the last loss may lack what was done after it: that nothing was written is not
+    /// believed then.
+    async fn doubt(&self, seen: &Job) -> Result<(), StoreError> {
+        if seen.effect != Effect::None {
+            return Ok(());
+        }
+        let whole_since = self.heard(self.store.whole_since().await)?;
+        if reconcile::may_lack(seen, whole_since) {
+            self.heard(self.store.take(&seen.id, &Step::Doubt(whole_since), self.clock.now()).await)?;
+        }
+        Ok(())
     }
 
     /// Takes note of whether the store answered, and tells the log when that changes.
