@@ -18,6 +18,7 @@ mod installation;
 mod keys;
 mod links;
 mod load;
+mod lost_writes;
 mod many_accounts;
 mod metrics;
 mod mixed;
