@@ -64,7 +64,10 @@ async fn passes(bench: &Bench, span: Duration) {
     let before = pauses();
     bench.turn(span);
     eventually("another pause", async || (pauses() > before).then_some(())).await;
+    let looks = bench.store.looks();
     bench.turn(LOOK);
+    eventually("a look", async || (bench.store.looks() > looks).then_some(())).await;
+    between_looks(bench).await;
 }
 
 /// Time passes until the job is revived, and its message comes to a worker.
