@@ -96,6 +96,22 @@ pub enum Behaviour {
     HoldThen(Gate, Box<Behaviour>),
 }
 
+impl Behaviour {
+    /// Whether it comes to [`Behaviour::Late`].
+    fn is_late(&self) -> bool {
+        match self {
+            Self::Late => true,
+            Self::HoldThen(_, then) => then.is_late(),
+            Self::Refuse(_)
+            | Self::LoseAnswer
+            | Self::Hang
+            | Self::HangAfterEffect
+            | Self::Panic
+            | Self::Hold(_) => false,
+        }
+    }
+}
+
 /// How a request for an access token goes.
 pub enum Granting {
     Refuse(TokenError),

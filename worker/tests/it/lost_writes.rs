@@ -5,15 +5,15 @@ use std::time::Duration;
 use common::event::Priority;
 use common::job::{Effect, Job, JobId, JobState, StateName, Tally, WaitReason};
 use common::port::{CalendarError, JobQueue as _, Lane, Line, QueueError, Shelf, Vault as _};
-use common::time::{after, hours, minutes};
+use common::time::{hours, minutes};
 use worker::{OperatorPorts, Replayed, replay};
 
 use crate::bench::{Bench, message};
-use crate::google::Behaviour::{Hold, Late, LoseAnswer, Refuse};
+use crate::google::Behaviour::{Hold, HoldThen, Late, LoseAnswer, Refuse};
 use crate::google::Gate;
 use crate::google::Method::{Delete, Get, Insert};
 use crate::order::order;
-use crate::wait::eventually;
+use crate::wait::{eventually, soon};
 
 const FAILING: CalendarError = CalendarError::Unavailable { status: 503, retry_after: None };
 /// A worker's first look at what is overdue is over by then, and whatever was begun before is lost.
@@ -334,19 +334,26 @@ async fn taking_back_a_job_while_its_attempt_may_be_running_leaves_no_event() {
 
 /// A job whose worker died during the insert, which Google has not carried out yet, and which nobody looks at.
 async fn died_writing(bench: &mut Bench) -> Job {
-    bench.google.next(Insert, Late);
+    let gate = Gate::new();
+    bench.google.next(Insert, HoldThen(gate.clone(), Box::new(Late)));
     bench.start();
     let id = bench.submit(order()).await;
-    let waiting = bench.waiting(&id).await;
+    bench.under_way(1).await;
+    let running = bench.until("a write", &id, |job| job.effect == Effect::Unknown).await;
+    assert!(matches!(running.state, JobState::Running(_)));
+    gate.open();
+    bench.waiting(&id).await;
     bench.stop().taking.cancel();
     bench.stopped().await;
-    let state = JobState::Running(common::job::Claim {
-        worker: common::job::WorkerId::random(),
-        until: after(bench.now(), minutes(1)),
-    });
-    let older = Job { state, ..waiting };
-    falls_back(bench, std::slice::from_ref(&older)).await;
-    older
+    // Whoever dies publishes no next message.
+    bench.come_due(&id).await;
+    let next = soon("its next message", bench.queue.receive()).await.unwrap();
+    assert_eq!(next.message.unwrap().job, id);
+    bench.queue.done(next.tag).await.unwrap();
+    let depth = bench.quiet().await;
+    assert_eq!(depth.delayed, 0, "nothing is left that would bring it to a worker");
+    falls_back(bench, std::slice::from_ref(&running)).await;
+    running
 }
 
 #[tokio::test]
@@ -385,18 +392,29 @@ async fn a_write_that_began_after_the_job_was_revived_is_deleted() {
     assert_eq!(bench.google.methods(&job.id), [Get, Insert, Get, Delete]);
 }
 
-/// The vault knows what the record has lost.
+/// The vault knows what the record has lost, and the reaper alone brings the job to a worker.
 #[tokio::test]
 async fn a_wish_that_its_record_has_lost_is_carried_out() {
-    let mut bench = Bench::new().await;
-    let older = died_writing(&mut bench).await;
-    bench.cancel_in_the_vault(&older.id).await;
-    bench.turn(minutes(1));
-    bench.google.land(&older.id);
-    bench.start();
-    revived(&bench).await;
-    bench.cancelled(&older.id).await;
-    assert!(bench.google.event(&older.id).unwrap().cancelled, "it was created after the wish");
+    for landing in [true, false] {
+        let mut bench = Bench::new().await;
+        let older = died_writing(&mut bench).await;
+        bench.cancel_in_the_vault(&older.id).await;
+        bench.turn(minutes(1));
+        if landing {
+            bench.google.land(&older.id);
+        }
+        bench.start();
+        between_looks(&bench).await;
+        assert_eq!(bench.google.methods(&older.id), [Insert], "nobody has looked at it");
+        revived(&bench).await;
+        bench.cancelled(&older.id).await;
+        let calls = if landing { &[Insert, Get, Delete][..] } else { &[Insert, Get, Insert, Delete] };
+        assert_eq!(bench.google.methods(&older.id), calls);
+        if !landing {
+            assert!(!bench.google.land(&older.id), "the id is used up");
+        }
+        assert!(bench.google.event(&older.id).unwrap().cancelled, "it was created after the wish");
+    }
 }
 
 #[tokio::test]
