@@ -10,6 +10,7 @@ mod cancelled;
 mod marks;
 mod memory;
 mod reconcile;
+mod refused;
 mod writer;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,6 +26,7 @@ pub(crate) use absence::Absence;
 use marks::Marks;
 use memory::Memory;
 use reconcile::newest;
+use refused::RefusedJobs;
 
 /// The records of jobs, as an ingress reads and writes them.
 pub(crate) struct Ledger {
@@ -34,6 +36,7 @@ pub(crate) struct Ledger {
     /// How long the records of finished jobs are kept.
     retention: Duration,
     memory: Memory,
+    refused: RefusedJobs,
     marks: Marks,
     health: Mutex<Health>,
 }
@@ -110,7 +113,8 @@ impl Ledger {
         retention: Duration,
     ) -> Self {
         let (memory, marks, health) = (Memory::default(), Marks::new(vault, retention), Mutex::default());
-        Self { store, throttle, clock, retention, memory, marks, health }
+        let refused = RefusedJobs::default();
+        Self { store, throttle, clock, retention, memory, refused, marks, health }
     }
 
     /// Records a job that is being accepted, unless it is known or the backlog is full. While the
@@ -146,13 +150,15 @@ impl Ledger {
     }
 
     /// Removes the record of a job that the queue did not take.
-    pub(crate) async fn withdraw(&self, id: &JobId, keeper: Keeper) {
+    pub(crate) async fn withdraw(&self, job: &Job, keeper: Keeper) {
+        let id = &job.id;
         match keeper {
             Keeper::Memory => self.memory.forget(id),
             Keeper::Store => {
                 if let Err(error) = self.heard(self.store.withdraw(id).await) {
-                    // It stays `accepting`: a repeat publishes it again, and nobody was promised it.
-                    warn!(job.id = %id, %error, "The record of job {id} could not be removed: {error}");
+                    // Until it is removed it is `accepting`: a repeat publishes it again.
+                    self.refused.remember(job);
+                    warn!(job.id = %id, %error, "The record of job {id} could not be removed yet: {error}");
                 }
             }
         }

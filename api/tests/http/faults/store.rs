@@ -19,6 +19,8 @@ pub struct FaultyStore {
     pub mute: AtomicBool,
     /// It takes no steps.
     pub stuck: AtomicBool,
+    /// It removes nothing.
+    pub keeps: AtomicBool,
     /// Records that were asked for.
     pub got: AtomicUsize,
     /// Since when it says that it is whole, if not what the inner one says.
@@ -38,6 +40,7 @@ impl FaultyStore {
             away: AtomicBool::new(false),
             mute: AtomicBool::new(false),
             stuck: AtomicBool::new(false),
+            keeps: AtomicBool::new(false),
             got: AtomicUsize::new(0),
             whole_since: Mutex::default(),
             after_loss: Mutex::default(),
@@ -85,6 +88,9 @@ impl JobStore for FaultyStore {
     }
 
     async fn withdraw(&self, id: &JobId) -> Result<(), StoreError> {
+        if self.keeps.load(Ordering::SeqCst) {
+            return Err(StoreError("keeps".to_owned()));
+        }
         let withdrawn = self.here()?.withdraw(id).await;
         self.heard(withdrawn)
     }
