@@ -205,7 +205,8 @@ impl Listening {
         let age = tokio::spawn(stop.clone().run_until_cancelled_owned(age));
         let Self { server, closing, stop_server, ready, tasks, ledger, linger, drain, .. } = self;
         let writing = Arc::clone(&ledger);
-        let writing = tokio::spawn(async move { writing.write_down().await });
+        let writing =
+            tokio::spawn(async move { tokio::join!(writing.write_down(), writing.remove_refused()) });
         let ending = async {
             stop.cancelled().await;
             // Readiness turns first, so that nobody is sent here any more.

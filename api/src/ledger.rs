@@ -10,12 +10,13 @@ mod cancelled;
 mod marks;
 mod memory;
 mod reconcile;
+mod refused;
 mod writer;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use common::job::{Job, JobId, JobState, Refusal, Step};
+use common::job::{Effect, Job, JobId, JobState, Refusal, Step};
 use common::message::Message;
 use common::port::{Accepted, Backlog, Change, Clock, JobStore, Line, StoreError, Throttle, Vault, Watch};
 use jiff::Timestamp;
@@ -25,6 +26,7 @@ pub(crate) use absence::Absence;
 use marks::Marks;
 use memory::Memory;
 use reconcile::newest;
+use refused::RefusedJobs;
 
 /// The records of jobs, as an ingress reads and writes them.
 pub(crate) struct Ledger {
@@ -34,6 +36,7 @@ pub(crate) struct Ledger {
     /// How long the records of finished jobs are kept.
     retention: Duration,
     memory: Memory,
+    refused: RefusedJobs,
     marks: Marks,
     health: Mutex<Health>,
 }
@@ -110,7 +113,8 @@ impl Ledger {
         retention: Duration,
     ) -> Self {
         let (memory, marks, health) = (Memory::default(), Marks::new(vault, retention), Mutex::default());
-        Self { store, throttle, clock, retention, memory, marks, health }
+        let refused = RefusedJobs::default();
+        Self { store, throttle, clock, retention, memory, refused, marks, health }
     }
 
     /// Records a job that is being accepted, unless it is known or the backlog is full. While the
@@ -146,13 +150,15 @@ impl Ledger {
     }
 
     /// Removes the record of a job that the queue did not take.
-    pub(crate) async fn withdraw(&self, id: &JobId, keeper: Keeper) {
+    pub(crate) async fn withdraw(&self, job: &Job, keeper: Keeper) {
+        let id = &job.id;
         match keeper {
             Keeper::Memory => self.memory.forget(id),
             Keeper::Store => {
                 if let Err(error) = self.heard(self.store.withdraw(id).await) {
-                    // It stays `accepting`: a repeat publishes it again, and nobody was promised it.
-                    warn!(job.id = %id, %error, "The record of job {id} could not be removed: {error}");
+                    // Until it is removed it is `accepting`: a repeat publishes it again.
+                    self.refused.remember(job);
+                    warn!(job.id = %id, %error, "The record of job {id} could not be removed yet: {error}");
                 }
             }
         }
@@ -229,6 +235,9 @@ impl Ledger {
         if let Some(job) = self.memory.cancel(&seen.id) {
             return Wish::Noted(Box::new(job));
         }
+        if self.doubt(seen).await.is_err() {
+            return Wish::Unheard;
+        }
         let change = self.store.take(&seen.id, &Step::Cancel, self.clock.now()).await;
         match (self.heard(change), &seen.state) {
             (Err(_), _) => Wish::Unheard,
@@ -242,6 +251,19 @@ impl Ledger {
             }
             (Ok(change), _) => Wish::Answered(change),
         }
+    }
+
+    /// A record that is older than the last loss may lack what was done after it: that nothing was written is not
+    /// believed then.
+    async fn doubt(&self, seen: &Job) -> Result<(), StoreError> {
+        if seen.effect != Effect::None {
+            return Ok(());
+        }
+        let whole_since = self.heard(self.store.whole_since().await)?;
+        if reconcile::may_lack(seen, whole_since) {
+            self.heard(self.store.take(&seen.id, &Step::Doubt(whole_since), self.clock.now()).await)?;
+        }
+        Ok(())
     }
 
     /// Takes note of whether the store answered, and tells the log when that changes.

@@ -2,6 +2,7 @@
 
 mod id;
 mod landing;
+mod lost;
 mod outcome;
 mod sealed_parts;
 mod state;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use id::{JobId, NotAJobId};
 pub use landing::next_look;
+pub use lost::{OVERDUE, Silence};
 pub use outcome::{Conference, EventResult, Failure, FailureKind};
 pub use sealed_parts::SealedParts;
 pub use state::{BlockReason, Claim, JobState, StateName, WaitReason, WorkerId};
@@ -51,6 +53,11 @@ pub struct Job {
     /// in what older builds wrote it is missing, and the next attempt sets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub write_began_at: Option<Timestamp>,
+    /// When it was found that the last change of the record may be missing, and that nobody was at the job. An event
+    /// that was created earlier may be a success that no record tells of. `None` where nothing is missing, and where
+    /// the job had been taken back before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_at: Option<Timestamp>,
     /// The highest hop of its message that was seen.
     pub hop: u32,
     /// The hop of the message with which it was last reopened; zero for a job that never was.

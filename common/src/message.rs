@@ -232,6 +232,7 @@ impl Message {
             tally: self.tally,
             effect: self.effect.max(Effect::Unknown),
             write_began_at: self.write_began_at,
+            lost_at: None,
             hop: self.hop,
             reopened: self.reopened,
             submitted_at: self.submitted_at,

@@ -17,7 +17,7 @@ pub use allowance::{Allowances, Lease};
 pub use calendar::{Calendar, CalendarError, Meeting, NewEvent, Reach, StoredEvent, ThrottledKey};
 pub use clock::{Clock, SystemClock};
 pub use queue::{Delivery, DeliveryTag, Depth, JobQueue, Lane, QueueError, Turns};
-pub use store::{Accepted, Backlog, Change, JobStore, ListFilter, Page, StoreError, Watch};
+pub use store::{Accepted, Backlog, Change, JobStore, ListFilter, Overdue, Page, StoreError, Watch};
 pub use throttle::{
     AHEAD, FURTHER_AHEAD, Limit, Line, Take, Throttle, ThrottleKey, Turn, Window, WorkerCount,
 };

@@ -95,6 +95,8 @@ pub(crate) enum Verdict {
 enum Conclusion {
     /// The event is in the calendar.
     Succeeded(Success),
+    /// The event is in the calendar, and had been there when the job was taken back.
+    Stands(Success),
     /// The job cannot be done.
     Failed { kind: FailureKind, effect: Effect },
     /// The job was taken back and has left no event.

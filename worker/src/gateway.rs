@@ -180,6 +180,11 @@ impl Gateway {
         self.turnstile.book(&self.lines(account), calls, not_after).await
     }
 
+    /// Whether turns of the account are booked that are further away than a moment, as far as this worker has heard.
+    pub(crate) fn has_long_line(&self, account: &Account) -> bool {
+        self.turnstile.is_long(&self.lines(account))
+    }
+
     /// The attempt does not make a call that it expected to.
     pub(crate) async fn leave_out_call(&self, account: &Account, calls: &Calls) {
         if calls.drop_further() {

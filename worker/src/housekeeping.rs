@@ -1,4 +1,5 @@
-//! What a worker does beside its jobs: forget old records, wake what nobody woke, say how it stands.
+//! What a worker does beside its jobs: forget old records, wake what nobody woke, revive what was lost, say how it
+//! stands.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::attempt::Attempts;
 use crate::compaction::compact_records;
+use crate::lost::revive_lost;
 use crate::notice::tell_of_accounts;
 use crate::resume::{Resumed, wake_all};
 use crate::{Ports, Settings, metrics};
@@ -45,6 +47,7 @@ pub(crate) async fn keep_house(
             forget(&ports, settings.retention),
             unmark(&ports, settings.retention),
             compact_records(&ports),
+            revive_lost(&ports, &settings, &attempts),
             attempts.records().watch(),
             gauges(&attempts),
             quotas_used(ports.throttle.as_ref())

@@ -15,6 +15,7 @@ mod guests;
 mod hold;
 mod housekeeping;
 mod line;
+mod lost;
 mod metrics;
 mod notice;
 mod plan;

@@ -22,6 +22,7 @@ const TOKEN_REFRESHES: &str = "calrelay_token_refreshes_total";
 const TOKEN_CACHE: &str = "calrelay_token_cache_total";
 const QUOTA_USED: &str = "calrelay_quota_used_ratio";
 const CIRCUIT_OPEN: &str = "calrelay_circuit_open";
+const REVIVED: &str = "calrelay_jobs_revived_total";
 const KEY_MISSING: &str = "calrelay_sealing_key_missing";
 const NOTICES: &str = "calrelay_notices_total";
 
@@ -50,6 +51,7 @@ pub fn describe() {
     );
     describe_gauge!(CIRCUIT_OPEN, "1 while an endpoint is left alone");
     describe_gauge!(KEY_MISSING, "Sealing keys that jobs wait for");
+    describe_counter!(REVIVED, "Jobs whose last change was lost, and that were brought to a worker anew");
     describe_counter!(NOTICES, "Notices by how they travel and what became of them");
     for disposition in DISPOSITIONS {
         counter!(ATTEMPTS, "disposition" => disposition).increment(0);
@@ -79,6 +81,7 @@ pub fn describe() {
             counter!(NOTICES, "kind" => kind.as_label(), "result" => result.as_label()).increment(0);
         }
     }
+    counter!(REVIVED).increment(0);
     circuits((false, false));
     sealing_keys_missing(0);
 }
@@ -93,6 +96,11 @@ pub(crate) fn succeeded() {
 
 pub(crate) fn deferred(reason: Deferral) {
     counter!(DEFERRALS, "reason" => reason.as_label()).increment(1);
+}
+
+/// A lost job was brought to a worker anew.
+pub(crate) fn revived() {
+    counter!(REVIVED).increment(1);
 }
 
 pub(crate) fn sealing_keys_missing(count: usize) {

@@ -101,6 +101,7 @@ mod tests {
             tally: Tally::default(),
             effect: Effect::None,
             write_began_at: None,
+            lost_at: None,
             hop: 1,
             reopened: 0,
             submitted_at: now(),

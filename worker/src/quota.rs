@@ -118,6 +118,14 @@ impl Turnstile {
         !lines.is_empty()
     }
 
+    /// The same for those who take from one of these limits.
+    pub(crate) fn is_long(&self, limits: &[Limit]) -> bool {
+        let now = self.clock.now();
+        let lines = self.lines.lock().expect("nothing panics holding it");
+        let last = limits.iter().filter_map(|limit| lines.get(&limit.key)).max().copied();
+        last.is_some_and(|last| until(now, last) > NEAR)
+    }
+
     /// The turn of a job that has none yet, where its line is known to be longer than what is waited for in hand: books
     /// it, and answers it with how long the job may stay in the queue. None that comes after `not_after` is booked.
     pub(crate) async fn book(
@@ -126,13 +134,7 @@ impl Turnstile {
         calls: u32,
         not_after: Timestamp,
     ) -> Option<(Timestamp, Duration)> {
-        let now = self.clock.now();
-        let is_long = {
-            let lines = self.lines.lock().expect("nothing panics holding it");
-            let last = limits.iter().filter_map(|limit| lines.get(&limit.key)).max().copied();
-            last.is_some_and(|last| until(now, last) > NEAR)
-        };
-        if !is_long || self.stopping.is_cancelled() {
+        if !self.is_long(limits) || self.stopping.is_cancelled() {
             return None;
         }
         let (turn, key) = self.throttle.book(limits, calls, NEAR).await?;

@@ -7,7 +7,7 @@ use common::account::Account;
 use common::accounts::Accounts;
 use common::cancellation::Mark;
 use common::deadline;
-use common::job::{FailureKind, Job, JobState, Place, StateName, Step, Tally, Turn};
+use common::job::{FailureKind, Job, JobState, Place, Silence, StateName, Step, Tally, Turn};
 use common::message::{Message, Work};
 use common::port::{
     Change, Clock, JobQueue, JobStore, Lane, QueueError, Shelf, StoreError, Throttle, Vault, VaultError,
@@ -18,6 +18,7 @@ use jiff::Timestamp;
 
 use crate::Ports;
 use crate::line::join;
+use crate::lost::revive;
 
 /// A message that met its job before the record is open again would be forgotten: it comes no earlier.
 const LEAD: Duration = Duration::from_secs(5);
@@ -80,6 +81,9 @@ pub enum ReplayError {
 /// Runs `job` again, which has failed or was cancelled, at its account's pace, with a fresh tally and
 /// a deadline counted from `now`.
 ///
+/// A job that is long overdue and was not heard of goes on as it is, at once: its last change may have been lost, and
+/// nothing else might bring it to a worker.
+///
 /// A job whose cancellation could not be confirmed goes on being cancelled.
 ///
 /// # Errors
@@ -91,6 +95,12 @@ pub async fn replay(
     now: Timestamp,
 ) -> Result<Replayed, ReplayError> {
     let Some(message) = replayable(&job.state).and_then(|()| Message::next_for(job, Work::Create)) else {
+        // Whatever waits before it: the operator has named this job.
+        if job.silence(job.could_start_at(), now) != Silence::Usual
+            && revive(ports, job, Duration::ZERO).await?
+        {
+            return Ok(Replayed::Again { not_after: job.not_after });
+        }
         return Ok(left_alone(&job.state));
     };
     let message = Message { reopened: message.hop, ..message };

@@ -48,6 +48,7 @@ impl Intake {
             tally: Tally::default(),
             effect: Effect::None,
             write_began_at: None,
+            lost_at: None,
             hop: 0,
             reopened: 0,
             submitted_at: now,

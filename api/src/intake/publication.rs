@@ -134,7 +134,7 @@ impl Intake {
             Err(error @ (QueueError::Full | QueueError::Unreachable(_))) => {
                 match record {
                     Record::New(spot) => {
-                        self.ledger.withdraw(&job.id, keeper).await;
+                        self.ledger.withdraw(&job, keeper).await;
                         // A queue that is full for long would otherwise make a line without end of nobody.
                         if job.turn.as_ref().is_some_and(Turn::is_in_line) {
                             self.throttle.leave(&spot.line).await;

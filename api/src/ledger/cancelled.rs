@@ -43,12 +43,12 @@ impl Ledger {
                 Err(Unreadable) => Entry::Undecided,
             }),
             Ok(Meaning::Reused(fingerprint)) => {
-                self.withdraw(&job.id, Keeper::Store).await;
+                self.withdraw(job, Keeper::Store).await;
                 let job = Job { fingerprint, state: JobState::Cancelled, ..job.clone() };
                 Some(Entry::Known { job: Box::new(job), keeper: Keeper::Store })
             }
             Err(Unreadable) => {
-                self.withdraw(&job.id, Keeper::Store).await;
+                self.withdraw(job, Keeper::Store).await;
                 Some(Entry::Undecided)
             }
         }
@@ -76,6 +76,7 @@ impl Ledger {
     /// How a recorded job stands that is about to be published once more; `None` if that cannot be told.
     /// Whoever recorded it may have gone before it was seen that its caller had taken it back.
     pub(crate) async fn reconsidered(&self, known: Job, keeper: Keeper) -> Option<Job> {
+        self.refused.forget(&known.id);
         match (keeper, known.effect) {
             // A worker that is told that the job may have written, or meets it without a record, looks
             // for the mark.

@@ -9,6 +9,10 @@ use crate::intake::CONFIRM_DEADLINE;
 /// Who publishes a job has given up by then, whatever came of it.
 const GIVEN_UP: std::time::Duration = CONFIRM_DEADLINE.saturating_mul(2);
 
+/// A server that never lost anything notes since when its records are whole with the first of them, a moment after the
+/// instant that this has.
+const NOTED: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// The job as it stands, from what is remembered of it and what is stored.
 ///
 /// The store hears from the workers, so it knows better; but a record that still says `accepting`
@@ -47,6 +51,11 @@ pub(super) fn lacks(stored: &Job, remembered: &Job) -> Option<Step> {
         return Some(Step::Cancel);
     }
     (is_accepting(stored) && !is_accepting(remembered)).then_some(Step::Enqueued)
+}
+
+/// Whether something may have been recorded of the job after this, and been lost before records were whole.
+pub(super) fn may_lack(stored: &Job, whole_since: Timestamp) -> bool {
+    time::after(stored.updated_at, NOTED) <= whole_since
 }
 
 fn is_accepting(job: &Job) -> bool {
@@ -106,6 +115,15 @@ mod tests {
             let job = job(state);
             assert!(is_accepting(&job) || is_settled(&job, at(0)), "{:?}", job.state);
         }
+    }
+
+    #[test]
+    fn a_record_from_before_a_loss_may_lack_something() {
+        let stored = Job { updated_at: at(10), ..job(JobState::Queued) };
+        for (whole_since, expected) in [(0, false), (10, false), (11, true), (500, true)] {
+            assert_eq!(may_lack(&stored, at(whole_since)), expected, "{whole_since}");
+        }
+        assert!(!may_lack(&stored, Timestamp::MIN));
     }
 
     #[test]

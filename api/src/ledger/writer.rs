@@ -42,11 +42,47 @@ impl Ledger {
         }
     }
 
+    /// Removes the records of jobs that the queue refused, as soon as the store takes it; never ends.
+    pub(crate) async fn remove_refused(&self) {
+        let mut failures: u32 = 0;
+        loop {
+            self.refused.filled().await;
+            failures = match self.remove_batch().await {
+                Ok(()) => 0,
+                Err(_) => failures.saturating_add(1),
+            };
+            let fraction = f64::from(rand::random::<u16>()) / f64::from(u16::MAX);
+            self.clock.sleep(BREATH + TRIES.jittered(failures, fraction)).await;
+        }
+    }
+
+    async fn remove_batch(&self) -> Result<(), StoreError> {
+        for (id, state) in self.refused.some(BATCH) {
+            // One that stands otherwise is another request's by now, or was taken back.
+            let stored = self.heard(self.store.get(&id).await)?;
+            if stored.is_some_and(|stored| stored.state == state) {
+                self.heard(self.store.withdraw(&id).await)?;
+            }
+            self.refused.settled(&id, &state);
+        }
+        Ok(())
+    }
+
     /// Tries once more, at the end of the process, and tells what remains.
     pub(crate) async fn close(&self) {
-        let writing = async { while let Ok(1..) = self.write_batch().await {} };
+        let writing = async {
+            while let Ok(1..) = self.write_batch().await {}
+            while self.refused.count() > 0 && self.remove_batch().await.is_ok() {}
+        };
         // What the store took before the time was over is written; the rest is counted below.
         let _ = tokio::time::timeout(LAST_TRY, writing).await;
+        let refused = self.refused.count();
+        if refused > 0 {
+            warn!(
+                jobs = refused,
+                "The records of {refused} jobs that the queue refused could not be removed; workers may do these jobs"
+            );
+        }
         let left = self.memory.count();
         if left > 0 {
             warn!(

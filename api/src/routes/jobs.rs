@@ -27,7 +27,7 @@ const AGAIN: Duration = Duration::from_secs(5);
 pub(crate) struct CancelReply {
     job_id: String,
     event_id: String,
-    /// cancelled: there is no event. cancelling: there may be one; it is looked for and deleted.
+    /// cancelled: there is no event. cancelling: there may be one; it is looked for and deleted, unless it was there before.
     state: &'static str,
     /// Where the job's record is.
     status_url: String,
@@ -110,7 +110,7 @@ fn names_stream(range: &str) -> bool {
     params(("id" = String, Path, description = "The job's id")),
     responses(
         (status = 200, description = "Cancelled: there is no event, and there will be none", body = CancelReply),
-        (status = 202, description = "Cancelling: the event may exist; it is looked for and deleted", body = CancelReply),
+        (status = 202, description = "Cancelling: the event may exist; it is looked for and deleted, or the job succeeds where it was there before and the records had lost that", body = CancelReply),
         CancelProblems,
     )
 )]

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use common::job::{Effect, JobState, Step};
+use common::job::{Claim, Effect, JobState, Step, Tally, WorkerId};
 use common::keys::Scope;
 use common::port::{Shelf, Vault as _};
 use serde_json::json;
@@ -138,4 +138,38 @@ async fn two_who_take_a_job_back_at_once_leave_its_mark() {
         assert_eq!((replies.0.status, replies.1.status), (200, 200));
         assert!(marked(&rig, &id).await, "a worker that has lost the record must still know");
     }
+}
+
+/// Records came back as they were a moment before: what is said to be queued may have been done.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_from_before_a_loss_does_not_settle_that_nothing_was_written() {
+    let rig = Rig::start().await;
+    let id = rig.accepted().await;
+    let stored = rig.stored(&id).await.unwrap();
+    assert_eq!(stored.effect, Effect::None);
+    let later = common::time::after(stored.updated_at, std::time::Duration::from_secs(5));
+    *rig.store.whole_since.lock().unwrap() = Some(later);
+    let before = rig.queued().await;
+    let reply = cancel(&rig, &id).await;
+    assert_eq!((reply.status, &reply.json()["state"]), (202, &json!("cancelling")));
+    assert_eq!(rig.queued().await, before + 1, "somebody must look");
+    let job = rig.stored(&id).await.unwrap();
+    assert_eq!((job.effect, job.write_began_at, job.cancel_requested), (Effect::Unknown, Some(later), true));
+    assert!(job.lost_at.is_some(), "an event from before the wish stays");
+    // What was accepted after the loss is cancelled at once.
+    *rig.store.whole_since.lock().unwrap() = Some(jiff::Timestamp::UNIX_EPOCH);
+    let id = rig.accepted().await;
+    assert_eq!(cancel(&rig, &id).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_was_left_alone_may_have_been_done() {
+    let rig = Rig::start().await;
+    let id = rig.accepted().await;
+    let until = rig.clock.now() - jiff::SignedDuration::from_secs(60);
+    let claim = Claim { worker: WorkerId::random(), until };
+    rig.take(&id, Step::Start { claim, hop: 1, tally: Tally::default(), effect: Effect::None }).await;
+    let reply = cancel(&rig, &id).await;
+    assert_eq!((reply.status, &reply.json()["state"]), (202, &json!("cancelling")));
+    assert!(rig.stored(&id).await.unwrap().lost_at.is_some());
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::job::{Effect, Job, JobState};
 use common::keys::Scope;
-use common::port::{QueueError, Shelf, Vault as _};
+use common::port::{JobStore as _, ListFilter, Page, QueueError, Shelf, Vault as _};
 use futures_util::future::join_all;
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -164,6 +164,52 @@ async fn what_the_queue_refuses_is_remembered_of_nobody() {
         assert_eq!(again.header("idempotency-replayed"), None, "it is a new job");
     }
     assert_eq!(rig.queued().await, 2);
+}
+
+/// A job that the queue refuses, and whose record stays; answers its id.
+async fn refused_and_kept(rig: &Rig, key: &str) -> String {
+    rig.store.keeps.store(true, Ordering::SeqCst);
+    rig.queue.plan(Publish::Refused(QueueError::Full));
+    rig.ask(keyed(key)).await.problem(503, "queue-full");
+    let page = Page { after: None, limit: 10 };
+    let jobs = rig.store.list(&ListFilter::default(), page).await.unwrap();
+    let left = jobs.into_iter().find(|job| matches!(job.state, JobState::Accepting { .. }));
+    left.expect("its record could not be removed").id.to_string()
+}
+
+async fn removed(rig: &Rig, id: &str) {
+    for _ in 0..500 {
+        if rig.stored(id).await.is_none() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the record of job {id} stays");
+}
+
+/// Nobody was promised it: a record that stayed would have a worker do it in the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_record_of_a_refused_job_goes_when_the_store_takes_that() {
+    let rig = Rig::start().await;
+    let id = refused_and_kept(&rig, "k").await;
+    rig.store.keeps.store(false, Ordering::SeqCst);
+    removed(&rig, &id).await;
+    let again = rig.ask(keyed("k")).await;
+    assert_eq!((id_of(&again), again.header("idempotency-replayed")), (id, None), "it is a new job");
+    assert_eq!(rig.queued().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_record_of_a_refused_job_that_a_repeat_has_published_stays() {
+    let rig = Rig::with(Plan { speed: 50, ..Plan::default() }).await;
+    let id = refused_and_kept(&rig, "k").await;
+    assert_eq!(id_of(&rig.ask(keyed("k")).await), id);
+    queued_record(&rig, &id).await;
+    let other = refused_and_kept(&rig, "other").await;
+    rig.store.keeps.store(false, Ordering::SeqCst);
+    removed(&rig, &other).await;
+    assert_eq!(rig.stored(&id).await.unwrap().state, JobState::Queued);
+    assert_eq!(rig.queued().await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,7 +27,8 @@ pub enum JobsCommand {
         #[arg(value_parser = JobId::parse)]
         id: JobId,
     },
-    /// Reopens failed or cancelled jobs: each goes back into its account's line, with a new deadline.
+    /// Reopens failed or cancelled jobs: each goes back into its account's line, with a new deadline. A job that is named
+    /// and long overdue goes on as it is.
     Replay {
         /// The jobs' ids; without any, `--state` says which.
         #[arg(value_parser = JobId::parse, required_unless_present = "state", conflicts_with_all = ["state", "account", "owner", "since"])]

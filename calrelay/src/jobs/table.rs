@@ -64,6 +64,7 @@ mod tests {
             tally: Tally::default(),
             effect: Effect::None,
             write_began_at: None,
+            lost_at: None,
             hop: 0,
             reopened: 0,
             submitted_at: at(0),

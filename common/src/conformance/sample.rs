@@ -64,6 +64,7 @@ pub fn job(owner_name: &str, account_name: &str) -> Job {
         tally: Tally::default(),
         effect: Effect::None,
         write_began_at: None,
+        lost_at: None,
         hop: 0,
         reopened: 0,
         submitted_at: noon(),

@@ -13,6 +13,7 @@ pub use accepting::{
 pub use asking::{
     a_list_is_filtered, a_list_pages_without_gaps, a_watcher_learns_of_every_kind_of_change,
     the_blocked_jobs_of_some_accounts_are_found, the_longest_due_is_found, what_ended_long_ago_is_forgotten,
+    what_is_overdue_is_found_in_order,
 };
 pub use stepping::{
     a_record_survives_a_restart, a_restored_record_replaces_nothing, every_step_goes_by_the_rules,

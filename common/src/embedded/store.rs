@@ -15,7 +15,7 @@ use super::throttle::{MemoryThrottle, Placed};
 use crate::account::AccountId;
 use crate::due;
 use crate::job::{Job, JobId, JobState, Refusal, Step};
-use crate::port::{Accepted, Backlog, Change, JobStore, Line, ListFilter, Page, StoreError, Watch};
+use crate::port::{Accepted, Backlog, Change, JobStore, Line, ListFilter, Overdue, Page, StoreError, Watch};
 use crate::watchers::Watchers;
 
 /// Records changed in one transaction, at most: nobody waits long behind a chore.
@@ -168,6 +168,16 @@ impl JobStore for SqliteStore {
     async fn oldest_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         let oldest = self.database.read(move |db| rows::oldest_due(db, nanos(now))).await?;
         Ok(oldest.map(instant))
+    }
+
+    async fn overdue(
+        &self,
+        before: Timestamp,
+        after: Option<&Overdue>,
+        limit: u32,
+    ) -> Result<Vec<Overdue>, StoreError> {
+        let after = after.map(|last| (nanos(last.due), last.job.id.clone()));
+        Ok(self.database.read(move |db| rows::overdue(db, nanos(before), after, limit)).await?)
     }
 
     async fn forget_finished(&self, before: Timestamp) -> Result<u64, StoreError> {

@@ -64,6 +64,18 @@ pub enum Step {
     ConfirmCancelled(Claim),
     /// A caller takes the job back.
     Cancel,
+    /// Nobody is at the job, and nothing may be left that would bring it to a worker. A message with this hop has been
+    /// published: it looks at Google before it writes.
+    Revive {
+        /// The new message's hop.
+        hop: u32,
+        /// As [`Job::lost_at`].
+        lost_at: Option<Timestamp>,
+    },
+    /// The record may be older than what was written last, which was lost with the store at this instant.
+    Doubt(Timestamp),
+    /// The attempt found that the event had been created before the job was taken back: it stays.
+    Stand(Claim, Sealed<EventResult>),
     /// What blocked it has ended. Of several who see that, the one whose step is taken publishes its message.
     Unblock {
         /// The hop below which messages are forgotten from now on: the record's own, while no newer
@@ -228,11 +240,11 @@ impl Job {
                 if self.cancel_requested {
                     return Err(Refusal::CancelRequested);
                 }
-                job.known(Effect::Done);
-                job.end(JobState::Succeeded { result: result.clone() }, now);
-                job.payload = None;
-                job.conference_refused = None;
-                job.turn = None;
+                job.succeed(result, now);
+            }
+            Step::Stand(claim, result) => {
+                self.held_by(claim)?;
+                job.succeed(result, now);
             }
             Step::Fail(claim, failure) => {
                 self.held_by(claim)?;
@@ -247,10 +259,32 @@ impl Job {
             }
             Step::Cancel => {
                 self.still_open()?;
-                match self.effect {
+                if self.is_left_alone(now) && !self.cancel_requested {
+                    job.may_have_written(now, Some(now));
+                }
+                match job.effect {
                     Effect::None => job.end(JobState::Cancelled, now),
                     Effect::Unknown | Effect::Done => job.cancel_requested = true,
                 }
+            }
+            Step::Revive { hop, lost_at } => {
+                self.still_open()?;
+                if let JobState::Running(last) = &self.state
+                    && last.until > now
+                {
+                    return Err(Refusal::ClaimedUntil(last.until));
+                }
+                if *hop <= self.hop {
+                    return Err(Refusal::StaleHop);
+                }
+                job.hop = *hop;
+                job.may_have_written(now, *lost_at);
+                job.state = self.in_queue(now);
+            }
+            Step::Doubt(then) => {
+                self.still_open()?;
+                job.may_have_written(*then, (!self.cancel_requested).then_some(now));
+                job.updated_at = self.updated_at;
             }
             Step::Unblock { hop } => {
                 let JobState::Blocked { .. } = self.state else {
@@ -268,6 +302,7 @@ impl Job {
                 job.reopened = *hop;
                 job.not_after = *not_after;
                 job.cancel_requested = false;
+                job.lost_at = None;
                 // The calendar may take a conference by now.
                 job.conference_refused = None;
                 job.finished_at = None;
@@ -328,6 +363,22 @@ impl Job {
         self.tally.crashes = self.tally.crashes.saturating_add(u32::from(died));
         self.effect = self.effect.max(Effect::Unknown);
         self.write_began_at = self.write_began_at.max(Some(then));
+    }
+
+    /// The last change of the record may be missing: a write may have begun, no later than `then`.
+    fn may_have_written(&mut self, then: Timestamp, lost_at: Option<Timestamp>) {
+        self.effect = self.effect.max(Effect::Unknown);
+        self.write_began_at = self.write_began_at.max(Some(then));
+        self.lost_at = lost_at.or(self.lost_at);
+    }
+
+    fn succeed(&mut self, result: &Sealed<EventResult>, now: Timestamp) {
+        self.known(Effect::Done);
+        self.end(JobState::Succeeded { result: result.clone() }, now);
+        self.payload = None;
+        self.conference_refused = None;
+        self.turn = None;
+        self.lost_at = None;
     }
 
     /// So much is known of the write. Where its outcome is, it does not matter any more when it began, except to a job

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
@@ -74,6 +75,8 @@ pub struct StoredEvent {
     pub meeting: Meeting,
     /// Whether it was deleted (`status: cancelled`).
     pub cancelled: bool,
+    /// When Google created it, which it does not say of every deleted event.
+    pub created: Option<Timestamp>,
     /// The private properties `calrelayBody` and `calrelayBody2`, if they are there.
     pub fingerprint: Option<Fingerprint>,
     /// What it is recognised by where it may bear none.

@@ -76,6 +76,18 @@ pub trait JobStore: Send + Sync {
     /// When the store cannot be reached.
     async fn oldest_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
 
+    /// Jobs that have not ended and were due before `before`, with when they were due: the longest-due ones first, at
+    /// most `limit` of them, from behind `after` on. None where another process asks for them: of several one does.
+    ///
+    /// # Errors
+    /// When the store cannot be reached.
+    async fn overdue(
+        &self,
+        before: Timestamp,
+        after: Option<&Overdue>,
+        limit: u32,
+    ) -> Result<Vec<Overdue>, StoreError>;
+
     /// Removes records that ended before `before`; answers how many.
     ///
     /// # Errors
@@ -102,6 +114,15 @@ pub trait JobStore: Send + Sync {
         let _ = (seen, job);
         Ok(())
     }
+}
+
+/// A job that should have been dealt with by now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overdue {
+    /// When it was due.
+    pub due: Timestamp,
+    /// How it stands.
+    pub job: Job,
 }
 
 /// How many unfinished jobs an owner may have.

@@ -19,13 +19,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use rand::Rng as _;
 
 use super::changes::Changes;
 use super::{Redis, Trouble};
 use crate::account::AccountId;
 use crate::due::{self, Due};
 use crate::job::{Job, JobId, JobState, Refusal, Step};
-use crate::port::{Accepted, Backlog, Change, JobStore, Line, ListFilter, Page, StoreError, Watch};
+use crate::port::{Accepted, Backlog, Change, JobStore, Line, ListFilter, Overdue, Page, StoreError, Watch};
 use oversized::Oversized;
 use recent::Recent;
 use record::Record;
@@ -43,6 +44,8 @@ pub struct RedisStore {
     changes: Changes,
     recent: Recent,
     oversized: Oversized,
+    /// Names this process where one of several is to do something.
+    me: String,
     retention: Duration,
 }
 
@@ -52,7 +55,8 @@ impl RedisStore {
     pub(super) fn new(redis: Arc<Redis>, retention: Duration) -> Self {
         let changes = Changes::new(redis.clone());
         let (recent, oversized) = Default::default();
-        Self { redis, scripts: Scripts::new(), changes, recent, oversized, retention }
+        let me = format!("{:016x}", rand::rng().next_u64());
+        Self { redis, scripts: Scripts::new(), changes, recent, oversized, me, retention }
     }
 
     async fn read(&self, id: &JobId) -> Result<Option<Record>, StoreError> {
@@ -211,6 +215,16 @@ impl JobStore for RedisStore {
     async fn oldest_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         let live = self.redis.link.live().await?;
         self.scripts.oldest_due(&live, now).await
+    }
+
+    async fn overdue(
+        &self,
+        before: Timestamp,
+        after: Option<&Overdue>,
+        limit: u32,
+    ) -> Result<Vec<Overdue>, StoreError> {
+        let live = self.redis.link.live().await?;
+        self.scripts.overdue(&live, &self.me, before, after, limit).await
     }
 
     async fn forget_finished(&self, before: Timestamp) -> Result<u64, StoreError> {

@@ -26,6 +26,7 @@ pub(super) fn parse(body: &[u8]) -> Result<StoredEvent, CalendarError> {
         link: text(&event, "/htmlLink").unwrap_or_default().to_owned(),
         meeting: meeting(&event),
         cancelled: text(&event, "/status") == Some("cancelled"),
+        created: text(&event, "/created").and_then(|text| text.parse().ok()),
         fingerprint: fingerprint(&event),
         outline: event.as_object().map(Outline::of).unwrap_or_default(),
     })
@@ -75,7 +76,7 @@ mod tests {
     fn an_event_is_read_with_its_link_state_and_fingerprint() {
         let event = json!({
             "kind": "calendar#event", "id": "abc", "status": "confirmed",
-            "htmlLink": "https://www.google.com/calendar/event?eid=x",
+            "htmlLink": "https://www.google.com/calendar/event?eid=x", "created": "2026-12-30T08:30:00.000Z",
             "extendedProperties": {"private": {"calrelayBody": "f00d", "other": "1"}},
         });
         assert_eq!(
@@ -85,13 +86,14 @@ mod tests {
                 link: "https://www.google.com/calendar/event?eid=x".to_owned(),
                 meeting: Meeting::None,
                 cancelled: false,
+                created: Some("2026-12-30T08:30:00Z".parse().unwrap()),
                 fingerprint: Some(Fingerprint::stored("f00d".to_owned(), None)),
                 outline: Outline::default(),
             }
         );
         let bare = parsed(&json!({"id": "abc", "status": "cancelled"}));
         assert!(bare.cancelled);
-        assert_eq!((bare.link.as_str(), bare.fingerprint), ("", None));
+        assert_eq!((bare.link.as_str(), bare.created, bare.fingerprint), ("", None, None));
     }
 
     #[test]

@@ -114,6 +114,7 @@ async fn insert_tells_what_google_stored() {
         link: "https://www.google.com/calendar/event?eid=MDEy".to_owned(),
         meeting: Meeting::Ready("https://meet.google.com/nix-thaw-twy".to_owned()),
         cancelled: false,
+        created: stored()["created"].as_str().map(|created| created.parse().unwrap()),
         fingerprint: Some(fingerprint()),
         outline: Outline::of(&resource(stored())),
     };

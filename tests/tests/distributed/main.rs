@@ -19,6 +19,7 @@ mod installation;
 mod keys;
 mod links;
 mod load;
+mod lost_writes;
 mod many_accounts;
 mod metrics;
 mod mixed;

@@ -91,6 +91,15 @@ async fn without_redis_jobs_are_accepted_once_and_done_and_their_records_come_ba
     }
     all_succeeded(&caller, &ids, Duration::from_secs(240)).await;
     each_once(&google, &ids).await;
+    nothing_is_left(&calrelay).await;
+}
+
+/// Waits until the queue is empty: a copy that met its twin at work waits until that must be over.
+async fn nothing_is_left(calrelay: &Installation) {
+    eventually("an empty queue", 2 * LIMIT, || async {
+        (calrelay.vhost().messages().await.values().sum::<u64>() == 0).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

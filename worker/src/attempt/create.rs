@@ -233,6 +233,7 @@ mod tests {
             link: String::new(),
             meeting: Meeting::None,
             cancelled,
+            created: None,
             fingerprint,
             outline: Outline::default(),
         }

@@ -38,6 +38,7 @@ impl Attempts {
         let tally = held.job.tally;
         match conclusion {
             Conclusion::Succeeded(success) => self.succeed(held, success).await,
+            Conclusion::Stands(success) => self.stand(held, success).await,
             Conclusion::Failed { kind, effect } => {
                 let failure =
                     Failure { kind, google_status: None, google_reason: None, effect, detail: None };
@@ -104,7 +105,7 @@ impl Attempts {
     }
 
     /// Records an end. Where that cannot be done now the message `carrying` it comes back.
-    async fn record_end(&self, held: &Held<'_>, step: Step, carrying: Message) -> Verdict {
+    pub(super) async fn record_end(&self, held: &Held<'_>, step: Step, carrying: Message) -> Verdict {
         let mut failures = 0;
         loop {
             match held.hold.take(&step).await {

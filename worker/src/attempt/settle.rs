@@ -60,6 +60,11 @@ impl Attempts {
             found = self.spend_id(held, writing).await?;
         }
         let send_updates = match found {
+            // Its caller took back what had been done, and whose record had lost that.
+            Found::Ours(event) if held.job.had_succeeded(event.created) => {
+                let result = event_result(event, held.wish(writing), payload.calendar.as_str());
+                return Ok(Conclusion::Stands(self.sealed(held, writing, result).await));
+            }
             Found::Ours(_) => payload.send_updates,
             Found::Spent => SendUpdates::None,
             // The id is taken, or no write is on its way any more.

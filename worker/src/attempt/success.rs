@@ -3,12 +3,12 @@
 use common::account::GuestLimit;
 use common::job::{Conference, Effect, EventResult, JobState, Refusal, Step};
 use common::message::{Message, News, Work};
-use common::port::{Change, Lane};
+use common::port::{Change, Lane, Shelf};
 use common::seal::Sealed;
 
 use super::claim::Arrival;
 use super::record::unrecorded;
-use super::{Attempts, Conclusion, Held, Verdict, Writing};
+use super::{Abandoned, Attempts, Conclusion, Held, Verdict, Writing};
 use crate::conference;
 use crate::metrics;
 use crate::notice::told_of;
@@ -34,13 +34,18 @@ enum Recorded {
 }
 
 impl Attempts {
-    /// The event is there: seals what is told of it while the key is at hand.
+    /// The event is there.
     pub(super) async fn success(
         &self,
         held: &Held<'_>,
         writing: &Writing,
         result: EventResult,
     ) -> Conclusion {
+        Conclusion::Succeeded(self.sealed(held, writing, result).await)
+    }
+
+    /// The event is there: seals what is told of it while the key is at hand.
+    pub(super) async fn sealed(&self, held: &Held<'_>, writing: &Writing, result: EventResult) -> Success {
         let over = |limit: GuestLimit| limit.until <= self.ports.clock.now();
         if writing.account.guest_limit.is_some_and(over) && writing.payload.event.guests() > 0 {
             // Google invites for this user again. A success from before the limit says nothing.
@@ -48,24 +53,15 @@ impl Attempts {
                 tracing::warn!("A guest limit that is over could not be lifted: {error}");
             }
         }
-        Conclusion::Succeeded(Success {
+        Success {
             pending: result.conference == Conference::Pending,
             result: writing.keys.seal(held.job.id.as_str(), &result),
-        })
+        }
     }
 
     /// Records the end of an attempt that has succeeded.
     pub(super) async fn succeed(&self, held: &Held<'_>, success: Success) -> Verdict {
-        if success.pending {
-            let follow_up = Message { work: Work::Conference { looks: 0 }, ..held.message.clone() };
-            // Before the success is recorded: nothing else would ever bring the link.
-            if self.publish(&follow_up, Lane::Due, conference::FIRST_LOOK).await.is_err() {
-                return self.hand_back(held).await;
-            }
-        }
-        let told =
-            Message { outcome: Some(success.result.clone()), tally: held.job.tally, ..held.message.clone() };
-        if self.tell(told_of(told, &held.job), News::Succeeded).await.is_err() {
+        if self.announce(held, &success).await.is_err() {
             return self.hand_back(held).await;
         }
         match self.record_success(held.message, &success.result).await {
@@ -78,6 +74,31 @@ impl Attempts {
             }
             Err(verdict) => verdict,
         }
+    }
+
+    /// The same for a job whose caller took it back after it had succeeded, which its record did not know.
+    pub(super) async fn stand(&self, held: &Held<'_>, success: Success) -> Verdict {
+        if self.announce(held, &success).await.is_err() {
+            return self.hand_back(held).await;
+        }
+        // A mark that stays does nothing while the job has its record.
+        if let Err(error) = self.ports.vault.remove(Shelf::Cancellations, held.job.id.as_str()).await {
+            tracing::warn!(job.id = %held.job.id, "The cancellation mark of job {} stays: {error}", held.job.id);
+        }
+        metrics::succeeded();
+        let step = Step::Stand(held.hold.claim().clone(), success.result);
+        self.record_end(held, step, held.next_message()).await
+    }
+
+    /// Publishes what comes of a success, before that is recorded: nothing else would ever bring it.
+    async fn announce(&self, held: &Held<'_>, success: &Success) -> Result<(), Abandoned> {
+        if success.pending {
+            let follow_up = Message { work: Work::Conference { looks: 0 }, ..held.message.clone() };
+            self.publish(&follow_up, Lane::Due, conference::FIRST_LOOK).await?;
+        }
+        let told =
+            Message { outcome: Some(success.result.clone()), tally: held.job.tally, ..held.message.clone() };
+        self.tell(told_of(told, &held.job), News::Succeeded).await
     }
 
     /// Records a success that its message has carried here.

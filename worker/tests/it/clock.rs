@@ -15,6 +15,8 @@ const START: &str = "2026-12-30T12:00:00Z";
 pub struct Hands {
     now: watch::Sender<Timestamp>,
     asleep: Mutex<Vec<Duration>>,
+    /// Every sleep so far.
+    begun: Mutex<Vec<Duration>>,
 }
 
 /// Somebody asleep; awake when dropped.
@@ -30,7 +32,11 @@ impl Drop for Sleeper<'_> {
 
 impl Hands {
     pub fn new() -> Self {
-        Self { now: watch::Sender::new(START.parse().unwrap()), asleep: Mutex::default() }
+        Self {
+            now: watch::Sender::new(START.parse().unwrap()),
+            asleep: Mutex::default(),
+            begun: Mutex::default(),
+        }
     }
 
     pub fn turn(&self, span: Duration) {
@@ -40,6 +46,16 @@ impl Hands {
     /// Whether somebody sleeps for exactly `span`.
     pub fn is_slept_for(&self, span: Duration) -> bool {
         self.asleep.lock().unwrap().contains(&span)
+    }
+
+    /// Whether somebody sleeps for longer than `least` and no longer than `most`.
+    pub fn is_slept_between(&self, least: Duration, most: Duration) -> bool {
+        self.asleep.lock().unwrap().iter().any(|span| *span > least && *span <= most)
+    }
+
+    /// How often somebody has begun to sleep for longer than `least` and no longer than `most`.
+    pub fn begun_between(&self, least: Duration, most: Duration) -> usize {
+        self.begun.lock().unwrap().iter().filter(|span| **span > least && **span <= most).count()
     }
 
     /// Turns the hands forward to `then`; leaves them where they are if that is past.
@@ -57,6 +73,7 @@ impl Clock for Hands {
     async fn sleep(&self, span: Duration) {
         let mut time = self.now.subscribe();
         self.asleep.lock().unwrap().push(span);
+        self.begun.lock().unwrap().push(span);
         let _sleeper = Sleeper(self, span);
         let then = after(*time.borrow_and_update(), span);
         time.wait_for(|now| *now >= then).await.expect("the clock outlives whoever sleeps by it");

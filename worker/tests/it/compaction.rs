@@ -21,9 +21,9 @@ impl Bench {
 
     /// Lets half a minute pass, more or less, until somebody has looked whether there is anything to do.
     async fn look(&self) {
-        let (before, mut seconds) = (self.store.looks(), 0..31);
+        let (before, mut seconds) = (self.store.sweeps(), 0..31);
         eventually("a look at the records", async || {
-            if self.store.looks() > before {
+            if self.store.sweeps() > before {
                 return Some(());
             }
             seconds.next().inspect(|_| self.turn(Duration::from_secs(1)));

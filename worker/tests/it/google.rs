@@ -59,6 +59,7 @@ pub struct Event {
     pub user: String,
     pub fingerprint: Option<Fingerprint>,
     pub cancelled: bool,
+    pub created: Timestamp,
     pub guests: usize,
     /// Whether it was inserted with a conference, asked for or brought.
     pub conference: bool,
@@ -93,6 +94,22 @@ pub enum Behaviour {
     Hold(Gate),
     /// As the other says, once the gate is open.
     HoldThen(Gate, Box<Behaviour>),
+}
+
+impl Behaviour {
+    /// Whether it comes to [`Behaviour::Late`].
+    fn is_late(&self) -> bool {
+        match self {
+            Self::Late => true,
+            Self::HoldThen(_, then) => then.is_late(),
+            Self::Refuse(_)
+            | Self::LoseAnswer
+            | Self::Hang
+            | Self::HangAfterEffect
+            | Self::Panic
+            | Self::Hold(_) => false,
+        }
+    }
 }
 
 /// How a request for an access token goes.
@@ -202,6 +219,7 @@ impl Google {
             user: account.to_string(),
             fingerprint,
             cancelled: false,
+            created: self.clock.now(),
             guests: 0,
             conference: false,
             resource: Map::new(),
@@ -223,7 +241,10 @@ impl Google {
         let on_their_way = std::mem::take(&mut state.on_their_way);
         let (landing, others) = on_their_way.into_iter().partition(|(of, _)| of == id);
         state.on_their_way = others;
+        let created = self.clock.now();
         let landing: Vec<(JobId, Event)> = landing;
+        let landing = landing.into_iter().map(|(id, event)| (id, Event { created, ..event }));
+        let landing: Vec<_> = landing.collect();
         assert!(!landing.is_empty(), "nothing of {id} is on its way");
         let taken = state.events.contains_key(id);
         state.events.extend(landing.into_iter().take(usize::from(!taken)));

@@ -25,6 +25,7 @@ mod key_reused;
 mod late;
 mod limits;
 mod lost;
+mod lost_writes;
 mod marks;
 mod meet;
 mod meet_refused;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use common::account::AccountId;
 use common::job::{Job, JobId, Step};
-use common::port::{Accepted, Backlog, Change, JobStore, Line, ListFilter, Page, StoreError, Watch};
+use common::port::{Accepted, Backlog, Change, JobStore, Line, ListFilter, Overdue, Page, StoreError, Watch};
 use jiff::Timestamp;
 
 /// A store that can be away, or lose everything.
@@ -19,6 +19,8 @@ pub struct FaultyStore {
     pub mute: AtomicBool,
     /// It takes no steps.
     pub stuck: AtomicBool,
+    /// It removes nothing.
+    pub keeps: AtomicBool,
     /// Records that were asked for.
     pub got: AtomicUsize,
     /// Since when it says that it is whole, if not what the inner one says.
@@ -38,6 +40,7 @@ impl FaultyStore {
             away: AtomicBool::new(false),
             mute: AtomicBool::new(false),
             stuck: AtomicBool::new(false),
+            keeps: AtomicBool::new(false),
             got: AtomicUsize::new(0),
             whole_since: Mutex::default(),
             after_loss: Mutex::default(),
@@ -85,6 +88,9 @@ impl JobStore for FaultyStore {
     }
 
     async fn withdraw(&self, id: &JobId) -> Result<(), StoreError> {
+        if self.keeps.load(Ordering::SeqCst) {
+            return Err(StoreError("keeps".to_owned()));
+        }
         let withdrawn = self.here()?.withdraw(id).await;
         self.heard(withdrawn)
     }
@@ -131,6 +137,15 @@ impl JobStore for FaultyStore {
 
     async fn oldest_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         self.here()?.oldest_due(now).await
+    }
+
+    async fn overdue(
+        &self,
+        before: Timestamp,
+        after: Option<&Overdue>,
+        limit: u32,
+    ) -> Result<Vec<Overdue>, StoreError> {
+        self.here()?.overdue(before, after, limit).await
     }
 
     async fn forget_finished(&self, before: Timestamp) -> Result<u64, StoreError> {

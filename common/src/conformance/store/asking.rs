@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{accepted, sample, taken};
 use crate::conformance::{Bench, soon};
 use crate::job::{BlockReason, Effect, Job, JobId, JobState, Pause, StateName, Step, Tally, WaitReason};
-use crate::port::{JobStore, ListFilter, Page};
+use crate::port::{JobStore, ListFilter, Overdue, Page};
 
 /// All that a filter gives, page by page.
 async fn listed(store: &Arc<dyn JobStore>, filter: &ListFilter, limit: u32) -> Vec<JobId> {
@@ -172,6 +172,58 @@ pub async fn the_longest_due_is_found(bench: &mut impl Bench<dyn JobStore>) {
     assert_eq!(oldest(1_000).await, Some(sample::at(200)), "a blocked one waits for a person");
     taken(&store, &scheduled.id, Step::Cancel).await;
     assert_eq!(oldest(1_000).await, Some(sample::at(300)), "one that ended is not due");
+}
+
+/// Overdue jobs come in the order in which they were due, page by page and each once, also among equal instants; what
+/// is due later, waits for somebody or has ended is not among them.
+pub async fn what_is_overdue_is_found_in_order(bench: &mut impl Bench<dyn JobStore>) {
+    let store = bench.open().await;
+    assert_eq!(store.overdue(sample::at(3_600), None, 10).await, Ok(Vec::new()));
+    let mut expected = Vec::new();
+    for number in 0..60 {
+        // Ten of each second, and not in order.
+        let due = sample::at(number * 7 % 6);
+        let state = match number % 3 {
+            0 => JobState::Queued,
+            1 => JobState::Accepting { since: due },
+            _ => JobState::Waiting { why: WaitReason::Retry, until: due },
+        };
+        let job = Job { submitted_at: due, updated_at: due, state, ..sample::job("o", "a") };
+        store.restore(&job).await.unwrap();
+        expected.push((due, job));
+    }
+    let later = Job { not_before: Some(sample::at(6)), ..sample::job("o", "a") };
+    accepted(&store, &later).await;
+    let blocked = JobState::Blocked { why: BlockReason::Reauthorization, until: None };
+    store.restore(&Job { state: blocked, ..sample::job("o", "a") }).await.unwrap();
+    let ended = Job { state: JobState::Queued, ..sample::job("o", "a") };
+    store.restore(&ended).await.unwrap();
+    taken(&store, &ended.id, Step::Cancel).await;
+    // A job that is being run was due when it was begun.
+    let claim = sample::claim(sample::at(60));
+    let start = Step::Start { claim, hop: 1, tally: Tally::default(), effect: Effect::None };
+    let run = taken(&store, &expected[0].1.id, start).await;
+    expected[0].1 = run;
+    expected.sort_by_key(|(due, job)| (*due, job.id.clone()));
+    for limit in [1, 7, 60, 200] {
+        let mut found: Vec<Overdue> = Vec::new();
+        loop {
+            let page = store.overdue(sample::at(6), found.last(), limit).await.unwrap();
+            assert!(page.len() <= limit as usize);
+            if page.is_empty() {
+                break;
+            }
+            found.extend(page);
+        }
+        let found: Vec<_> = found.into_iter().map(|one| (one.due, one.job)).collect();
+        assert!(found == expected, "pages of {limit}");
+    }
+    assert_eq!(store.overdue(sample::at(0), None, 10).await, Ok(Vec::new()));
+    // The page goes on behind one that is gone meanwhile.
+    let page = store.overdue(sample::at(6), None, 15).await.unwrap();
+    taken(&store, &page[14].job.id, Step::Cancel).await;
+    let next = store.overdue(sample::at(6), page.last(), 1).await.unwrap();
+    assert!(next[0].due >= page[14].due && next[0].job.id != page[14].job.id);
 }
 
 /// What ended before the instant goes; what ended later or has not ended stays.

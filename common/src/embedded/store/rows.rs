@@ -5,10 +5,11 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::account::AccountId;
 use crate::due::{self, Due};
-use crate::embedded::column::nanos;
+use crate::embedded::column::{instant, nanos};
 use crate::embedded::database::DatabaseError;
 use crate::job::{Job, JobId, StateName, Step};
 use crate::owner::Owner;
+use crate::port::Overdue;
 
 /// How many jobs have not ended.
 pub(super) struct Unfinished {
@@ -112,6 +113,23 @@ pub(super) fn unfinished(
 pub(super) fn oldest_due(db: &Connection, now: i64) -> Result<Option<i64>, DatabaseError> {
     let mut select = db.prepare_cached("SELECT min(due) FROM jobs WHERE due IS NOT NULL AND due <= ?1")?;
     Ok(select.query_row([now], |row| row.get(0))?)
+}
+
+/// The longest-due jobs that were due before `before`, from behind `after` on.
+pub(super) fn overdue(
+    db: &Connection,
+    before: i64,
+    after: Option<(i64, JobId)>,
+    limit: u32,
+) -> Result<Vec<Overdue>, DatabaseError> {
+    let (from, last) = after.map_or((i64::MIN, String::new()), |(due, id)| (due, id.to_string()));
+    let mut select = db.prepare_cached(
+        "SELECT due, body FROM jobs WHERE due IS NOT NULL AND due >= ?1 AND due < ?2 AND (due, id) > (?1, ?3)
+         ORDER BY due, id LIMIT ?4",
+    )?;
+    let rows = select.query_map(params![from, before, last, limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows: Vec<(i64, String)> = rows.collect::<Result<_, _>>()?;
+    rows.into_iter().map(|(due, body)| Ok(Overdue { due: instant(due), job: parse(&body)? })).collect()
 }
 
 /// Removes up to `limit` records and gives a little of the file back.

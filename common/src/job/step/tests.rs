@@ -54,6 +54,7 @@ fn job(state: JobState) -> Job {
         tally: Tally { attempts: 1, deferrals: 2, crashes: 0 },
         effect: Effect::None,
         write_began_at: None,
+        lost_at: None,
         hop: 5,
         reopened: 0,
         submitted_at: now(),
@@ -149,6 +150,13 @@ fn every_step_from_every_state_does_what_the_table_says() {
         (Step::ConfirmCancelled(mine.clone()),
                                              [not,         not,         "cancelled", not,         not,         over,        over,     over]),
         (Step::Cancel,                       ["cancelled", "cancelled", "cancelled", "cancelled", "cancelled", over,        over,     over]),
+        (Step::Revive { hop: 6, lost_at: None },
+                                             ["queued",    "queued",    "-claimed",  "queued",    "queued",    over,        over,     over]),
+        (Step::Revive { hop: 5, lost_at: None },
+                                             ["-stale",    "-stale",    "-claimed",  "-stale",    "-stale",    over,        over,     over]),
+        (Step::Doubt(now()),                 ["queued",    "queued",    "running",   "waiting",   "blocked",   over,        over,     over]),
+        (Step::Stand(mine.clone(), result()),
+                                             [not,         not,         "succeeded", not,         not,         over,        over,     over]),
         (Step::Unblock { hop: 6 },           [out,         out,         out,         out,         "queued",    out,         out,      out]),
         (Step::Replay { hop: 6, not_after: now() },
                                              [out,         out,         out,         out,         out,         out,         "queued", "queued"]),
@@ -201,6 +209,7 @@ fn a_job_that_is_left_to_the_queue_before_its_time_waits_for_it() {
         (JobState::Accepting { since: now() }, Step::Enqueued),
         (JobState::Running(mine.clone()), postpone),
         (blocked, Step::Unblock { hop: 6 }),
+        (JobState::Queued, Step::Revive { hop: 6, lost_at: None }),
         (JobState::Failed(failure(Effect::None)), replay.clone()),
         (JobState::Cancelled, replay),
         (JobState::Running(mine), Step::Recover),
@@ -291,6 +300,71 @@ fn a_claim_ends_at_its_own_deadline_and_costs_a_crash() {
         running.take(&step, now() - jiff::SignedDuration::from_secs(1)),
         Err(Refusal::ClaimedUntil(_))
     ));
+}
+
+#[test]
+fn a_revived_job_may_have_written_and_is_charged_with_nothing() {
+    let dead = claim(&WorkerId::random(), now());
+    let later = after(now(), minutes(60));
+    for state in [JobState::Running(dead), JobState::Queued, JobState::Accepting { since: now() }] {
+        let before = job(state);
+        let step = Step::Revive { hop: 6, lost_at: Some(later) };
+        let revived = before.take(&step, later).expect("nobody is at it");
+        assert_eq!((revived.tally, revived.hop, revived.updated_at), (before.tally, 6, later));
+        assert_eq!((revived.effect, revived.write_began_at), (Effect::Unknown, Some(later)));
+        assert_eq!(revived.lost_at, Some(later));
+        let fresh = claim(&WorkerId::random(), after(later, minutes(1)));
+        let start =
+            |hop| Step::Start { claim: fresh.clone(), hop, tally: Tally::default(), effect: Effect::Unknown };
+        assert_eq!(revived.take(&start(5), later), Err(Refusal::StaleHop), "the older message is overtaken");
+        let run = revived.take(&start(6), later).expect("the newer one counts");
+        assert_eq!(run.tally, before.tally);
+        let done = run.take(&Step::Succeed(result()), later).expect("it is open");
+        assert_eq!(done.lost_at, None);
+    }
+}
+
+#[test]
+fn a_wish_that_was_known_before_the_loss_keeps_nothing() {
+    let wished = Job { cancel_requested: true, ..job(JobState::Queued) };
+    let revived = wished.take(&Step::Revive { hop: 6, lost_at: None }, now()).expect("nobody is at it");
+    assert_eq!((revived.lost_at, revived.cancel_requested), (None, true));
+    let doubted = wished.take(&Step::Doubt(now()), now()).expect("it is open");
+    assert_eq!(doubted.lost_at, None);
+    // One that came after the loss leaves what is known of that.
+    let later = after(now(), minutes(5));
+    let lost = Job { lost_at: Some(now()), ..wished };
+    let revived = lost.take(&Step::Revive { hop: 6, lost_at: None }, later).expect("nobody is at it");
+    assert_eq!(revived.lost_at, Some(now()));
+}
+
+#[test]
+fn taking_back_a_job_that_was_left_alone_does_not_settle_what_it_wrote() {
+    let cancelled = |until, effect| {
+        let running = Job { effect, ..job(JobState::Running(claim(&WorkerId::random(), until))) };
+        running.take(&Step::Cancel, now()).expect("it is open")
+    };
+    let minute = jiff::SignedDuration::from_mins(1);
+    for effect in [Effect::None, Effect::Unknown] {
+        let left = cancelled(now() - minute, effect);
+        assert_eq!((left.cancel_requested, left.lost_at), (true, Some(now())));
+        assert_eq!((left.effect, left.is_finished()), (Effect::Unknown, false));
+    }
+    let second = jiff::SignedDuration::from_secs(1);
+    for until in [now() + minute, now(), now() - minute + second] {
+        assert_eq!(cancelled(until, Effect::None).state, JobState::Cancelled);
+        assert_eq!(cancelled(until, Effect::Unknown).lost_at, None, "its attempt may still be at it");
+    }
+}
+
+#[test]
+fn a_job_that_had_succeeded_stands_though_it_was_taken_back() {
+    let Case { mine, .. } = cases();
+    let wished = Job { cancel_requested: true, lost_at: Some(now()), ..job(JobState::Running(mine.clone())) };
+    assert_eq!(wished.take(&Step::Succeed(result()), now()), Err(Refusal::CancelRequested));
+    let stands = wished.take(&Step::Stand(mine, result()), now()).expect("it is ours");
+    assert_eq!((stands.effect, stands.payload, stands.lost_at), (Effect::Done, None, None));
+    assert!(stands.cancel_requested, "the wish stays to be seen");
 }
 
 #[test]

@@ -6,9 +6,9 @@ use deadpool_redis::redis::Script;
 use jiff::Timestamp;
 
 use super::record::{self, Record};
-use super::sets::{self, COMPACT, DUE, ENDED, Place, Shelf};
+use super::sets::{self, COMPACT, DUE, ENDED, Entry, Place, Shelf};
 use crate::job::{Job, JobId};
-use crate::port::{Backlog, Line, StoreError};
+use crate::port::{Backlog, Line, Overdue, StoreError};
 use crate::redis::link::Live;
 use crate::redis::name;
 use crate::time;
@@ -21,6 +21,8 @@ const EPOCH: &str = "calrelay:epoch";
 const COMPACTING: &str = "calrelay:compacting";
 /// For how long after it last asked.
 const LEASE: Duration = time::minutes(2);
+/// Who asks for overdue jobs; for as long after it last did.
+const REVIVING: &str = "calrelay:reviving";
 /// So long must a build have been here that reads compact records before any is made: others have gone by then.
 const KNOWN_FOR: Duration = time::days(1);
 
@@ -38,6 +40,7 @@ pub(super) struct Scripts {
     accept: Script,
     step: Script,
     oldest_due: Script,
+    overdue: Script,
     forget: Script,
     whole_since: Script,
     ranges: Script,
@@ -92,6 +95,7 @@ impl Scripts {
             accept: script!("accept"),
             step: script!("step"),
             oldest_due: script!("oldest_due"),
+            overdue: script!("overdue"),
             forget: script!("forget"),
             whole_since: script!("whole_since"),
             ranges: Script::new(include_str!("../lua/ranges.lua")),
@@ -187,6 +191,29 @@ impl Scripts {
         call.arg(now.as_microsecond());
         let score: Option<i64> = live.invoke(&call).await?;
         score.map(instant).transpose()
+    }
+
+    /// The longest-due jobs behind `after` that were due before `before`, if `who` is to see to them.
+    pub(super) async fn overdue(
+        &self,
+        live: &Live,
+        who: &str,
+        before: Timestamp,
+        after: Option<&Overdue>,
+        most: u32,
+    ) -> Result<Vec<Overdue>, StoreError> {
+        let from = after.map_or_else(|| "-inf".to_owned(), |last| last.due.as_microsecond().to_string());
+        let entry = after.map(|last| sets::entry(&last.job)).unwrap_or_default();
+        let mut call = self.overdue.key(DUE);
+        call.key(REVIVING);
+        call.arg(from).arg(entry).arg(before.as_microsecond()).arg(most).arg(who).arg(millis(LEASE));
+        let found: Vec<(String, i64, Vec<u8>)> = live.invoke_apart(&call).await?;
+        let parsed = found.into_iter().filter_map(|(entry, due, text)| {
+            // Whoever reads one that cannot be read is told of it.
+            let job = Record::parse(&Entry::parse(&entry)?.id, &text).ok()?.job;
+            Some(instant(due).map(|due| Overdue { due, job }))
+        });
+        parsed.collect()
     }
 
     pub(super) async fn whole_since(&self, live: &Live) -> Result<Timestamp, StoreError> {

@@ -93,6 +93,11 @@ async fn a_watcher_learns_of_every_kind_of_change() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_overdue_is_found_in_order() {
+    store::what_is_overdue_is_found_in_order(&mut Redis::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_longest_due_is_found() {
     store::the_longest_due_is_found(&mut Redis::new().await).await;
 }

@@ -32,7 +32,7 @@ impl Google {
         effect: impl Fn(&mut State, &str) -> Result<T, CalendarError> + Send,
     ) -> Result<T, CalendarError> {
         let (ongoing, user, behaviour) = self.begin(token, method, id, guests)?;
-        let late = matches!(behaviour, Some(Behaviour::Late)).then(|| self.event(id).is_none());
+        let late = behaviour.as_ref().is_some_and(Behaviour::is_late).then(|| self.event(id).is_none());
         let answer = self.behave(behaviour, &user, &effect).await;
         if late == Some(true) {
             let mut state = self.state();
@@ -128,6 +128,7 @@ impl Calendar for Google {
                 user: user.to_owned(),
                 fingerprint: event.fingerprint.cloned(),
                 cancelled: false,
+                created: self.clock.now(),
                 guests,
                 conference,
                 resource: event.resource.clone(),
@@ -191,6 +192,7 @@ impl Event {
             link: format!("https://www.google.com/calendar/event?eid={id}"),
             meeting,
             cancelled: self.cancelled,
+            created: Some(self.created),
             fingerprint: self.fingerprint.clone(),
             outline: self.outline.clone(),
         }

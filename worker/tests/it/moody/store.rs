@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use common::account::AccountId;
 use common::job::{Job, JobId, StateName, Step};
-use common::port::{Accepted, Backlog, Change, JobStore, Line, ListFilter, Page, StoreError, Watch};
+use common::port::{Accepted, Backlog, Change, JobStore, Line, ListFilter, Overdue, Page, StoreError, Watch};
 use jiff::Timestamp;
 
 pub struct MoodyStore {
@@ -19,6 +19,7 @@ pub struct MoodyStore {
     /// Whether it has records that are to be made compact.
     oversized: AtomicBool,
     compacted: Mutex<Vec<(Job, Job)>>,
+    sweeps: AtomicUsize,
     looks: AtomicUsize,
 }
 
@@ -35,6 +36,7 @@ impl MoodyStore {
             gets: AtomicUsize::new(0),
             oversized: AtomicBool::new(false),
             compacted: Mutex::default(),
+            sweeps: AtomicUsize::new(0),
             looks: AtomicUsize::new(0),
         }
     }
@@ -75,13 +77,18 @@ impl MoodyStore {
     }
 
     /// How often somebody looked for such records.
-    pub fn looks(&self) -> usize {
-        self.looks.load(Ordering::Relaxed)
+    pub fn sweeps(&self) -> usize {
+        self.sweeps.load(Ordering::Relaxed)
     }
 
     /// How often a record was read.
     pub fn gets(&self) -> usize {
         self.gets.load(Ordering::Relaxed)
+    }
+
+    /// How often somebody asked for what is overdue.
+    pub fn looks(&self) -> usize {
+        self.looks.load(Ordering::Relaxed)
     }
 
     /// What a bench itself reads and writes by, however the store fares.
@@ -150,7 +157,7 @@ impl JobStore for MoodyStore {
     }
 
     async fn oversized(&self, before: Timestamp) -> Result<Vec<Job>, StoreError> {
-        self.looks.fetch_add(1, Ordering::Relaxed);
+        self.sweeps.fetch_add(1, Ordering::Relaxed);
         let there = self.there()?;
         if !self.oversized.load(Ordering::Relaxed) {
             return Ok(Vec::new());
@@ -166,6 +173,16 @@ impl JobStore for MoodyStore {
         self.there()?;
         self.compacted.lock().unwrap().push((seen.clone(), job.clone()));
         Ok(())
+    }
+
+    async fn overdue(
+        &self,
+        before: Timestamp,
+        after: Option<&Overdue>,
+        limit: u32,
+    ) -> Result<Vec<Overdue>, StoreError> {
+        self.looks.fetch_add(1, Ordering::Relaxed);
+        self.there()?.overdue(before, after, limit).await
     }
 
     async fn forget_finished(&self, before: Timestamp) -> Result<u64, StoreError> {

@@ -1,0 +1,65 @@
+//! Records of jobs that the queue refused, and that could not be removed then. They are removed as soon as the store
+//! takes it: their callers were told that nothing was promised, and a worker would do such a job for lost in the end.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use common::job::{Job, JobId, JobState};
+use tokio::sync::Notify;
+
+/// So many are remembered at most. A store that is away for long takes no new records that could be left.
+const MOST: usize = 20_000;
+
+/// The records that are to go, each as it stood.
+#[derive(Default)]
+pub(super) struct RefusedJobs {
+    left: Mutex<HashMap<JobId, JobState>>,
+    came: Notify,
+}
+
+impl RefusedJobs {
+    /// Remembers a record that is to go.
+    pub(super) fn remember(&self, job: &Job) {
+        let mut left = self.left();
+        if left.len() < MOST {
+            left.insert(job.id.clone(), job.state.clone());
+        }
+        drop(left);
+        self.came.notify_one();
+    }
+
+    /// Whoever asks for the job again has its record now.
+    pub(super) fn forget(&self, id: &JobId) {
+        self.left().remove(id);
+    }
+
+    /// Forgets a record that is gone, or stands otherwise; one that was left anew since stays.
+    pub(super) fn settled(&self, id: &JobId, state: &JobState) {
+        let mut left = self.left();
+        if left.get(id) == Some(state) {
+            left.remove(id);
+        }
+    }
+
+    /// Some of them.
+    pub(super) fn some(&self, most: usize) -> Vec<(JobId, JobState)> {
+        self.left().iter().take(most).map(|(id, state)| (id.clone(), state.clone())).collect()
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.left().len()
+    }
+
+    /// Returns once there are any. Cancel safe; for one waiter.
+    pub(super) async fn filled(&self) {
+        while self.count() == 0 {
+            // One that came between the look and this has left its permit.
+            self.came.notified().await;
+        }
+    }
+
+    fn left(&self) -> MutexGuard<'_, HashMap<JobId, JobState>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
