@@ -157,8 +157,11 @@ impl Ledger {
             Keeper::Store => {
                 if let Err(error) = self.heard(self.store.withdraw(id).await) {
                     // Until it is removed it is `accepting`: a repeat publishes it again.
-                    self.refused.remember(job);
-                    warn!(job.id = %id, %error, "The record of job {id} could not be removed yet: {error}");
+                    let then = match self.refused.remember(job) {
+                        true => "it is tried again",
+                        false => "too many are to be tried again already, so that a worker may do the job",
+                    };
+                    warn!(job.id = %id, %error, "The record of job {id} could not be removed; {then}: {error}");
                 }
             }
         }

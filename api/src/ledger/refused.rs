@@ -18,14 +18,16 @@ pub(super) struct RefusedJobs {
 }
 
 impl RefusedJobs {
-    /// Remembers a record that is to go.
-    pub(super) fn remember(&self, job: &Job) {
+    /// Remembers a record that is to go, unless there are too many; answers whether it does.
+    pub(super) fn remember(&self, job: &Job) -> bool {
         let mut left = self.left();
-        if left.len() < MOST {
-            left.insert(job.id.clone(), job.state.clone());
+        if left.len() >= MOST {
+            return false;
         }
+        left.insert(job.id.clone(), job.state.clone());
         drop(left);
         self.came.notify_one();
+        true
     }
 
     /// Whoever asks for the job again has its record now.
@@ -61,5 +63,25 @@ impl RefusedJobs {
 
     fn left(&self) -> MutexGuard<'_, HashMap<JobId, JobState>> {
         self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::{at, job};
+
+    #[test]
+    fn one_too_many_is_told_and_makes_room_for_nobody() {
+        let refused = RefusedJobs::default();
+        let numbered = |number: usize| {
+            let id = JobId::parse(&format!("{number:026x}")).expect("an id");
+            Job { id, ..job(JobState::Accepting { since: at(0) }) }
+        };
+        assert!((0..MOST).all(|number| refused.remember(&numbered(number))));
+        assert!(!refused.remember(&numbered(MOST)));
+        assert_eq!(refused.count(), MOST);
+        refused.forget(&numbered(3).id);
+        assert!(refused.remember(&numbered(MOST)));
     }
 }
