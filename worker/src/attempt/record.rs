@@ -17,13 +17,9 @@ use crate::notice::told_of;
 use crate::retry::{Deferral, lengthened_by, shortened_by};
 use crate::trouble::Trouble;
 
-/// What could not be recorded is tried again after so long, or somewhat earlier.
-const UNRECORDED: Duration = minutes(2);
-
-/// When what could not be recorded is tried again: not all of it at once.
-pub(super) fn unrecorded() -> Duration {
-    shortened_by(UNRECORDED, rand::rng().random())
-}
+/// An end that could not be recorded is tried again after so long. It is one of the queue's own delays: a wait in between
+/// would be published up to ten times, each time that it is tried. Ends stay as far apart as their attempts were.
+pub(super) const UNRECORDED: Duration = minutes(2);
 
 /// How a job comes back.
 pub(super) struct Return {
@@ -119,7 +115,7 @@ impl Attempts {
                     "The end of job {} travels with its message: {}", held.job.id, trouble.summary()
                 ),
             }
-            let Err(error) = self.publish_once(&carrying, Lane::Due, unrecorded()).await else {
+            let Err(error) = self.publish_once(&carrying, Lane::Due, UNRECORDED).await else {
                 return Verdict::Done;
             };
             failures += 1;
@@ -183,8 +179,12 @@ impl Attempts {
             Pause::Blocked { until: None, .. } => self.records.were_away_lately(),
             Pause::Blocked { until: Some(_), .. } | Pause::Waiting { .. } | Pause::Queued => false,
         };
-        // Nobody wakes a job that no record tells of.
-        let delay = if until_woken { back.delay.min(unrecorded()) } else { back.delay };
+        // Nobody wakes a job that no record tells of. Jobs that wait for one user began together.
+        let delay = if until_woken {
+            back.delay.min(shortened_by(UNRECORDED, rand::rng().random()))
+        } else {
+            back.delay
+        };
         if held.job.not_after <= now {
             return delay;
         }

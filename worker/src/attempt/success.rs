@@ -7,7 +7,7 @@ use common::port::{Change, Lane, Shelf};
 use common::seal::Sealed;
 
 use super::claim::Arrival;
-use super::record::unrecorded;
+use super::record::UNRECORDED;
 use super::{Abandoned, Attempts, Conclusion, Held, Verdict, Writing};
 use crate::conference;
 use crate::metrics;
@@ -145,7 +145,7 @@ impl Attempts {
                     "The success of job {} travels with its message: {}", message.job, trouble.summary()
                 ),
             }
-            let Err(error) = self.publish_once(&carrying, Lane::Due, unrecorded()).await else {
+            let Err(error) = self.publish_once(&carrying, Lane::Due, UNRECORDED).await else {
                 return Err(Verdict::Done);
             };
             failures += 1;
