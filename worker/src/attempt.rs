@@ -6,8 +6,10 @@
 
 mod claim;
 mod create;
+mod held;
 mod judge;
 mod key_reused;
+mod opened;
 mod publishing;
 mod put_off;
 mod record;
@@ -17,15 +19,12 @@ mod turn;
 mod under_way;
 
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use common::account::{Account, AccountState};
-use common::job::{BlockReason, Effect, FailureKind, Job, JobState, WaitReason, WorkerId};
+use common::job::{BlockReason, Effect, FailureKind, JobState, WaitReason, WorkerId};
 use common::message::{Message, Work};
-use common::payload::Payload;
 use common::port::{Delivery, DeliveryTag};
-use common::seal::{Keyring, OpenError, Sealed};
 use common::time::{after, until};
 use common::trace::log_span;
 use futures_util::FutureExt as _;
@@ -36,16 +35,17 @@ use tracing::Instrument as _;
 use crate::calls::Calls;
 use crate::complaint::Complaint;
 use crate::gateway::Gateway;
-use crate::guests::{ASKED, GuestProbe, GuestProbes};
-use crate::hold::Hold;
+use crate::guests::{ASKED, GuestProbes};
 use crate::notice::{Notices, places};
-use crate::plan::{Ending, Plan, plan};
+use crate::plan::{Plan, plan};
 use crate::records::Records;
 use crate::sealing::MissingKeys;
 use crate::suspects::Suspects;
 use crate::trouble::Trouble;
 use crate::{Ports, Settings, metrics};
 use claim::Arrival;
+use held::{Held, LONG_AGO};
+use opened::Writing;
 use success::Success;
 use under_way::UnderWay;
 
@@ -105,26 +105,6 @@ enum Conclusion {
     Wait { why: WaitReason, until: Timestamp },
     /// Not until something changes.
     Block { why: BlockReason, until: Option<Timestamp> },
-}
-
-/// When a write began that no record and no message tells of: whether there was one is unknown, and Google is asked
-/// once.
-const LONG_AGO: Timestamp = Timestamp::UNIX_EPOCH;
-
-/// A job that this worker holds, with everything that is known about it.
-struct Held<'a> {
-    message: &'a Message,
-    job: Arc<Job>,
-    hold: Hold,
-    calls: Calls,
-    probe: OnceLock<GuestProbe>,
-}
-
-/// Whose calendar, what to write, and the keys that seal both.
-struct Writing {
-    account: Arc<Account>,
-    keys: Keyring,
-    payload: Payload,
 }
 
 impl Attempts {
@@ -350,88 +330,5 @@ impl Attempts {
         }
         // Kept until what came of it is known to the account.
         self.guest_probes.begin(&writing.account.id).is_some_and(|probe| held.probe.set(probe).is_ok())
-    }
-
-    /// The same, with an account that cannot be used as it was a moment ago: it may have been connected since it
-    /// was read, and whoever connected it is waking its jobs now.
-    async fn open_lately(&self, job: &Job) -> Result<Option<Writing>, Trouble> {
-        let writing = self.open(job).await?;
-        let usable = writing.as_ref().is_some_and(|one| one.account.state == AccountState::Connected);
-        if usable || self.ports.accounts.get_recent(&job.account).await.is_err() {
-            return Ok(writing);
-        }
-        self.open(job).await
-    }
-
-    /// The account and the payload; `None` when the account is gone.
-    async fn open(&self, job: &Job) -> Result<Option<Writing>, Trouble> {
-        let Some(sealed) = &job.payload else {
-            return Ok(None);
-        };
-        let wanted = sealed.key_id().map_err(Trouble::Sealed)?;
-        let Some((account, keys)) = self.ports.unlock(&job.account, wanted).await? else {
-            return Ok(None);
-        };
-        let writing = match keys.open(job.id.as_str(), sealed) {
-            Ok(payload) => Writing { account, keys, payload },
-            Err(OpenError::UnknownKey(_)) => match self.open_anew(job, sealed).await? {
-                Some(writing) => writing,
-                None => return Ok(None),
-            },
-            Err(error @ OpenError::Damaged) => return Err(Trouble::Sealed(error)),
-        };
-        self.missing_keys.found([wanted, writing.account.seal_key.key_id().map_err(Trouble::Sealed)?]);
-        Ok(Some(writing))
-    }
-
-    /// The account as it is at this moment, or why it does not have the key that the job is sealed with.
-    async fn open_anew(&self, job: &Job, sealed: &Sealed<Payload>) -> Result<Option<Writing>, Trouble> {
-        let accounts = &self.ports.accounts;
-        let Some(account) = accounts.get_now(&job.account).await.map_err(Trouble::Vault)? else {
-            return Ok(None);
-        };
-        let keys = account.seal_keys(accounts.ring()).map_err(Trouble::Sealed)?;
-        match keys.open(job.id.as_str(), sealed) {
-            Ok(payload) => Ok(Some(Writing { account, keys, payload })),
-            Err(OpenError::UnknownKey(_))
-                if accounts.was_removed(&job.account).await.map_err(Trouble::Vault)? =>
-            {
-                Err(Trouble::FormerAccount)
-            }
-            Err(error @ (OpenError::UnknownKey(_) | OpenError::Damaged)) => Err(Trouble::Sealed(error)),
-        }
-    }
-}
-
-impl Held<'_> {
-    /// What is known of the write by now.
-    fn effect(&self) -> Effect {
-        self.hold.effect()
-    }
-
-    /// The message that comes after the present one.
-    fn next_message(&self) -> Message {
-        // Without a time the next attempt would take what is only doubted for a write that has just begun.
-        let doubted = (self.effect() == Effect::Unknown).then_some(LONG_AGO);
-        Message {
-            hop: self.message.hop.max(self.job.hop).saturating_add(1),
-            reopened: self.job.reopened,
-            effect: self.effect(),
-            write_began_at: self.hold.write_began_at().or(doubted),
-            tally: self.job.tally,
-            failure: None,
-            conference_refused: self.hold.conference_refused().cloned(),
-            turn: self.hold.turn(),
-            progress: self.calls.progress(),
-            ..self.message.clone()
-        }
-    }
-
-    /// How the plan wants this job to end, if it does.
-    fn ending(&self, max_attempts: u32, account: Option<&Account>, now: Timestamp) -> Option<Ending> {
-        match plan(&self.job, account, 0, max_attempts, now) {
-            Plan::Settle(ending) => Some(ending),
-            Plan::Create | Plan::Wait { .. } | Plan::Block { .. } => None,
-        }
     }
 }

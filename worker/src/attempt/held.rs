@@ -1,0 +1,64 @@
+//! A job in the hands of an attempt.
+
+use std::sync::{Arc, OnceLock};
+
+use common::account::Account;
+use common::job::{Effect, Job};
+use common::message::Message;
+use jiff::Timestamp;
+
+use crate::calls::Calls;
+use crate::guests::GuestProbe;
+use crate::hold::Hold;
+use crate::plan::{Ending, Plan, plan};
+
+/// When a write began that no record and no message tells of: whether there was one is unknown, and Google is asked
+/// once.
+pub(super) const LONG_AGO: Timestamp = Timestamp::UNIX_EPOCH;
+
+/// A job that this worker holds, with everything that is known about it.
+pub(super) struct Held<'a> {
+    pub(super) message: &'a Message,
+    pub(super) job: Arc<Job>,
+    pub(super) hold: Hold,
+    pub(super) calls: Calls,
+    pub(super) probe: OnceLock<GuestProbe>,
+}
+
+impl Held<'_> {
+    /// What is known of the write by now.
+    pub(super) fn effect(&self) -> Effect {
+        self.hold.effect()
+    }
+
+    /// The message that comes after the present one.
+    pub(super) fn next_message(&self) -> Message {
+        // Without a time the next attempt would take what is only doubted for a write that has just begun.
+        let doubted = (self.effect() == Effect::Unknown).then_some(LONG_AGO);
+        Message {
+            hop: self.message.hop.max(self.job.hop).saturating_add(1),
+            reopened: self.job.reopened,
+            effect: self.effect(),
+            write_began_at: self.hold.write_began_at().or(doubted),
+            tally: self.job.tally,
+            failure: None,
+            conference_refused: self.hold.conference_refused().cloned(),
+            turn: self.hold.turn(),
+            progress: self.calls.progress(),
+            ..self.message.clone()
+        }
+    }
+
+    /// How the plan wants this job to end, if it does.
+    pub(super) fn ending(
+        &self,
+        max_attempts: u32,
+        account: Option<&Account>,
+        now: Timestamp,
+    ) -> Option<Ending> {
+        match plan(&self.job, account, 0, max_attempts, now) {
+            Plan::Settle(ending) => Some(ending),
+            Plan::Create | Plan::Wait { .. } | Plan::Block { .. } => None,
+        }
+    }
+}
