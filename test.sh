@@ -142,7 +142,7 @@ cargo build --workspace --all-targets --locked
 # another one is called.)
 adapters=(conformance:: rabbitmq:: redis:: servers:: throttle:: tokens:: vaults::)
 # Whole installations that use all of the machine, one at a time. Those in neither list mostly wait.
-alone=(alerts:: chaos:: cluster:: fairness:: installation:: mixed::)
+alone=(alerts:: chaos:: cluster:: fairness:: installation:: mixed:: waits::rarely)
 # These wait for minutes of real time.
 slow=()
 if [ "$mode" = quick ]; then
@@ -177,7 +177,7 @@ run --doc
 run --lib --bins --test embedded --test http --test it
 run --test program --test deploy -- --test-threads=6 "${skip[@]}" "${skip_fast[@]}"
 run --test distributed -- --test-threads=4 "${adapters[@]}" "${skip[@]}"
-run --test distributed -- --test-threads=3 "${skip_both[@]}" "${skip[@]}"
+run --test distributed -- --test-threads=4 "${skip_both[@]}" "${skip[@]}"
 if [ "$mode" != quick ]; then
     run --test program -- --test-threads=1 "${fast[@]}"
     run --test distributed -- --test-threads=1 "${alone[@]}" "${skip[@]}"
