@@ -9,7 +9,7 @@ use crate::time;
 
 /// What a step does to the instant since when a job is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Due {
+pub enum Due {
     /// It stays as it was.
     Kept,
     /// Due at this instant.
@@ -19,13 +19,15 @@ pub(crate) enum Due {
 }
 
 /// A job that has just been accepted is due when its turn in the line comes.
-pub(crate) fn accepted(job: &Job, delay: Duration) -> Due {
+#[must_use]
+pub fn accepted(job: &Job, delay: Duration) -> Due {
     let turn = time::after(job.submitted_at, delay);
     Due::At(job.not_before.map_or(turn, |start| start.max(turn)))
 }
 
 /// A job whose record was rebuilt from its message.
-pub(crate) fn restored(job: &Job) -> Due {
+#[must_use]
+pub fn restored(job: &Job) -> Due {
     match by_state(job) {
         Due::Kept => accepted(job, Duration::ZERO),
         due @ (Due::At(_) | Due::Never) => due,
@@ -33,7 +35,8 @@ pub(crate) fn restored(job: &Job) -> Due {
 }
 
 /// A job that was `before` and took a step.
-pub(crate) fn after(before: &JobState, job: &Job) -> Due {
+#[must_use]
+pub fn after(before: &JobState, job: &Job) -> Due {
     match (before, &job.state) {
         // Being confirmed changes nothing; being reopened, unblocked or put back does.
         (JobState::Accepting { .. } | JobState::Queued, JobState::Queued)

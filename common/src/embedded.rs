@@ -8,8 +8,6 @@ mod database;
 mod lock;
 mod queue;
 mod store;
-mod throttle;
-mod tokens;
 mod vault;
 
 use std::io;
@@ -20,10 +18,9 @@ pub use database::{Database, DatabaseError};
 pub use lock::{LockError, WorkerLock};
 pub use queue::SqliteQueue;
 pub use store::SqliteStore;
-pub use throttle::MemoryThrottle;
-pub use tokens::MemoryTokens;
 pub use vault::SqliteVault;
 
+use crate::memory::{MemoryThrottle, MemoryTokens};
 use crate::port::{Clock, QueueError, StoreError};
 use database::Migrate;
 

@@ -15,18 +15,21 @@ use crate::port::{Limit, Window};
 const SHARE: u32 = 98;
 
 /// How long the line is taken by `limit`'s cost. Rounded up: never faster than allowed.
-pub(crate) fn charge(limit: &Limit) -> Duration {
+#[must_use]
+pub fn charge(limit: &Limit) -> Duration {
     charge_of(limit, limit.cost)
 }
 
 /// How long the line is taken by one unit.
-pub(crate) fn charge_of_one(limit: &Limit) -> Duration {
+#[must_use]
+pub fn charge_of_one(limit: &Limit) -> Duration {
     charge_of(limit, 1)
 }
 
 /// How far a booked turn moves up to when turns are booked: a little more than the line is taken, so that a line which
 /// lost time to somebody who came late makes it good.
-pub(crate) fn booking(limit: &Limit, calls: u32) -> Duration {
+#[must_use]
+pub fn booking(limit: &Limit, calls: u32) -> Duration {
     let charge = charge(limit);
     (charge + charge / 200).saturating_mul(calls)
 }
@@ -38,12 +41,14 @@ fn charge_of(limit: &Limit, cost: u32) -> Duration {
 }
 
 /// Rounded up to whole microseconds, which is what Redis counts in.
-pub(crate) fn whole_micros(span: Duration) -> Duration {
+#[must_use]
+pub fn whole_micros(span: Duration) -> Duration {
     Duration::from_micros(u64::try_from(span.as_nanos().div_ceil(1_000)).unwrap_or(u64::MAX))
 }
 
 /// How far a line may run ahead: one hundredth of the window's units, whatever their number.
-pub(crate) fn slack(window: Window) -> Duration {
+#[must_use]
+pub fn slack(window: Window) -> Duration {
     window.span() / SHARE
 }
 
@@ -54,12 +59,14 @@ fn share_of_day(allowed: u32) -> u64 {
 
 /// How many units of a day may have been taken already when `limit`'s cost is let through. A cost above the
 /// whole share passes when nothing else was taken: Google has the last word.
-pub(crate) fn room_of_day(limit: &Limit) -> u64 {
+#[must_use]
+pub fn room_of_day(limit: &Limit) -> u64 {
     share_of_day(limit.allowed).saturating_sub(u64::from(limit.cost))
 }
 
 /// How far ahead of an instant a line is that is as full as it can be: the next unit is let through when it
 /// would be had one been at that instant, and the slack used up.
-pub(crate) fn full(limit: &Limit) -> Duration {
+#[must_use]
+pub fn full(limit: &Limit) -> Duration {
     slack(limit.window).saturating_add(charge_of_one(limit))
 }

@@ -7,9 +7,9 @@ const FEW: usize = 64;
 
 /// Swept whenever it has doubled since the last sweep: each new entry pays a constant, and there
 /// are never more than twice as many entries as there were live ones, or [`FEW`].
-pub(crate) struct Swept<K, V> {
+pub struct Swept<K, V> {
     /// The entries.
-    pub(crate) entries: HashMap<K, V>,
+    pub entries: HashMap<K, V>,
     left: usize,
 }
 
@@ -21,7 +21,7 @@ impl<K, V> Default for Swept<K, V> {
 
 impl<K, V> Swept<K, V> {
     /// To be called before an entry is added.
-    pub(crate) fn make_room(&mut self, mut live: impl FnMut(&V) -> bool) {
+    pub fn make_room(&mut self, mut live: impl FnMut(&V) -> bool) {
         if self.entries.len() >= FEW.max(2 * self.left) {
             self.entries.retain(|_, value| live(value));
             self.left = self.entries.len();

@@ -5,21 +5,26 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::broadcast;
 
 use crate::job::JobId;
+use crate::port::Watch;
 use crate::swept::Swept;
 
 /// One channel for each watched job; channels nobody listens to any more are swept away.
 #[derive(Default)]
-pub(crate) struct Watchers(Mutex<Swept<JobId, broadcast::Sender<()>>>);
+pub struct Watchers(Mutex<Swept<JobId, broadcast::Sender<()>>>);
 
 impl Watchers {
-    pub(crate) fn watch(&self, id: &JobId) -> broadcast::Receiver<()> {
+    /// The changes of `id` from now on.
+    #[must_use]
+    pub fn watch(&self, id: &JobId) -> Watch {
         let mut channels = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         channels.make_room(|sender| sender.receiver_count() > 0);
         // One is enough: a receiver that missed some still learns that there was a change.
-        channels.entries.entry(id.clone()).or_insert_with(|| broadcast::channel(1).0).subscribe()
+        let sender = channels.entries.entry(id.clone()).or_insert_with(|| broadcast::channel(1).0);
+        Watch(sender.subscribe())
     }
 
-    pub(crate) fn tell(&self, id: &JobId) {
+    /// Tells those who watch `id` that it has changed.
+    pub fn tell(&self, id: &JobId) {
         let mut channels = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(sender) = channels.entries.get(id)
             && sender.send(()).is_err()
@@ -29,7 +34,7 @@ impl Watchers {
     }
 
     /// Tells everybody: any job may have changed unheard.
-    pub(crate) fn tell_all(&self) {
+    pub fn tell_all(&self) {
         let mut channels = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         channels.entries.retain(|_, sender| sender.send(()).is_ok());
     }
@@ -58,7 +63,7 @@ mod tests {
         let mut second = watchers.watch(&id);
         drop(first);
         watchers.tell(&id);
-        assert!(second.try_recv().is_ok());
+        assert!(second.0.try_recv().is_ok());
         drop(second);
         watchers.tell(&id);
         assert!(watchers.0.lock().unwrap().entries.is_empty());

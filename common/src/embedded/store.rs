@@ -11,10 +11,10 @@ use jiff::Timestamp;
 
 use super::column::{instant, nanos};
 use super::database::{Database, DatabaseError};
-use super::throttle::{MemoryThrottle, Placed};
 use crate::account::AccountId;
 use crate::due;
 use crate::job::{Job, JobId, JobState, Refusal, Step};
+use crate::memory::{MemoryThrottle, Placed};
 use crate::port::{Accepted, Backlog, Change, JobStore, Line, ListFilter, Overdue, Page, StoreError, Watch};
 use crate::watchers::Watchers;
 
@@ -162,7 +162,7 @@ impl JobStore for SqliteStore {
     }
 
     fn watch(&self, id: &JobId) -> Watch {
-        Watch(self.watchers.watch(id))
+        self.watchers.watch(id)
     }
 
     async fn oldest_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {

@@ -27,7 +27,8 @@ const LONGEST: Duration = time::hours(1);
 
 impl AccessToken {
     /// Until when the token is used: less the skew, or half its life when it lives shorter than two skews.
-    pub(crate) fn good_until(&self, now: Timestamp) -> Timestamp {
+    #[must_use]
+    pub fn good_until(&self, now: Timestamp) -> Timestamp {
         let life = time::until(now, self.expires_at);
         let used = if life < SKEW * 2 { life / 2 } else { life - SKEW };
         time::after(now, used.min(LONGEST))

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use deadpool_redis::redis::Msg;
 use futures_util::StreamExt as _;
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::debug;
@@ -13,6 +13,7 @@ use tracing::debug;
 use super::Redis;
 use super::link::Live;
 use crate::job::JobId;
+use crate::port::Watch;
 use crate::watchers::Watchers;
 
 /// A subscription that is not confirmed within this, or does not answer, is as good as gone.
@@ -44,7 +45,7 @@ impl Changes {
         &self.channel
     }
 
-    pub(super) fn watch(&self, id: &JobId) -> broadcast::Receiver<()> {
+    pub(super) fn watch(&self, id: &JobId) -> Watch {
         let watch = self.watchers.watch(id);
         self.wanted.notify_one();
         watch

@@ -209,7 +209,7 @@ impl JobStore for RedisStore {
     }
 
     fn watch(&self, id: &JobId) -> Watch {
-        Watch(self.changes.watch(id))
+        self.changes.watch(id)
     }
 
     async fn oldest_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {

@@ -19,7 +19,7 @@ use tracing::{info, warn};
 
 use super::Redis;
 use super::link::{Live, REFUSED, Trouble};
-use crate::embedded::MemoryThrottle;
+use crate::memory::MemoryThrottle;
 use crate::port::{Clock, Limit, Line, Take, Throttle, ThrottleKey, Turn, Window};
 use crate::time;
 use alone::Alone;

@@ -16,7 +16,7 @@ use zeroize::Zeroize as _;
 use super::link::Trouble;
 use super::{Redis, name};
 use crate::account::{AccountId, Generation};
-use crate::embedded::MemoryTokens;
+use crate::memory::MemoryTokens;
 use crate::port::{AccessToken, RefreshTurn, TokenCache};
 use crate::seal::{Keyring, Sealed};
 use crate::time;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use common::conformance::throttle;
-use common::embedded::MemoryThrottle;
+use common::memory::MemoryThrottle;
 use common::port::SystemClock;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use common::conformance::tokens;
-use common::embedded::MemoryTokens;
+use common::memory::MemoryTokens;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_is_good_until_shortly_before_it_expires() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::totals::{Line, Spent};
 use super::workers::Workers;
-use crate::embedded::MemoryThrottle;
+use crate::memory::MemoryThrottle;
 use crate::port::{Clock, Limit, Take, Throttle as _, ThrottleKey, Turn, Window};
 
 /// Takes its share, and remembers what it took from days.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::MemoryThrottle;
 use crate::port::Line;
 
-pub(in crate::embedded) struct Placed {
+/// A place in a line, which is left again when this is dropped unless it was kept.
+pub struct Placed {
     throttle: Arc<MemoryThrottle>,
     line: Line,
     delay: Duration,
@@ -14,17 +15,21 @@ pub(in crate::embedded) struct Placed {
 }
 
 impl Placed {
-    pub(in crate::embedded) fn join(throttle: Arc<MemoryThrottle>, line: Line) -> Self {
+    /// Joins `line`.
+    #[must_use]
+    pub fn join(throttle: Arc<MemoryThrottle>, line: Line) -> Self {
         let delay = throttle.join(&line);
         Self { throttle, line, delay, kept: false }
     }
 
     /// How long until its turn.
-    pub(in crate::embedded) fn delay(&self) -> Duration {
+    #[must_use]
+    pub fn delay(&self) -> Duration {
         self.delay
     }
 
-    pub(in crate::embedded) fn keep(mut self) {
+    /// Keeps the place.
+    pub fn keep(mut self) {
         self.kept = true;
     }
 }

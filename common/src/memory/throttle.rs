@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-pub(super) use placed::Placed;
+pub use placed::Placed;
 
 use crate::event::Priority;
 use crate::port::{AHEAD, Clock, FURTHER_AHEAD, Limit, Line, Take, Throttle, ThrottleKey, Turn, Window};
@@ -64,7 +64,8 @@ impl MemoryThrottle {
     }
 
     /// A throttle whose lines are as full as they can be: others may just have taken from them.
-    pub(crate) fn full(clock: Arc<dyn Clock>) -> Self {
+    #[must_use]
+    pub fn full(clock: Arc<dyn Clock>) -> Self {
         let throttle = Self::new(clock);
         {
             let (mut lines, now) = throttle.lines();
@@ -74,14 +75,14 @@ impl MemoryThrottle {
     }
 
     /// Counts what somebody else has taken.
-    pub(crate) fn count(&self, limit: &Limit) {
+    pub fn count(&self, limit: &Limit) {
         let (mut lines, now) = self.lines();
         let meter = lines.meter(limit);
         lines.set(limit, meter.taken(limit, Turn::Now, now, now), now);
     }
 
     /// Gives a day's units back.
-    pub(crate) fn return_units(&self, limit: &Limit) {
+    pub fn return_units(&self, limit: &Limit) {
         let (mut lines, _) = self.lines();
         if let Some(meter) = lines.meters.entries.get_mut(&metered(limit)) {
             *meter = meter.given_back(limit.cost);
@@ -89,7 +90,8 @@ impl MemoryThrottle {
     }
 
     /// The keys that are held back, and for how long yet.
-    pub(crate) fn pauses(&self) -> Vec<(ThrottleKey, Duration)> {
+    #[must_use]
+    pub fn pauses(&self) -> Vec<(ThrottleKey, Duration)> {
         let (lines, now) = self.lines();
         let pushed = lines.pushed.entries.iter().map(|(key, until)| (key.clone(), until.since(now)));
         pushed.filter(|(_, left)| !left.is_zero()).collect()
