@@ -39,6 +39,5 @@ pub mod secrets;
 pub mod swept;
 pub mod time;
 pub mod trace;
-pub mod vault;
 pub mod warning;
 pub mod watchers;

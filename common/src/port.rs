@@ -12,6 +12,7 @@ mod store;
 mod throttle;
 mod token;
 mod vault;
+mod vault_open_error;
 
 pub use allowance::{Allowances, Lease};
 pub use calendar::{Calendar, CalendarError, Meeting, NewEvent, Reach, StoredEvent, ThrottledKey};
@@ -26,3 +27,4 @@ pub use token::{
     TokenEndpoint, TokenError,
 };
 pub use vault::{Changes, Doc, Shelf, Vault, VaultError, Version};
+pub use vault_open_error::VaultOpenError;

@@ -53,7 +53,7 @@ pub async fn accounts(calrelay: &Installation) -> Accounts {
 }
 
 async fn opened(calrelay: &Installation, ring: Keyring) -> Accounts {
-    let vault = common::vault::open_vault(&calrelay.vault().url(), None).await.expect("the vault opens");
+    let vault = crate::open_vault(&calrelay.vault().url(), None).await.expect("the vault opens");
     let hash_key = common::secrets::open(vault.as_ref(), &ring).await.expect("the vault's secrets");
     Accounts::new(vault, ring, hash_key, Arc::new(SystemClock))
 }

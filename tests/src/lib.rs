@@ -15,6 +15,7 @@ mod search;
 mod servers;
 mod sink;
 mod smtp;
+mod vaults;
 
 pub use checked::Checked;
 pub use connecting::{accounts, connect, connect_with};
@@ -34,6 +35,7 @@ pub use servers::{
 };
 pub use sink::Sink;
 pub use smtp::{LOGIN, MailServer};
+pub use vaults::open_vault;
 
 use std::time::{Duration, Instant};
 

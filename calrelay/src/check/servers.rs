@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::port::{SystemClock, Vault};
+use common::port::{SystemClock, Vault, VaultOpenError};
 use common::rabbitmq;
 use common::redis::{Memory, Redis};
-use common::vault::{VaultOpenError, open_vault};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
 
 use super::finding::{Check, Finding};
 use crate::config::Servers;
+use crate::vault::choice::open_vault;
 
 /// A server's clock may differ by this much without anybody noticing.
 const NEAR: SignedDuration = SignedDuration::from_secs(2);

