@@ -10,7 +10,7 @@ COPY . .
 RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock ! -path './*/src/lib.rs' ! -path './*/src/main.rs' -delete \
     && find . -name lib.rs -exec sh -c ': > "$1"' empty {} \; \
     && find . -name main.rs -exec sh -c 'echo "fn main() { }" > "$1"' empty {} \; \
-    && for member in */Cargo.toml; do \
+    && for member in */Cargo.toml adapters/*/Cargo.toml; do \
         [ -e "${member%Cargo.toml}src" ] || { mkdir "${member%Cargo.toml}src" && : > "${member%Cargo.toml}src/lib.rs"; }; \
     done
 

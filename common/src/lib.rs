@@ -28,7 +28,6 @@ pub mod owner;
 pub mod pace;
 pub mod payload;
 pub mod port;
-pub mod postgres;
 pub mod quotas;
 pub mod rabbitmq;
 pub mod redis;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use common::port::{Vault, VaultOpenError};
-use common::postgres::PostgresVault;
+use adapter_postgres::PostgresVault;
 use common::redis::{Redis, RedisVault};
 
 /// Opens the vault that `url` names: `redis://`, `rediss://` or `postgres://`. It has to answer, and to be another server

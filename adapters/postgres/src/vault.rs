@@ -14,7 +14,7 @@ use tokio_postgres::{Error, Row};
 
 use super::connection::{pool, why};
 use super::schema::{prepare, refused};
-use crate::port::{Changes, Doc, Shelf, Vault, VaultError, VaultOpenError, Version};
+use common::port::{Changes, Doc, Shelf, Vault, VaultError, VaultOpenError, Version};
 
 /// A query that takes longer than this is given up, its connection with it.
 const ANSWER: Duration = Duration::from_secs(5);

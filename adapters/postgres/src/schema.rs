@@ -5,7 +5,7 @@ use tokio_postgres::Error;
 use tracing::warn;
 
 use super::connection::{is_refusal, why};
-use crate::port::VaultOpenError;
+use common::port::VaultOpenError;
 
 /// Values are text, not `jsonb`, which would change large numbers; names are in byte order everywhere.
 /// The lock is for processes that start together: `IF NOT EXISTS` alone lets one of them fail.

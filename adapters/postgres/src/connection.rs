@@ -13,7 +13,7 @@ use tokio_postgres::{Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tracing::warn;
 
-use crate::port::VaultOpenError;
+use common::port::VaultOpenError;
 
 /// The vault is asked seldom: processes keep what they read in memory. Seventy processes, and a quarter more during
 /// a roll-out, have to fit into PostgreSQL's `max_connections`, which is 100 unless somebody changes it
