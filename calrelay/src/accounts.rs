@@ -7,11 +7,11 @@ mod shown;
 
 use std::sync::Arc;
 
+use adapter_redis::Redis;
 use anyhow::{Context as _, anyhow};
 use common::account::AccountId;
 use common::accounts::Accounts;
 use common::port::{SystemClock, Vault};
-use common::redis::Redis;
 use secrecy::ExposeSecret as _;
 
 use crate::cli::AccountsCommand;

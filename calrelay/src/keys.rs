@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use adapter_redis::Redis;
 use anyhow::{Context as _, bail};
 use comfy_table::Table;
 use comfy_table::presets;
@@ -9,7 +10,6 @@ use common::embedded::{Embedded, Role};
 use common::keys::{ApiKey, ApiKeys, Scope};
 use common::owner::Owner;
 use common::port::{Clock, SystemClock};
-use common::redis::Redis;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::cli::KeysCommand;

@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
+use adapter_redis::Redis;
 use anyhow::bail;
 use common::account::{AccountId, AccountState};
 use common::port::SystemClock;
 use common::rabbitmq::{self, SetUpError};
-use common::redis::Redis;
 use secrecy::ExposeSecret as _;
 
 use crate::config::{Config, Role};

@@ -30,7 +30,6 @@ pub mod payload;
 pub mod port;
 pub mod quotas;
 pub mod rabbitmq;
-pub mod redis;
 pub mod refused_client;
 mod remembered;
 pub mod seal;

@@ -161,7 +161,8 @@ impl<T> Sealed<T> {
     }
 
     /// As it was sealed.
-    pub(crate) fn as_bytes(&self) -> &[u8] {
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 

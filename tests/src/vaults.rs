@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use common::port::{Vault, VaultOpenError};
 use adapter_postgres::PostgresVault;
-use common::redis::{Redis, RedisVault};
+use adapter_redis::{Redis, RedisVault};
+use common::port::{Vault, VaultOpenError};
 
 /// Opens the vault that a `postgres://` or `redis://` URL names, apart from `records`.
 ///

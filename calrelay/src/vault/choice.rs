@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use common::port::{Vault, VaultOpenError};
 use adapter_postgres::PostgresVault;
-use common::redis::{Redis, RedisVault};
+use adapter_redis::{Redis, RedisVault};
+use common::port::{Vault, VaultOpenError};
 
 /// Opens the vault that `url` names: `redis://`, `rediss://` or `postgres://`. It has to answer, and to be another server
 /// than `records`, where the records are.

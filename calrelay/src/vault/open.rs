@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use adapter_redis::Redis;
 use anyhow::Context as _;
 use common::embedded::{Embedded, Role};
 use common::port::{SystemClock, Vault};
-use common::redis::Redis;
 use common::seal::Keyring;
 use secrecy::ExposeSecret as _;
 

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use adapter_redis::Redis;
 use common::job::JobState;
 use common::port::{JobStore as _, SystemClock};
-use common::redis::Redis;
 use common::time;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};

@@ -11,10 +11,10 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
+use adapter_redis::Redis;
 use common::conformance::sample;
 use common::job::{Job, JobId, Step};
 use common::port::{Accepted, Backlog, Change, JobStore, SystemClock};
-use common::redis::Redis;
 use common::time;
 use tests::{Durability, RedisServer, eventually};
 

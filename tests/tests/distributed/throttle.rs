@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use adapter_redis::{Redis, RedisThrottle};
 use async_trait::async_trait;
 use common::event::Priority;
 use common::port::{Limit, Line, SystemClock, Take, Throttle as _, ThrottleKey, Window, WorkerCount};
-use common::redis::{Redis, RedisThrottle};
 use tests::{Durability, RedisServer, eventually};
 use tokio::task::JoinSet;
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use adapter_redis::{Redis, RedisTokens};
 use common::account::{AccountId, Generation};
 use common::conformance::sample;
 use common::port::{AccessToken, SystemClock, TokenCache as _};
-use common::redis::{Redis, RedisTokens};
 use common::seal::{Key, Keyring};
 use common::time;
 use jiff::Timestamp;

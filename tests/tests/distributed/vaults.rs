@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use adapter_redis::Redis;
 use common::port::{Shelf, SystemClock, Vault, VaultError, VaultOpenError, Version};
-use common::redis::Redis;
 use serde_json::json;
 use tests::{Durability, PostgresServer, RedisServer, eventually, free_port, open_vault, shared_postgres};
 

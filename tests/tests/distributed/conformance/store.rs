@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use adapter_redis as redis;
 use async_trait::async_trait;
 use common::conformance::{Bench, store};
 use common::port::{JobStore, SystemClock};
-use common::{redis, time};
+use common::time;
 use tests::{Durability, RedisServer};
 
 /// A server of its own, and one process after another that uses it.

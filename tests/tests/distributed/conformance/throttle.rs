@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use adapter_redis::{Redis, RedisThrottle};
 use common::conformance::throttle;
 use common::port::SystemClock;
-use common::redis::{Redis, RedisThrottle};
 use tests::{Durability, RedisServer};
 
 /// One on a server of its own.

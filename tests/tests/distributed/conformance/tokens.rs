@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use adapter_redis::{Redis, RedisTokens};
 use common::conformance::tokens;
 use common::port::SystemClock;
-use common::redis::{Redis, RedisTokens};
 use common::seal::{Key, Keyring};
 use tests::{Durability, RedisServer};
 

@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::{Mutex, PoisonError};
 
 use super::record::Record;
-use crate::job::{Job, JobId, JobState};
+use common::job::{Job, JobId, JobState};
 
 /// Of each generation: well above what one process has in hand at once.
 const MANY: usize = 2_000;
@@ -55,7 +55,7 @@ impl Recent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conformance::sample;
+    use common::conformance::sample;
 
     #[test]
     fn what_nobody_comes_back_for_is_forgotten() {

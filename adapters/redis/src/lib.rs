@@ -28,7 +28,7 @@ pub use throttle::{CountedWorker, RedisThrottle};
 pub use tokens::RedisTokens;
 pub use vault::RedisVault;
 
-use crate::port::Clock;
+use common::port::Clock;
 
 /// One process's connections to Redis. Whoever loses them finds them again by itself.
 pub struct Redis {

@@ -7,10 +7,10 @@ use deadpool_redis::redis::pipe;
 use super::record::{self, Record};
 use super::scripts::Scripts;
 use super::sets::{self, Entry, Shelf};
-use crate::account::AccountId;
-use crate::job::{Job, JobId, StateName};
-use crate::port::{ListFilter, Page, StoreError};
-use crate::redis::link::Live;
+use crate::link::Live;
+use common::account::AccountId;
+use common::job::{Job, JobId, StateName};
+use common::port::{ListFilter, Page, StoreError};
 
 /// Entries looked at in one round trip, of each set, where most of them may be others' or in other states.
 const MANY: usize = 1_000;

@@ -7,7 +7,7 @@ use deadpool_redis::redis::{ErrorKind, RedisError, ServerErrorKind, cmd};
 use tracing::warn;
 
 use super::refused;
-use crate::port::VaultOpenError;
+use common::port::VaultOpenError;
 
 /// # Errors
 /// [`VaultOpenError`] unless it is a primary that writes to disk before it confirms. Where `INFO` or

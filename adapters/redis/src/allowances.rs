@@ -9,7 +9,7 @@ use data_encoding::HEXLOWER;
 use deadpool_redis::redis::Script;
 
 use super::Redis;
-use crate::port::{Allowances, Lease, StoreError};
+use common::port::{Allowances, Lease, StoreError};
 
 /// An ingress that has asked for nothing for so long is not counted.
 const FORGOTTEN: Duration = Duration::from_secs(60);

@@ -10,9 +10,9 @@ use deadpool_redis::redis::{Cmd, cmd};
 use rand::Rng as _;
 
 use super::compact;
-use crate::job::{Job, JobId};
-use crate::port::StoreError;
-use crate::time;
+use common::job::{Job, JobId};
+use common::port::StoreError;
+use common::time;
 
 const VERSION: usize = 16;
 /// No record lives longer, whatever its deadline.

@@ -22,7 +22,7 @@ use serde_json::Value;
 use tracing::warn;
 
 use super::Redis;
-use crate::port::{Changes, Doc, Shelf, Vault, VaultError, VaultOpenError, Version};
+use common::port::{Changes, Doc, Shelf, Vault, VaultError, VaultOpenError, Version};
 
 /// The vault is asked seldom: processes keep what they read in memory.
 const CONNECTIONS: usize = 4;

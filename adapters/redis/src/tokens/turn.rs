@@ -8,10 +8,10 @@ use deadpool_redis::redis::Script;
 use rand::RngExt as _;
 use tokio::runtime::Handle;
 
-use crate::account::AccountId;
-use crate::port::RefreshTurn;
-use crate::redis::link::Trouble;
-use crate::redis::{Redis, name};
+use crate::link::Trouble;
+use crate::{Redis, name};
+use common::account::AccountId;
+use common::port::RefreshTurn;
 
 /// A turn whose process died ends after this: longer than any refresh takes.
 const LONGEST: Duration = Duration::from_secs(30);

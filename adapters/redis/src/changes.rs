@@ -12,9 +12,9 @@ use tracing::debug;
 
 use super::Redis;
 use super::link::Live;
-use crate::job::JobId;
-use crate::port::Watch;
-use crate::watchers::Watchers;
+use common::job::JobId;
+use common::port::Watch;
+use common::watchers::Watchers;
 
 /// A subscription that is not confirmed within this, or does not answer, is as good as gone.
 const PATIENCE: Duration = Duration::from_secs(1);

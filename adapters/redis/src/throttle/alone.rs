@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::totals::{Line, Spent};
 use super::workers::Workers;
-use crate::memory::MemoryThrottle;
-use crate::port::{Clock, Limit, Take, Throttle as _, ThrottleKey, Turn, Window};
+use common::memory::MemoryThrottle;
+use common::port::{Clock, Limit, Take, Throttle as _, ThrottleKey, Turn, Window};
 
 /// Takes its share, and remembers what it took from days.
 pub(super) struct Alone {
@@ -116,7 +116,7 @@ fn share(limit: &Limit, workers: u32) -> Limit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::port::ThrottleKey;
+    use common::port::ThrottleKey;
 
     #[test]
     fn shares_add_up_to_the_limit_at_most() {

@@ -15,11 +15,11 @@ use zeroize::Zeroize as _;
 
 use super::link::Trouble;
 use super::{Redis, name};
-use crate::account::{AccountId, Generation};
-use crate::memory::MemoryTokens;
-use crate::port::{AccessToken, RefreshTurn, TokenCache};
-use crate::seal::{Keyring, Sealed};
-use crate::time;
+use common::account::{AccountId, Generation};
+use common::memory::MemoryTokens;
+use common::port::{AccessToken, RefreshTurn, TokenCache};
+use common::seal::{Keyring, Sealed};
+use common::time;
 use turn::Turns;
 
 /// The access tokens that many processes share.

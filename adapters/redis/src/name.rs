@@ -1,9 +1,9 @@
 //! What the keys are called. Nothing personal: accounts and owners are names of ours, users and calendars
 //! are keyed hashes.
 
-use crate::account::AccountId;
-use crate::event::Priority;
-use crate::port::{Line, ThrottleKey, Window};
+use common::account::AccountId;
+use common::event::Priority;
+use common::port::{Line, ThrottleKey, Window};
 
 /// A user's line: when the next one to join has its turn, in microseconds since 1970 by Redis' own clock, as a
 /// decimal string. `accept` and the throttle's `place` join it by the same script.

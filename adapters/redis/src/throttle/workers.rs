@@ -13,8 +13,8 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
 use super::RedisThrottle;
-use crate::port::WorkerCount;
-use crate::time::{after, minutes, until};
+use common::port::WorkerCount;
+use common::time::{after, minutes, until};
 
 /// So often a worker says that it is there,
 const BEAT: Duration = Duration::from_secs(5);
@@ -159,7 +159,7 @@ impl RedisThrottle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time;
+    use common::time;
 
     fn at(second: u64) -> Timestamp {
         let noon: Timestamp = "2027-01-01T12:00:00Z".parse().unwrap();

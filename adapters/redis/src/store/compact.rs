@@ -16,8 +16,8 @@ use jiff::Timestamp;
 use rand::Rng as _;
 use serde_json::{Map, Value, json};
 
-use crate::fingerprint::Fingerprint;
-use crate::job::{Effect, Job, JobId, JobState, Tally};
+use common::fingerprint::Fingerprint;
+use common::job::{Effect, Job, JobId, JobState, Tally};
 
 /// Tells this layout from others, which begin with a hexadecimal digit: one mark for each version of the hash.
 const MARKS: [u8; 2] = [1, 2];
@@ -233,10 +233,10 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conformance::sample;
-    use crate::job::{Failure, Step};
-    use crate::seal::Sealed;
-    use crate::trace::TraceContext;
+    use common::conformance::sample;
+    use common::job::{Failure, Step};
+    use common::seal::Sealed;
+    use common::trace::TraceContext;
 
     fn succeeded() -> Job {
         let job = Job { state: JobState::Queued, ..sample::job("local", "default") };

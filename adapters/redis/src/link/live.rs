@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::{Lost, Room, Trouble, ends_connection, refuses_writes};
-use crate::port::Clock;
-use crate::redis::address::Address;
+use crate::address::Address;
+use common::port::Clock;
 
 /// A server that takes longer to accept a connection or to answer is as good as gone.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -30,7 +30,7 @@ const USED_AT_MOST: u64 = 95;
 /// The first release that has all we use.
 const OLDEST: (u32, u32) = (6, 2);
 
-pub(in crate::redis) struct Live {
+pub(crate) struct Live {
     connection: MultiplexedConnection,
     pool: Pool,
     client: Client,
@@ -44,17 +44,17 @@ pub(in crate::redis) struct Live {
 
 impl Live {
     /// As the server names itself; empty where it does not.
-    pub(in crate::redis) fn run_id(&self) -> &str {
+    pub(crate) fn run_id(&self) -> &str {
         &self.run_id
     }
 
     /// Makes connections of another kind to the same server.
-    pub(in crate::redis) fn client(&self) -> &Client {
+    pub(crate) fn client(&self) -> &Client {
         &self.client
     }
 
     /// Returns once the connection is lost.
-    pub(in crate::redis) async fn ended(&self) {
+    pub(crate) async fn ended(&self) {
         self.ended.cancelled().await;
     }
 
@@ -63,19 +63,16 @@ impl Live {
         self.lost.get()
     }
 
-    pub(in crate::redis) async fn invoke<T: FromRedisValue>(
-        &self,
-        call: &ScriptInvocation<'_>,
-    ) -> Result<T, Trouble> {
+    pub(crate) async fn invoke<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, Trouble> {
         self.judged(call.invoke_async(&mut self.connection.clone()).await)
     }
 
-    pub(in crate::redis) async fn ask<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, Trouble> {
+    pub(crate) async fn ask<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, Trouble> {
         self.judged(cmd.query_async(&mut self.connection.clone()).await)
     }
 
     /// As [`invoke`](Self::invoke), on a connection of its own: a long answer then keeps nobody waiting.
-    pub(in crate::redis) async fn invoke_apart<T: FromRedisValue>(
+    pub(crate) async fn invoke_apart<T: FromRedisValue>(
         &self,
         call: &ScriptInvocation<'_>,
     ) -> Result<T, Trouble> {
@@ -85,10 +82,7 @@ impl Live {
 
     /// Sends commands together, on a connection of their own. Not for transactions: where `MULTI` is
     /// forbidden, redis 1.8.1 panics on the answer.
-    pub(in crate::redis) async fn pipe_apart<T: FromRedisValue>(
-        &self,
-        pipe: &Pipeline,
-    ) -> Result<T, Trouble> {
+    pub(crate) async fn pipe_apart<T: FromRedisValue>(&self, pipe: &Pipeline) -> Result<T, Trouble> {
         let mut apart = self.apart().await?;
         self.judged_apart(pipe.query_async(&mut apart).await)
     }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use deadpool_redis::redis::Script;
 
 use super::totals::{self, Spent};
-use crate::pace;
-use crate::port::{AHEAD, FURTHER_AHEAD, Limit, Line, ThrottleKey, Turn, Window};
-use crate::redis::link::{Live, Trouble};
-use crate::redis::name;
+use crate::link::{Live, Trouble};
+use crate::name;
+use common::pace;
+use common::port::{AHEAD, FURTHER_AHEAD, Limit, Line, ThrottleKey, Turn, Window};
 
 /// Names the state that the meters are in: another mark, and what was known of them is void. In
 /// microseconds, from when on they count.
@@ -200,7 +200,7 @@ impl Scripts {
     pub(super) async fn pause(
         &self,
         live: &Live,
-        key: &crate::port::ThrottleKey,
+        key: &common::port::ThrottleKey,
         pause: Duration,
     ) -> Result<(), Trouble> {
         live.invoke(self.pause.key(name::pause(key)).arg(micros(pause))).await

@@ -19,10 +19,10 @@ use tracing::{info, warn};
 
 use super::Redis;
 use super::link::{Live, REFUSED, Trouble};
-use crate::memory::MemoryThrottle;
-use crate::port::{Clock, Limit, Line, Take, Throttle, ThrottleKey, Turn, Window};
-use crate::time;
 use alone::Alone;
+use common::memory::MemoryThrottle;
+use common::port::{Clock, Limit, Line, Take, Throttle, ThrottleKey, Turn, Window};
+use common::time;
 use scripts::{Answer, Asked, Scripts};
 use totals::{Spent, Totals};
 pub use workers::CountedWorker;

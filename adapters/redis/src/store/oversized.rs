@@ -8,9 +8,9 @@ use rand::Rng as _;
 use super::record::{self, Record};
 use super::scripts::Scripts;
 use super::sets::Entry;
-use crate::job::JobState;
-use crate::port::StoreError;
-use crate::redis::link::Live;
+use crate::link::Live;
+use common::job::JobState;
+use common::port::StoreError;
 
 /// Records looked at in one round trip.
 const MANY: usize = 200;

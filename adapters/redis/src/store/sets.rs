@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::due::Due;
-use crate::job::{Job, JobId, JobState, StateName};
-use crate::owner::Owner;
-use crate::time;
+use common::due::Due;
+use common::job::{Job, JobId, JobState, StateName};
+use common::owner::Owner;
+use common::time;
 
 /// When a record was due that still is, by microseconds.
 pub(super) const DUE: &str = "calrelay:due";
@@ -174,8 +174,8 @@ fn places(job: &Job, retention: Duration) -> Vec<Place> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conformance::sample;
-    use crate::job::{Effect, Step, Tally};
+    use common::conformance::sample;
+    use common::job::{Effect, Step, Tally};
 
     const WEEK: Duration = time::days(7);
 

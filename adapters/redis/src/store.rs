@@ -23,10 +23,10 @@ use rand::Rng as _;
 
 use super::changes::Changes;
 use super::{Redis, Trouble};
-use crate::account::AccountId;
-use crate::due::{self, Due};
-use crate::job::{Job, JobId, JobState, Refusal, Step};
-use crate::port::{Accepted, Backlog, Change, JobStore, Line, ListFilter, Overdue, Page, StoreError, Watch};
+use common::account::AccountId;
+use common::due::{self, Due};
+use common::job::{Job, JobId, JobState, Refusal, Step};
+use common::port::{Accepted, Backlog, Change, JobStore, Line, ListFilter, Overdue, Page, StoreError, Watch};
 use oversized::Oversized;
 use recent::Recent;
 use record::Record;

@@ -22,7 +22,7 @@ use tracing::{info, warn};
 pub(super) use live::Live;
 
 use super::address::Address;
-use crate::port::Clock;
+use common::port::Clock;
 
 /// A connection is made within this, Sentinels asked and all, or tried again.
 const CONNECT: Duration = Duration::from_secs(3);

@@ -7,11 +7,11 @@ use jiff::Timestamp;
 
 use super::record::{self, Record};
 use super::sets::{self, COMPACT, DUE, ENDED, Entry, Place, Shelf};
-use crate::job::{Job, JobId};
-use crate::port::{Backlog, Line, Overdue, StoreError};
-use crate::redis::link::Live;
-use crate::redis::name;
-use crate::time;
+use crate::link::Live;
+use crate::name;
+use common::job::{Job, JobId};
+use common::port::{Backlog, Line, Overdue, StoreError};
+use common::time;
 
 /// A hash: `since` when the data are whole, in microseconds, as noted on the run of the server that is
 /// called `run`. It alone never expires: a server short of memory must not drop it before it drops records.
@@ -159,7 +159,7 @@ impl Scripts {
             .arg(job.submitted_at.as_microsecond())
             .arg(job.not_before.unwrap_or(job.submitted_at).as_microsecond())
             .arg(sets::overdue_at(job, retention));
-        for (set, score) in sets::changed(None, Some(job), crate::due::Due::Kept, retention) {
+        for (set, score) in sets::changed(None, Some(job), common::due::Due::Kept, retention) {
             if set != of_owner && set != of_account {
                 call.key(set).arg(score.unwrap_or_default());
             }

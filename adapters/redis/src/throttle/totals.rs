@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::port::{Limit, ThrottleKey, Window};
-use crate::swept::Swept;
-use crate::time;
+use common::port::{Limit, ThrottleKey, Window};
+use common::swept::Swept;
+use common::time;
 
 /// A key, over a window.
 pub(super) type Line = (ThrottleKey, Window);
