@@ -1,7 +1,7 @@
 //! `calrelay api`: the ingress alone. As many as one likes, on the same servers.
 
+use adapter_rabbitmq::Part;
 use anyhow::Context as _;
-use common::rabbitmq::Part;
 use worker::Stop;
 
 use crate::config::{Config, Role};

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use adapter_rabbitmq::{Part, RabbitQueue};
 use comfy_table::{Table, presets};
 use common::embedded::{Embedded, Role};
 use common::port::{Depth, JobQueue as _, SystemClock};
-use common::rabbitmq::{Part, RabbitQueue};
 use secrecy::ExposeSecret as _;
 
 use crate::config::{self, Place};

@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
+use adapter_rabbitmq::SetUpError;
 use adapter_redis::Redis;
 use anyhow::bail;
 use common::account::{AccountId, AccountState};
 use common::port::SystemClock;
-use common::rabbitmq::{self, SetUpError};
 use secrecy::ExposeSecret as _;
 
 use crate::config::{Config, Role};
@@ -28,7 +28,7 @@ pub async fn run() -> anyhow::Result<()> {
     let mut report = Report::default();
     let servers = config.servers()?;
     let amqp = servers.amqp.expose_secret();
-    Patience::AMinute.ask(async || rabbitmq::set_up(amqp).await, outlook).await?;
+    Patience::AMinute.ask(async || adapter_rabbitmq::set_up(amqp).await, outlook).await?;
     report.tell("RabbitMQ", "the exchanges and queues are there");
 
     let redis = Redis::start(servers.redis.expose_secret(), Arc::new(SystemClock))?;

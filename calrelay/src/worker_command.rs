@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use common::rabbitmq::Part;
+use adapter_rabbitmq::Part;
 use worker::{Stop, Worker};
 
 use crate::config::{Config, NoticesConfig, Role};

@@ -29,7 +29,6 @@ pub mod pace;
 pub mod payload;
 pub mod port;
 pub mod quotas;
-pub mod rabbitmq;
 pub mod refused_client;
 mod remembered;
 pub mod seal;

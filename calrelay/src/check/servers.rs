@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use adapter_rabbitmq as rabbitmq;
 use adapter_redis::{Memory, Redis};
 use common::port::{SystemClock, Vault, VaultOpenError};
-use common::rabbitmq;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
 

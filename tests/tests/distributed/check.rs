@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use adapter_rabbitmq::{Link, Part, RabbitQueue};
 use common::port::Lane;
-use common::rabbitmq::{Link, Part, RabbitQueue};
 use common::seal::Key;
 use tests::{
     Durability, Launch, PostgresServer, RabbitServer, RedisServer, SandboxProcess, Vhost, free_port,

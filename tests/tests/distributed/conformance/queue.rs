@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use adapter_rabbitmq::{Part, RabbitQueue};
 use async_trait::async_trait;
 use common::conformance::queue::QueueBench;
 use common::conformance::{Bench, queue};
 use common::port::{JobQueue, Lane};
-use common::rabbitmq::{Part, RabbitQueue};
 use common::time;
 use tests::{Vhost, eventually, shared_rabbit};
 

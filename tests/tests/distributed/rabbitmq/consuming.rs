@@ -1,8 +1,8 @@
 //! Deliveries come again when their connection is gone, and consumers stand again by themselves.
 
+use adapter_rabbitmq::{Part, set_up};
 use common::job::JobId;
 use common::port::{JobQueue as _, Lane, WorkerCount as _};
-use common::rabbitmq::{Part, set_up};
 use std::collections::HashSet;
 use tests::{Proxy, RabbitServer, eventually, shared_rabbit};
 
@@ -10,7 +10,7 @@ use super::raw::Raw;
 use super::{SOON, ingress, job, nothing_comes, publish, receive, start, until_consuming, until_up, worker};
 
 /// Publishes one in each lane, and sees them come and go.
-async fn works(queue: &common::rabbitmq::RabbitQueue, worker: &common::rabbitmq::RabbitQueue) {
+async fn works(queue: &adapter_rabbitmq::RabbitQueue, worker: &adapter_rabbitmq::RabbitQueue) {
     let mut published = HashSet::new();
     for lane in [Lane::Fresh, Lane::Due] {
         let told = eventually("a message that is taken", SOON, || async { publish(queue, lane).await.ok() });
@@ -24,7 +24,7 @@ async fn works(queue: &common::rabbitmq::RabbitQueue, worker: &common::rabbitmq:
 }
 
 /// Takes what is there until each of these has come.
-async fn until_all_come(worker: &common::rabbitmq::RabbitQueue, mut expected: HashSet<JobId>) {
+async fn until_all_come(worker: &adapter_rabbitmq::RabbitQueue, mut expected: HashSet<JobId>) {
     while !expected.is_empty() {
         let delivery = receive(worker).await;
         expected.remove(&job(&delivery));
@@ -190,14 +190,14 @@ async fn a_worker_starts_before_its_broker_and_its_queues() {
     super::until_link(
         &queue,
         "a missing broker",
-        |link| matches!(link, common::rabbitmq::Link::Down { why } if why.contains("no connection")),
+        |link| matches!(link, adapter_rabbitmq::Link::Down { why } if why.contains("no connection")),
     )
     .await;
     proxy.heal().await;
     super::until_link(
         &queue,
         "missing queues",
-        |link| matches!(link, common::rabbitmq::Link::Down { why } if why.contains("calrelay setup")),
+        |link| matches!(link, adapter_rabbitmq::Link::Down { why } if why.contains("calrelay setup")),
     )
     .await;
     set_up(&vhost.url()).await.unwrap();

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use adapter_rabbitmq::{Link, Part, RabbitQueue, set_up};
 use common::port::{JobQueue as _, Lane, QueueError};
-use common::rabbitmq::{Link, Part, RabbitQueue, set_up};
 use tests::{RabbitServer, eventually, shared_rabbit};
 use tokio::task::JoinSet;
 

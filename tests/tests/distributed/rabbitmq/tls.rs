@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
+use adapter_rabbitmq::set_up;
 use common::port::{JobQueue as _, Lane};
-use common::rabbitmq::set_up;
 use tests::{RabbitServer, free_port};
 
 use super::{publish, receive, worker};

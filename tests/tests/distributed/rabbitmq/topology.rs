@@ -1,7 +1,7 @@
 //! What `calrelay setup` declares, and what it says when it cannot.
 
+use adapter_rabbitmq::{Link, Part, SetUpError, set_up};
 use common::port::{JobQueue as _, Lane};
-use common::rabbitmq::{Link, Part, SetUpError, set_up};
 use tests::{eventually, shared_rabbit};
 
 use super::raw::Raw;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use adapter_rabbitmq::{Link, Part, RabbitQueue};
 use common::conformance::sample;
 use common::job::JobId;
 use common::port::{JobQueue as _, Lane, QueueError};
-use common::rabbitmq::{Link, Part, RabbitQueue};
 use tests::{Proxy, RabbitServer, Vhost, eventually, shared_rabbit};
 use tokio::task::JoinSet;
 

@@ -15,7 +15,7 @@ use super::outgoing::Headers;
 use super::tier::TIERS;
 use super::topology::{delay_queue, queue};
 use super::wire::Wire;
-use crate::port::Lane;
+use common::port::Lane;
 
 /// Messages in the broker that no process has.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]

@@ -9,13 +9,13 @@ use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
 use super::Consumers;
-use crate::port::Lane;
-use crate::rabbitmq::deadline::{REPLY, within};
-use crate::rabbitmq::hand::Arrived;
-use crate::rabbitmq::link;
-use crate::rabbitmq::outgoing::Headers;
-use crate::rabbitmq::pause::Pauses;
-use crate::rabbitmq::{topology, trouble};
+use crate::deadline::{REPLY, within};
+use crate::hand::Arrived;
+use crate::link;
+use crate::outgoing::Headers;
+use crate::pause::Pauses;
+use crate::{topology, trouble};
+use common::port::Lane;
 
 /// Consumes one queue over a connection that it shares.
 pub(super) struct LaneConsumer<'a> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::backoff::Schedule;
+use common::backoff::Schedule;
 
 const SCHEDULE: Schedule = Schedule { first: Duration::from_millis(250), longest: Duration::from_secs(5) };
 

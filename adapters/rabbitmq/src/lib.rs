@@ -33,10 +33,10 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::job::JobId;
-use crate::message::Message;
-use crate::port::{Delivery, DeliveryTag, Depth, JobQueue, Lane, QueueError, WorkerCount};
 use address::Address;
+use common::job::JobId;
+use common::message::Message;
+use common::port::{Delivery, DeliveryTag, Depth, JobQueue, Lane, QueueError, WorkerCount};
 use consumers::{Consumers, Standing};
 use deadline::{REPLY, within};
 use early::Nursery;

@@ -29,7 +29,7 @@ const AGAIN: Duration = Duration::from_secs(10);
 const PROBES: u32 = 2;
 
 /// Owns the channel that messages are published on.
-pub(in crate::rabbitmq) struct Publishing {
+pub(crate) struct Publishing {
     address: Address,
     link: watch::Sender<Link>,
     door: Door,
@@ -50,7 +50,7 @@ impl Publishing {
     }
 
     /// Connects, publishes, and connects again, until it is told to close.
-    pub(in crate::rabbitmq) async fn run(mut self) {
+    pub(crate) async fn run(mut self) {
         let closing = self.closing.clone();
         let mut pauses = Pauses::default();
         loop {

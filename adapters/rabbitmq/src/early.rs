@@ -20,8 +20,8 @@ use super::outgoing::Outgoing;
 use super::pause::Pauses;
 use super::publisher::Publisher;
 use super::tier::longest_within;
-use crate::port::Lane;
-use crate::time;
+use common::port::Lane;
+use common::time;
 
 /// Looks after deliveries until their time has come.
 #[derive(Clone)]

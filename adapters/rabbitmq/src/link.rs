@@ -2,7 +2,7 @@
 
 use tokio::sync::watch;
 
-use crate::port::QueueError;
+use common::port::QueueError;
 
 /// The state of the connection that publishes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -19,7 +19,7 @@ use super::early::Nursery;
 use super::hand::Hand;
 use super::link::{self, Link};
 use super::pause::Pauses;
-use crate::port::Lane;
+use common::port::Lane;
 use lane::LaneConsumer;
 
 /// Deliveries that may wait in hand for their second beside those that are worked on.

@@ -18,7 +18,7 @@ use super::super::outgoing::Outgoing;
 use super::super::trouble;
 use super::Reply;
 use super::verdict::{Answer, Landed, Verdicts};
-use crate::port::QueueError;
+use common::port::QueueError;
 
 /// Messages in flight at once, at most. More makes nothing faster.
 const WINDOW: usize = 1_024;

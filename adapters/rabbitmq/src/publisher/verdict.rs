@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::super::trouble::RUN_SETUP;
-use crate::port::QueueError;
+use common::port::QueueError;
 
 /// What the broker said to one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

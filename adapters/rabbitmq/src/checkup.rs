@@ -19,7 +19,7 @@ use super::tier::TIERS;
 use super::topology::{DEAD, DELAY, JOBS, delay_queue, queue};
 use super::trouble;
 use super::wire::Wire;
-use crate::port::Lane;
+use common::port::Lane;
 
 /// The first release with what quorum queues are used for here: message TTL, and dead-lettering at least once
 /// (<https://www.rabbitmq.com/docs/quorum-queues>).

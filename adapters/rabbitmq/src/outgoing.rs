@@ -8,10 +8,10 @@ use lapin::types::{AMQPValue, FieldTable};
 
 use super::tier::longest_within;
 use super::topology::{DEAD, DEAD_KEY, DELAY, DUE_KEY, FRESH_KEY, JOBS};
-use crate::job::JobId;
-use crate::port::Lane;
-use crate::time;
-use crate::trace::TraceContext;
+use common::job::JobId;
+use common::port::Lane;
+use common::time;
+use common::trace::TraceContext;
 
 /// When a delayed message is due: milliseconds since 1970. Persisted in the broker, as all headers are.
 const DUE_AT: &str = "calrelay-due-at";

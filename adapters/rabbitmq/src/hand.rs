@@ -8,8 +8,8 @@ use lapin::Acker;
 use tokio::sync::Notify;
 
 use super::outgoing::Headers;
-use crate::message::Message;
-use crate::port::{Delivery, DeliveryTag, Lane, Turns};
+use common::message::Message;
+use common::port::{Delivery, DeliveryTag, Lane, Turns};
 
 /// A delivery.
 pub(super) struct Arrived {

@@ -16,7 +16,7 @@ use super::address::{Address, InvalidUrl};
 use super::deadline::within;
 use super::tier::{TIERS, Tier};
 use super::trouble;
-use crate::port::Lane;
+use common::port::Lane;
 
 /// Work: fresh jobs, and those that come back.
 pub(super) const JOBS: &str = "calrelay.jobs";

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::address::Address;
 use super::link::Link;
 use super::outgoing::Outgoing;
-use crate::port::QueueError;
+use common::port::QueueError;
 pub(super) use publishing::Publishing;
 
 /// A message is confirmed within this, or nobody knows whether it is there. Longer than a quorum
