@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use accounts::Accounts;
+use accounts::keys::ApiKeys;
+use accounts::nonces::Nonces;
 use common::account::AccountId;
-use common::accounts::Accounts;
 use common::job::{Job, JobId};
-use common::keys::ApiKeys;
-use common::nonces::Nonces;
 use common::port::{Allowances, Clock, JobQueue, JobStore, StoreError, Throttle, TokenEndpoint, Vault};
 use tokio_util::sync::CancellationToken;
 use url::Url;

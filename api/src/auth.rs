@@ -3,11 +3,11 @@
 use std::future::{Ready, ready};
 use std::sync::Arc;
 
+use accounts::keys::{ApiKey, ApiKeys, Scope};
 use actix_web::HttpRequest;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use common::account::AccountId;
 use common::job::Job;
-use common::keys::{ApiKey, ApiKeys, Scope};
 use common::owner::Owner;
 use common::port::{Clock, VaultError};
 use secrecy::SecretString;

@@ -4,8 +4,8 @@
 //! signed in with one. A person with a connect link is counted by the link. All others are counted by
 //! their address, before anything is looked up for them.
 
+use accounts::keys::{ApiKey, Scope};
 use actix_web::{HttpMessage as _, HttpRequest};
-use common::keys::{ApiKey, Scope};
 use tracing::error;
 
 use crate::api::Api;

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use accounts::nonces::Nonces;
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
-use common::nonces::Nonces;
 use common::port::{Clock, JobStore};
 use common::time;
 use tokio_util::sync::CancellationToken;

@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use accounts::Accounts;
 use common::account::AccountState;
-use common::accounts::Accounts;
 use common::event::Submission;
 use common::fingerprint::Fingerprint;
 use common::job::{Job, JobId, StateName};

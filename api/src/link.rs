@@ -2,7 +2,7 @@
 //!
 //! It carries everything that it says, sealed by us: nobody can make or change one, any process can
 //! read it, and the address in it stands nowhere in the clear. That it works once is kept in the
-//! vault (see [`common::nonces`]).
+//! vault (see [`accounts::nonces`]).
 
 use std::time::Duration;
 

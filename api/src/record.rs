@@ -1,6 +1,6 @@
 //! A job as callers see it.
 
-use common::accounts::Accounts;
+use accounts::Accounts;
 use common::job::{Effect, EventResult, Failure, Job, JobId, JobState};
 use common::seal::{KeyId, Keyring};
 use common::warning::Warning;

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use common::nonces::Nonces;
+use accounts::nonces::Nonces;
 use common::port::VaultError;
 use jiff::Timestamp;
 

@@ -7,10 +7,10 @@ mod shown;
 
 use std::sync::Arc;
 
+use accounts::Accounts;
 use adapter_redis::Redis;
 use anyhow::{Context as _, anyhow};
 use common::account::AccountId;
-use common::accounts::Accounts;
 use common::port::{SystemClock, Vault};
 use secrecy::ExposeSecret as _;
 

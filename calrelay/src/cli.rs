@@ -4,8 +4,8 @@ mod accounts;
 mod jobs;
 mod vault;
 
+use ::accounts::keys::Scope;
 use clap::{Parser, Subcommand, ValueEnum};
-use common::keys::Scope;
 
 pub use accounts::AccountsCommand;
 pub use jobs::JobsCommand;
@@ -129,7 +129,7 @@ pub enum KeysCommand {
 
 /// A pattern that some account can fit.
 fn account_pattern(text: &str) -> Result<String, String> {
-    match common::keys::is_account_pattern(text) {
+    match ::accounts::keys::is_account_pattern(text) {
         true => Ok(text.to_owned()),
         false => {
             Err("write an account's id, such as default, in which `*` may stand for any run of characters: \

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use accounts::{Accounts, Connection};
 use anyhow::{Context as _, anyhow};
 use common::account::{Account, AccountId, AccountState};
-use common::accounts::{Accounts, Connection};
 use common::port::{ClientRef, GoogleUser, RefreshToken, TokenEndpoint as _, Vault};
 use google::{Credentials, GoogleCalendar, GoogleOauth};
 use sandbox::StartError;

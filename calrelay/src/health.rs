@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use accounts::{Accounts, Standing};
 use adapter_rabbitmq::Link;
 use adapter_redis::Redis;
 use api::Dependency;
 use common::account::AccountState;
-use common::accounts::{Accounts, Standing};
 use common::port::{Clock, JobQueue, JobStore};
 use metrics::{describe_gauge, gauge};
 use tokio::sync::watch;

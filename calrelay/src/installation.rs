@@ -6,8 +6,8 @@ mod servers;
 
 use std::sync::Arc;
 
-use common::accounts::Accounts;
-use common::keys::ApiKeys;
+use accounts::Accounts;
+use accounts::keys::ApiKeys;
 use common::port::{
     Allowances, Clock, JobQueue, JobStore, Shelf, SystemClock, Throttle, TokenCache, Vault, VaultError,
 };
@@ -145,7 +145,7 @@ async fn unlock(
     ring: Keyring,
     clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<(Arc<Accounts>, Arc<ApiKeys>)> {
-    let hash_key = common::secrets::open(vault.as_ref(), &ring).await?;
+    let hash_key = accounts::secrets::open(vault.as_ref(), &ring).await?;
     let accounts = Accounts::new(Arc::clone(vault), ring, hash_key, Arc::clone(clock));
     let keys = ApiKeys::new(Arc::clone(vault), Arc::clone(clock));
     Ok((Arc::new(accounts), Arc::new(keys)))

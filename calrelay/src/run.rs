@@ -1,8 +1,8 @@
 //! `calrelay run`: everything in one process, wired by hand.
 
+use accounts::keys::ApiKeys;
 use anyhow::Context as _;
 use api::Access;
-use common::keys::ApiKeys;
 use common::port::TokenEndpoint as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use worker::{Stop, Worker};

@@ -235,7 +235,10 @@ impl Account {
     }
 
     /// The account with a new seal key; `None` when the one it has is sealed with the newest master key.
-    pub(crate) fn rotated(&self, ring: &Keyring) -> Result<Option<Self>, OpenError> {
+    ///
+    /// # Errors
+    /// As [`Keyring::open`].
+    pub fn rotated(&self, ring: &Keyring) -> Result<Option<Self>, OpenError> {
         if self.seal_key.key_id()? == ring.newest().id() {
             return Ok(None);
         }

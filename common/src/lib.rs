@@ -5,9 +5,7 @@
 //! and [`postgres`] those that many processes share.
 
 pub mod account;
-pub mod accounts;
 pub mod backoff;
-pub mod backup;
 pub mod cancellation;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -18,21 +16,16 @@ pub mod event;
 pub mod field;
 pub mod fingerprint;
 pub mod job;
-pub mod keys;
 pub mod memory;
 pub mod message;
 pub mod metrics;
-pub mod mirror;
-pub mod nonces;
 pub mod owner;
 pub mod pace;
 pub mod payload;
 pub mod port;
 pub mod quotas;
 pub mod refused_client;
-mod remembered;
 pub mod seal;
-pub mod secrets;
 pub mod swept;
 pub mod time;
 pub mod trace;

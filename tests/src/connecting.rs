@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use accounts::{Accounts, Connection};
 use common::account::AccountId;
-use common::accounts::{Accounts, Connection};
 use common::port::{ClientRef, GoogleUser, RefreshToken, SystemClock};
 use common::seal::{Key, Keyring};
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ pub async fn accounts(calrelay: &Installation) -> Accounts {
 
 async fn opened(calrelay: &Installation, ring: Keyring) -> Accounts {
     let vault = crate::open_vault(&calrelay.vault().url(), None).await.expect("the vault opens");
-    let hash_key = common::secrets::open(vault.as_ref(), &ring).await.expect("the vault's secrets");
+    let hash_key = accounts::secrets::open(vault.as_ref(), &ring).await.expect("the vault's secrets");
     Accounts::new(vault, ring, hash_key, Arc::new(SystemClock))
 }
 

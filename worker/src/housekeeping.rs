@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use accounts::{AtGoogle, Standing};
 use common::account::{AccountId, AccountState, Generation};
-use common::accounts::{AtGoogle, Standing};
 use common::job::JobId;
 use common::port::{Shelf, StoreError, Throttle, VaultError, Window};
 use common::time::{after, hours, minutes, until};

@@ -37,7 +37,7 @@ mod worker;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::accounts::Accounts;
+use accounts::Accounts;
 use common::port::{Calendar, Clock, JobQueue, JobStore, Throttle, TokenCache, TokenEndpoint, Vault};
 use common::quotas::Quotas;
 

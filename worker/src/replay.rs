@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use accounts::Accounts;
 use common::account::Account;
-use common::accounts::Accounts;
 use common::cancellation::Mark;
 use common::deadline;
 use common::job::{FailureKind, Job, JobState, Place, Silence, StateName, Step, Tally, Turn};

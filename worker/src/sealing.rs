@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use accounts::AccountError;
 use common::account::{Account, AccountId};
-use common::accounts::AccountError;
 use common::message::Message;
 use common::seal::{KeyId, Keyring};
 use common::time::{hours, until};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use accounts::AccountError;
 use common::account::{Account, AccountState, Generation, ReauthorizationCause};
-use common::accounts::AccountError;
 use common::port::{AccessToken, Grant, TokenError};
 
 use crate::breaker::{Breaker, Outcome, Permit};

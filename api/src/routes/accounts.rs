@@ -1,9 +1,9 @@
 //! `/api/v1/accounts`: who is connected, and disconnecting them.
 
+use accounts::keys::Scope;
+use accounts::{AccountError, Accounts, AtGoogle, Standing};
 use actix_web::{HttpRequest, HttpResponse, web};
 use common::account::{Account, AccountId, AccountState, ReauthorizationCause};
-use common::accounts::{AccountError, Accounts, AtGoogle, Standing};
-use common::keys::Scope;
 use common::port::VaultError;
 use jiff::Timestamp;
 use serde::Serialize;

@@ -5,12 +5,12 @@ mod answer;
 use std::panic;
 use std::time::Duration;
 
+use accounts::nonces::Outcome;
+use accounts::{AccountError, Connection};
 use actix_web::http::Method;
 use actix_web::http::header::{LOCATION, SET_COOKIE};
 use actix_web::{HttpRequest, HttpResponse, web};
 use common::account::{Account, AccountState};
-use common::accounts::{AccountError, Connection};
-use common::nonces::Outcome;
 use common::port::Grant;
 use common::time;
 use tracing::{error, info, warn};

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use accounts::keys::Scope;
 use actix_web::{HttpRequest, HttpResponse, web};
 use common::event::Submission;
 use common::job::{Job, StateName};
-use common::keys::Scope;
 
 use super::reply::{self, AcceptedReply};
 use crate::api::Api;

@@ -1,8 +1,8 @@
 //! The page of a connect link: it invites a person to connect their calendar, and leads on to Google.
 
+use accounts::nonces::Claim;
 use actix_web::{HttpRequest, HttpResponse, web};
 use common::account::AccountState;
-use common::nonces::Claim;
 use common::time;
 use tracing::error;
 

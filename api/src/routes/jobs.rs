@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use accounts::keys::Scope;
 use actix_web::http::header::{ACCEPT, HeaderMap, HeaderValue, VARY};
 use actix_web::{HttpRequest, HttpResponse, web};
 use common::job::{Job, StateName};
-use common::keys::Scope;
 use serde::Serialize;
 use utoipa::ToSchema;
 

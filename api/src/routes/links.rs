@@ -1,10 +1,10 @@
 //! `POST /api/v1/accounts/{account}/connect-links`: makes a connect link.
 
+use accounts::keys::Scope;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, web};
 use common::event::{BodyError, is_email, read_object};
 use common::field::{FieldCode, FieldError};
-use common::keys::Scope;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

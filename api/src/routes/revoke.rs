@@ -1,10 +1,10 @@
 //! `/google-calendar-revoke`: asks, then disconnects the account.
 
+use accounts::{AccountError, AtGoogle};
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
 use common::account::AccountId;
-use common::accounts::{AccountError, AtGoogle};
 use tracing::{error, info};
 
 use super::setup::{Form, Visit, account_in_query, standing};

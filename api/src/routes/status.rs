@@ -1,8 +1,8 @@
 //! `GET /api/calendar-status`: whether the calendar is connected.
 
+use accounts::keys::Scope;
 use actix_web::{HttpRequest, HttpResponse, web};
 use common::account::{AccountId, AccountState};
-use common::keys::Scope;
 use serde::Serialize;
 use tracing::error;
 use utoipa::ToSchema;

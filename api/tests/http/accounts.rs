@@ -1,7 +1,7 @@
 //! Accounts in the API and on the setup page: more than one.
 
+use accounts::keys::Scope;
 use common::account::{AccountId, AccountState, Generation, ReauthorizationCause};
-use common::keys::Scope;
 use common::port::{Shelf, Vault as _};
 use serde_json::json;
 

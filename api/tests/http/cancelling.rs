@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
+use accounts::keys::Scope;
 use common::job::{Claim, Effect, JobState, Step, Tally, WorkerId};
-use common::keys::Scope;
 use common::port::{Shelf, Vault as _};
 use serde_json::json;
 

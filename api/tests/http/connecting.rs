@@ -2,9 +2,9 @@
 
 use std::sync::Mutex;
 
+use accounts::keys::Scope;
 use api::{GoogleKind, Settings};
 use common::account::{AccountId, AccountState};
-use common::keys::Scope;
 use common::port::TokenError;
 
 use crate::client::{Reply, Request, get, request};

@@ -1,7 +1,7 @@
 //! Who is let in: keys, scopes, rates, host names and origins.
 
+use accounts::keys::Scope;
 use api::{Access, BindError, Ingress, Ports, Settings};
-use common::keys::Scope;
 use common::port::{Shelf, Vault as _};
 use serde_json::json;
 

@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
+use accounts::keys::Scope;
 use api::{OAuthClient, Settings};
 use common::account::{AccountId, AccountState};
-use common::keys::Scope;
 use common::port::{Shelf, TokenError, Vault as _};
 use serde_json::{Value, json};
 

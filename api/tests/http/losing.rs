@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use accounts::keys::Scope;
 use common::job::{Job, JobState};
-use common::keys::Scope;
 use common::port::{JobStore as _, Shelf, Vault as _};
 use common::time;
 use serde_json::{Value, json};

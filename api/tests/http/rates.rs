@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
+use accounts::keys::Scope;
 use api::Settings;
-use common::keys::Scope;
 use serde_json::json;
 
 use crate::client::{Reply, Request, get, post, request};

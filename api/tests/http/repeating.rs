@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use accounts::keys::Scope;
 use common::account::AccountId;
 use common::fingerprint::Fingerprint;
 use common::job::{Job, JobState};
-use common::keys::Scope;
 use common::port::JobStore as _;
 use futures_util::future::join_all;
 use serde_json::json;

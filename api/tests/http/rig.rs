@@ -4,18 +4,19 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use accounts::keys::{ApiKeys, Scope};
+use accounts::secrets;
+use accounts::{Accounts, Connection};
 use api::{GoogleKind, Ingress, Ports, Settings};
 use common::account::AccountId;
-use common::accounts::{Accounts, Connection};
 use common::embedded::{Embedded, Role};
 use common::job::{Claim, Conference, Effect, EventResult, Job, JobId, JobState, Step, Tally, WorkerId};
-use common::keys::{ApiKeys, Scope};
 use common::owner::Owner;
 use common::port::{
     Change, Clock, JobQueue as _, JobStore, RefreshToken, Shelf, TokenEndpoint as _, Vault as _,
 };
 use common::seal::{Key, Keyring};
-use common::{secrets, time};
+use common::time;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use tempfile::TempDir;

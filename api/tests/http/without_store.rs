@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use accounts::keys::Scope;
 use common::job::{Effect, Job, JobState};
-use common::keys::Scope;
 use common::port::{JobStore as _, ListFilter, Page, QueueError, Shelf, Vault as _};
 use futures_util::future::join_all;
 use serde_json::json;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use accounts::AtGoogle;
+use accounts::keys::FRESH;
 use anyhow::{Context as _, bail};
 use common::account::{Account, AccountId, AccountState};
-use common::accounts::AtGoogle;
 use common::job::JobId;
-use common::keys::FRESH;
 use common::quotas::Quotas;
 use common::time::until;
 

@@ -1,8 +1,8 @@
 //! `calrelay accounts revoke`.
 
+use accounts::{AccountError, Accounts, AtGoogle};
 use anyhow::anyhow;
 use common::account::AccountId;
-use common::accounts::{AccountError, Accounts, AtGoogle};
 
 use super::unknown;
 use crate::google_link::GoogleLink;

@@ -1,8 +1,8 @@
 //! Accounts as an operator is shown them.
 
+use accounts::Accounts;
 use comfy_table::{Table, presets};
 use common::account::{Account, AccountId, AccountState, GuestLimit, ReauthorizationCause};
-use common::accounts::Accounts;
 use jiff::Timestamp;
 use serde::Serialize;
 

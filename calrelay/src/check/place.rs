@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use accounts::Accounts;
+use accounts::keys::ApiKeys;
+use accounts::secrets;
 use common::account::{Account, AccountState};
-use common::accounts::Accounts;
 use common::embedded::{Embedded, Role};
-use common::keys::ApiKeys;
 use common::port::{SystemClock, Vault};
 use common::seal::{Key, Keyring};
-use common::secrets;
 use secrecy::ExposeSecret as _;
 
 use super::finding::{Check, Finding};

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use accounts::Accounts;
+use accounts::keys::ApiKeys;
 use adapter_rabbitmq::{Link, Part, RabbitQueue};
 use adapter_redis::{CountedWorker, Redis};
 use anyhow::{Context as _, anyhow, bail};
-use common::accounts::Accounts;
-use common::keys::ApiKeys;
 use common::port::{Vault, VaultOpenError};
 use common::seal::Keyring;
 use secrecy::{ExposeSecret as _, SecretString};

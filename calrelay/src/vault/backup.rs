@@ -5,8 +5,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use accounts::backup::Backup;
 use anyhow::{Context as _, bail};
-use common::backup::Backup;
 use jiff::Timestamp;
 
 use super::open;

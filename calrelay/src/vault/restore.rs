@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use accounts::backup::{Backup, Present};
 use anyhow::Context as _;
-use common::backup::{Backup, Present};
 use jiff::Timestamp;
 
 use super::open;

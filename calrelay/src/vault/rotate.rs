@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use accounts::AccountError;
+use accounts::secrets;
 use anyhow::{Context as _, bail};
 use common::account::AccountId;
-use common::accounts::AccountError;
 use common::job::Job;
 use common::message::Message;
 use common::port::{Change, Delivery, DeliveryTag, Lane, ListFilter};
 use common::seal::{Keyring, OpenError};
-use common::secrets;
 use common::time::{after, hours};
 use jiff::Timestamp;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::backup::{Backup, BackupError, Present};
+use accounts::backup::{Backup, BackupError, Present};
 use common::embedded::{Embedded, Role};
 use common::port::{Shelf, SystemClock, Vault};
 use common::seal::{Key, Keyring};
@@ -248,7 +248,7 @@ async fn a_backup_of_any_kind_of_vault_fills_every_other_kind() {
         open_vault(&redis.url(), None).await.unwrap(),
     ];
     let ring = Keyring::new(Key::random(), Vec::new());
-    common::secrets::open(vaults[0].as_ref(), &ring).await.unwrap();
+    accounts::secrets::open(vaults[0].as_ref(), &ring).await.unwrap();
     for shelf in Shelf::ALL {
         if shelf != Shelf::Accounts {
             let value = json!({"of": shelf.as_str(), "text": "Ünï\u{0}codé\n"});

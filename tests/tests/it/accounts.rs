@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use accounts::{Accounts, Connection};
 use common::account::AccountId;
-use common::accounts::{Accounts, Connection};
 use common::embedded::{Embedded, Role};
 use common::port::{ClientRef, Clock, GoogleUser, RefreshToken, SystemClock};
 use common::seal::{Key, Keyring};
@@ -46,7 +46,7 @@ async fn keep_at(launch: &Launch, account: &str, connection: &Connection, clock:
     let folder = Embedded::open(&data, Role::Operator, Arc::clone(&clock), None).await.expect("it opens");
     let key = std::fs::read_to_string(data.join("key")).expect("a key");
     let ring = Keyring::new(Key::parse(key.trim()).expect("a key"), Vec::new());
-    let hash_key = common::secrets::open(folder.vault().as_ref(), &ring).await.expect("the same key");
+    let hash_key = accounts::secrets::open(folder.vault().as_ref(), &ring).await.expect("the same key");
     let accounts = Accounts::new(folder.vault(), ring, hash_key, clock);
     let account = AccountId::parse(account).expect("an account id");
     accounts.connect(&account, connection).await.expect("connected");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::accounts::Connection;
+use accounts::Connection;
 use common::port::{ClientRef, GoogleUser, RefreshToken};
 use serde_json::{Value, json};
 use tests::{Calrelay, Launch, SandboxProcess, eventually};

@@ -7,7 +7,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use common::accounts::Connection;
+use accounts::Connection;
 use common::port::{ClientRef, GoogleUser, RefreshToken};
 use common::seal::Key;
 use serde_json::{Value, json};

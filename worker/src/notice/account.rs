@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use accounts::mirror::Mirror;
 use common::account::{Account, AccountId, AccountState, Generation, ReauthorizationCause};
-use common::mirror::Mirror;
 use common::port::{Doc, Shelf, VaultError, Version};
 use common::time::hours;
 use futures_util::{StreamExt as _, stream};

@@ -7,8 +7,8 @@ mod pass;
 use std::sync::Arc;
 use std::time::Duration;
 
+use accounts::{Accounts, Connection};
 use common::account::{Account, AccountId};
-use common::accounts::{Accounts, Connection};
 use common::embedded::{Embedded, Role};
 use common::port::{ClientRef, Clock, GoogleUser, RefreshToken};
 use common::quotas::Quotas;
@@ -72,7 +72,7 @@ impl Bench {
         ring: Keyring,
     ) -> Self {
         let embedded = Embedded::open(folder.path(), Role::Worker, clock.clone(), None).await.unwrap();
-        let hash_key = common::secrets::open(embedded.vault().as_ref(), &ring).await.unwrap();
+        let hash_key = accounts::secrets::open(embedded.vault().as_ref(), &ring).await.unwrap();
         let accounts = Arc::new(Accounts::new(embedded.vault(), ring.clone(), hash_key, clock.clone()));
         let store = Arc::new(MoodyStore::new(embedded.store()));
         let queue = Arc::new(MoodyQueue::new(embedded.queue()));
@@ -180,7 +180,7 @@ impl Bench {
 
     /// Connects an account where the worker does not see it.
     pub async fn connect_elsewhere(&self, id: &AccountId) -> Arc<Account> {
-        let hash_key = common::secrets::open(self.embedded.vault().as_ref(), &self.ring).await.unwrap();
+        let hash_key = accounts::secrets::open(self.embedded.vault().as_ref(), &self.ring).await.unwrap();
         let accounts = Accounts::new(self.embedded.vault(), self.ring.clone(), hash_key, self.clock.clone());
         self.connected(&accounts, id, client()).await
     }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use accounts::Connection;
 use common::account::AccountId;
-use common::accounts::Connection;
 use common::job::{Effect, FailureKind, JobState};
 use common::message::{Message, Work};
 use common::port::{GoogleUser, JobQueue as _, JobStore as _, Lane, RefreshToken};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use accounts::AtGoogle;
 use common::account::{AccountId, AccountState, Generation, ReauthorizationCause};
-use common::accounts::AtGoogle;
 use common::job::{BlockReason, Claim, Effect, JobId, JobState, Pause, Step, Tally, WorkerId};
 use common::port::{CalendarError, Change, ClientRef, JobQueue as _, JobStore as _, TokenError};
 use common::time::minutes;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use accounts::Accounts;
 use common::account::{Account, AccountId};
-use common::accounts::Accounts;
 use common::job::{FailureKind, Job, Tally};
 use common::port::{Shelf, Vault as _};
 use common::seal::{Key, Keyring};

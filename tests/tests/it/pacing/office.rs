@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use accounts::keys::ApiKeys;
+use accounts::{Accounts, Connection};
 use api::{Access, Ingress};
 use common::account::AccountId;
-use common::accounts::{Accounts, Connection};
 use common::embedded::{Embedded, Role};
-use common::keys::ApiKeys;
 use common::port::{Clock, GoogleUser, ListFilter, Page, RefreshToken, Vault};
 use common::seal::{Key, Keyring};
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ impl Office {
         let folder = Embedded::open(dir, Role::Worker, Arc::clone(&clock), None).await.expect("it opens");
         let ring = Keyring::new(Key::parse(key).expect("a key"), Vec::new());
         let vault: Arc<dyn Vault> = folder.vault();
-        let hash_key = common::secrets::open(vault.as_ref(), &ring).await.expect("the same key");
+        let hash_key = accounts::secrets::open(vault.as_ref(), &ring).await.expect("the same key");
         let accounts = Accounts::new(Arc::clone(&vault), ring, hash_key, Arc::clone(&clock));
         let credentials = google.read("/_sandbox/credentials").await.to_string();
         let credentials = google::Credentials::parse(&credentials).expect("credentials");

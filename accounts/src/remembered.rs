@@ -17,8 +17,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use crate::keys::{FRESH, STALE};
-use crate::port::{Clock, VaultError};
-use crate::time;
+use common::port::{Clock, VaultError};
+use common::time;
 
 /// An answer is waited for so long by those who have an older one.
 const PATIENCE: Duration = Duration::from_millis(500);

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use tokio::task::JoinSet;
 
 use super::*;
-use crate::embedded::{Embedded, Role};
-use crate::port::SystemClock;
+use common::embedded::{Embedded, Role};
+use common::port::SystemClock;
 
 /// A clock that stands still until it is told to go on.
 struct StoppedClock(Mutex<Timestamp>);

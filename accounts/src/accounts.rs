@@ -11,12 +11,12 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
 
-use crate::account::{Account, AccountId, AccountState, Generation, GuestLimit, ReauthorizationCause};
-use crate::fingerprint::HashKey;
 use crate::mirror::Mirror;
-use crate::port::{ClientRef, Clock, GoogleUser, RefreshToken, Shelf, Vault, VaultError, Version};
 use crate::remembered::Remembered;
-use crate::seal::{Key, Keyring, OpenError};
+use common::account::{Account, AccountId, AccountState, Generation, GuestLimit, ReauthorizationCause};
+use common::fingerprint::HashKey;
+use common::port::{ClientRef, Clock, GoogleUser, RefreshToken, Shelf, Vault, VaultError, Version};
+use common::seal::{Key, Keyring, OpenError};
 pub use revocation::AtGoogle;
 pub use standing::Standing;
 

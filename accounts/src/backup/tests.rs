@@ -7,11 +7,11 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
-use crate::account::AccountId;
 use crate::accounts::{Accounts, Connection};
-use crate::embedded::{Embedded, Role};
-use crate::port::{ClientRef, Clock, GoogleUser, RefreshToken, SystemClock};
-use crate::seal::Key;
+use common::account::AccountId;
+use common::embedded::{Embedded, Role};
+use common::port::{ClientRef, Clock, GoogleUser, RefreshToken, SystemClock};
+use common::seal::Key;
 
 struct Place {
     vault: Arc<dyn Vault>,

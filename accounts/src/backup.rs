@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::account::{Account, Generation};
-use crate::port::{Shelf, Vault, VaultError, Version};
-use crate::seal::{KeyId, Keyring, OpenError, Sealed};
 use crate::secrets;
-use crate::time;
+use common::account::{Account, Generation};
+use common::port::{Shelf, Vault, VaultError, Version};
+use common::seal::{KeyId, Keyring, OpenError, Sealed};
+use common::time;
 
 /// The first line of the text. A build that changes what follows raises the number.
 const HEADER: &str = "calrelay vault backup 1";

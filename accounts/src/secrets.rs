@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::fingerprint::HashKey;
-use crate::port::{Shelf, Vault, VaultError};
-use crate::seal::{Key, Keyring, OpenError, Sealed};
+use common::fingerprint::HashKey;
+use common::port::{Shelf, Vault, VaultError};
+use common::seal::{Key, Keyring, OpenError, Sealed};
 
 pub(crate) const NAME: &str = "hash-key";
 
@@ -15,7 +15,7 @@ pub enum LockedOut {
     #[error(
         "the vault was sealed with the key {0}, which is not among the configured ones; set ENCRYPTION_KEY (or the key file) to the key this data was made with"
     )]
-    WrongKey(crate::seal::KeyId),
+    WrongKey(common::seal::KeyId),
     /// What is there is damaged.
     #[error("the vault's own secret is damaged; restore the vault from a backup")]
     Damaged,
@@ -96,8 +96,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::embedded::{Embedded, Role};
-    use crate::port::SystemClock;
+    use common::embedded::{Embedded, Role};
+    use common::port::SystemClock;
 
     #[tokio::test]
     async fn after_a_rotation_the_newest_key_alone_opens_every_secret_and_the_hash_key_is_the_same() {

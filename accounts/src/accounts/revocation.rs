@@ -9,9 +9,9 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::{AccountError, Accounts, Standing};
-use crate::account::{Account, AccountId, AccountState, Generation};
-use crate::port::{TokenEndpoint, TokenError, VaultError};
-use crate::seal::OpenError;
+use common::account::{Account, AccountId, AccountState, Generation};
+use common::port::{TokenEndpoint, TokenError, VaultError};
+use common::seal::OpenError;
 
 /// So many grants are ended at a time.
 const AT_ONCE: usize = 16;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 
 use super::{ApiKey, FRESH};
-use crate::port::{Clock, Doc, Shelf, Vault, VaultError};
 use crate::remembered::Remembered;
+use common::port::{Clock, Doc, Shelf, Vault, VaultError};
 
 /// What is known of the keys that callers have sent.
 pub(super) struct Lookups {
@@ -80,10 +80,10 @@ mod tests {
     use secrecy::SecretString;
 
     use super::*;
-    use crate::embedded::{Embedded, Role};
     use crate::keys::{ApiKeys, Scope};
-    use crate::owner::Owner;
-    use crate::port::SystemClock;
+    use common::embedded::{Embedded, Role};
+    use common::owner::Owner;
+    use common::port::SystemClock;
 
     #[tokio::test]
     async fn a_look_up_needs_a_permit_unless_the_key_was_good_and_many_at_once_need_one() {

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{AccountError, Accounts};
-use crate::account::{AccountId, Generation};
-use crate::port::{Shelf, VaultError};
+use common::account::{AccountId, Generation};
+use common::port::{Shelf, VaultError};
 
 /// The member of what is kept of a removed account.
 const LAST: &str = "lastGeneration";

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{AccountError, Accounts};
-use crate::account::{Account, AccountId};
-use crate::port::VaultError;
-use crate::seal::{KeyId, Keyring};
+use common::account::{Account, AccountId};
+use common::port::VaultError;
+use common::seal::{KeyId, Keyring};
 
 /// An account is not read again so soon for a key that it did not have.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -67,10 +67,10 @@ mod tests {
 
     use super::*;
     use crate::accounts::Connection;
-    use crate::embedded::{Embedded, Role};
-    use crate::fingerprint::HashKey;
-    use crate::port::{ClientRef, Clock, GoogleUser, RefreshToken, SystemClock, Vault};
-    use crate::seal::{Key, OpenError};
+    use common::embedded::{Embedded, Role};
+    use common::fingerprint::HashKey;
+    use common::port::{ClientRef, Clock, GoogleUser, RefreshToken, SystemClock, Vault};
+    use common::seal::{Key, OpenError};
 
     /// A vault, and processes with different master keys on it.
     struct Office {

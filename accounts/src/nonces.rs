@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::port::{Clock, Doc, Shelf, Vault, VaultError, Version};
-use crate::time;
+use common::port::{Clock, Doc, Shelf, Vault, VaultError, Version};
+use common::time;
 
 /// Uses up nonces: random names that nobody can guess, each good until a time of its own.
 pub struct Nonces {

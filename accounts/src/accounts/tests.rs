@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::*;
-use crate::embedded::{Embedded, Role};
-use crate::port::{ConsentRequest, Grant, SystemClock, TokenEndpoint, TokenError};
+use common::embedded::{Embedded, Role};
+use common::port::{ConsentRequest, Grant, SystemClock, TokenEndpoint, TokenError};
 
 struct Office {
     accounts: Accounts,

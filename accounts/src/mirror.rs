@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::port::{Doc, Shelf, Vault, VaultError, Version};
+use common::port::{Doc, Shelf, Vault, VaultError, Version};
 
 /// Documents read at a time.
 const PAGE: u32 = if cfg!(test) { 5 } else { 500 };
@@ -139,8 +139,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::embedded::{Embedded, Role};
-    use crate::port::SystemClock;
+    use common::embedded::{Embedded, Role};
+    use common::port::SystemClock;
 
     #[test]
     fn what_was_reached_lately_is_asked_for_once_more() {

@@ -13,10 +13,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::account::AccountId;
-use crate::owner::Owner;
-use crate::port::{Clock, Shelf, Vault, VaultError};
-use crate::time;
+use common::account::AccountId;
+use common::owner::Owner;
+use common::port::{Clock, Shelf, Vault, VaultError};
+use common::time;
 use lookups::Lookups;
 
 /// What a key may do.

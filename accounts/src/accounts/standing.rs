@@ -7,9 +7,9 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 
 use super::Accounts;
-use crate::account::{Account, AccountId, AccountState, Generation};
 use crate::mirror::Known;
-use crate::port::{Doc, Shelf, VaultError};
+use common::account::{Account, AccountId, AccountState, Generation};
+use common::port::{Doc, Shelf, VaultError};
 
 /// So many accounts of a page are read at a time.
 const AT_ONCE: usize = 16;
