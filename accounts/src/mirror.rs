@@ -139,7 +139,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use common::embedded::{Embedded, Role};
+    use adapter_embedded::{Embedded, Role};
     use common::port::SystemClock;
 
     #[test]

@@ -96,7 +96,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use common::embedded::{Embedded, Role};
+    use adapter_embedded::{Embedded, Role};
     use common::port::SystemClock;
 
     #[tokio::test]

@@ -104,7 +104,7 @@ pub fn is_sandbox(client: &ClientRef) -> bool {
 mod tests {
     use std::sync::Arc;
 
-    use common::embedded::{Embedded, Role};
+    use adapter_embedded::{Embedded, Role};
     use common::port::SystemClock;
 
     use super::*;

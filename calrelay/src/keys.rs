@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use accounts::keys::{ApiKey, ApiKeys, Scope};
+use adapter_embedded::{Embedded, Role};
 use adapter_redis::Redis;
 use anyhow::{Context as _, bail};
 use comfy_table::Table;
 use comfy_table::presets;
-use common::embedded::{Embedded, Role};
 use common::owner::Owner;
 use common::port::{Clock, SystemClock};
 use secrecy::{ExposeSecret as _, SecretString};

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use adapter_embedded::{Embedded, Role};
 use adapter_rabbitmq::{Part, RabbitQueue};
 use comfy_table::{Table, presets};
-use common::embedded::{Embedded, Role};
 use common::port::{Depth, JobQueue as _, SystemClock};
 use secrecy::ExposeSecret as _;
 

@@ -11,7 +11,6 @@ pub mod cancellation;
 pub mod conformance;
 pub mod deadline;
 pub mod due;
-pub mod embedded;
 pub mod event;
 pub mod field;
 pub mod fingerprint;

@@ -67,7 +67,7 @@ mod tests {
 
     use super::*;
     use crate::accounts::Connection;
-    use common::embedded::{Embedded, Role};
+    use adapter_embedded::{Embedded, Role};
     use common::fingerprint::HashKey;
     use common::port::{ClientRef, Clock, GoogleUser, RefreshToken, SystemClock, Vault};
     use common::seal::{Key, OpenError};

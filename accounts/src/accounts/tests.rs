@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::*;
-use common::embedded::{Embedded, Role};
+use adapter_embedded::{Embedded, Role};
 use common::port::{ConsentRequest, Grant, SystemClock, TokenEndpoint, TokenError};
 
 struct Office {

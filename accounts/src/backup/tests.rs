@@ -8,8 +8,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::accounts::{Accounts, Connection};
+use adapter_embedded::{Embedded, Role};
 use common::account::AccountId;
-use common::embedded::{Embedded, Role};
 use common::port::{ClientRef, Clock, GoogleUser, RefreshToken, SystemClock};
 use common::seal::Key;
 

@@ -81,7 +81,7 @@ mod tests {
 
     use super::*;
     use crate::keys::{ApiKeys, Scope};
-    use common::embedded::{Embedded, Role};
+    use adapter_embedded::{Embedded, Role};
     use common::owner::Owner;
     use common::port::SystemClock;
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use tokio::task::JoinSet;
 
 use super::*;
-use common::embedded::{Embedded, Role};
+use adapter_embedded::{Embedded, Role};
 use common::port::SystemClock;
 
 /// A clock that stands still until it is told to go on.

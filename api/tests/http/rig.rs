@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use accounts::keys::{ApiKeys, Scope};
 use accounts::secrets;
 use accounts::{Accounts, Connection};
+use adapter_embedded::{Embedded, Role};
 use api::{GoogleKind, Ingress, Ports, Settings};
 use common::account::AccountId;
-use common::embedded::{Embedded, Role};
 use common::job::{Claim, Conference, Effect, EventResult, Job, JobId, JobState, Step, Tally, WorkerId};
 use common::owner::Owner;
 use common::port::{

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use adapter_embedded::{Embedded, Role, SqliteQueue};
 use anyhow::bail;
-use common::embedded::{Embedded, Role, SqliteQueue};
 use common::port::{Clock, Vault};
 use jiff::Timestamp;
 use secrecy::SecretString;

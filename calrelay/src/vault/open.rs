@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use adapter_embedded::{Embedded, Role};
 use adapter_redis::Redis;
 use anyhow::Context as _;
-use common::embedded::{Embedded, Role};
 use common::port::{SystemClock, Vault};
 use common::seal::Keyring;
 use secrecy::ExposeSecret as _;

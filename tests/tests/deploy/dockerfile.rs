@@ -93,8 +93,13 @@ fn its_commands_and_ports_are_those_of_the_program() {
 fn what_is_copied_is_there_and_nothing_else_reaches_the_builder() {
     let context = context();
     let there = |path: &str| context.path().join(path).exists();
-    for path in ["Cargo.toml", "Cargo.lock", "calrelay/src/main.rs", "common/migrations", "tests/Cargo.toml"]
-    {
+    for path in [
+        "Cargo.toml",
+        "Cargo.lock",
+        "calrelay/src/main.rs",
+        "adapters/embedded/migrations",
+        "tests/Cargo.toml",
+    ] {
         assert!(there(path), "{path} is missing");
     }
     for path in

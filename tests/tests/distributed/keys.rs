@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use accounts::backup::{Backup, BackupError, Present};
-use common::embedded::{Embedded, Role};
+use adapter_embedded::{Embedded, Role};
 use common::port::{Shelf, SystemClock, Vault};
 use common::seal::{Key, Keyring};
 use jiff::Timestamp;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use accounts::{Accounts, Connection};
+use adapter_embedded::{Embedded, Role};
 use common::account::AccountId;
-use common::embedded::{Embedded, Role};
 use common::port::{ClientRef, Clock, GoogleUser, RefreshToken, SystemClock};
 use common::seal::{Key, Keyring};
 use serde_json::{Value, json};

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use accounts::{Accounts, Connection};
+use adapter_embedded::{Embedded, Role};
 use common::account::{Account, AccountId};
-use common::embedded::{Embedded, Role};
 use common::port::{ClientRef, Clock, GoogleUser, RefreshToken};
 use common::quotas::Quotas;
 use common::seal::{Key, Keyring};

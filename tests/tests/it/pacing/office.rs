@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use accounts::keys::ApiKeys;
 use accounts::{Accounts, Connection};
+use adapter_embedded::{Embedded, Role};
 use api::{Access, Ingress};
 use common::account::AccountId;
-use common::embedded::{Embedded, Role};
 use common::port::{Clock, GoogleUser, ListFilter, Page, RefreshToken, Vault};
 use common::seal::{Key, Keyring};
 use serde_json::{Value, json};

@@ -21,9 +21,9 @@ use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
 
 use super::column::{instant, nanos};
 use super::database::{Database, DatabaseError};
-use crate::message::Message;
-use crate::port::{Clock, Delivery, DeliveryTag, Depth, JobQueue, Lane, QueueError};
-use crate::time;
+use common::message::Message;
+use common::port::{Clock, Delivery, DeliveryTag, Depth, JobQueue, Lane, QueueError};
+use common::time;
 use hand::Hand;
 use owed::{End, Owed};
 use room::Room;

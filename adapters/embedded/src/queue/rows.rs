@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::owed::End;
-use crate::embedded::database::DatabaseError;
-use crate::message::Message;
-use crate::port::{Delivery, DeliveryTag, Depth, Lane, Turns};
+use crate::database::DatabaseError;
+use common::message::Message;
+use common::port::{Delivery, DeliveryTag, Depth, Lane, Turns};
 
 pub(super) struct NewRow {
     pub(super) job: Option<String>,

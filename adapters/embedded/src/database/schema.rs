@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::DatabaseError;
 
 /// One step of the schema each; `user_version` counts those taken. Only ever appended to.
-const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/1.sql")];
+const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/sqlite/1.sql")];
 
 /// What only makes questions cheaper, and no build minds: no step of the schema, so that the build before still
 /// opens the file.
@@ -18,7 +18,7 @@ const INDEXES: &str = "CREATE INDEX IF NOT EXISTS docs_by_version ON docs (shelf
 
 /// Who brings the tables up to date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::embedded) enum Migrate {
+pub(crate) enum Migrate {
     /// This process: it holds the worker's lock.
     Here,
     /// Not this one: an outdated file is an error.

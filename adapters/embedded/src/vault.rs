@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::Value;
 
 use super::database::{Database, DatabaseError};
-use crate::port::{Changes, Doc, Shelf, Vault, VaultError, Version};
+use common::port::{Changes, Doc, Shelf, Vault, VaultError, Version};
 
 /// The embedded vault.
 pub struct SqliteVault {

@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use crate::account::AccountId;
-use crate::due::{self, Due};
-use crate::embedded::column::{instant, nanos};
-use crate::embedded::database::DatabaseError;
-use crate::job::{Job, JobId, StateName, Step};
-use crate::owner::Owner;
-use crate::port::Overdue;
+use crate::column::{instant, nanos};
+use crate::database::DatabaseError;
+use common::account::AccountId;
+use common::due::{self, Due};
+use common::job::{Job, JobId, StateName, Step};
+use common::owner::Owner;
+use common::port::Overdue;
 
 /// How many jobs have not ended.
 pub(super) struct Unfinished {

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use adapter_embedded::Role;
 use common::conformance::sample;
-use common::embedded::Role;
 use common::job::{Job, JobId};
 use common::port::{Backlog, JobQueue as _, JobStore as _, Lane};
 use tokio::task::JoinSet;

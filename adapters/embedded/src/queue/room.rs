@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::port::QueueError;
+use common::port::QueueError;
 
 pub(super) struct Room {
     capacity: u64,

@@ -11,12 +11,12 @@ use jiff::Timestamp;
 
 use super::column::{instant, nanos};
 use super::database::{Database, DatabaseError};
-use crate::account::AccountId;
-use crate::due;
-use crate::job::{Job, JobId, JobState, Refusal, Step};
-use crate::memory::{MemoryThrottle, Placed};
-use crate::port::{Accepted, Backlog, Change, JobStore, Line, ListFilter, Overdue, Page, StoreError, Watch};
-use crate::watchers::Watchers;
+use common::account::AccountId;
+use common::due;
+use common::job::{Job, JobId, JobState, Refusal, Step};
+use common::memory::{MemoryThrottle, Placed};
+use common::port::{Accepted, Backlog, Change, JobStore, Line, ListFilter, Overdue, Page, StoreError, Watch};
+use common::watchers::Watchers;
 
 /// Records changed in one transaction, at most: nobody waits long behind a chore.
 const CHUNK: u32 = 500;

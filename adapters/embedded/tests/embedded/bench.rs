@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use adapter_embedded::{Embedded, OpenError, Role};
 use async_trait::async_trait;
 use common::conformance::Bench;
 use common::conformance::queue::QueueBench;
-use common::embedded::{Embedded, OpenError, Role};
 use common::port::{JobQueue, JobStore, Lane, SystemClock, Vault};
 use tempfile::TempDir;
 

@@ -20,8 +20,8 @@ pub use queue::SqliteQueue;
 pub use store::SqliteStore;
 pub use vault::SqliteVault;
 
-use crate::memory::{MemoryThrottle, MemoryTokens};
-use crate::port::{Clock, QueueError, StoreError};
+use common::memory::{MemoryThrottle, MemoryTokens};
+use common::port::{Clock, QueueError, StoreError};
 use database::Migrate;
 
 /// What this process is to the folder.

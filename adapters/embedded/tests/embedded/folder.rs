@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use adapter_embedded::{Embedded, Role};
 use async_trait::async_trait;
 use common::conformance::sample;
-use common::embedded::{Embedded, Role};
 use common::job::{Effect, Job, JobState, StateName};
 use common::message::Message;
 use common::port::{

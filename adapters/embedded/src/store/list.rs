@@ -6,11 +6,11 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 
 use super::rows;
-use crate::account::AccountId;
-use crate::embedded::column::nanos;
-use crate::embedded::database::DatabaseError;
-use crate::job::{Job, JobId, StateName};
-use crate::port::{ListFilter, Page};
+use crate::column::nanos;
+use crate::database::DatabaseError;
+use common::account::AccountId;
+use common::job::{Job, JobId, StateName};
+use common::port::{ListFilter, Page};
 
 pub(super) fn read(db: &Connection, filter: &ListFilter, page: &Page) -> Result<Vec<Job>, DatabaseError> {
     let (conditions, mut values) = conditions(filter, page);
