@@ -1,14 +1,11 @@
-//! What calrelay's ingress and worker share: the domain, the ports, and the adapters behind the ports.
+//! What all of calrelay shares: the domain and the ports. It knows no server and no HTTP.
 //!
-//! The domain is in [`job`], [`account`], [`event`] and [`message`]; the ports are the traits in
-//! [`port`]; [`embedded`] holds the adapters that need nothing but a folder, and [`rabbitmq`], [`redis`]
-//! and [`postgres`] those that many processes share.
+//! The domain is in [`job`], [`account`], [`event`] and [`message`]; the ports are the traits in [`port`]. The adapters
+//! behind the ports are crates of their own, in `adapters/`, but for those that need nothing but [`memory`].
 
 pub mod account;
 pub mod backoff;
 pub mod cancellation;
-#[cfg(feature = "conformance")]
-pub mod conformance;
 pub mod deadline;
 pub mod due;
 pub mod event;
@@ -24,6 +21,8 @@ pub mod payload;
 pub mod port;
 pub mod quotas;
 pub mod refused_client;
+#[cfg(any(test, feature = "sample"))]
+pub mod sample;
 pub mod seal;
 pub mod swept;
 pub mod time;

@@ -1,7 +1,7 @@
 //! The ports: what the domain asks of the world, in the domain's words.
 //!
-//! Each is a trait with adapters: in [`embedded`](crate::embedded), [`rabbitmq`](crate::rabbitmq),
-//! [`redis`](crate::redis) and [`postgres`](crate::postgres), or, for Google, in the crate that speaks to it.
+//! Each is a trait with adapters: in the crates of `adapters/`, in [`memory`](crate::memory), or, for Google, in the
+//! crate `google`.
 //! What a method promises is true when it returns.
 
 mod allowance;

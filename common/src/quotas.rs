@@ -133,8 +133,8 @@ impl Quotas {
 mod tests {
     use super::*;
     use crate::account::{AccountId, AccountState, Generation};
-    use crate::conformance::sample;
     use crate::port::{ClientRef, GoogleUser};
+    use crate::sample;
     use crate::seal::Key;
 
     fn account() -> Account {

@@ -80,8 +80,8 @@ impl Job {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conformance::sample;
     use crate::job::{BlockReason, WaitReason};
+    use crate::sample;
 
     fn at(span: Duration) -> Timestamp {
         after(sample::noon(), span)

@@ -79,7 +79,7 @@ impl SealedParts {
 mod tests {
     use super::super::{Failure, FailureKind, Refusal};
     use super::*;
-    use crate::conformance::sample;
+    use crate::sample;
     use crate::seal::Key;
 
     fn record(state: JobState, key: &Key) -> Job {

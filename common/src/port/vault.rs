@@ -5,7 +5,7 @@ use serde_json::Value;
 
 /// Keeps what cannot be rebuilt from anywhere: small documents, each replaced only by somebody who
 /// has seen the one before. What a document means is the business of its owner
-/// ([`accounts`](crate::accounts), [`keys`](crate::keys), …), so every adapter is five queries.
+/// (in the crate `accounts`), so every adapter is five queries.
 #[async_trait]
 pub trait Vault: Send + Sync {
     /// Reads a document.
@@ -43,7 +43,7 @@ pub trait Vault: Send + Sync {
     /// costs the vault grows with the page, not with the shelf.
     ///
     /// Writers side by side may be confirmed in another order than their versions have: whoever follows a shelf
-    /// asks once more for what is a little older ([`Mirror`](crate::mirror::Mirror) does).
+    /// asks once more for what is a little older (the mirror in the crate `accounts` does).
     ///
     /// # Errors
     /// When the vault cannot be used.

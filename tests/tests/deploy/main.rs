@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 mod compose;
+mod crates;
 mod dockerfile;
 mod installed;
 mod k8s;

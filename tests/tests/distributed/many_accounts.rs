@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use adapter_redis::Redis;
 use common::account::{AccountId, AccountState, Generation, ReauthorizationCause};
-use common::conformance::sample;
 use common::job::{BlockReason, Job, JobState};
 use common::port::{JobStore, Shelf, SystemClock, Vault};
+use common::sample;
 use common::time::hours;
 use jiff::Timestamp;
 use serde_json::{Value, json};

@@ -13,10 +13,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adapter_rabbitmq::{Link, Part, RabbitQueue};
-use common::conformance::sample;
 use common::job::JobId;
 use common::message::Message;
 use common::port::{Delivery, JobQueue as _, Lane, QueueError};
+use common::sample;
 use common::time;
 use tests::eventually;
 

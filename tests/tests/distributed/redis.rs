@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adapter_redis::Redis;
-use common::conformance::sample;
 use common::job::{Job, JobId, Step};
 use common::port::{Accepted, Backlog, Change, JobStore, SystemClock};
+use common::sample;
 use common::time;
 use tests::{Durability, RedisServer, eventually};
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use adapter_redis::{Redis, RedisTokens};
 use common::account::{AccountId, Generation};
-use common::conformance::sample;
 use common::port::{AccessToken, SystemClock, TokenCache as _};
+use common::sample;
 use common::seal::{Key, Keyring};
 use common::time;
 use jiff::Timestamp;

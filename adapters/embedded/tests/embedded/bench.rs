@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use adapter_embedded::{Embedded, OpenError, Role};
 use async_trait::async_trait;
-use common::conformance::Bench;
-use common::conformance::queue::QueueBench;
 use common::port::{JobQueue, JobStore, Lane, SystemClock, Vault};
 use tempfile::TempDir;
+use testing::Bench;
+use testing::queue::QueueBench;
 
 pub struct Folder {
     dir: TempDir,

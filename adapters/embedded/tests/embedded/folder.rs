@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use adapter_embedded::{Embedded, Role};
 use async_trait::async_trait;
-use common::conformance::sample;
 use common::job::{Effect, Job, JobState, StateName};
 use common::message::Message;
 use common::port::{
     Clock, Depth, JobQueue as _, JobStore as _, Lane, ListFilter, Page, QueueError, SystemClock,
 };
+use common::sample;
 use common::time;
 use jiff::Timestamp;
 use tokio::time::timeout;

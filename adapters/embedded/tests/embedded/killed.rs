@@ -7,9 +7,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use adapter_embedded::Role;
-use common::conformance::sample;
 use common::job::{Job, JobId};
 use common::port::{Backlog, JobQueue as _, JobStore as _, Lane};
+use common::sample;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 

@@ -1,6 +1,6 @@
 //! The suite of the port behind `queue`.
 
-use common::conformance::queue;
+use testing::queue;
 
 use crate::bench::Folder;
 

@@ -1,6 +1,6 @@
 //! The suite of the port behind `store`.
 
-use common::conformance::store;
+use testing::store;
 
 use crate::bench::Folder;
 

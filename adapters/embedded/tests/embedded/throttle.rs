@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use common::conformance::throttle;
 use common::memory::MemoryThrottle;
 use common::port::SystemClock;
+use testing::throttle;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hammering_gets_what_is_allowed_and_no_more() {

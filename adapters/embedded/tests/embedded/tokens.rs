@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use common::conformance::tokens;
 use common::memory::MemoryTokens;
+use testing::tokens;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_is_good_until_shortly_before_it_expires() {

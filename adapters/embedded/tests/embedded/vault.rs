@@ -1,6 +1,6 @@
 //! The suite of the port behind `vault`.
 
-use common::conformance::vault;
+use testing::vault;
 
 use crate::bench::Folder;
 

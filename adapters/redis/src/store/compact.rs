@@ -233,8 +233,8 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::conformance::sample;
     use common::job::{Failure, Step};
+    use common::sample;
     use common::seal::Sealed;
     use common::trace::TraceContext;
 

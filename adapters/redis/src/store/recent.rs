@@ -55,7 +55,7 @@ impl Recent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::conformance::sample;
+    use common::sample;
 
     #[test]
     fn what_nobody_comes_back_for_is_forgotten() {

@@ -174,8 +174,8 @@ fn places(job: &Job, retention: Duration) -> Vec<Place> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::conformance::sample;
     use common::job::{Effect, Step, Tally};
+    use common::sample;
 
     const WEEK: Duration = time::days(7);
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use adapter_rabbitmq::{Part, RabbitQueue};
 use async_trait::async_trait;
-use common::conformance::queue::QueueBench;
-use common::conformance::{Bench, queue};
 use common::port::{JobQueue, Lane};
 use common::time;
+use testing::queue::QueueBench;
+use testing::{Bench, queue};
 use tests::{Vhost, eventually, shared_rabbit};
 
 const SOON: Duration = Duration::from_secs(20);

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use adapter_redis as redis;
 use async_trait::async_trait;
-use common::conformance::{Bench, store};
 use common::port::{JobStore, SystemClock};
 use common::time;
+use testing::{Bench, store};
 use tests::{Durability, RedisServer};
 
 /// A server of its own, and one process after another that uses it.

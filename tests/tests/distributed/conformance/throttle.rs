@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use adapter_redis::{Redis, RedisThrottle};
-use common::conformance::throttle;
 use common::port::SystemClock;
+use testing::throttle;
 use tests::{Durability, RedisServer};
 
 /// One on a server of its own.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use adapter_redis::{Redis, RedisTokens};
-use common::conformance::tokens;
 use common::port::SystemClock;
 use common::seal::{Key, Keyring};
+use testing::tokens;
 use tests::{Durability, RedisServer};
 
 /// A cache on a server of its own.

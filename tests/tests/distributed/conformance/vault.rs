@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use common::conformance::{Bench, vault};
 use common::port::Vault;
+use testing::{Bench, vault};
 use tests::{Durability, RedisServer, open_vault, shared_postgres};
 
 /// A database of its own.

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use common::conformance::sample;
 use common::port::{JobQueue as _, Lane};
+use common::sample;
 use lapin::types::AMQPValue;
 use tests::shared_rabbit;
 

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use adapter_rabbitmq::{Link, Part, RabbitQueue};
-use common::conformance::sample;
 use common::job::JobId;
 use common::port::{JobQueue as _, Lane, QueueError};
+use common::sample;
 use tests::{Proxy, RabbitServer, Vhost, eventually, shared_rabbit};
 use tokio::task::JoinSet;
 

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::conformance::sample;
 use common::fingerprint::HashKey;
 use common::job::{Conference, EventResult, Job, JobState, StateName, Step};
 use common::port::{Accepted, Backlog, Change, JobStore, ListFilter, Page};
+use common::sample;
 use common::seal::{Key, Keyring};
 use common::time;
 use common::trace::TraceContext;

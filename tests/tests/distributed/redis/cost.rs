@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use common::conformance::sample;
 use common::job::{Claim, Effect, Job, Step, Tally};
 use common::port::{Backlog, JobStore};
+use common::sample;
 use tests::RedisServer;
 use tokio::task::JoinSet;
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use common::conformance::sample;
 use common::job::{Effect, Job, JobState, Refusal, Step, Tally};
 use common::port::{Accepted, Backlog, Change};
+use common::sample;
 use tests::{Durability, RedisServer};
 
 use super::{accepted, again, server, store, taken};

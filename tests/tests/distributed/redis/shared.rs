@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::conformance::sample;
 use common::job::{
     BlockReason, Claim, Effect, Job, JobId, JobState, Pause, Refusal, StateName, Step, Tally, WaitReason,
 };
 use common::port::{Accepted, Backlog, Change, JobStore, ListFilter, Page};
+use common::sample;
 use common::time;
 use tokio::task::JoinSet;
 

@@ -3,8 +3,8 @@
 use std::process::Command;
 use std::sync::Arc;
 
-use common::conformance::sample;
 use common::port::{Backlog, JobStore};
+use common::sample;
 use common::time;
 use tests::{Durability, RedisServer, free_port};
 

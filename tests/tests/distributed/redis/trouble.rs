@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::conformance::sample;
 use common::port::{Backlog, JobStore, StoreError};
+use common::sample;
 use common::time;
 use tests::{Durability, Proxy, RedisServer, SentinelServer, eventually, free_port};
 

@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::Bench;
-use crate::port::{Shelf, Vault, VaultError, Version};
+use common::port::{Shelf, Vault, VaultError, Version};
 
 type Vaults = dyn Vault;
 

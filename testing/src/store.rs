@@ -23,8 +23,8 @@ pub use stepping::{
 use std::sync::Arc;
 
 use super::sample;
-use crate::job::{Job, JobId, Step};
-use crate::port::{Accepted, Backlog, Change, JobStore};
+use common::job::{Job, JobId, Step};
+use common::port::{Accepted, Backlog, Change, JobStore};
 
 /// Accepts a job that is new.
 async fn accepted(store: &Arc<dyn JobStore>, job: &Job) {

@@ -3,15 +3,15 @@
 use tokio::task::JoinSet;
 
 use super::{accepted, sample, taken};
-use crate::conformance::Bench;
-use crate::event::Priority;
-use crate::fingerprint::Fingerprint;
-use crate::job::{
+use crate::Bench;
+use common::event::Priority;
+use common::fingerprint::Fingerprint;
+use common::job::{
     BlockReason, Claim, Effect, Job, JobId, JobState, Pause, Place, Refusal, Step, Tally, Turn, WaitReason,
 };
-use crate::port::{Change, JobStore};
-use crate::seal::{Key, Keyring};
-use crate::warning::{Warning, WarningCode};
+use common::port::{Change, JobStore};
+use common::seal::{Key, Keyring};
+use common::warning::{Warning, WarningCode};
 
 fn start(claim: Claim, hop: u32) -> Step {
     Step::Start { claim, hop, tally: Tally { attempts: 1, ..Tally::default() }, effect: Effect::None }

@@ -5,7 +5,6 @@
 #![expect(clippy::unwrap_used, reason = "a suite is a test")]
 
 pub mod queue;
-pub mod sample;
 pub mod store;
 pub mod throttle;
 pub mod tokens;
@@ -15,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use common::sample;
 
 /// Where a suite gets the adapter of a port from. A new bench is empty.
 #[async_trait]

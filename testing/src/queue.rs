@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use tokio::task::JoinSet;
 
 use super::{Bench, sample, soon};
-use crate::job::JobId;
-use crate::message::{Message, Unreadable};
-use crate::port::{Delivery, Depth, JobQueue, Lane};
+use common::job::JobId;
+use common::message::{Message, Unreadable};
+use common::port::{Delivery, Depth, JobQueue, Lane};
 
 /// A bench whose queue can be written past the port, as another build would.
 #[async_trait]

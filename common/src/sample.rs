@@ -1,4 +1,5 @@
-//! Jobs and messages to try adapters with. What is sealed in them nobody can open.
+//! Jobs and messages to try adapters with. What is sealed in them cannot be opened.
+#![expect(clippy::unwrap_used, reason = "samples are for tests")]
 
 use data_encoding::BASE64;
 use jiff::Timestamp;

@@ -9,8 +9,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::task::JoinSet;
 
 use super::{sample, soon};
-use crate::account::Generation;
-use crate::port::{AccessToken, TokenCache};
+use common::account::Generation;
+use common::port::{AccessToken, TokenCache};
 
 fn token(secret: &str, expires_at: Timestamp, generation: u64) -> AccessToken {
     AccessToken { secret: SecretString::from(secret), expires_at, generation: Generation(generation) }
@@ -24,7 +24,7 @@ async fn secret(cache: &Arc<dyn TokenCache>, generation: u64, now: Timestamp) ->
 /// A token is there for its own account and connection, until shortly before it expires.
 pub async fn a_token_is_good_until_shortly_before_it_expires(cache: Arc<dyn TokenCache>) {
     let (a, now) = (sample::account("a"), Timestamp::now());
-    let seconds = |seconds| crate::time::after(now, Duration::from_secs(seconds));
+    let seconds = |seconds| common::time::after(now, Duration::from_secs(seconds));
     cache.put(&a, &token("t", seconds(3_599), 3), now).await;
     assert_eq!(secret(&cache, 3, now).await.as_deref(), Some("t"));
     let kept = cache.get(&a, Generation(3), now).await.unwrap();
@@ -39,7 +39,7 @@ pub async fn a_token_is_good_until_shortly_before_it_expires(cache: Arc<dyn Toke
 /// No token is kept longer than an hour, and a short-lived one for half its life.
 pub async fn odd_lives_are_cut(cache: Arc<dyn TokenCache>) {
     let (a, now) = (sample::account("a"), Timestamp::now());
-    let seconds = |seconds| crate::time::after(now, Duration::from_secs(seconds));
+    let seconds = |seconds| common::time::after(now, Duration::from_secs(seconds));
     cache.put(&a, &token("day", seconds(86_400), 1), now).await;
     assert_eq!(secret(&cache, 1, seconds(3_500)).await.as_deref(), Some("day"));
     assert_eq!(secret(&cache, 1, seconds(3_601)).await, None);
@@ -51,7 +51,7 @@ pub async fn odd_lives_are_cut(cache: Arc<dyn TokenCache>) {
 /// Only the token that was refused is forgotten.
 pub async fn only_the_refused_token_is_forgotten(cache: Arc<dyn TokenCache>) {
     let (a, now) = (sample::account("a"), Timestamp::now());
-    let expires = crate::time::after(now, crate::time::hours(1));
+    let expires = common::time::after(now, common::time::hours(1));
     let (old, new) = (token("old", expires, 1), token("new", expires, 1));
     cache.put(&a, &old, now).await;
     cache.put(&a, &new, now).await;
@@ -64,7 +64,7 @@ pub async fn only_the_refused_token_is_forgotten(cache: Arc<dyn TokenCache>) {
 /// A late token of an older connection does not replace one of a newer.
 pub async fn an_older_connections_token_replaces_nothing(cache: Arc<dyn TokenCache>) {
     let (a, now) = (sample::account("a"), Timestamp::now());
-    let expires = crate::time::after(now, crate::time::hours(1));
+    let expires = common::time::after(now, common::time::hours(1));
     cache.put(&a, &token("newer", expires, 2), now).await;
     cache.put(&a, &token("late", expires, 1), now).await;
     assert_eq!(secret(&cache, 2, now).await.as_deref(), Some("newer"));
@@ -83,7 +83,7 @@ pub async fn many_refresh_once(cache: Arc<dyn TokenCache>) {
                 refreshes.fetch_add(1, Ordering::SeqCst);
                 // As a refresh would: others get a chance to run into it.
                 tokio::time::sleep(Duration::from_millis(20)).await;
-                let expires = crate::time::after(now, crate::time::hours(1));
+                let expires = common::time::after(now, common::time::hours(1));
                 cache.put(&a, &token("t", expires, 1), now).await;
             }
         });

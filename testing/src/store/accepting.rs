@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::{accepted, sample, taken};
-use crate::conformance::Bench;
-use crate::event::Priority;
-use crate::job::{Job, JobState, Step};
-use crate::port::{Accepted, Backlog, JobStore, Line};
+use crate::Bench;
+use common::event::Priority;
+use common::job::{Job, JobState, Step};
+use common::port::{Accepted, Backlog, JobStore, Line};
 
 const SMALL: Backlog = Backlog { per_account: 3, per_owner: 5 };
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use crate::event::Priority;
-use crate::port::{Limit, Line, Take, Throttle, ThrottleKey, Turn, Window};
+use common::event::Priority;
+use common::port::{Limit, Line, Take, Throttle, ThrottleKey, Turn, Window};
 
 fn limit(user: &str, window: Window, allowed: u32) -> Limit {
     Limit { key: ThrottleKey::User(user.to_owned()), window, allowed, cost: 1 }
@@ -115,7 +115,7 @@ pub async fn a_day_is_used_up(throttle: Arc<dyn Throttle>) {
     let day = limit("day", Window::Day, 100);
     assert_eq!(exhaust(&throttle, std::slice::from_ref(&day)).await, 98);
     let wait = refused(&throttle, std::slice::from_ref(&day)).await;
-    assert!(wait > crate::time::hours(20) && wait <= crate::time::hours(25), "{wait:?}");
+    assert!(wait > common::time::hours(20) && wait <= common::time::hours(25), "{wait:?}");
     assert!(throttle.used(Window::Day).await > 0.9);
 }
 

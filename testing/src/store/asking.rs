@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{accepted, sample, taken};
-use crate::conformance::{Bench, soon};
-use crate::job::{BlockReason, Effect, Job, JobId, JobState, Pause, StateName, Step, Tally, WaitReason};
-use crate::port::{JobStore, ListFilter, Overdue, Page};
+use crate::{Bench, soon};
+use common::job::{BlockReason, Effect, Job, JobId, JobState, Pause, StateName, Step, Tally, WaitReason};
+use common::port::{JobStore, ListFilter, Overdue, Page};
 
 /// All that a filter gives, page by page.
 async fn listed(store: &Arc<dyn JobStore>, filter: &ListFilter, limit: u32) -> Vec<JobId> {
