@@ -12,11 +12,11 @@ use crate::vault::open;
 pub async fn run(command: NoticesCommand) -> anyhow::Result<()> {
     let opened = open::beside(&VaultConfig::place(|name| std::env::var(name).ok())?).await?;
     let vault = opened.vault.as_ref();
-    let said = match (worker::muted_since(vault).await, command) {
+    let said = match (::notices::muted_since(vault).await, command) {
         (Ok(Some(since)), NoticesCommand::Show) => Ok(format!(
             "A receiver of webhooks answered 410 at {since:.0} and is sent nothing more; `calrelay notices unmute` ends that, and so does another WEBHOOK_URL."
         )),
-        (Ok(Some(_)), NoticesCommand::Unmute) => worker::unmute(vault).await.map(|()| {
+        (Ok(Some(_)), NoticesCommand::Unmute) => ::notices::unmute(vault).await.map(|()| {
             "It is sent notices again, by running processes within 30 s. What happened meanwhile is not told.".to_owned()
         }),
         (Ok(None), NoticesCommand::Show | NoticesCommand::Unmute) => {

@@ -11,6 +11,7 @@ pub mod due;
 pub mod event;
 pub mod field;
 pub mod fingerprint;
+pub mod jitter;
 pub mod job;
 pub mod memory;
 pub mod message;

@@ -15,6 +15,7 @@ mod put_off;
 mod record;
 mod settle;
 mod success;
+mod telling;
 mod turn;
 mod under_way;
 
@@ -29,6 +30,7 @@ use common::time::{after, until};
 use common::trace::log_span;
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
+use notices::{Notices, Sources};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
@@ -36,7 +38,6 @@ use crate::calls::Calls;
 use crate::complaint::Complaint;
 use crate::gateway::Gateway;
 use crate::guests::{ASKED, GuestProbes};
-use crate::notice::{Notices, places};
 use crate::plan::{Plan, plan};
 use crate::records::Records;
 use crate::sealing::MissingKeys;
@@ -61,6 +62,8 @@ const PREDECESSOR: Duration = Duration::from_secs(5);
 /// Runs deliveries.
 pub(crate) struct Attempts {
     ports: Ports,
+    /// What notices are made from.
+    sources: Sources,
     settings: Settings,
     pub(crate) gateway: Gateway,
     records: Arc<Records>,
@@ -121,8 +124,10 @@ impl Attempts {
         let (under_way, missing_keys, guest_probes) = Default::default();
         let (perhaps_cancelled, out_of_sight) = Default::default();
         let worker = WorkerId::random();
+        let sources = ports.sources();
         Self {
             ports,
+            sources,
             settings,
             gateway,
             records,
@@ -143,11 +148,6 @@ impl Attempts {
 
     pub(crate) fn notices(&self) -> &Notices {
         &self.settings.notices
-    }
-
-    /// How many notices may be sent at a time.
-    pub(crate) fn notice_places(&self) -> usize {
-        places(self.settings.concurrency)
     }
 
     /// Waits until running attempts must end at once.

@@ -11,13 +11,13 @@ use common::job::JobId;
 use common::port::{Shelf, StoreError, Throttle, VaultError, Window};
 use common::time::{after, hours, minutes, until};
 use jiff::Timestamp;
+use notices::tell_of_accounts;
 use rand::RngExt as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::attempt::Attempts;
 use crate::compaction::compact_records;
 use crate::lost::revive_lost;
-use crate::notice::tell_of_accounts;
 use crate::resume::{Resumed, wake_all};
 use crate::{Ports, Settings, metrics};
 
@@ -60,7 +60,8 @@ pub(crate) async fn keep_house(
             () = stop.cancelled() => {}
         }
     };
-    tokio::join!(keeping, tell_of_accounts(&ports, &settings.notices, &stop));
+    let sources = ports.sources();
+    tokio::join!(keeping, tell_of_accounts(&sources, &settings.notices, &stop));
 }
 
 /// Accounts are connected and disconnected by other processes too. Of those that turned to connected since

@@ -17,7 +17,6 @@ mod housekeeping;
 mod line;
 mod lost;
 mod metrics;
-mod notice;
 mod plan;
 mod quota;
 mod recall;
@@ -40,12 +39,9 @@ use std::time::Duration;
 use accounts::Accounts;
 use common::port::{Calendar, Clock, JobQueue, JobStore, Throttle, TokenCache, TokenEndpoint, Vault};
 use common::quotas::Quotas;
+use notices::{Notices, Sources};
 
 pub use metrics::describe as describe_metrics;
-pub use notice::{
-    Encryption, Mail, MailSettings, Networks, NoClient, NoMail, NotASecret, NotNetworks, Notices, Signer,
-    Users, Webhook, muted_since, unmute,
-};
 pub use recall::{RecallError, Recalled, forget, recall};
 pub use replay::{OperatorPorts, ReplayError, Replayed, replay};
 pub use resume::{Resumed, resume};
@@ -65,6 +61,18 @@ pub struct Ports {
     pub calendar: Arc<dyn Calendar>,
     pub endpoint: Arc<dyn TokenEndpoint>,
     pub clock: Arc<dyn Clock>,
+}
+
+impl Ports {
+    /// What notices are made from.
+    fn sources(&self) -> Sources {
+        Sources {
+            store: Arc::clone(&self.store),
+            vault: Arc::clone(&self.vault),
+            accounts: Arc::clone(&self.accounts),
+            clock: Arc::clone(&self.clock),
+        }
+    }
 }
 
 /// What an operator may set.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use common::account::AccountId;
 use common::event::Priority;
+use common::jitter::spread_by;
 use common::job::{Effect, Job, OVERDUE, Silence, Step};
 use common::message::{Message, Work};
 use common::port::{Change, Lane, Overdue, Shelf, StoreError};
@@ -20,7 +21,6 @@ use rand::RngExt as _;
 
 use crate::attempt::Attempts;
 use crate::replay::{OperatorPorts, ReplayError};
-use crate::retry::spread_by;
 use crate::{Ports, Settings, metrics};
 
 /// Between two looks, or a little more. So long after its start a worker looks for the first time: what its predecessors

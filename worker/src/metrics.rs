@@ -10,7 +10,7 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogra
 
 use crate::retry::{Deferral, Disposition};
 use label::{CIRCUITS, DISPOSITIONS, REFRESHES, RESULTS};
-pub(crate) use label::{Cache, Method, NoticeKind, NoticeResult};
+pub(crate) use label::{Cache, Method};
 
 const ATTEMPTS: &str = "calrelay_attempts_total";
 const DEFERRALS: &str = "calrelay_deferrals_total";
@@ -24,11 +24,11 @@ const QUOTA_USED: &str = "calrelay_quota_used_ratio";
 const CIRCUIT_OPEN: &str = "calrelay_circuit_open";
 const REVIVED: &str = "calrelay_jobs_revived_total";
 const KEY_MISSING: &str = "calrelay_sealing_key_missing";
-const NOTICES: &str = "calrelay_notices_total";
 
 /// Describes every series of a worker and starts it at 0.
 pub fn describe() {
     common::metrics::describe();
+    notices::describe_metrics();
     describe_counter!(ATTEMPTS, "Attempts by what was decided");
     describe_counter!(DEFERRALS, "Jobs put off without being at fault, by reason");
     describe_histogram!(
@@ -52,7 +52,6 @@ pub fn describe() {
     describe_gauge!(CIRCUIT_OPEN, "1 while an endpoint is left alone");
     describe_gauge!(KEY_MISSING, "Sealing keys that jobs wait for");
     describe_counter!(REVIVED, "Jobs whose last change was lost, and that were brought to a worker anew");
-    describe_counter!(NOTICES, "Notices by how they travel and what became of them");
     for disposition in DISPOSITIONS {
         counter!(ATTEMPTS, "disposition" => disposition).increment(0);
     }
@@ -75,11 +74,6 @@ pub fn describe() {
     }
     for window in Window::ALL {
         quota_used(window, 0.0);
-    }
-    for kind in NoticeKind::ALL {
-        for result in NoticeResult::ALL {
-            counter!(NOTICES, "kind" => kind.as_label(), "result" => result.as_label()).increment(0);
-        }
     }
     counter!(REVIVED).increment(0);
     circuits((false, false));
@@ -105,10 +99,6 @@ pub(crate) fn revived() {
 
 pub(crate) fn sealing_keys_missing(count: usize) {
     gauge!(KEY_MISSING).set(count as f64);
-}
-
-pub(crate) fn notice(kind: NoticeKind, result: NoticeResult) {
-    counter!(NOTICES, "kind" => kind.as_label(), "result" => result.as_label()).increment(1);
 }
 
 pub(crate) fn queue_wait(waited: Duration) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use common::account::ReauthorizationCause;
 use common::backoff::Schedule;
+use common::jitter::spread_by;
 use common::job::{FailureKind, Refusal, WaitReason};
 use common::port::{CalendarError, ThrottledKey, TokenError};
 use common::seal::OpenError;
@@ -33,9 +34,6 @@ const CLIENT: Schedule = Schedule { first: Duration::from_secs(15), longest: OPE
 const KEY_MISSING: Duration = hours(1);
 /// A calendar that is still not found at this attempt does not exist.
 const NOT_FOUND_ATTEMPTS: u32 = 3;
-
-/// Jobs that wait for the same instant come back within so long of it.
-const WIDEST_SPREAD: Duration = minutes(5);
 
 /// What to do about a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -271,22 +269,6 @@ fn fail(kind: FailureKind) -> Disposition {
 
 fn spread(wait: Duration, standing: &Standing) -> Duration {
     spread_by(wait, standing.fraction)
-}
-
-/// A wait that everybody was told, plus up to a quarter but no more than minutes, so that they do not
-/// all come back together.
-pub(crate) fn spread_by(wait: Duration, fraction: f64) -> Duration {
-    wait.saturating_add((wait / 4).min(WIDEST_SPREAD).mul_f64(fraction.clamp(0.0, 1.0)))
-}
-
-/// A wait that nobody was told, less up to a quarter: looks that many jobs begin together soon come apart.
-pub(crate) fn shortened_by(wait: Duration, fraction: f64) -> Duration {
-    wait.saturating_sub((wait / 4).mul_f64(fraction.clamp(0.0, 1.0)))
-}
-
-/// A wait until an instant that many jobs were told, plus up to a quarter.
-pub(crate) fn lengthened_by(wait: Duration, fraction: f64) -> Duration {
-    wait.saturating_add((wait / 4).mul_f64(fraction.clamp(0.0, 1.0)))
 }
 
 /// Google's quota days end at midnight in California.

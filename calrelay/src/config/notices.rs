@@ -5,7 +5,7 @@ mod mail;
 use anyhow::Context as _;
 use secrecy::ExposeSecret as _;
 use url::Url;
-use worker::{Mail, MailSettings, Networks, Notices, Signer, Webhook};
+use notices::{Mail, MailSettings, Networks, Notices, Signer, Webhook};
 
 use super::problems::Reader;
 use super::web_url;

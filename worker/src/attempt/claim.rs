@@ -7,6 +7,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use common::jitter::spread_by;
 use common::job::{Claim, Effect, Job, JobState, Refusal, Step, next_look};
 use common::message::{Message, Progress};
 use common::port::{Change, Delivery, Lane, StoreError};
@@ -19,7 +20,7 @@ use crate::calls::Calls;
 use crate::hold::Hold;
 use crate::metrics;
 use crate::records::CLAIM;
-use crate::retry::{Deferral, spread_by};
+use crate::retry::Deferral;
 use crate::trouble::Trouble;
 
 /// A job that cannot even be looked at comes back after so long, or a little longer.

@@ -1,6 +1,7 @@
 //! After a failure: gather what is known, let [`retry::decide`](crate::retry::decide) decide, carry it out.
 
 use common::account::{Account, AccountState, GuestLimit, ReauthorizationCause};
+use common::jitter::{lengthened_by, shortened_by, spread_by};
 use common::job::{BlockReason, Failure, Pause, Tally, WaitReason};
 use common::port::{ThrottleKey, ThrottledKey};
 use common::seal::OpenError;
@@ -10,7 +11,7 @@ use rand::RngExt as _;
 
 use super::record::Return;
 use super::{Attempts, Held, Verdict};
-use crate::retry::{Deferral, Disposition, Standing, decide, lengthened_by, shortened_by, spread_by};
+use crate::retry::{Deferral, Disposition, Standing, decide};
 use crate::trouble::Trouble;
 use crate::{grant, metrics};
 

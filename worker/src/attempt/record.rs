@@ -3,18 +3,19 @@
 use std::time::Duration;
 
 use common::deadline::in_time;
+use common::jitter::{lengthened_by, shortened_by};
 use common::job::{Effect, Failure, Pause, Place, Step, Tally, WaitReason};
 use common::message::{Message, News};
 use common::port::{Change, Lane};
 use common::time::{minutes, until};
+use notices::told_of;
 use rand::RngExt as _;
 
 use super::claim::Arrival;
 use super::judge::blocked_recheck;
 use super::{Attempts, Conclusion, Held, LONG_AGO, Verdict};
 use crate::metrics;
-use crate::notice::told_of;
-use crate::retry::{Deferral, lengthened_by, shortened_by};
+use crate::retry::Deferral;
 use crate::trouble::Trouble;
 
 /// An end that could not be recorded is tried again after so long. It is one of the queue's own delays: a wait in between

@@ -5,13 +5,13 @@ use common::job::{Conference, Effect, EventResult, JobState, Refusal, Step};
 use common::message::{Message, News, Work};
 use common::port::{Change, Lane, Shelf};
 use common::seal::Sealed;
+use notices::told_of;
 
 use super::claim::Arrival;
 use super::record::UNRECORDED;
 use super::{Abandoned, Attempts, Conclusion, Held, Verdict, Writing};
 use crate::conference;
 use crate::metrics;
-use crate::notice::told_of;
 use crate::trouble::Trouble;
 
 /// Tries to record: as asked, and with the record rebuilt.

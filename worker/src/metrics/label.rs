@@ -49,28 +49,6 @@ pub(crate) enum Cache {
     Miss,
 }
 
-/// How a notice travels.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum NoticeKind {
-    Webhook,
-    Email,
-}
-
-/// What became of a notice.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum NoticeResult {
-    /// Taken.
-    Sent,
-    /// Not taken now: it is tried again.
-    Retried,
-    /// Not taken for so long that it is of no more use.
-    GivenUp,
-    /// Not wanted any more, or overtaken.
-    Dropped,
-    /// The receiver wants no more.
-    Disabled,
-}
-
 impl Method {
     pub(super) const ALL: [Self; 3] = [Self::Insert, Self::Get, Self::Delete];
 
@@ -90,32 +68,6 @@ impl Cache {
         match self {
             Self::Hit => "hit",
             Self::Miss => "miss",
-        }
-    }
-}
-
-impl NoticeKind {
-    pub(super) const ALL: [Self; 2] = [Self::Webhook, Self::Email];
-
-    pub(super) fn as_label(self) -> &'static str {
-        match self {
-            Self::Webhook => "webhook",
-            Self::Email => "email",
-        }
-    }
-}
-
-impl NoticeResult {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Sent, Self::Retried, Self::GivenUp, Self::Dropped, Self::Disabled];
-
-    pub(super) fn as_label(self) -> &'static str {
-        match self {
-            Self::Sent => "sent",
-            Self::Retried => "retried",
-            Self::GivenUp => "given_up",
-            Self::Dropped => "dropped",
-            Self::Disabled => "disabled",
         }
     }
 }

@@ -201,11 +201,3 @@ fn retries_grow_with_attempts_alone_and_never_pass_an_hour() {
     assert_eq!(delay(3, 500), seconds(8));
     assert_eq!(delay(40, 0), hours(1));
 }
-
-#[test]
-fn waits_for_the_same_instant_are_spread_but_not_over_hours() {
-    assert_eq!(spread_by(seconds(8), 0.0), seconds(8));
-    assert_eq!(spread_by(seconds(8), 1.0), seconds(10));
-    assert_eq!(spread_by(hours(20), 1.0), hours(20) + minutes(5));
-    assert_eq!(spread_by(hours(20), 7.0), hours(20) + minutes(5));
-}

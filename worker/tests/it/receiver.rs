@@ -7,7 +7,7 @@ use serde_json::Value;
 use standardwebhooks::Webhook as Verifier;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use worker::{Notices, Webhook};
+use notices::{Notices, Webhook};
 
 use crate::wait::eventually;
 

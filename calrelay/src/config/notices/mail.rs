@@ -1,7 +1,7 @@
 //! How e-mail is sent, and to whom.
 
 use url::Url;
-use worker::{Encryption, MailSettings, Users};
+use notices::{Encryption, MailSettings, Users};
 
 use super::super::problems::Reader;
 use super::super::web_url;

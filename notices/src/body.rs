@@ -108,7 +108,7 @@ mod tests {
 
     use super::*;
 
-    const MESSAGE: &str = include_str!("../../../common/src/message/golden_v1.json");
+    const MESSAGE: &str = include_str!("../../common/src/message/golden_v1.json");
 
     #[test]
     fn whatever_can_happen_to_a_job_has_an_id_of_its_own() {

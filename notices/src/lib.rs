@@ -11,6 +11,7 @@ mod guard;
 mod letter;
 mod line;
 mod mail;
+mod metrics;
 mod mute;
 mod probe;
 mod progress;
@@ -19,22 +20,35 @@ mod signer;
 mod webhook;
 
 use std::fmt;
+use std::sync::Arc;
 
-use common::port::Vault;
+use accounts::Accounts;
+use common::port::{Clock, JobStore, Vault};
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-pub(crate) use account::tell_of_accounts;
-pub(crate) use delivery::told_of;
+pub use account::tell_of_accounts;
+pub use delivery::{Delivery, news_again, told_of};
 pub use guard::{Networks, NotNetworks};
 pub use mail::{Encryption, Mail, MailSettings, NoMail, Users};
+pub use metrics::describe as describe_metrics;
 pub use mute::{muted_since, unmute};
 pub use signer::{NotASecret, Signer};
 pub use webhook::{NoClient, Webhook};
 
 use line::Line;
-pub(crate) use line::places;
+pub use line::places;
 use mute::Mute;
+
+/// What notices are made from.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "each field is the port of that name")]
+pub struct Sources {
+    pub store: Arc<dyn JobStore>,
+    pub vault: Arc<dyn Vault>,
+    pub accounts: Arc<Accounts>,
+    pub clock: Arc<dyn Clock>,
+}
 
 /// Whom to tell, and how it goes. Nobody unless told otherwise.
 #[derive(Default)]
@@ -79,7 +93,7 @@ impl Notices {
     }
 
     /// An account may just have lost its connection.
-    pub(crate) fn look_now(&self) {
+    pub fn look_now(&self) {
         self.prod.notify_one();
     }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use accounts::mirror::Mirror;
 use common::account::{Account, AccountId, AccountState, Generation, ReauthorizationCause};
+use common::jitter::spread_by;
 use common::port::{Doc, Shelf, VaultError, Version};
 use common::time::hours;
 use futures_util::{StreamExt as _, stream};
@@ -23,10 +24,8 @@ use super::line::PLACES;
 use super::mail::NotMailed;
 use super::progress::{Channel, Errand, Progress, Run};
 use super::retry::{Next, decide, is_stale, wait};
-use super::{Endpoint, Notices, Post};
-use crate::Ports;
-use crate::metrics::{self, NoticeKind, NoticeResult};
-use crate::retry::spread_by;
+use super::{Endpoint, Notices, Post, Sources};
+use crate::metrics::{self, Became, Kind};
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_secs(30);
@@ -50,13 +49,13 @@ struct Ended<'a> {
 }
 
 /// Looks now and then whether there is an account to tell of, until `stop`.
-pub(crate) async fn tell_of_accounts(ports: &Ports, notices: &Notices, stop: &CancellationToken) {
+pub async fn tell_of_accounts(sources: &Sources, notices: &Notices, stop: &CancellationToken) {
     if notices.channels().is_empty() {
         return;
     }
-    let told = Mirror::new(Arc::clone(&ports.vault), Shelf::Notices, progress);
+    let told = Mirror::new(Arc::clone(&sources.vault), Shelf::Notices, progress);
     while !stop.is_cancelled() {
-        let looking = look(ports, notices, &told, stop);
+        let looking = look(sources, notices, &told, stop);
         // Whoever is being told gets a moment to the end, so that nobody is told twice.
         let last_moment = async {
             stop.cancelled().await;
@@ -76,7 +75,7 @@ pub(crate) async fn tell_of_accounts(ports: &Ports, notices: &Notices, stop: &Ca
         };
         tokio::select! {
             () = next => {}
-            () = ports.clock.sleep(LOOK) => {}
+            () = sources.clock.sleep(LOOK) => {}
             () = stop.cancelled() => {}
         }
     }
@@ -86,7 +85,7 @@ pub(crate) async fn tell_of_accounts(ports: &Ports, notices: &Notices, stop: &Ca
 type Told = Mirror<Option<(Progress, Version)>>;
 
 async fn look(
-    ports: &Ports,
+    sources: &Sources,
     notices: &Notices,
     told: &Told,
     stop: &CancellationToken,
@@ -100,9 +99,9 @@ async fn look(
             of_accounts.collect()
         })
         .await?;
-    let now = ports.clock.now();
+    let now = sources.clock.now();
     let (mut over, mut ended) = (Vec::new(), Vec::new());
-    let standings = ports.accounts.standings(Duration::ZERO, |all| {
+    let standings = sources.accounts.standings(Duration::ZERO, |all| {
         for account in all {
             let told = known.remove(&account.id);
             match account.state {
@@ -123,15 +122,15 @@ async fn look(
     });
     standings.await?;
     for id in known.into_keys() {
-        if matches!(ports.accounts.get_now(&id).await, Ok(None)) {
+        if matches!(sources.accounts.get_now(&id).await, Ok(None)) {
             over.push(id);
         }
     }
     for id in over {
-        forget(ports, &id).await;
+        forget(sources, &id).await;
     }
     let telling = stream::iter(ended).take_until(stop.cancelled());
-    let tell = |(id, ending, errands)| async move { tell(ports, notices, &id, ending, errands).await };
+    let tell = |(id, ending, errands)| async move { tell(sources, notices, &id, ending, errands).await };
     telling.for_each_concurrent(AT_A_TIME, tell).await;
     Ok(())
 }
@@ -184,15 +183,15 @@ fn progress(_: &str, doc: &Doc) -> Option<(Progress, Version)> {
 }
 
 /// What was told of a connection before the present one is of no more use.
-async fn forget(ports: &Ports, id: &AccountId) {
-    if let Err(error) = ports.vault.remove(Shelf::Notices, &name(id)).await {
+async fn forget(sources: &Sources, id: &AccountId) {
+    if let Err(error) = sources.vault.remove(Shelf::Notices, &name(id)).await {
         tracing::debug!("An old notice stays in the vault: {error}");
     }
 }
 
 /// Takes the notice on, unless another worker is at it, and runs what is due.
-async fn tell(ports: &Ports, notices: &Notices, id: &AccountId, ending: Ending, errands: Errands) {
-    let Ok(Some(account)) = ports.accounts.get_now(id).await else {
+async fn tell(sources: &Sources, notices: &Notices, id: &AccountId, ending: Ending, errands: Errands) {
+    let Ok(Some(account)) = sources.accounts.get_now(id).await else {
         // Removed, or the vault is away: it is looked at again soon.
         return;
     };
@@ -204,36 +203,36 @@ async fn tell(ports: &Ports, notices: &Notices, id: &AccountId, ending: Ending, 
     }
     let ended = Ended { account: &account, since, cause };
     let Errands { progress, due, stale, seen } = errands;
-    let Ok(version) = put(ports, id, &progress.claimed(ports.clock.now()), seen).await else {
+    let Ok(version) = put(sources, id, &progress.claimed(sources.clock.now()), seen).await else {
         // Another worker was faster, or the vault is away: it is looked at again soon.
         return;
     };
     let mut runs = Vec::new();
     for errand in due {
-        let run = if stale { give_up(id, errand) } else { notices.run(ports, ended, errand).await };
+        let run = if stale { give_up(id, errand) } else { notices.run(sources, ended, errand).await };
         runs.push((errand.channel, run));
     }
-    if let Err(error) = put(ports, id, &progress.ran(&runs, ports.clock.now()), Some(version)).await {
+    if let Err(error) = put(sources, id, &progress.ran(&runs, sources.clock.now()), Some(version)).await {
         tracing::warn!(account.id = %id, "Who was told of account {id} could not be kept, and may be told again: {error}");
     }
 }
 
 async fn put(
-    ports: &Ports,
+    sources: &Sources,
     id: &AccountId,
     progress: &Progress,
     seen: Option<Version>,
 ) -> Result<Version, VaultError> {
     let value = serde_json::to_value(progress).expect("it is plain data");
-    ports.vault.put(Shelf::Notices, &name(id), &value, seen).await
+    sources.vault.put(Shelf::Notices, &name(id), &value, seen).await
 }
 
 fn give_up(id: &AccountId, errand: Errand) -> Run {
     let kind = match errand.channel {
-        Channel::Webhook => NoticeKind::Webhook,
-        Channel::Operators | Channel::User => NoticeKind::Email,
+        Channel::Webhook => Kind::Webhook,
+        Channel::Operators | Channel::User => Kind::Email,
     };
-    metrics::notice(kind, NoticeResult::GivenUp);
+    metrics::notice(kind, Became::GivenUp);
     tracing::error!(account.id = %id, "Gave up telling of account {id}: for days nobody has taken it");
     Run::Over
 }
@@ -251,18 +250,18 @@ impl Notices {
         channels
     }
 
-    async fn run(&self, ports: &Ports, ended: Ended<'_>, errand: Errand) -> Run {
+    async fn run(&self, sources: &Sources, ended: Ended<'_>, errand: Errand) -> Run {
         match errand.channel {
             Channel::Webhook => match &self.webhook {
-                Some(endpoint) => endpoint.tell(ports, ended, errand).await,
+                Some(endpoint) => endpoint.tell(sources, ended, errand).await,
                 None => Run::Over,
             },
             Channel::Operators => match &self.post {
-                Some(post) => post.tell_operators(ports, ended, errand).await,
+                Some(post) => post.tell_operators(sources, ended, errand).await,
                 None => Run::Over,
             },
             Channel::User => match &self.post {
-                Some(post) => post.tell_user(ports, ended, errand).await,
+                Some(post) => post.tell_user(sources, ended, errand).await,
                 None => Run::Over,
             },
         }
@@ -270,11 +269,11 @@ impl Notices {
 }
 
 impl Endpoint {
-    async fn tell(&self, ports: &Ports, ended: Ended<'_>, errand: Errand) -> Run {
-        let now = ports.clock.now();
-        let receiver = ports.accounts.hash_key().name("webhook", self.webhook.url());
-        if self.mute.holds(ports.vault.as_ref(), &receiver, now).await {
-            metrics::notice(NoticeKind::Webhook, NoticeResult::Dropped);
+    async fn tell(&self, sources: &Sources, ended: Ended<'_>, errand: Errand) -> Run {
+        let now = sources.clock.now();
+        let receiver = sources.accounts.hash_key().name("webhook", self.webhook.url());
+        if self.mute.holds(sources.vault.as_ref(), &receiver, now).await {
+            metrics::notice(Kind::Webhook, Became::Dropped);
             return Run::Over;
         }
         let _place = match self.line.enter(PLACES, now) {
@@ -285,21 +284,21 @@ impl Endpoint {
         match self.webhook.send(&ended.id(), now, ended.body()).await {
             Ok(()) => {
                 self.line.answered(began.elapsed());
-                metrics::notice(NoticeKind::Webhook, NoticeResult::Sent);
+                metrics::notice(Kind::Webhook, Became::Sent);
                 Run::Over
             }
             Err(error) => {
                 let fraction = rand::rng().random();
                 match decide(&error, errand.tries, fraction) {
                     Next::Again { delay } => {
-                        metrics::notice(NoticeKind::Webhook, NoticeResult::Retried);
+                        metrics::notice(Kind::Webhook, Became::Retried);
                         tracing::warn!(
                             "The receiver of webhooks did not take what became of an account: {error}"
                         );
                         Run::Again(delay)
                     }
                     Next::LeaveAlone { delay, at_least } => {
-                        metrics::notice(NoticeKind::Webhook, NoticeResult::Retried);
+                        metrics::notice(Kind::Webhook, Became::Retried);
                         if let Some(alone) = self.line.failed(at_least, now) {
                             tracing::warn!(
                                 "The receiver of webhooks is left alone for {} s: {error}",
@@ -309,8 +308,8 @@ impl Endpoint {
                         Run::Again(delay)
                     }
                     Next::Mute => {
-                        metrics::notice(NoticeKind::Webhook, NoticeResult::Disabled);
-                        self.silence(ports, &receiver, now).await;
+                        metrics::notice(Kind::Webhook, Became::Disabled);
+                        self.silence(sources, &receiver, now).await;
                         Run::Over
                     }
                 }
@@ -329,17 +328,17 @@ impl Post {
         operators.into_iter().chain(user).collect()
     }
 
-    async fn tell_operators(&self, ports: &Ports, ended: Ended<'_>, errand: Errand) -> Run {
+    async fn tell_operators(&self, sources: &Sources, ended: Ended<'_>, errand: Errand) -> Run {
         let Some(operators) = self.mail.operators.clone() else {
             return Run::Over;
         };
         let page = self.mail.setup_page.as_deref();
         let letter = letter::to_operators(&ended.account.id, ended.since, ended.cause, page);
-        self.post(ports, ended, errand, operators, letter).await
+        self.post(sources, ended, errand, operators, letter).await
     }
 
-    async fn tell_user(&self, ports: &Ports, ended: Ended<'_>, errand: Errand) -> Run {
-        let user = match ended.account.user(ports.accounts.ring()) {
+    async fn tell_user(&self, sources: &Sources, ended: Ended<'_>, errand: Errand) -> Run {
+        let user = match ended.account.user(sources.accounts.ring()) {
             Ok(user) => user,
             Err(error) => {
                 tracing::warn!("An account's user cannot be written to: {error}");
@@ -347,22 +346,22 @@ impl Post {
             }
         };
         let Ok(address) = user.email.parse() else {
-            metrics::notice(NoticeKind::Email, NoticeResult::Dropped);
+            metrics::notice(Kind::Email, Became::Dropped);
             return Run::Over;
         };
         let to = Mailboxes::new().with(address);
-        self.post(ports, ended, errand, to, letter::to_user(ended.cause)).await
+        self.post(sources, ended, errand, to, letter::to_user(ended.cause)).await
     }
 
     async fn post(
         &self,
-        ports: &Ports,
+        sources: &Sources,
         ended: Ended<'_>,
         errand: Errand,
         to: Mailboxes,
         letter: Letter,
     ) -> Run {
-        let now = ports.clock.now();
+        let now = sources.clock.now();
         let _place = match self.line.enter(PLACES, now) {
             Ok(place) => place,
             Err(none) => return Run::Later(spread_by(none.pause(), rand::rng().random())),
@@ -381,20 +380,20 @@ impl Post {
                 if self.line.answered(began.elapsed()) {
                     tracing::info!("The mail server takes e-mail again");
                 }
-                metrics::notice(NoticeKind::Email, NoticeResult::Sent);
+                metrics::notice(Kind::Email, Became::Sent);
                 Run::Over
             }
             Err(NotMailed::NoAddress) => {
-                metrics::notice(NoticeKind::Email, NoticeResult::Dropped);
+                metrics::notice(Kind::Email, Became::Dropped);
                 Run::Over
             }
             Err(error @ NotMailed::Refused(_)) => {
-                metrics::notice(NoticeKind::Email, NoticeResult::Retried);
+                metrics::notice(Kind::Email, Became::Retried);
                 tracing::error!("The mail server (SMTP_HOST) refuses an e-mail: {error}");
                 Run::Again(wait(errand.tries, rand::rng().random()))
             }
             Err(error @ NotMailed::Away(_)) => {
-                metrics::notice(NoticeKind::Email, NoticeResult::Retried);
+                metrics::notice(Kind::Email, Became::Retried);
                 if let Some(alone) = self.line.failed(Duration::ZERO, now) {
                     tracing::error!(
                         "The mail server (SMTP_HOST) takes nothing, and is left alone for {} s: {error}",

@@ -23,7 +23,8 @@ const SOONEST: Duration = Duration::from_secs(1);
 const LATEST: Duration = common::time::minutes(10);
 
 /// How many may send at a time in a worker with so many slots.
-pub(crate) fn places(slots: usize) -> usize {
+#[must_use]
+pub fn places(slots: usize) -> usize {
     (slots / SLOTS_A_PLACE).clamp(1, PLACES)
 }
 

@@ -1,0 +1,44 @@
+//! Telling what became of jobs: a notice is a message like others, and is published before the end that it tells of is
+//! recorded.
+
+use std::time::Duration;
+
+use common::job::Job;
+use common::message::{Message, News, Notice};
+use common::port::Lane;
+use notices::{Delivery, news_again, places};
+
+use super::publishing::Abandoned;
+use super::{Attempts, Verdict};
+
+impl Attempts {
+    /// Publishes the news of the job of `message`, where a receiver wants to hear them; `Ok` means that it will be
+    /// told.
+    pub(crate) async fn tell(&self, message: Message, news: News) -> Result<(), Abandoned> {
+        match self.notices().about(&self.sources, message, news).await {
+            Some(notice) => self.publish(&notice, Lane::Due, Duration::ZERO).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Tells again how a job has ended.
+    pub(crate) async fn tell_again(&self, message: &Message, job: &Job) -> Result<(), Abandoned> {
+        match news_again(message, job) {
+            Some((message, news)) => self.tell(message, news).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Sends a notice that the queue has delivered.
+    pub(super) async fn send_notice(&self, message: &Message, notice: Notice) -> Verdict {
+        let places = places(self.settings.concurrency);
+        match self.notices().send(&self.sources, message, notice, places, self.abandoned()).await {
+            Delivery::Over => Verdict::Done,
+            Delivery::Later(message, delay) => match self.publish(&message, Lane::Due, delay).await {
+                Ok(()) => Verdict::Done,
+                Err(_abandoned) => Verdict::PutBack,
+            },
+            Delivery::Abandoned => Verdict::PutBack,
+        }
+    }
+}
