@@ -3,15 +3,11 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use ipnet::IpNet;
+
 /// The proxies in front of us: addresses and networks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TrustedProxies(Vec<Network>);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Network {
-    base: IpAddr,
-    bits: u32,
-}
+pub struct TrustedProxies(Vec<IpNet>);
 
 /// The text is not a list of proxies.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +37,7 @@ impl TrustedProxies {
     }
 
     fn trusts(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.holds(address))
+        self.0.iter().any(|network| network.contains(&address))
     }
 }
 
@@ -52,43 +48,16 @@ fn address(text: &str) -> Option<IpAddr> {
     bare.or_else(with_port).map(|address: IpAddr| address.to_canonical())
 }
 
-impl Network {
-    fn holds(self, address: IpAddr) -> bool {
-        match (self.base, address) {
-            (IpAddr::V4(base), IpAddr::V4(address)) => {
-                let mask = u32::MAX.checked_shl(32 - self.bits).unwrap_or(0);
-                base.to_bits() & mask == address.to_bits() & mask
-            }
-            (IpAddr::V6(base), IpAddr::V6(address)) => {
-                let mask = u128::MAX.checked_shl(128 - self.bits).unwrap_or(0);
-                base.to_bits() & mask == address.to_bits() & mask
-            }
-            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
-        }
-    }
-}
-
 impl FromStr for TrustedProxies {
     type Err = NotProxies;
 
     fn from_str(text: &str) -> Result<Self, NotProxies> {
         let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-        parts.map(str::parse).collect::<Result<_, _>>().map(Self)
-    }
-}
-
-impl FromStr for Network {
-    type Err = NotProxies;
-
-    fn from_str(text: &str) -> Result<Self, NotProxies> {
-        let (base, bits) = match text.split_once('/') {
-            Some((base, bits)) => (base, Some(bits.parse::<u32>().map_err(|_| NotProxies)?)),
-            None => (text, None),
+        let network = |part: &str| match part.parse::<IpNet>() {
+            Ok(network) => Ok(network),
+            Err(_) => part.parse::<IpAddr>().map(IpNet::from).map_err(|_| NotProxies),
         };
-        let base: IpAddr = base.parse().map_err(|_| NotProxies)?;
-        let most = if base.is_ipv4() { 32 } else { 128 };
-        let bits = bits.unwrap_or(most);
-        if bits <= most { Ok(Self { base, bits }) } else { Err(NotProxies) }
+        parts.map(network).collect::<Result<_, _>>().map(Self)
     }
 }
 
