@@ -9,7 +9,7 @@ use common::time::{hours, minutes};
 
 use crate::attempt::{Attempts, Verdict, Wish, event_result};
 use crate::calls::Calls;
-use crate::gateway::{Reply, Request};
+use crate::request::Get;
 use crate::trouble::Trouble;
 
 /// The first of the later looks.
@@ -59,10 +59,8 @@ impl Attempts {
             return Ok(true);
         };
         let payload = keys.open(message.job.as_str(), &message.payload).map_err(Trouble::Sealed)?;
-        let request = Request::Get { calendar: &payload.calendar, id: &message.job };
-        let Reply::Event(event) = self.gateway.ask(&account, request, None, calls).await? else {
-            return Ok(true);
-        };
+        let get = Get { calendar: &payload.calendar, id: &message.job };
+        let event = self.gateway.ask(&account, &get, None, calls).await?;
         if event.cancelled {
             return Ok(true);
         }

@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::account::Account;
-use common::event::{CalendarId, SendUpdates};
-use common::job::JobId;
-use common::port::{AccessToken, Calendar, CalendarError, Limit, NewEvent, Reach, StoredEvent, ThrottleKey};
+use common::event::CalendarId;
+use common::port::{AccessToken, CalendarError, Limit, Reach, ThrottleKey};
 use common::quotas::{Quotas, Use};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +15,7 @@ use crate::calls::Calls;
 use crate::hold::Hold;
 use crate::quota::Turnstile;
 use crate::refused::Refused;
+use crate::request::Request;
 use crate::trouble::Trouble;
 use crate::{Ports, metrics, token};
 
@@ -27,20 +27,6 @@ pub(crate) struct Gateway {
     calendar: Breaker,
     tokens: Breaker,
     refused: Refused,
-}
-
-/// A request that an attempt may make.
-#[derive(Clone, Copy)]
-pub(crate) enum Request<'a> {
-    Insert { event: NewEvent<'a>, guests: u32 },
-    Get { calendar: &'a CalendarId, id: &'a JobId },
-    Delete { calendar: &'a CalendarId, id: &'a JobId, send_updates: SendUpdates },
-}
-
-/// What Google answered.
-pub(crate) enum Reply {
-    Event(StoredEvent),
-    Deleted,
 }
 
 impl Gateway {
@@ -61,13 +47,13 @@ impl Gateway {
     ///
     /// # Errors
     /// Every kind of trouble, undecided.
-    pub(crate) async fn ask(
+    pub(crate) async fn ask<R: Request>(
         &self,
         account: &Account,
-        request: Request<'_>,
+        request: &R,
         hold: Option<&Hold>,
         calls: &Calls,
-    ) -> Result<Reply, Trouble> {
+    ) -> Result<R::Answer, Trouble> {
         match self.try_once(account, request, hold, calls).await {
             Err((Trouble::Calendar { error: CalendarError::TokenRefused, .. }, Some(refused))) => {
                 self.ports.tokens.forget(&account.id, &refused).await;
@@ -83,30 +69,25 @@ impl Gateway {
         }
     }
 
-    async fn try_once(
+    async fn try_once<R: Request>(
         &self,
         account: &Account,
-        request: Request<'_>,
+        request: &R,
         hold: Option<&Hold>,
         calls: &Calls,
-    ) -> Result<Reply, (Trouble, Option<AccessToken>)> {
+    ) -> Result<R::Answer, (Trouble, Option<AccessToken>)> {
         let before = |trouble| (trouble, None);
         let permit =
             self.calendar.admit(&account.id).map_err(|retry_in| before(Trouble::CircuitOpen { retry_in }))?;
         let token =
             token::access_token(&self.ports, &self.tokens, &self.refused, account).await.map_err(before)?;
-        let hash;
-        let what = match request {
-            Request::Get { .. } => Use::Read,
-            Request::Insert { event, guests } => {
-                hash = self.calendar_key(account, event.calendar);
-                // An event's guests are invited once, however often it is tried.
-                Use::Write { calendar: &hash, guests: calls.uncounted(guests, self.ports.clock.now()) }
-            }
-            Request::Delete { calendar, .. } => {
-                hash = self.calendar_key(account, calendar);
-                Use::Write { calendar: &hash, guests: 0 }
-            }
+        // An event's guests are invited once, however often it is tried.
+        let written = request.writes().map(|(calendar, guests)| {
+            (self.calendar_key(account, calendar), calls.uncounted(guests, self.ports.clock.now()))
+        });
+        let what = match &written {
+            Some((calendar, guests)) => Use::Write { calendar, guests: *guests },
+            None => Use::Read,
         };
         let limits = self.quotas.of(account, what);
         self.turnstile.pass(&limits, calls).await.map_err(before)?;
@@ -139,23 +120,16 @@ impl Gateway {
         answer.map_err(|error| (Trouble::Calendar { error, circuit, generation }, Some(token)))
     }
 
-    async fn send(
+    async fn send<R: Request>(
         &self,
         account: &Account,
-        request: Request<'_>,
+        request: &R,
         token: &AccessToken,
         mut permit: Permit<'_>,
-    ) -> Result<Reply, CalendarError> {
-        let calendar: &dyn Calendar = self.ports.calendar.as_ref();
-        let timer = metrics::google_request(request.method());
+    ) -> Result<R::Answer, CalendarError> {
+        let timer = metrics::google_request(R::METHOD);
         permit.asks();
-        let answer = match request {
-            Request::Insert { event, .. } => calendar.insert(&token.secret, &event).await.map(Reply::Event),
-            Request::Get { calendar: at, id } => calendar.get(&token.secret, at, id).await.map(Reply::Event),
-            Request::Delete { calendar: at, id, send_updates } => {
-                calendar.delete(&token.secret, at, id, send_updates).await.map(|()| Reply::Deleted)
-            }
-        };
+        let answer = request.send(self.ports.calendar.as_ref(), &token.secret).await;
         timer.ended(answer.as_ref().err());
         permit.report(outcome(answer.as_ref().err()));
         if answer.is_ok() {
@@ -219,16 +193,6 @@ impl Gateway {
     /// Whether the circuits of the Calendar API and of the token endpoint are open.
     pub(crate) fn open_circuits(&self) -> (bool, bool) {
         (self.calendar.is_open(), self.tokens.is_open())
-    }
-}
-
-impl Request<'_> {
-    fn method(&self) -> metrics::Method {
-        match self {
-            Self::Insert { .. } => metrics::Method::Insert,
-            Self::Get { .. } => metrics::Method::Get,
-            Self::Delete { .. } => metrics::Method::Delete,
-        }
     }
 }
 

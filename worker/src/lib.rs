@@ -22,6 +22,7 @@ mod quota;
 mod recall;
 mod records;
 mod refused;
+mod request;
 mod replay;
 mod resume;
 mod retry;

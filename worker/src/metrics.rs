@@ -105,8 +105,20 @@ pub(crate) fn queue_wait(waited: Duration) {
     histogram!(QUEUE_WAIT).record(waited);
 }
 
-pub(crate) fn in_flight(change: f64) {
-    gauge!(IN_FLIGHT).increment(change);
+/// A delivery that this worker is at, counted until this is dropped.
+pub(crate) struct InFlight(());
+
+/// Counts one more delivery.
+#[must_use]
+pub(crate) fn in_flight() -> InFlight {
+    gauge!(IN_FLIGHT).increment(1.0);
+    InFlight(())
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        gauge!(IN_FLIGHT).decrement(1.0);
+    }
 }
 
 pub(crate) fn circuits((calendar, tokens): (bool, bool)) {

@@ -170,10 +170,9 @@ impl Worker {
     async fn dispatch(&self, delivery: Delivery, slot: Slot, tasks: &TaskTracker) {
         let attempts = Arc::clone(&self.attempts);
         let work = tasks.track_future(async move {
-            metrics::in_flight(1.0);
+            let counted = metrics::in_flight();
             attempts.handle(delivery).await;
-            metrics::in_flight(-1.0);
-            drop(slot);
+            drop((counted, slot));
         });
         let task = tokio::spawn(work);
         // An open circuit lets one job at a time through.

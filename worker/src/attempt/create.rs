@@ -9,7 +9,7 @@ use common::payload::Payload;
 use common::port::{CalendarError, Meeting, NewEvent, StoredEvent};
 
 use super::{Attempts, Conclusion, Held, Writing};
-use crate::gateway::{Reply, Request};
+use crate::request::{Get, Insert};
 use crate::retry::{Extra, Remedy, remedy};
 use crate::trouble::Trouble;
 
@@ -81,16 +81,12 @@ impl Attempts {
             attachments: draft.has_attachments(),
         };
         let guests = u32::try_from(draft.guests()).unwrap_or(u32::MAX);
-        match self
-            .gateway
-            .ask(&writing.account, Request::Insert { event, guests }, Some(&held.hold), &held.calls)
-            .await
-        {
-            Ok(Reply::Event(event)) => {
+        let insert = Insert { event, guests };
+        match self.gateway.ask(&writing.account, &insert, Some(&held.hold), &held.calls).await {
+            Ok(event) => {
                 let result = self.result(held, writing, event).await;
                 Ok(self.success(held, writing, result).await)
             }
-            Ok(Reply::Deleted) => unreachable!("an insert is answered with an event"),
             Err(taken @ Trouble::Calendar { error: CalendarError::Duplicate, .. }) => {
                 let found = self.look(held, writing).await?;
                 // The id is taken, yet there may be nothing to see: it may yet appear.
@@ -102,10 +98,9 @@ impl Attempts {
 
     /// Asks Google for the job's event.
     pub(super) async fn look(&self, held: &Held<'_>, writing: &Writing) -> Result<Found, Trouble> {
-        let request = Request::Get { calendar: &writing.payload.calendar, id: &held.job.id };
-        match self.gateway.ask(&writing.account, request, None, &held.calls).await {
-            Ok(Reply::Event(event)) => Ok(recognise(event, &held.job.fingerprint, &writing.payload.event)),
-            Ok(Reply::Deleted) => unreachable!("a get is answered with an event"),
+        let get = Get { calendar: &writing.payload.calendar, id: &held.job.id };
+        match self.gateway.ask(&writing.account, &get, None, &held.calls).await {
+            Ok(event) => Ok(recognise(event, &held.job.fingerprint, &writing.payload.event)),
             Err(Trouble::Calendar { error: CalendarError::NotFound, .. }) => Ok(Found::Nothing),
             Err(Trouble::Calendar { error: CalendarError::Deleted, .. }) => Ok(Found::Deleted),
             Err(trouble) => Err(trouble),
@@ -139,9 +134,8 @@ impl Attempts {
         }
         if payload.conference && event.meeting == Meeting::Pending {
             self.ports.clock.sleep(CONFERENCE_PAUSE).await;
-            let request = Request::Get { calendar: &payload.calendar, id: &held.job.id };
-            if let Ok(Reply::Event(later)) =
-                self.gateway.ask(&writing.account, request, None, &held.calls).await
+            let get = Get { calendar: &payload.calendar, id: &held.job.id };
+            if let Ok(later) = self.gateway.ask(&writing.account, &get, None, &held.calls).await
                 && !later.cancelled
             {
                 event = later;

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::create::{Found, event_result};
 use super::{Attempts, Conclusion, Held, Writing};
-use crate::gateway::Request;
+use crate::request::{Delete, Insert};
 use crate::plan::Ending;
 use crate::retry::Disposition;
 use crate::trouble::Trouble;
@@ -70,8 +70,8 @@ impl Attempts {
             // The id is taken, or no write is on its way any more.
             Found::Deleted | Found::Other | Found::Nothing => return Ok(Conclusion::Cancelled),
         };
-        let request = Request::Delete { calendar: &payload.calendar, id: &held.job.id, send_updates };
-        self.gateway.ask(&writing.account, request, None, &held.calls).await?;
+        let delete = Delete { calendar: &payload.calendar, id: &held.job.id, send_updates };
+        self.gateway.ask(&writing.account, &delete, None, &held.calls).await?;
         Ok(Conclusion::Cancelled)
     }
 
@@ -91,11 +91,8 @@ impl Attempts {
         };
         // Should its answer be lost, this write is one that may still take effect.
         held.hold.begin_spending().await?;
-        match self
-            .gateway
-            .ask(&writing.account, Request::Insert { event, guests: 0 }, None, &held.calls)
-            .await
-        {
+        let insert = Insert { event, guests: 0 };
+        match self.gateway.ask(&writing.account, &insert, None, &held.calls).await {
             Ok(_) => Ok(Found::Spent),
             Err(taken @ Trouble::Calendar { error: CalendarError::Duplicate, .. }) => {
                 match self.look(held, writing).await? {
