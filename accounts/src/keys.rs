@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use jiff::Timestamp;
-use rand::Rng as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -16,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 use common::account::AccountId;
 use common::owner::Owner;
 use common::port::{Clock, Shelf, Vault, VaultError};
+use common::random;
 use common::time;
 use lookups::Lookups;
 
@@ -146,8 +146,7 @@ impl ApiKeys {
         scopes: Vec<Scope>,
         accounts: Option<String>,
     ) -> Result<SecretString, VaultError> {
-        let mut bytes = [0; 32];
-        rand::rng().fill_bytes(&mut bytes);
+        let bytes: [u8; 32] = random::bytes();
         let secret = format!("crk_{}", BASE64URL_NOPAD.encode(&bytes));
         let key = ApiKey {
             name: ApiKey::name_in(&secret),

@@ -7,11 +7,11 @@
 use std::time::Duration;
 
 use actix_web::http::header::HeaderMap;
+use common::random;
 use common::seal::{Keyring, Sealed};
 use common::time;
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
-use rand::Rng as _;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -94,8 +94,7 @@ impl Session {
 
 /// 256 random bits as text.
 pub(crate) fn random_token() -> String {
-    let mut bytes = [0; 32];
-    rand::rng().fill_bytes(&mut bytes);
+    let bytes: [u8; 32] = random::bytes();
     HEXLOWER.encode(&bytes)
 }
 

@@ -4,7 +4,7 @@
 //! `cargo build --release && cargo bench -p bench --bench autoscaling`, on a machine that does nothing else;
 //! `-- RUNS` for another number of runs than three. RabbitMQ and Redis have to be installed.
 
-#![expect(clippy::print_stdout, reason = "figures are what it is for")]
+#![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "figures are what it is for")]
 
 mod drain;
 mod fleet;

@@ -8,7 +8,7 @@ use adapter_rabbitmq::Link;
 use adapter_redis::Redis;
 use api::Dependency;
 use common::account::AccountState;
-use common::port::{Clock, JobQueue, JobStore};
+use common::port::{Clock, JobQueue, JobStore, pause};
 use metrics::{describe_gauge, gauge};
 use tokio::sync::watch;
 
@@ -117,7 +117,7 @@ pub async fn look(watched: Watched, seen: Seen) {
                 gauge!(STANDING, "state" => state).set(f64::from(count));
             }
         }
-        tokio::time::sleep(LOOK).await;
+        pause(LOOK).await;
     }
 }
 

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use common::backoff::Schedule;
+use common::port::pause;
+use common::random;
 
 /// How long to go on asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +66,7 @@ impl Patience {
                 tracing::warn!("Cannot start yet, trying for another {} s: {why}", left.as_secs());
                 said = Some((why, Instant::now()));
             }
-            tokio::time::sleep(SCHEDULE.jittered(failures, rand::random())).await;
+            pause(SCHEDULE.jittered(failures, random::fraction())).await;
         }
     }
 }

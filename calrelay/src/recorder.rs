@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use common::port::pause;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use tokio_util::sync::CancellationToken;
 
@@ -65,7 +66,7 @@ async fn keep_up(every: Duration, upkeep: impl Fn(), stop: CancellationToken) {
     // Both branches are cancel safe: upkeep itself does not wait.
     loop {
         tokio::select! {
-            () = tokio::time::sleep(every) => upkeep(),
+            () = pause(every) => upkeep(),
             () = stop.cancelled() => return,
         }
     }

@@ -21,6 +21,7 @@ pub mod pace;
 pub mod payload;
 pub mod port;
 pub mod quotas;
+pub mod random;
 pub mod refused_client;
 #[cfg(any(test, feature = "sample"))]
 pub mod sample;

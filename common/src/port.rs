@@ -16,7 +16,7 @@ mod vault_open_error;
 
 pub use allowance::{Allowances, Lease};
 pub use calendar::{Calendar, CalendarError, Meeting, NewEvent, Reach, StoredEvent, ThrottledKey};
-pub use clock::{Clock, SystemClock};
+pub use clock::{Clock, SystemClock, pause};
 pub use queue::{Delivery, DeliveryTag, Depth, JobQueue, Lane, QueueError, Turns};
 pub use store::{Accepted, Backlog, Change, JobStore, ListFilter, Overdue, Page, StoreError, Watch};
 pub use throttle::{

@@ -10,10 +10,10 @@ mod ring;
 use std::fmt;
 use std::marker::PhantomData;
 
+use crate::random;
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use data_encoding::{BASE64, HEXLOWER};
-use rand::Rng as _;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -69,8 +69,7 @@ impl Key {
     /// A fresh random key.
     #[must_use]
     pub fn random() -> Self {
-        let mut bytes = [0; 32];
-        rand::rng().fill_bytes(&mut bytes);
+        let bytes: [u8; 32] = random::bytes();
         Self { bytes }
     }
 
@@ -112,8 +111,7 @@ impl Key {
     }
 
     fn encrypt<T>(&self, context: &str, plain: &[u8]) -> Sealed<T> {
-        let mut nonce = [0; NONCE];
-        rand::rng().fill_bytes(&mut nonce);
+        let nonce: [u8; NONCE] = random::bytes();
         let payload = Payload { msg: plain, aad: context.as_bytes() };
         let ciphertext = XChaCha20Poly1305::new(&self.bytes.into())
             .encrypt(&XNonce::from(nonce), payload)

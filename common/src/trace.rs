@@ -6,8 +6,8 @@
 
 use std::fmt;
 
+use crate::random;
 use data_encoding::HEXLOWER;
-use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 use tracing::Span;
 
@@ -116,8 +116,7 @@ fn bytes<const N: usize>(text: &str) -> Result<[u8; N], NotATraceparent> {
 
 fn not_zero<const N: usize>() -> [u8; N] {
     loop {
-        let mut id = [0; N];
-        rand::rng().fill(&mut id[..]);
+        let id: [u8; N] = random::bytes();
         if id != [0; N] {
             return id;
         }

@@ -7,9 +7,11 @@ pub(crate) mod token;
 
 use std::time::SystemTime;
 
+use common::port::{Clock as _, SystemClock};
+
 /// The wall clock, for answers that name a time of day and not the server's own.
 pub(crate) fn now() -> SystemTime {
-    SystemTime::now()
+    SystemClock.now().into()
 }
 
 /// Google's words, at a length that fits a record.

@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use accounts::mirror::Mirror;
 use common::account::{Account, AccountId, AccountState, Generation, ReauthorizationCause};
 use common::jitter::spread_by;
-use common::port::{Doc, Shelf, VaultError, Version};
+use common::port::{Doc, Shelf, VaultError, Version, pause};
+use common::random;
 use common::time::hours;
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use lettre::message::Mailboxes;
-use rand::RngExt as _;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -59,7 +59,7 @@ pub async fn tell_of_accounts(sources: &Sources, notices: &Notices, stop: &Cance
         // Whoever is being told gets a moment to the end, so that nobody is told twice.
         let last_moment = async {
             stop.cancelled().await;
-            tokio::time::sleep(LAST_MOMENT).await;
+            pause(LAST_MOMENT).await;
         };
         // Left in the middle it is done again at the next start, once the claim is over.
         tokio::select! {
@@ -70,7 +70,7 @@ pub async fn tell_of_accounts(sources: &Sources, notices: &Notices, stop: &Cance
         }
         // Many jobs notice the same account; all three only wait.
         let next = async {
-            tokio::time::sleep(GAP).await;
+            pause(GAP).await;
             notices.prod.notified().await;
         };
         tokio::select! {
@@ -288,7 +288,7 @@ impl Endpoint {
                 Run::Over
             }
             Err(error) => {
-                let fraction = rand::rng().random();
+                let fraction = random::fraction();
                 match decide(&error, errand.tries, fraction) {
                     Next::Again { delay } => {
                         metrics::notice(Kind::Webhook, Became::Retried);
@@ -364,7 +364,7 @@ impl Post {
         let now = sources.clock.now();
         let _place = match self.line.enter(PLACES, now) {
             Ok(place) => place,
-            Err(none) => return Run::Later(spread_by(none.pause(), rand::rng().random())),
+            Err(none) => return Run::Later(spread_by(none.pause(), random::fraction())),
         };
         let id = format!(
             "{}.{}",
@@ -390,7 +390,7 @@ impl Post {
             Err(error @ NotMailed::Refused(_)) => {
                 metrics::notice(Kind::Email, Became::Retried);
                 tracing::error!("The mail server (SMTP_HOST) refuses an e-mail: {error}");
-                Run::Again(wait(errand.tries, rand::rng().random()))
+                Run::Again(wait(errand.tries, random::fraction()))
             }
             Err(error @ NotMailed::Away(_)) => {
                 metrics::notice(Kind::Email, Became::Retried);
@@ -400,7 +400,7 @@ impl Post {
                         alone.as_secs()
                     );
                 }
-                Run::Again(wait(errand.tries, rand::rng().random()))
+                Run::Again(wait(errand.tries, random::fraction()))
             }
         }
     }

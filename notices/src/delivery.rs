@@ -7,10 +7,10 @@ use common::jitter::spread_by;
 use common::job::{Job, JobState};
 use common::message::{Message, News, Notice, Work};
 use common::port::VaultError;
+use common::random;
 use common::seal::{Keyring, OpenError, Sealed};
 use common::time::hours;
 use jiff::Timestamp;
-use rand::RngExt as _;
 use serde::de::DeserializeOwned;
 
 use super::body::{self, Opened};
@@ -53,9 +53,7 @@ pub fn news_again(message: &Message, job: &Job) -> Option<(Message, News)> {
         JobState::Succeeded { result } => {
             Some((Message { outcome: Some(result.clone()), ..told }, News::Succeeded))
         }
-        JobState::Failed(failure) => {
-            Some((Message { failure: Some(failure.clone()), ..told }, News::Failed))
-        }
+        JobState::Failed(failure) => Some((Message { failure: Some(failure.clone()), ..told }, News::Failed)),
         JobState::Accepting { .. }
         | JobState::Queued
         | JobState::Running(_)
@@ -146,7 +144,7 @@ impl Notices {
 /// A receiver that is left alone is away for each of its notices: those that did not meet that themselves wait as
 /// long as those that did, or the whole backlog would come back as often as the receiver is tried.
 fn no_place(message: &Message, notice: Notice, none: NoPlace) -> Delivery {
-    let fraction = rand::rng().random();
+    let fraction = random::fraction();
     let delay = spread_by(none.pause(), fraction);
     match none {
         NoPlace::Full(_) => Delivery::Later(Box::new(message.clone()), delay),
@@ -211,7 +209,7 @@ impl Endpoint {
         error: &NotTaken,
     ) -> Delivery {
         let now = sources.clock.now();
-        let fraction = rand::rng().random();
+        let fraction = random::fraction();
         let delay = match decide(error, notice.tries, fraction) {
             Next::Again { delay } => {
                 tracing::warn!(job.id = %message.job, "The receiver of webhooks did not take what became of job {}: {error}", message.job);

@@ -52,8 +52,7 @@ impl Kind {
 }
 
 impl Became {
-    const ALL: [Self; 5] =
-        [Self::Sent, Self::Retried, Self::GivenUp, Self::Dropped, Self::Disabled];
+    const ALL: [Self; 5] = [Self::Sent, Self::Retried, Self::GivenUp, Self::Dropped, Self::Disabled];
 
     fn as_label(self) -> &'static str {
         match self {

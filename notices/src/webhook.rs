@@ -1,7 +1,7 @@
 //! The receiver of webhooks: one signed POST, and how it went.
 
 use std::error::Error;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
@@ -107,7 +107,7 @@ impl Webhook {
             .body(body);
         let mut answer = request.send().await.map_err(|error| no_answer(&error))?;
         drain(&mut answer).await;
-        verdict(answer.status(), retry_after(answer.headers()))
+        verdict(answer.status(), retry_after(answer.headers(), now))
     }
 
     /// Whether it may be gone to, and answers, whatever it answers to a question that is none.
@@ -159,13 +159,13 @@ async fn drain(answer: &mut Response) {
 }
 
 /// Seconds, or an HTTP date.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
     }
     let until = httpdate::parse_http_date(text).ok()?;
-    Some(until.duration_since(SystemTime::now()).unwrap_or_default())
+    Some(until.duration_since(now.into()).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -189,14 +189,16 @@ mod tests {
 
     #[test]
     fn retry_after_is_understood_or_ignored() {
+        let now = "2026-11-22T12:00:00Z".parse().expect("an instant");
         let asked = |text: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(RETRY_AFTER, text.parse().expect("a value"));
-            retry_after(&headers)
+            retry_after(&headers, now)
         };
         assert_eq!(asked("17"), Some(Duration::from_secs(17)));
+        assert_eq!(asked("Sun, 22 Nov 2026 12:00:30 GMT"), Some(Duration::from_secs(30)));
         assert_eq!(asked("Sun, 22 Nov 2020 12:00:30 GMT"), Some(Duration::ZERO), "already past");
         assert_eq!(asked("soon"), None);
-        assert_eq!(retry_after(&HeaderMap::new()), None);
+        assert_eq!(retry_after(&HeaderMap::new(), now), None);
     }
 }

@@ -3,6 +3,7 @@
 //! Quota and faults are decided on arrival. Injected latency passes half before and half after the effect. A call that
 //! was let in is carried out even if its client leaves, as Google does. A fault may cut the client off on arrival and
 //! have the call take effect later.
+#![expect(clippy::disallowed_methods, reason = "injected latency is real time, and faults strike at random")]
 
 use std::borrow::Cow;
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! What a sandbox is started with.
+#![expect(clippy::disallowed_methods, reason = "the real time, unless a caller turns the clock")]
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
 //! Identifiers in the shapes Google gives them.
+#![expect(clippy::disallowed_methods, reason = "identifiers are random")]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};

@@ -2,7 +2,7 @@
 //!
 //! Each suite is a module of asynchronous functions, one promise each, that panic when it is broken.
 //! A test calls them with a bench of its own: an empty folder, or servers with an empty prefix.
-#![expect(clippy::unwrap_used, reason = "a suite is a test")]
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a suite is a test")]
 
 pub mod queue;
 pub mod store;

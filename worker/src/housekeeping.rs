@@ -8,11 +8,11 @@ use std::time::Duration;
 use accounts::{AtGoogle, Standing};
 use common::account::{AccountId, AccountState, Generation};
 use common::job::JobId;
-use common::port::{Shelf, StoreError, Throttle, VaultError, Window};
+use common::port::{Shelf, StoreError, Throttle, VaultError, Window, pause};
+use common::random;
 use common::time::{after, hours, minutes, until};
 use jiff::Timestamp;
 use notices::tell_of_accounts;
-use rand::RngExt as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::attempt::Attempts;
@@ -190,7 +190,7 @@ async fn forget(ports: &Ports, retention: Duration) {
 /// Cancellation marks outlive their job's last message, and not much longer. The first look is at any time of the day:
 /// workers that start together would read them all at once.
 async fn unmark(ports: &Ports, retention: Duration) {
-    let at_any_time = UNMARK.mul_f64(rand::rng().random());
+    let at_any_time = UNMARK.mul_f64(random::fraction());
     ports.clock.sleep(at_any_time).await;
     loop {
         let now = ports.clock.now();
@@ -220,7 +220,7 @@ async fn gauges(attempts: &Attempts) {
     loop {
         metrics::circuits(attempts.gateway.open_circuits());
         metrics::sealing_keys_missing(attempts.missing_keys());
-        tokio::time::sleep(GAUGES).await;
+        pause(GAUGES).await;
     }
 }
 
@@ -230,7 +230,7 @@ async fn quotas_used(throttle: &dyn Throttle) {
         for window in Window::ALL {
             metrics::quota_used(window, throttle.used(window).await);
         }
-        tokio::time::sleep(GAUGES).await;
+        pause(GAUGES).await;
     }
 }
 

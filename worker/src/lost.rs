@@ -15,9 +15,9 @@ use common::jitter::spread_by;
 use common::job::{Effect, Job, OVERDUE, Silence, Step};
 use common::message::{Message, Work};
 use common::port::{Change, Lane, Overdue, Shelf, StoreError};
+use common::random;
 use common::time::{minutes, until};
 use jiff::Timestamp;
-use rand::RngExt as _;
 
 use crate::attempt::Attempts;
 use crate::replay::{OperatorPorts, ReplayError};
@@ -59,7 +59,7 @@ pub(crate) async fn revive_lost(ports: &Ports, settings: &Settings, attempts: &A
     let look = Look { ports, settings, attempts };
     let (mut behind, mut works) = (None, true);
     loop {
-        let (began, pause) = (ports.clock.now(), spread_by(LOOK, rand::rng().random()));
+        let (began, pause) = (ports.clock.now(), spread_by(LOOK, random::fraction()));
         ports.clock.sleep(pause).await;
         // This process stood still, or all of them did: what has come due meanwhile is being delivered now.
         if until(began, ports.clock.now()) >= LOOK * 2 {
@@ -108,7 +108,7 @@ impl Look<'_> {
                     };
                     let line = self.line(&mut lines, job).await;
                     if is_lost(silence, queue, line) {
-                        let delay = SPREAD.mul_f64(rand::rng().random());
+                        let delay = SPREAD.mul_f64(random::fraction());
                         revived += usize::from(revive(&OperatorPorts::from(self.ports), job, delay).await?);
                     }
                 }

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::port::{AHEAD, Clock, Limit, Take, Throttle, ThrottleKey};
+use common::random;
 use common::time::{after, until};
 use jiff::Timestamp;
-use rand::RngExt as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::calls::Calls;
@@ -90,7 +90,7 @@ impl Turnstile {
                 Take::Refused { retry_in } => {
                     // By then most of the wait is over, and the rest can be reserved.
                     let soon = retry_in.saturating_sub(AHEAD / 2).max(retry_in / 2);
-                    let jitter = soon.mul_f64(rand::rng().random_range(0.0..0.25));
+                    let jitter = soon.mul_f64(random::fraction() / 4.0);
                     let pause = (soon + jitter).max(Duration::from_millis(1));
                     self.wait(began, pause, false)
                         .await

@@ -13,7 +13,7 @@ use common::job::{BlockReason, Job, JobId, JobState, Step};
 use common::message::{Message, Work};
 use common::port::{Change, Lane, StoreError};
 use common::quotas::Quotas;
-use rand::RngExt as _;
+use common::random;
 
 use crate::Ports;
 use crate::line::join;
@@ -127,7 +127,7 @@ async fn wake(ports: &Ports, quotas: &Quotas, account: &Account, id: &JobId) -> 
             tracing::warn!("The queue takes nothing; jobs are woken once it does: {error}");
         }
         failures += 1;
-        let pause = AGAIN.jittered(failures, rand::rng().random());
+        let pause = AGAIN.jittered(failures, random::fraction());
         ports.clock.sleep(pause).await;
     }
     Ok(Woken::Here)

@@ -7,9 +7,9 @@ use std::time::Duration;
 use common::account::AccountId;
 use common::backoff::Schedule;
 use common::message::Work;
-use common::port::{Delivery, QueueError};
+use common::port::{Delivery, QueueError, pause};
+use common::random;
 use futures_util::future::join_all;
-use rand::RngExt as _;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -128,7 +128,7 @@ impl Worker {
                     self.consuming.store(false, Ordering::Relaxed);
                     failures += 1;
                     tracing::warn!("Nothing can be taken from the queue, again in a moment: {error}");
-                    let pause = RECONNECT.jittered(failures, rand::rng().random());
+                    let pause = RECONNECT.jittered(failures, random::fraction());
                     self.pause(pause.max(SHORTEST)).await;
                     self.consuming.store(true, Ordering::Relaxed);
                 }
@@ -193,7 +193,7 @@ impl Worker {
         }
         tokio::select! {
             () = tasks.wait() => return 0,
-            () = tokio::time::sleep(self.settings.drain) => {}
+            () = pause(self.settings.drain) => {}
             () = self.stop.working.cancelled() => {}
         }
         let left = tasks.len();

@@ -19,7 +19,7 @@ impl Clock for Source {
     }
 
     async fn sleep(&self, span: Duration) {
-        tokio::time::sleep(span).await;
+        common::port::pause(span).await;
     }
 }
 
@@ -87,7 +87,7 @@ async fn until(remembered: &Remembered<usize>, name: &str, wanted: fn(Option<usi
         if remembered.get(name).await.is_ok_and(wanted) {
             return;
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        common::port::pause(Duration::from_millis(20)).await;
     }
     panic!("{name} was not answered as wanted within 20 s");
 }

@@ -22,7 +22,7 @@ use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
 use super::column::{instant, nanos};
 use super::database::{Database, DatabaseError};
 use common::message::Message;
-use common::port::{Clock, Delivery, DeliveryTag, Depth, JobQueue, Lane, QueueError};
+use common::port::{Clock, Delivery, DeliveryTag, Depth, JobQueue, Lane, QueueError, pause};
 use common::time;
 use hand::Hand;
 use owed::{End, Owed};
@@ -236,7 +236,7 @@ impl SqliteQueue {
         tokio::select! {
             () = self.news.notified() => {}
             () = coming => {}
-            () = tokio::time::sleep(LOOK) => {}
+            () = pause(LOOK) => {}
         }
     }
 }

@@ -7,9 +7,8 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use lapin::options::BasicAckOptions;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,7 +19,7 @@ use super::outgoing::Outgoing;
 use super::pause::Pauses;
 use super::publisher::Publisher;
 use super::tier::longest_within;
-use common::port::Lane;
+use common::port::{Clock as _, Lane, SystemClock, pause};
 use common::time;
 
 /// Looks after deliveries until their time has come.
@@ -40,7 +39,7 @@ impl Nursery {
     /// Puts a delivery in hand, now or when it is due, unless it is published anew.
     pub(super) fn admit(&self, arrived: Arrived) {
         let worn = arrived.headers.is_worn();
-        let early = arrived.headers.due_at.is_some_and(|due_at| due_at > Timestamp::now());
+        let early = arrived.headers.due_at.is_some_and(|due_at| due_at > SystemClock.now());
         if !early && !worn {
             return self.hand.put(arrived);
         }
@@ -72,13 +71,13 @@ impl Nursery {
     async fn tend(&self, number: u64) {
         let mut pauses = Pauses::default();
         while let Some(due_at) = self.hand.due_at(number) {
-            let now = Timestamp::now();
+            let now = SystemClock.now();
             let left = time::until(now, due_at);
             if left.is_zero() {
                 return self.hand.ripen(number);
             }
             if longest_within(left).is_none() {
-                sleep(left).await;
+                pause(left).await;
                 continue;
             }
             let began = Instant::now();
@@ -93,7 +92,7 @@ impl Nursery {
     async fn send_on(&self, number: u64) -> bool {
         link::up(&mut self.publisher.link()).await;
         let Some((headers, body)) = self.hand.leaving(number) else { return true };
-        let onwards = Outgoing::new(&headers, body, Lane::Due, Timestamp::now());
+        let onwards = Outgoing::new(&headers, body, Lane::Due, SystemClock.now());
         if self.publisher.publish(onwards).await.is_err() {
             self.hand.stays(number);
             return false;

@@ -36,7 +36,9 @@ use tokio_util::task::TaskTracker;
 use address::Address;
 use common::job::JobId;
 use common::message::Message;
-use common::port::{Delivery, DeliveryTag, Depth, JobQueue, Lane, QueueError, WorkerCount};
+use common::port::{
+    Clock as _, Delivery, DeliveryTag, Depth, JobQueue, Lane, QueueError, SystemClock, WorkerCount,
+};
 use consumers::{Consumers, Standing};
 use deadline::{REPLY, within};
 use early::Nursery;
@@ -172,7 +174,7 @@ impl RabbitQueue {
         lane: Lane,
         delay: Duration,
     ) -> Result<(), QueueError> {
-        let now = Timestamp::now();
+        let now = SystemClock.now();
         self.send(&Headers::of(job, delay, now), body, lane, now).await
     }
 
@@ -207,7 +209,7 @@ impl Drop for RabbitQueue {
 #[async_trait]
 impl JobQueue for RabbitQueue {
     async fn publish(&self, message: &Message, lane: Lane, delay: Duration) -> Result<(), QueueError> {
-        let now = Timestamp::now();
+        let now = SystemClock.now();
         let headers = Headers::of(Some(&message.job), delay, now).traced(message.trace);
         self.send(&headers, message.to_bytes(), lane, now).await
     }

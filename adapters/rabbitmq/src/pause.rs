@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use common::backoff::Schedule;
+use common::port::pause;
+use common::random;
 
 const SCHEDULE: Schedule = Schedule { first: Duration::from_millis(250), longest: Duration::from_secs(5) };
 
@@ -24,6 +26,6 @@ impl Pauses {
     /// Waits before the attempt after one that began then and has now failed.
     pub(super) async fn after(&mut self, began: Instant) {
         self.failures = if began.elapsed() > STABLE { 1 } else { self.failures.saturating_add(1) };
-        sleep(SCHEDULE.jittered(self.failures, rand::random()).max(SHORTEST)).await;
+        pause(SCHEDULE.jittered(self.failures, random::fraction()).max(SHORTEST)).await;
     }
 }

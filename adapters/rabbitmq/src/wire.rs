@@ -11,11 +11,11 @@ use std::os::fd::AsFd as _;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use common::port::pause;
 use lapin::tcp::{AMQPUriTcpExt as _, TLSConfig};
 use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{Connection, ConnectionProperties, runtime};
 use tokio::runtime::Handle;
-use tokio::time::sleep;
 
 /// A dropped connection may say goodbye for so long: what was acknowledged just before gets through.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -70,7 +70,7 @@ impl Drop for Cord {
         let cord = self.0.clone();
         match Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn(async move {
-                sleep(GOODBYE).await;
+                pause(GOODBYE).await;
                 cut(&cord);
             })),
             Err(_) => cut(&cord),

@@ -10,6 +10,7 @@ use deadpool_redis::redis::Script;
 
 use super::Redis;
 use common::port::{Allowances, Lease, StoreError};
+use common::random;
 
 /// An ingress that has asked for nothing for so long is not counted.
 const FORGOTTEN: Duration = Duration::from_secs(60);
@@ -26,7 +27,7 @@ pub struct RedisAllowances {
 impl RedisAllowances {
     pub(super) fn new(redis: Arc<Redis>) -> Self {
         let script = Script::new(concat!(include_str!("lua/line.lua"), include_str!("lua/lease.lua")));
-        let own = HEXLOWER.encode(&rand::random::<[u8; 8]>());
+        let own = HEXLOWER.encode(&random::bytes::<8>());
         Self { redis, script, own, ingresses: AtomicU32::new(1) }
     }
 }

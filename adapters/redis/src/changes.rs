@@ -6,14 +6,14 @@ use std::time::Duration;
 use deadpool_redis::redis::Msg;
 use futures_util::StreamExt as _;
 use tokio::sync::Notify;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::debug;
 
 use super::Redis;
 use super::link::Live;
 use common::job::JobId;
-use common::port::Watch;
+use common::port::{Watch, pause};
 use common::watchers::Watchers;
 
 /// A subscription that is not confirmed within this, or does not answer, is as good as gone.
@@ -61,7 +61,7 @@ async fn listen(redis: Arc<Redis>, channel: String, watchers: Arc<Watchers>, wan
             debug!(error = why, "The subscription to changes was lost: {why}");
         }
         drop(live);
-        sleep(PAUSE).await;
+        pause(PAUSE).await;
     }
 }
 
@@ -87,7 +87,7 @@ async fn follow(live: &Live, channel: &str, watchers: &Watchers) -> Result<(), S
             },
             // The server may have become a replica, which hears nothing from us any more.
             () = live.ended() => return Ok(()),
-            () = sleep(PING) => {
+            () = pause(PING) => {
                 let answered = timeout(PATIENCE, sink.ping::<()>()).await.map_err(|_| late())?;
                 answered.map_err(|error| error.to_string())?;
             }

@@ -14,7 +14,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_redis::redis::{Cmd, FromRedisValue, RedisError, ScriptInvocation, ServerErrorKind};
-use rand::RngExt as _;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
@@ -23,6 +22,7 @@ pub(super) use live::Live;
 
 use super::address::Address;
 use common::port::Clock;
+use common::random;
 
 /// A connection is made within this, Sentinels asked and all, or tried again.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -146,7 +146,7 @@ async fn keep(mut address: Address, state: watch::Sender<State>, clock: Arc<dyn 
             }
         };
         room = lost.wants();
-        let fraction: f64 = rand::rng().random();
+        let fraction = random::fraction();
         clock.sleep(lost.pause().mul_f64(0.5 + fraction / 2.0)).await;
     }
 }

@@ -19,7 +19,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rand::Rng as _;
 
 use super::changes::Changes;
 use super::{Redis, Trouble};
@@ -27,6 +26,7 @@ use common::account::AccountId;
 use common::due::{self, Due};
 use common::job::{Job, JobId, JobState, Refusal, Step};
 use common::port::{Accepted, Backlog, Change, JobStore, Line, ListFilter, Overdue, Page, StoreError, Watch};
+use common::random;
 use oversized::Oversized;
 use recent::Recent;
 use record::Record;
@@ -55,7 +55,7 @@ impl RedisStore {
     pub(super) fn new(redis: Arc<Redis>, retention: Duration) -> Self {
         let changes = Changes::new(redis.clone());
         let (recent, oversized) = Default::default();
-        let me = format!("{:016x}", rand::rng().next_u64());
+        let me = random::name();
         Self { redis, scripts: Scripts::new(), changes, recent, oversized, me, retention }
     }
 

@@ -22,7 +22,7 @@ use serde_json::Value;
 use tracing::warn;
 
 use super::Redis;
-use common::port::{Changes, Doc, Shelf, Vault, VaultError, VaultOpenError, Version};
+use common::port::{Changes, Doc, Shelf, Vault, VaultError, VaultOpenError, Version, pause};
 
 /// The vault is asked seldom: processes keep what they read in memory.
 const CONNECTIONS: usize = 4;
@@ -137,7 +137,7 @@ impl RedisVault {
                 // It may only be slow to take a second connection.
                 Err(_) if looks < LOOKS => {
                     looks += 1;
-                    tokio::time::sleep(PAUSE).await;
+                    pause(PAUSE).await;
                 }
                 // The vault has answered all the while: a server that does not is another one.
                 Err(error) => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use common::backoff::Schedule;
 use common::job::Job;
 use common::port::{Change, StoreError};
+use common::random;
 use futures_util::future::join_all;
 use tracing::{info, warn};
 
@@ -37,7 +38,7 @@ impl Ledger {
                 }
                 Err(_) => failures = failures.saturating_add(1),
             }
-            let fraction = f64::from(rand::random::<u16>()) / f64::from(u16::MAX);
+            let fraction = random::fraction();
             self.clock.sleep(BREATH + TRIES.jittered(failures, fraction)).await;
         }
     }
@@ -51,7 +52,7 @@ impl Ledger {
                 Ok(()) => 0,
                 Err(_) => failures.saturating_add(1),
             };
-            let fraction = f64::from(rand::random::<u16>()) / f64::from(u16::MAX);
+            let fraction = random::fraction();
             self.clock.sleep(BREATH + TRIES.jittered(failures, fraction)).await;
         }
     }

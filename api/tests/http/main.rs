@@ -1,6 +1,6 @@
 //! The ingress over real HTTP: on the embedded adapters, with faults put in where they are needed.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod accepting;
 mod accounts;

@@ -15,6 +15,7 @@ use common::owner::Owner;
 use common::port::{
     Change, Clock, JobQueue as _, JobStore, RefreshToken, Shelf, TokenEndpoint as _, Vault as _,
 };
+use common::random;
 use common::seal::{Key, Keyring};
 use common::time;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -148,7 +149,7 @@ impl Rig {
 
     /// A store that has nothing in it.
     pub async fn empty_store(&self) -> Arc<dyn JobStore> {
-        let folder = self.dir.path().join(format!("{:016x}", rand::random::<u64>()));
+        let folder = self.dir.path().join(random::name());
         let clock = Arc::clone(&self.clock);
         Embedded::open(&folder, Role::Worker, clock, None).await.unwrap().store()
     }

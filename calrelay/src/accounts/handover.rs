@@ -7,6 +7,7 @@ use accounts::keys::FRESH;
 use anyhow::{Context as _, bail};
 use common::account::{Account, AccountId, AccountState};
 use common::job::JobId;
+use common::port::pause;
 use common::quotas::Quotas;
 use common::time::until;
 
@@ -132,7 +133,7 @@ async fn noticed(installation: &Installation, id: &AccountId) -> anyhow::Result<
     if !left.is_zero() {
         output::tell("Waiting half a minute, until every process has noticed that it is disconnected …");
     }
-    tokio::time::sleep(left).await;
+    pause(left).await;
     Ok(())
 }
 
@@ -150,6 +151,6 @@ async fn settled(installation: &Installation, mut jobs: Vec<JobId>) -> anyhow::R
             return Ok(left);
         }
         jobs = left;
-        tokio::time::sleep(LOOK).await;
+        pause(LOOK).await;
     }
 }

@@ -2,8 +2,9 @@
 
 use common::event::CalendarId;
 use common::job::JobId;
-use common::port::{Calendar as _, CalendarError, RefreshToken, TokenEndpoint as _, TokenError};
-use jiff::Timestamp;
+use common::port::{
+    Calendar as _, CalendarError, Clock as _, RefreshToken, SystemClock, TokenEndpoint as _, TokenError,
+};
 use secrecy::SecretString;
 
 use super::Stakes;
@@ -58,7 +59,7 @@ fn redirect(link: &GoogleLink, stakes: Stakes) -> Finding {
 
 async fn client(link: &GoogleLink) -> Finding {
     let token = RefreshToken(SecretString::from(NO_TOKEN));
-    match link.oauth.refresh(&link.oauth.client(), &token, Timestamp::now()).await {
+    match link.oauth.refresh(&link.oauth.client(), &token, SystemClock.now()).await {
         Err(error) => client_by(&error),
         Ok(_) => Check::GoogleClient.fails("the token endpoint takes any token: it is not Google's"),
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use adapter_rabbitmq as rabbitmq;
 use adapter_redis::{Memory, Redis};
-use common::port::{SystemClock, Vault, VaultOpenError};
+use common::port::{Clock as _, SystemClock, Vault, VaultOpenError};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
 
@@ -98,13 +98,13 @@ async fn redis_and_vault(servers: &Servers) -> (Vec<Finding>, Option<Arc<dyn Vau
 }
 
 async fn redis_alone(redis: &Redis) -> Vec<Finding> {
-    let before = Timestamp::now();
+    let before = SystemClock.now();
     let seen = match tokio::time::timeout(REDIS, redis.check_up()).await {
         Ok(Ok(seen)) => seen,
         Ok(Err(error)) => return vec![Check::Redis.fails(error.to_string())],
         Err(_elapsed) => return vec![Check::Redis.fails("Redis does not answer")],
     };
-    let after = Timestamp::now();
+    let after = SystemClock.now();
     vec![
         Check::Redis.holds(match seen.release {
             Some(release) => format!("Redis {release} answers"),

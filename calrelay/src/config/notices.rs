@@ -3,9 +3,9 @@
 mod mail;
 
 use anyhow::Context as _;
+use notices::{Mail, MailSettings, Networks, Notices, Signer, Webhook};
 use secrecy::ExposeSecret as _;
 use url::Url;
-use notices::{Mail, MailSettings, Networks, Notices, Signer, Webhook};
 
 use super::problems::Reader;
 use super::web_url;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use adapter_embedded::{Embedded, Role, SqliteQueue};
 use anyhow::bail;
-use common::port::{Clock, Vault};
+use common::port::{Clock, SystemClock, Vault, pause};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::task::JoinHandle;
@@ -118,10 +118,10 @@ impl Installation {
 /// Dead letters are kept as long as finished jobs.
 async fn forget_dead_letters(queue: Arc<SqliteQueue>, retention: Duration) {
     loop {
-        let before = Timestamp::now().checked_sub(retention).unwrap_or(Timestamp::MIN);
+        let before = SystemClock.now().checked_sub(retention).unwrap_or(Timestamp::MIN);
         if let Err(error) = queue.forget_dead(before).await {
             tracing::warn!("Old dead letters could not be removed: {error}");
         }
-        tokio::time::sleep(FORGET).await;
+        pause(FORGET).await;
     }
 }

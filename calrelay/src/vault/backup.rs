@@ -7,10 +7,10 @@ use std::path::Path;
 
 use accounts::backup::Backup;
 use anyhow::{Context as _, bail};
-use jiff::Timestamp;
 
 use super::open;
 use crate::config::SealedVaultConfig;
+use common::port::{Clock as _, SystemClock};
 
 /// Writes it.
 ///
@@ -20,7 +20,7 @@ pub async fn run(config: &SealedVaultConfig, file: &Path) -> anyhow::Result<Stri
     let opened = open::beside(&config.place).await?;
     let backup = async {
         let ring = open::ring(config)?;
-        let backup = Backup::of(opened.vault.as_ref(), &ring, Timestamp::now()).await?;
+        let backup = Backup::of(opened.vault.as_ref(), &ring, SystemClock.now()).await?;
         anyhow::Ok((backup, ring))
     };
     let backup = backup.await;

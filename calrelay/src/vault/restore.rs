@@ -4,10 +4,10 @@ use std::path::Path;
 
 use accounts::backup::{Backup, Present};
 use anyhow::Context as _;
-use jiff::Timestamp;
 
 use super::open;
 use crate::config::SealedVaultConfig;
+use common::port::{Clock as _, SystemClock};
 
 /// Restores it. The file is read to its end, and everything in it looked at, before the vault is opened.
 ///
@@ -20,7 +20,7 @@ pub async fn run(config: &SealedVaultConfig, file: &Path, replace: bool) -> anyh
     let backup = Backup::from_text(&text, &ring).with_context(|| file.display().to_string())?;
     let present = if replace { Present::Replace } else { Present::Keep };
     let opened = open::alone(config).await?;
-    let restored = backup.restore(opened.vault.as_ref(), present, Timestamp::now()).await;
+    let restored = backup.restore(opened.vault.as_ref(), present, SystemClock.now()).await;
     opened.close().await;
     Ok(format!(
         "Restored {} documents, among them {} accounts, as they were at {:.0}. What was connected, disconnected, \

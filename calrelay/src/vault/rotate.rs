@@ -8,10 +8,9 @@ use anyhow::{Context as _, bail};
 use common::account::AccountId;
 use common::job::Job;
 use common::message::Message;
-use common::port::{Change, Delivery, DeliveryTag, Lane, ListFilter};
+use common::port::{Change, Clock as _, Delivery, DeliveryTag, Lane, ListFilter, SystemClock};
 use common::seal::{Keyring, OpenError};
 use common::time::{after, hours};
-use jiff::Timestamp;
 
 use crate::installation::Installation;
 use crate::jobs::Pages;
@@ -46,7 +45,7 @@ pub async fn run(installation: &Installation) -> anyhow::Result<String> {
         Some(older) => format!(
             "{done}\nThe older keys ({older}) may go at {:.0}: take them out of ENCRYPTION_KEY then, and restart every \
              process. The {waiting} jobs that wait in the queue do not need them. Backups from before now do.",
-            after(Timestamp::now(), SHORT_LIVED),
+            after(SystemClock.now(), SHORT_LIVED),
         ),
     })
 }

@@ -3,11 +3,11 @@
 use std::fmt;
 
 use data_encoding::{BASE32HEX_NOPAD, Encoding, Specification};
-use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::owner::Owner;
+use crate::random;
 
 /// Names a job and, for a job that creates an event, the event: 26 of `a-v 0-9`.
 ///
@@ -45,8 +45,7 @@ impl JobId {
     /// A fresh id, for a request without a key.
     #[must_use]
     pub fn random() -> Self {
-        let mut bytes = [0; BYTES];
-        rand::rng().fill_bytes(&mut bytes);
+        let bytes: [u8; BYTES] = random::bytes();
         Self::from_bytes(&bytes)
     }
 

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 
 use super::outcome::{EventResult, Failure};
+use crate::random;
 use crate::seal::Sealed;
 
 /// Where a job stands. Persisted: variants may be added, never renamed.
@@ -64,7 +64,7 @@ impl WorkerId {
     /// A name no other process has.
     #[must_use]
     pub fn random() -> Self {
-        Self(format!("{:016x}", rand::rng().next_u64()))
+        Self(random::name())
     }
 }
 

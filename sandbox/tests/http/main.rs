@@ -1,6 +1,10 @@
 //! The sandbox over real HTTP, as Google's clients see it.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "helpers of tests may panic as tests may"
+)]
 
 mod authorization;
 mod clients;

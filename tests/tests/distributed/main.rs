@@ -1,5 +1,5 @@
 //! Many processes on real servers: RabbitMQ, Redis, PostgreSQL.
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "these are tests")]
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, clippy::print_stderr, reason = "these are tests")]
 
 mod accounts;
 mod alerts;

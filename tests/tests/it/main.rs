@@ -1,4 +1,5 @@
 //! The real program, from outside.
+#![expect(clippy::disallowed_methods, reason = "tests go by the machine's time")]
 
 mod accounts;
 mod blocked;

@@ -10,10 +10,10 @@ use std::time::Duration;
 use common::jitter::spread_by;
 use common::job::{Claim, Effect, Job, JobState, Refusal, Step, next_look};
 use common::message::{Message, Progress};
-use common::port::{Change, Delivery, Lane, StoreError};
+use common::port::{Change, Delivery, Lane, StoreError, pause};
+use common::random;
 use common::time::{after, until};
 use jiff::Timestamp;
-use rand::RngExt as _;
 
 use super::{Attempts, Held, LONG_AGO, Verdict};
 use crate::calls::Calls;
@@ -163,7 +163,7 @@ impl Attempts {
                 if self.out_of_sight.is_due(self.ports.clock.now()) {
                     tracing::warn!("Jobs cannot be looked at, again in a moment: {}", trouble.summary());
                 }
-                let pause = spread_by(NOTHING_KNOWN, rand::rng().random());
+                let pause = spread_by(NOTHING_KNOWN, random::fraction());
                 Err(self.put_aside(message, pause).await)
             }
         }
@@ -263,7 +263,7 @@ impl Attempts {
                 Ok(Change::Refused(refusal @ Refusal::ClaimedUntil(_))) => match moments.next() {
                     Some(waited) => {
                         // Its holder may have published it a moment ago, and be about to record that.
-                        tokio::time::sleep(MOMENT * 2_u32.pow(waited)).await;
+                        pause(MOMENT * 2_u32.pow(waited)).await;
                         tries = 0..TRIES;
                         continue;
                     }
@@ -305,7 +305,7 @@ impl Attempts {
                     tracing::warn!("Jobs are not run while they may have been cancelled: {error}");
                 }
                 self.release(&held).await;
-                let pause = spread_by(NOTHING_KNOWN, rand::rng().random());
+                let pause = spread_by(NOTHING_KNOWN, random::fraction());
                 Err(self.put_aside(held.message, pause).await)
             }
         }

@@ -4,10 +4,10 @@ use common::account::{Account, AccountState, GuestLimit, ReauthorizationCause};
 use common::jitter::{lengthened_by, shortened_by, spread_by};
 use common::job::{BlockReason, Failure, Pause, Tally, WaitReason};
 use common::port::{ThrottleKey, ThrottledKey};
+use common::random;
 use common::seal::OpenError;
 use common::time::{after, hours};
 use jiff::Timestamp;
-use rand::RngExt as _;
 
 use super::record::Return;
 use super::{Attempts, Held, Verdict};
@@ -20,7 +20,7 @@ const BLOCKED_RECHECK: std::time::Duration = hours(1);
 
 /// When a blocked job is looked at again: thousands that were blocked together come apart.
 pub(super) fn blocked_recheck() -> std::time::Duration {
-    shortened_by(BLOCKED_RECHECK, rand::rng().random())
+    shortened_by(BLOCKED_RECHECK, random::fraction())
 }
 
 impl Attempts {
@@ -36,7 +36,7 @@ impl Attempts {
                 .and_then(|account| account.guest_limit)
                 .map_or(0, |limit| strikes_before(limit, now)),
             has_guests: opened.as_ref().is_some_and(|writing| writing.payload.event.guests() > 0),
-            fraction: rand::rng().random(),
+            fraction: random::fraction(),
             now,
         };
         let disposition = decide(trouble, &standing);
@@ -81,7 +81,7 @@ impl Attempts {
             Disposition::PushBack { key, pause } => {
                 metrics::deferred(Deferral::Throttled);
                 self.push_back(held, key, pause).await;
-                let delay = spread_by(pause, rand::rng().random());
+                let delay = spread_by(pause, random::fraction());
                 self.come_back(
                     held,
                     Return { pause: wait(WaitReason::Quota, delay), delay, tally: tally.deferred() },
@@ -96,7 +96,7 @@ impl Attempts {
                     tracing::warn!("A guest limit could not be kept: {error}");
                 }
                 let pause_state = Pause::Blocked { why: BlockReason::CalendarLimits, until: Some(until) };
-                let delay = lengthened_by(pause, rand::rng().random());
+                let delay = lengthened_by(pause, random::fraction());
                 self.come_back(held, Return { pause: pause_state, delay, tally: tally.deferred() }).await
             }
             Disposition::Fail { kind, status, reason, detail } => {

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use common::backoff::Schedule;
 use common::message::Message;
-use common::port::{DeliveryTag, Lane, QueueError};
-use rand::RngExt as _;
+use common::port::{DeliveryTag, Lane, QueueError, pause};
+use common::random;
 
 use super::Attempts;
 use crate::metrics;
@@ -65,7 +65,7 @@ impl Attempts {
         if failures == 1 {
             tracing::warn!("The queue takes nothing; a job is kept in hand until it does: {error}");
         }
-        let pause = AGAIN.jittered(failures, rand::rng().random());
+        let pause = AGAIN.jittered(failures, random::fraction());
         // Both only wait.
         tokio::select! {
             () = self.ports.clock.sleep(pause) => Ok(()),
@@ -89,6 +89,6 @@ impl Attempts {
 
     async fn last_moment(&self) {
         self.abandon.cancelled().await;
-        tokio::time::sleep(LAST_MOMENT).await;
+        pause(LAST_MOMENT).await;
     }
 }

@@ -7,9 +7,9 @@ use common::jitter::{lengthened_by, shortened_by};
 use common::job::{Effect, Failure, Pause, Place, Step, Tally, WaitReason};
 use common::message::{Message, News};
 use common::port::{Change, Lane};
+use common::random;
 use common::time::{minutes, until};
 use notices::told_of;
-use rand::RngExt as _;
 
 use super::claim::Arrival;
 use super::judge::blocked_recheck;
@@ -60,7 +60,7 @@ impl Attempts {
                 metrics::deferred(Deferral::Blocked);
                 let delay = then.map_or_else(blocked_recheck, |then| {
                     // Every blocked job of the account was told the same instant.
-                    lengthened_by(until(now, then), rand::rng().random())
+                    lengthened_by(until(now, then), random::fraction())
                 });
                 self.come_back(held, Return { pause: Pause::Blocked { why, until: then }, delay, tally })
                     .await
@@ -182,7 +182,7 @@ impl Attempts {
         };
         // Nobody wakes a job that no record tells of. Jobs that wait for one user began together.
         let delay = if until_woken {
-            back.delay.min(shortened_by(UNRECORDED, rand::rng().random()))
+            back.delay.min(shortened_by(UNRECORDED, random::fraction()))
         } else {
             back.delay
         };

@@ -13,8 +13,8 @@ use serde_json::{Map, Value, json};
 
 use super::create::{Found, event_result};
 use super::{Attempts, Conclusion, Held, Writing};
-use crate::request::{Delete, Insert};
 use crate::plan::Ending;
+use crate::request::{Delete, Insert};
 use crate::retry::Disposition;
 use crate::trouble::Trouble;
 

@@ -1,5 +1,5 @@
 //! The whole worker on the embedded adapters, against a Google that fails when told.
-#![expect(clippy::unwrap_used, reason = "a suite is a test")]
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a suite is a test")]
 
 mod bench;
 mod clock;

@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
+use notices::{Notices, Webhook};
 use serde_json::Value;
 use standardwebhooks::Webhook as Verifier;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use notices::{Notices, Webhook};
 
 use crate::wait::eventually;
 

@@ -1,5 +1,5 @@
 //! The embedded adapters pass the suites of their ports, and keep their own promises.
-#![expect(clippy::unwrap_used, reason = "these are tests")]
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "these are tests")]
 
 mod bench;
 mod folder;

@@ -13,11 +13,11 @@
 
 use data_encoding::{BASE64, HEXLOWER};
 use jiff::Timestamp;
-use rand::Rng as _;
 use serde_json::{Map, Value, json};
 
 use common::fingerprint::Fingerprint;
 use common::job::{Effect, Job, JobId, JobState, Tally};
+use common::random;
 
 /// Tells this layout from others, which begin with a hexadecimal digit: one mark for each version of the hash.
 const MARKS: [u8; 2] = [1, 2];
@@ -81,7 +81,7 @@ pub(super) fn encode(job: &Job) -> Option<Vec<u8>> {
         bytes.extend(serde_json::to_vec(&rest).expect("a job is plain data"));
     }
     let mut text = vec![mark];
-    text.extend((1..HEAD).map(|_| rand::rng().next_u32() as u8 & 0x7f));
+    text.extend(random::bytes::<{ HEAD - 1 }>().map(|byte| byte & 0x7f));
     text.extend(characters(&bytes));
     Some(text)
 }

@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
-use rand::Rng as _;
 
 use super::record::{self, Record};
 use super::scripts::Scripts;
@@ -11,6 +10,7 @@ use super::sets::Entry;
 use crate::link::Live;
 use common::job::JobState;
 use common::port::StoreError;
+use common::random;
 
 /// Records looked at in one round trip.
 const MANY: usize = 200;
@@ -24,7 +24,7 @@ pub(super) struct Oversized {
 
 impl Default for Oversized {
     fn default() -> Self {
-        Self { me: format!("{:016x}", rand::rng().next_u64()), from: AtomicI64::new(i64::MIN) }
+        Self { me: random::name(), from: AtomicI64::new(i64::MIN) }
     }
 }
 

@@ -7,11 +7,11 @@
 use std::time::Duration;
 
 use deadpool_redis::redis::{Cmd, cmd};
-use rand::Rng as _;
 
 use super::compact;
 use common::job::{Job, JobId};
 use common::port::StoreError;
+use common::random;
 use common::time;
 
 const VERSION: usize = 16;
@@ -48,7 +48,7 @@ fn damaged() -> StoreError {
 
 /// The record of `job`, with a version of its own.
 pub(super) fn text(job: &Job) -> Vec<u8> {
-    let mut text = format!("{:016x}", rand::rng().next_u64()).into_bytes();
+    let mut text = random::name().into_bytes();
     serde_json::to_writer(&mut text, job).expect("a job is plain data");
     text
 }

@@ -13,7 +13,8 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
 use super::RedisThrottle;
-use common::port::WorkerCount;
+use common::port::{WorkerCount, pause};
+use common::random;
 use common::time::{after, minutes, until};
 
 /// So often a worker says that it is there,
@@ -131,11 +132,11 @@ impl RedisThrottle {
         self.workers.join();
         let throttle = self.clone();
         let beating = tokio::spawn(async move {
-            let own = HEXLOWER.encode(&rand::random::<[u8; 8]>());
+            let own = HEXLOWER.encode(&random::bytes::<8>());
             loop {
                 throttle.beat(&own, elsewhere.as_ref()).await;
                 let is_known = throttle.workers.known().count.is_some();
-                tokio::time::sleep(if is_known { BEAT } else { UNKNOWN }).await;
+                pause(if is_known { BEAT } else { UNKNOWN }).await;
             }
         });
         CountedWorker { _beating: AbortOnDropHandle::new(beating) }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use deadpool_redis::redis::Script;
-use rand::RngExt as _;
 use tokio::runtime::Handle;
 
 use crate::link::Trouble;
 use crate::{Redis, name};
 use common::account::AccountId;
-use common::port::RefreshTurn;
+use common::port::{RefreshTurn, pause};
+use common::random;
 
 /// A turn whose process died ends after this: longer than any refresh takes.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -42,7 +42,7 @@ impl Turns {
             redis: self.redis.clone(),
             release: self.release.clone(),
             key: name::turn(account),
-            own: HEXLOWER.encode(&rand::random::<[u8; 16]>()),
+            own: HEXLOWER.encode(&random::bytes::<16>()),
             here: Some(here),
         };
         let mut take = self.take.key(&turn.key);
@@ -52,8 +52,8 @@ impl Turns {
             if !busy.unwrap_or(false) {
                 return turn;
             }
-            let fraction: f64 = rand::rng().random();
-            tokio::time::sleep(PAUSE[0] + (PAUSE[1] - PAUSE[0]).mul_f64(fraction)).await;
+            let fraction = random::fraction();
+            pause(PAUSE[0] + (PAUSE[1] - PAUSE[0]).mul_f64(fraction)).await;
         }
     }
 }

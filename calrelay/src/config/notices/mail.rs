@@ -1,7 +1,7 @@
 //! How e-mail is sent, and to whom.
 
-use url::Url;
 use notices::{Encryption, MailSettings, Users};
+use url::Url;
 
 use super::super::problems::Reader;
 use super::super::web_url;
