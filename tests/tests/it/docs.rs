@@ -26,7 +26,7 @@ fn documents() -> Vec<(PathBuf, String)> {
         names.filter(|name| name.extension().is_some_and(|is| is == "md")).collect();
     names.extend(["README.md", "k8s/README.md"].map(PathBuf::from));
     names.sort();
-    assert!(names.len() >= 7, "{names:?}");
+    assert!(names.len() >= 10, "{names:?}");
     names.into_iter().map(|name| (name.clone(), read(name))).collect()
 }
 
