@@ -1,4 +1,4 @@
-//! Notices: telling whoever wants to know what became of their jobs.
+//! Notices: telling receivers of webhooks and readers of e-mail what became of jobs and accounts.
 //!
 //! A notice about a job is a message in the queue, published before the job's end is recorded and as
 //! durable as the job itself; one about an account is a document in the vault. Receivers tell repeats by
@@ -36,7 +36,7 @@ use line::Line;
 pub(crate) use line::places;
 use mute::Mute;
 
-/// Whom to tell, and how it goes. Nobody unless told otherwise.
+/// Which receivers are told, and how that goes. None by default.
 #[derive(Default)]
 pub struct Notices {
     webhook: Option<Endpoint>,
@@ -59,7 +59,7 @@ struct Post {
 }
 
 impl Notices {
-    /// Nobody is told.
+    /// No receiver is told.
     #[must_use]
     pub fn none() -> Self {
         Self::default()

@@ -1,4 +1,4 @@
-//! Notices about jobs: into the queue, and from the queue to whoever wants them.
+//! Notices about jobs: into the queue, and from the queue to their receivers.
 
 use std::time::{Duration, Instant};
 
@@ -78,7 +78,7 @@ impl Attempts {
     pub(crate) async fn send_notice(&self, message: &Message, notice: Notice) -> Verdict {
         let now = self.ports().clock.now();
         let Some(endpoint) = &self.notices().webhook else {
-            // Somebody wanted it when it was published.
+            // A receiver was configured when it was published.
             return count(NoticeResult::Dropped);
         };
         if !self.anybody_listens(self.notices(), now).await {

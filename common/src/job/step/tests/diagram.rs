@@ -190,15 +190,22 @@ fn the_state_diagram_has_every_way_that_the_code_allows_and_no_other() {
         edges.into_iter().map(|(from, to, step)| format!("{from} --> {to}: {step}")).collect()
     };
     let (missing, invented) = (code.difference(&page).collect(), page.difference(&code).collect());
-    assert_eq!((lines(missing), lines(invented)), Default::default(), "missing in the page, and invented by it");
+    assert_eq!(
+        (lines(missing), lines(invented)),
+        Default::default(),
+        "missing in the page, and invented by it"
+    );
 }
 
 #[test]
 fn each_state_and_each_step_has_a_row_beside_the_diagram() {
     let section = PAGE.split("\n## The states of a job\n").nth(1).expect("the section");
     let section = section.split("\n## ").next().expect("its text");
-    let rows: Vec<&str> =
-        section.lines().filter(|line| line.starts_with("| `")).filter_map(|row| row.split('|').nth(1)).collect();
+    let rows: Vec<&str> = section
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .filter_map(|row| row.split('|').nth(1))
+        .collect();
     let (_, jobs) = jobs();
     let states: BTreeSet<&str> = jobs.iter().map(|job| name(&job.state)).collect();
     for word in states.into_iter().chain(STEPS) {
