@@ -31,21 +31,25 @@ fn lines_of((file, test): Test) -> Vec<String> {
     body.lines().map(str::trim).filter(|line| !line.starts_with("//")).map(str::to_owned).collect()
 }
 
-/// Whether the test mentions `word`, as JSON has it or as the variant that `variant` ends with.
+/// Whether the test mentions `word` as JSON has it, or the variant that stands for it.
 fn mentions(test: Test, word: &str, variant: Option<&str>) -> bool {
     let quoted = format!("\"{word}\"");
-    let variant = variant.map(|variant| format!("::{variant}"));
     let is_variant = |line: &str| {
-        let Some(variant) = &variant else { return false };
+        let Some(variant) = variant else { return false };
         line.split(variant).skip(1).any(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()))
     };
     lines_of(test).iter().any(|line| line.contains(&quoted) || is_variant(line))
 }
 
-/// Fails unless the test that `by` names for each value mentions it.
-fn all_produced<T: Copy + Debug>(all: &[T], word: impl Fn(T) -> &'static str, by: impl Fn(T) -> Test) {
+/// Fails unless the test that `by` names for each value mentions it, as a word or as a variant of `of`.
+fn all_produced<T: Copy + Debug>(
+    of: &str,
+    all: &[T],
+    word: impl Fn(T) -> &'static str,
+    by: impl Fn(T) -> Test,
+) {
     for value in all {
-        let (word, variant) = (word(*value), format!("{value:?}"));
+        let (word, variant) = (word(*value), format!("{of}::{value:?}"));
         let test = by(*value);
         assert!(mentions(test, word, Some(&variant)), "{} in {} does not mention {word}", test.1, test.0);
     }
@@ -53,7 +57,7 @@ fn all_produced<T: Copy + Debug>(all: &[T], word: impl Fn(T) -> &'static str, by
 
 #[test]
 fn each_state_is_produced_by_a_test() {
-    all_produced(&StateName::ALL, StateName::as_str, |state| match state {
+    all_produced("JobState", &StateName::ALL, StateName::as_str, |state| match state {
         StateName::Queued => {
             ("api/tests/http/accepting.rs", "what_may_start_now_is_queued_whatever_its_not_before_was")
         }
@@ -84,7 +88,7 @@ fn each_state_is_produced_by_a_test() {
 
 #[test]
 fn each_reason_to_wait_or_to_be_blocked_is_produced_by_a_test() {
-    all_produced(&WaitReason::ALL, WaitReason::as_str, |why| match why {
+    all_produced("WaitReason", &WaitReason::ALL, WaitReason::as_str, |why| match why {
         WaitReason::Schedule => ("worker/tests/it/expiry.rs", "a_job_never_starts_before_its_time"),
         WaitReason::Quota => ("worker/tests/it/quota.rs", "a_job_without_room_takes_a_new_place_in_line"),
         WaitReason::Retry => (
@@ -99,7 +103,7 @@ fn each_reason_to_wait_or_to_be_blocked_is_produced_by_a_test() {
     // Nothing pauses a job yet; the contract has the word for the issue on an event's whole life.
     let set: Vec<BlockReason> =
         BlockReason::ALL.into_iter().filter(|why| *why != BlockReason::Paused).collect();
-    all_produced(&set, BlockReason::as_str, |why| match why {
+    all_produced("BlockReason", &set, BlockReason::as_str, |why| match why {
         BlockReason::Reauthorization => (
             "worker/tests/it/reauthorization.rs",
             "a_second_refusal_blocks_the_account_with_one_notice_and_no_more_calls",
@@ -144,7 +148,7 @@ fn failing(kind: FailureKind) -> Test {
 
 #[test]
 fn each_way_to_fail_is_produced_by_a_test() {
-    all_produced(&FailureKind::ALL, FailureKind::as_str, failing);
+    all_produced("FailureKind", &FailureKind::ALL, FailureKind::as_str, failing);
 }
 
 #[test]
@@ -156,11 +160,11 @@ fn each_status_of_a_conference_is_produced_by_a_test() {
             }
             "success" => (
                 ("worker/tests/it/create.rs", "a_job_is_created_once_and_its_result_is_right"),
-                Some("Ready"),
+                Some("Conference::Ready"),
             ),
             "failure" => (
                 ("worker/tests/it/meet.rs", "a_conference_that_fails_leaves_the_event_alone"),
-                Some("Failed"),
+                Some("Conference::Failed"),
             ),
             "unavailable" => (
                 ("tests/tests/it/meet_refused.rs", "every_event_stands_where_google_refuses_its_conference"),
