@@ -23,7 +23,7 @@ use crate::rate::{Counted, RateLimit, Rates, Standing};
 pub enum Access {
     /// They do.
     Keys,
-    /// They do not: everybody is [`Owner::local`] with every scope (`DEV_NO_AUTH`, loopback only).
+    /// They do not: every caller is [`Owner::local`] with every scope (`DEV_NO_AUTH`, loopback only).
     Open,
 }
 
@@ -32,17 +32,17 @@ pub(crate) struct Door {
     access: Access,
     keys: Arc<ApiKeys>,
     rates: Rates,
-    /// For whoever has no key.
+    /// For a caller without a key.
     without_key: RateLimit,
     proxies: TrustedProxies,
     clock: Arc<dyn Clock>,
 }
 
-/// Somebody who was let in.
+/// A caller who was let in.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     owner: Owner,
-    /// `None` where nobody needs one.
+    /// `None` where no key is needed.
     key: Option<ApiKey>,
 }
 

@@ -23,7 +23,7 @@ use crate::session::{self, random_token};
 /// A user has this long to answer Google.
 pub(crate) const LASTS: Duration = time::minutes(10);
 const CONTEXT: &str = "consent";
-/// So much of the state names its cookie; the rest of it nobody can guess.
+/// So much of the state names its cookie; the rest of it cannot be guessed.
 const NAMED_BY: usize = 16;
 /// So much of it is random.
 const RANDOM: usize = 32;
@@ -97,7 +97,7 @@ fn proof(random: &str, hash_key: &HashKey) -> String {
     hash_key.name("consent-state", random)
 }
 
-/// A state that nobody can guess and nobody else can make: 32 random hexadecimal digits and their keyed hash.
+/// A state that cannot be guessed, and that only calrelay can make: 32 random hexadecimal digits and their keyed hash.
 fn new_state(hash_key: &HashKey) -> String {
     let random: String = random_token().chars().take(RANDOM).collect();
     let proof = proof(&random, hash_key);

@@ -151,7 +151,7 @@ fn link(api: &Api, request: &HttpRequest, route: Route) -> Option<Link> {
 }
 
 async fn by_address(api: &Api, request: &HttpRequest) -> Option<Standing> {
-    // It is the same for everybody, and the page that says "too many requests" needs it.
+    // It is the same for every caller, and the page that says "too many requests" needs it.
     if request.path() == routes::STYLE {
         return None;
     }

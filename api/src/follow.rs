@@ -40,7 +40,7 @@ struct Seats(Arc<Mutex<HashMap<String, usize>>>);
 #[derive(Default)]
 struct Jobs {
     of: HashMap<JobId, Weak<Followed>>,
-    /// With so many, those that nobody follows any more are thrown out.
+    /// With so many, those that no request follows any more are thrown out.
     sweep_at: usize,
 }
 
@@ -75,7 +75,7 @@ impl Follows {
         Self { ledger, clock, jobs: Mutex::default(), seats: Seats::default() }
     }
 
-    /// Follows a job, together with whoever does already.
+    /// Follows a job, together with the requests that do already.
     pub(crate) fn follow(&self, id: &JobId) -> Arc<Followed> {
         let mut jobs = lock(&self.jobs);
         if let Some(followed) = jobs.of.get(id).and_then(Weak::upgrade) {

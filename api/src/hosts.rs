@@ -98,7 +98,7 @@ impl Hosts {
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    // What is not ASCII is nobody's name: it fits nothing below.
+    // What is not ASCII is no host's name: it fits nothing below.
     headers.get(name).map(|value| value.to_str().unwrap_or("\u{fffd}"))
 }
 

@@ -209,7 +209,7 @@ impl Listening {
             tokio::spawn(async move { tokio::join!(writing.write_down(), writing.remove_refused()) });
         let ending = async {
             stop.cancelled().await;
-            // Readiness turns first, so that nobody is sent here any more.
+            // Readiness turns first, so that no request is sent here any more.
             ready.store(false, Ordering::Relaxed);
             clock.sleep(linger).await;
             info!("Finishing the HTTP requests in flight");

@@ -123,7 +123,7 @@ impl Intake {
                 Ok(Placed { receipt, published }) => (Ok(receipt), published),
                 Err(refusal) => (Err(refusal), None),
             };
-            // Nobody may be listening any more.
+            // The request may have been dropped.
             let _ = answer.send(receipt);
             if let Some((message, keeper)) = published {
                 metrics::accepted(ask.entrance);

@@ -53,7 +53,7 @@ struct Health {
 pub(crate) enum Identity {
     /// From the caller's key: an earlier request may have had it.
     Derived,
-    /// From chance: nobody had it before.
+    /// From chance: no job had it before.
     Random,
 }
 
@@ -118,7 +118,7 @@ impl Ledger {
     }
 
     /// Records a job that is being accepted, unless it is known or the backlog is full. While the
-    /// store is away nobody counts the backlog.
+    /// store is away the backlog is not counted.
     pub(crate) async fn accept(&self, job: &Job, identity: Identity, backlog: Backlog, line: &Line) -> Entry {
         if let Some(remembered) = self.memory.get(&job.id) {
             let stored = self.heard(self.store.get(&job.id).await).ok().flatten();

@@ -1,6 +1,6 @@
 //! A link that lets one person connect their own calendar to one account.
 //!
-//! It carries everything that it says, sealed by us: nobody can make or change one, any process can
+//! It carries everything that it says, sealed by us: only calrelay can make or change one, any process can
 //! read it, and the address in it stands nowhere in the clear. That it works once is kept in the
 //! vault (see [`accounts::nonces`]).
 

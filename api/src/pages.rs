@@ -35,9 +35,9 @@ pub(crate) struct Page {
 /// Whom a page is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reader {
-    /// Somebody who runs this installation.
+    /// A person who runs this installation.
     Operator,
-    /// Somebody who was sent a link, and has no business with the setup page.
+    /// A person who was sent a link, and has no business with the setup page.
     Visitor,
 }
 

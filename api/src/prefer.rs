@@ -8,7 +8,7 @@ use actix_web::http::header::{HeaderMap, HeaderName};
 pub(crate) const PREFER: HeaderName = HeaderName::from_static("prefer");
 /// Says which preferences were honoured.
 pub(crate) const APPLIED: HeaderName = HeaderName::from_static("preference-applied");
-/// Nobody waits longer.
+/// No request waits longer.
 pub(crate) const LONGEST: Duration = Duration::from_secs(25);
 
 /// What a caller prefers.

@@ -28,7 +28,7 @@ pub(crate) enum Counted {
     Key(String),
     /// The person who has the connect link with this nonce.
     Link(String),
-    /// Everybody else who calls from this address.
+    /// Every other caller from this address.
     Address(IpAddr),
 }
 
@@ -100,7 +100,7 @@ impl Rates {
         Standing { policy: caller.policy(), limit, used: window.used, resets_in }
     }
 
-    /// Takes back that a request of `caller` was counted: it was somebody else's.
+    /// Takes back that a request of `caller` was counted: it was another caller's.
     pub(crate) async fn give_back(&self, caller: &Counted, now: Timestamp) {
         let slot = {
             let windows = self.windows(caller).lock().expect("nothing panics holding it");
@@ -130,7 +130,7 @@ impl Rates {
         let gone = windows.turn(limit.per, now);
         let slot = windows.slot(caller, sharing, now);
         drop(windows);
-        // It may be large: nobody waits while it is thrown away.
+        // It may be large: no request waits while it is thrown away.
         drop(gone);
         slot
     }

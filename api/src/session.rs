@@ -1,7 +1,7 @@
 //! Who is signed in to the setup pages.
 //!
 //! The session is its own cookie: the key that was signed in with, sealed by us. Any replica can
-//! read it. Nothing is kept on the server until somebody signs out (see
+//! read it. Nothing is kept on the server until a browser signs out (see
 //! [`SignOuts`](crate::sign_outs::SignOuts)), and revoking the key ends the session.
 
 use std::time::Duration;
@@ -35,12 +35,12 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// A new session, of a key or of nobody yet.
+    /// A new session, of a key or of none yet.
     pub(crate) fn begin(key: Option<String>, now: Timestamp) -> Self {
         Self { key, csrf: random_token(), until: time::after(now, LASTS), browser: None }
     }
 
-    /// A new session of the same browser, of another key or of nobody. Whoever knew this one does not
+    /// A new session of the same browser, of another key or of none. A person who knew this one does not
     /// know that.
     pub(crate) fn followed_by(&self, key: Option<String>, now: Timestamp) -> Self {
         Self { browser: Some(self.browser()), ..Self::begin(key, now) }

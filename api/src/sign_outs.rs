@@ -1,4 +1,4 @@
-//! Sessions that somebody has signed out of before their time.
+//! Sessions that a browser has signed out of before their time.
 //!
 //! A session is a cookie, and a cookie can be copied: forgetting it in one browser ends nothing. The mark
 //! that ends it lies in the vault, so that it counts in every process, until the session would have

@@ -56,7 +56,7 @@ pub async fn tell_of_accounts(sources: &Sources, notices: &Notices, stop: &Cance
     let told = Mirror::new(Arc::clone(&sources.vault), Shelf::Notices, progress);
     while !stop.is_cancelled() {
         let looking = look(sources, notices, &told, stop);
-        // Whoever is being told gets a moment to the end, so that nobody is told twice.
+        // A notice that is being sent gets a moment to its end, so that no receiver is told twice.
         let last_moment = async {
             stop.cancelled().await;
             pause(LAST_MOMENT).await;
@@ -146,7 +146,7 @@ struct Ending {
 struct Errands {
     progress: Progress,
     due: Vec<Errand>,
-    /// Nobody has wanted to know for so long that it is given up.
+    /// No receiver has taken it for so long that it is given up.
     stale: bool,
     /// The version that the progress replaces.
     seen: Option<Version>,
@@ -165,7 +165,7 @@ impl Ending {
         let stale = is_stale(self.since, now);
         let progress = match begun {
             Some(begun) => begun,
-            // Nobody wanted to know when it happened.
+            // No receiver was configured when it happened.
             None if stale => return None,
             None => Progress::new(self.generation, &notices.channels(), now),
         };

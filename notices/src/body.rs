@@ -54,7 +54,7 @@ pub(super) fn body(message: &Message, notice: Notice, opened: Opened, record: Op
             "account": message.account,
             "calendarId": opened.calendar,
             "state": state_now.as_str(),
-            // Nobody is told of a job that waits by itself.
+            // No receiver is told of a job that waits by itself.
             "waitingFor": null,
             "blockedBy": blocked_by.map(BlockReason::as_str),
             "detail": blocked_by.map(BlockReason::sentence),

@@ -1,4 +1,4 @@
-//! Notices about jobs: into the queue, and from the queue to whoever wants them.
+//! Notices about jobs: into the queue, and from the queue to their receivers.
 
 use std::time::{Duration, Instant};
 

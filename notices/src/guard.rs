@@ -70,7 +70,7 @@ impl Guard {
         self.named.hold(address) || (self.public && is_public(address))
     }
 
-    /// Judges a URL that names an address: nobody looks that up.
+    /// Judges a URL that names an address: no look-up follows.
     ///
     /// # Errors
     /// When it may not be gone to.
@@ -99,7 +99,7 @@ impl Resolve for Guard {
     }
 }
 
-/// Whether everybody on the Internet means the same by this address (IANA's special-purpose registries).
+/// Whether this address is the same host from everywhere on the Internet (IANA's special-purpose registries).
 fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),

@@ -1,4 +1,4 @@
-//! Notices: telling whoever wants to know what became of their jobs.
+//! Notices: telling receivers of webhooks and readers of e-mail what became of jobs and accounts.
 //!
 //! A notice about a job is a message in the queue, published before the job's end is recorded and as
 //! durable as the job itself; one about an account is a document in the vault. Receivers tell repeats by
@@ -50,7 +50,7 @@ pub struct Sources {
     pub clock: Arc<dyn Clock>,
 }
 
-/// Whom to tell, and how it goes. Nobody unless told otherwise.
+/// Which receivers are told, and how that goes. None by default.
 #[derive(Default)]
 pub struct Notices {
     webhook: Option<Endpoint>,
@@ -73,7 +73,7 @@ struct Post {
 }
 
 impl Notices {
-    /// Nobody is told.
+    /// No receiver is told.
     #[must_use]
     pub fn none() -> Self {
         Self::default()

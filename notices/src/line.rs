@@ -1,4 +1,4 @@
-//! The line in front of a receiver: only so many at a time, and nobody while it is left alone.
+//! The line in front of a receiver: only so many at a time, and none while it is left alone.
 //!
 //! A receiver that is slow or down must not take the worker's places from jobs.
 
@@ -17,7 +17,7 @@ pub(super) const PLACES: usize = 32;
 const SLOTS_A_PLACE: usize = 4;
 /// A receiver that has failed is left alone for so long.
 const ALONE: Schedule = Schedule { first: Duration::from_secs(2), longest: common::time::minutes(5) };
-/// Nobody who finds all places taken comes back earlier.
+/// No notice that finds all places taken comes back earlier.
 const SOONEST: Duration = Duration::from_secs(1);
 /// Or later.
 const LATEST: Duration = common::time::minutes(10);

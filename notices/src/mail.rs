@@ -116,7 +116,7 @@ impl Mail {
         let mut message = Message::builder()
             .from(self.from.clone())
             .message_id(Some(format!("<{id}@{}>", self.from.email.domain())))
-            // Nobody's out-of-office reply is wanted (RFC 3834).
+            // No out-of-office reply is wanted (RFC 3834).
             .header(AutoSubmitted)
             .header(ContentType::TEXT_PLAIN)
             .subject(letter.subject);

@@ -76,7 +76,7 @@ impl Mute {
         if news {
             let value = json!({ "receiver": receiver, "at": now });
             match vault.put(Shelf::Notices, NAME, &value, doc.map(|doc| doc.version)).await {
-                // Somebody else heard the same.
+                // Another process was answered the same.
                 Ok(_) | Err(VaultError::Changed) => {}
                 Err(error @ (VaultError::Unusable(_) | VaultError::Unreadable(_))) => return Err(error),
             }

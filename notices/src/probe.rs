@@ -1,4 +1,4 @@
-//! Whether whoever is to be told could be, tried for an operator: nobody is told anything.
+//! Tries for an operator whether the receivers of notices can be reached, without sending a notice.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use super::Notices;
 const TOTAL: Duration = Duration::from_secs(20);
 
 impl Notices {
-    /// Asks the receiver of webhooks for nothing (`HEAD`): that it may be gone to, and answers. `None` when
-    /// there is none; the error is a sentence.
+    /// Sends a `HEAD` request to the receiver of webhooks: whether its address is allowed, and whether it answers.
+    /// `None` when no receiver is configured; the error is a sentence.
     pub async fn try_webhook(&self) -> Option<Result<(), String>> {
         let endpoint = self.webhook.as_ref()?;
         Some(endpoint.webhook.probe().await.map_err(|error| error.to_string()))

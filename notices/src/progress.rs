@@ -1,5 +1,5 @@
 //! How far the notice of one account has come: a document in the vault, so that of all workers one tells,
-//! and a restart tells nobody twice.
+//! and a restart tells no receiver twice.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use common::time::{after, minutes};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Whoever has taken it on is done by then, or dead.
+/// The worker that has taken it on is done by then, or dead.
 const CLAIM: Duration = minutes(3);
 
 /// Whom to tell. Persisted.
@@ -35,7 +35,7 @@ pub(super) struct Progress {
     pub(super) left: Vec<Errand>,
 }
 
-/// Somebody who is still to be told. Persisted.
+/// A receiver that is still to be told. Persisted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Errand {
@@ -58,7 +58,7 @@ pub(super) enum Run {
 }
 
 impl Progress {
-    /// Nobody has been told.
+    /// No receiver has been told.
     pub(super) fn new(generation: Generation, channels: &[Channel], now: Timestamp) -> Self {
         let errand = |channel: &Channel| Errand { channel: *channel, tries: 0, due: now };
         Self { generation, claimed_until: None, left: channels.iter().map(errand).collect() }

@@ -50,7 +50,7 @@ pub(super) enum NotTaken {
         /// When it wants to be asked again.
         retry_after: Option<Duration>,
     },
-    /// Nobody knows whether it arrived.
+    /// It is not known whether it arrived.
     #[error("it did not answer: {0}")]
     NoAnswer(&'static str),
     /// It may not be sent there.

@@ -76,7 +76,7 @@ pub(crate) struct Attempts {
     suspects: Suspects,
     /// Jobs that find out whether guests may be invited again.
     guest_probes: Arc<GuestProbes>,
-    /// Nobody can tell whether jobs were cancelled.
+    /// The marks cannot be read: it is not known whether jobs were cancelled.
     perhaps_cancelled: Complaint,
     /// Jobs cannot even be looked at.
     out_of_sight: Complaint,

@@ -25,7 +25,7 @@ const FAILED_OF_TEN: usize = 8;
 pub(crate) const PROBES: Schedule =
     Schedule { first: Duration::from_secs(1), longest: Duration::from_secs(30) };
 
-/// Between two probes of one that each account asks once an hour: soon after it is back nobody waits any more.
+/// Between two probes of one that each account asks once an hour: soon after it is back no job waits any more.
 pub(crate) const OFTEN: Schedule =
     Schedule { first: Duration::from_secs(1), longest: Duration::from_secs(10) };
 /// While a probe is under way: an endpoint that hangs lets it wait for as long as a call may take.
@@ -69,7 +69,7 @@ pub(crate) enum Outcome {
 }
 
 /// The right to make one call. Dropped without a report it says nothing, unless the call was under way for long: then
-/// somebody lost patience with an endpoint that hangs.
+/// a request lost patience with an endpoint that hangs.
 pub(crate) struct Permit<'a> {
     breaker: &'a Breaker,
     account: AccountId,

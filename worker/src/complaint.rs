@@ -14,7 +14,7 @@ const AGAIN: Duration = minutes(1);
 pub(crate) struct Complaint(Mutex<Option<Timestamp>>);
 
 impl Complaint {
-    /// Whether it is to be said now; whoever is told so says it.
+    /// Whether it is to be logged now; the caller that is answered so logs it.
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
         let mut last = self.0.lock().expect("nothing panics holding it");
         // A clock that was turned back does not silence it.

@@ -40,7 +40,7 @@ enum Mending {
     Nothing,
     /// The record has vanished.
     PutBack,
-    /// The record knows nothing of this hold: it was rebuilt by somebody else, or away at the start.
+    /// The record knows nothing of this hold: it was rebuilt by another process, or away at the start.
     Claim,
 }
 
@@ -71,11 +71,11 @@ impl Hold {
                 }
             }
         }
-        Err(Trouble::Store(StoreError("the record does not stay".to_owned())))
+        Err(Trouble::Store(StoreError("the record was lost as often as it was written".to_owned())))
     }
 
-    /// Records that a write begins. After this a crash leaves `unknown` behind: in the record, and where
-    /// that is away in the doubt that every second delivery meets.
+    /// Records that a write begins. After this a crash leaves the effect `unknown` in the record; where the record
+    /// is away, the next delivery takes the effect for unknown because it is not the first.
     ///
     /// # Errors
     /// [`Trouble::Lost`] when the job is no longer this attempt's to write: cancelled, ended, taken.
@@ -181,7 +181,7 @@ impl Hold {
         &self.claim
     }
 
-    /// Writes the record anew, as this hold knows the job. Should somebody else have done so meanwhile,
+    /// Writes the record anew, as this hold knows the job. Should another process have done so meanwhile,
     /// theirs stays.
     async fn put_back(&self) -> Result<(), Trouble> {
         let taken_back = self.records.is_taken_back(&self.job.id).await.map_err(Trouble::Vault)?;
@@ -202,7 +202,7 @@ impl Hold {
         Step::For(self.job.fingerprint.clone(), Box::new(step))
     }
 
-    /// Takes hold of a job that nobody holds; refused when somebody does, or it has gone on without us.
+    /// Takes hold of a job that no attempt holds; refused when another does, or when the job has gone on without us.
     async fn claim_again(&self) -> Result<Change, Trouble> {
         let start = Step::Start {
             claim: self.claim.clone(),

@@ -1,5 +1,5 @@
-//! What a worker does beside its jobs: forget old records, wake what nobody woke, revive what was lost, say how it
-//! stands.
+//! What a worker does beside its jobs: it forgets old records, wakes blocked jobs whose account is connected again,
+//! revives jobs whose message was lost, and sets the gauges.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ const UNMARK: Duration = hours(24);
 const GAUGES: Duration = Duration::from_secs(5);
 
 /// Runs until `stop`.
-pub(crate) async fn keep_house(
+pub(crate) async fn maintain(
     ports: Ports,
     settings: Settings,
     attempts: Arc<Attempts>,
@@ -157,7 +157,7 @@ async fn wake(
     Ok(())
 }
 
-/// Nobody uses the account's grant any more, and Google does not know yet.
+/// No account uses this grant any more, and Google has not been told.
 async fn end_grant(ports: &Ports, id: &AccountId) {
     match ports.accounts.revoke(id, ports.endpoint.as_ref()).await {
         Ok(AtGoogle::Untold(why)) => {

@@ -1,4 +1,4 @@
-//! Joining an account's line, for whoever brings a job to its turn: attempts, wakers, operators.
+//! Joining an account's line, for what brings a job to its turn: attempts, wakers, operators' commands.
 
 use std::time::Duration;
 

@@ -127,7 +127,7 @@ pub(crate) fn circuits((calendar, tokens): (bool, bool)) {
     }
 }
 
-/// How much of a window's limit is used, 0 to 1, by whoever uses most of it.
+/// How much of a window's limit is used, 0 to 1, by the account, calendar or project that uses most of it.
 pub(crate) fn quota_used(window: Window, share: f64) {
     gauge!(QUOTA_USED, "window" => window.as_str()).set(share);
 }

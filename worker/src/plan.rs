@@ -39,7 +39,7 @@ pub(crate) fn plan(
 ) -> Plan {
     if job.cancel_requested {
         let connected = account.is_some_and(|account| account.state == AccountState::Connected);
-        // Where nothing was written nobody needs to be asked, and at the end everybody is.
+        // Where nothing was written Google need not be asked; at the deadline the job ends in any case.
         let settles = connected || job.effect == Effect::None || now >= job.not_after;
         return if settles { Plan::Settle(Ending::Cancel) } else { reauthorization() };
     }

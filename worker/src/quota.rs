@@ -74,7 +74,7 @@ impl Turnstile {
                     if !self.is_paused(limits) {
                         return Ok(());
                     }
-                    // Google has found somebody too fast meanwhile: what was reserved is lost.
+                    // Google has throttled an account meanwhile: what was reserved is lost.
                 }
                 Take::Booked { turn, key } => {
                     let then = after(self.clock.now(), turn);

@@ -77,7 +77,7 @@ pub async fn recall(
     Ok(recalled)
 }
 
-/// The job as it is now; `None` when it had ended, or nobody knows it any more.
+/// The job as it is now; `None` when it had ended, or no record of it is left.
 async fn take_back(ports: &OperatorPorts, job: &Job) -> Result<Option<Job>, RecallError> {
     // The mark comes first: whatever else is lost, who meets the job's message does not write.
     let mark = json!({ "at": ports.clock.now(), "until": job.not_after });

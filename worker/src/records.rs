@@ -88,7 +88,7 @@ impl Records {
         last.is_some_and(|last| until(last, self.clock.now()) < DOUBT)
     }
 
-    /// Whether `job`'s record may be an older one than there was: from before somebody took it back.
+    /// Whether `job`'s record may be an older one than there was: from before its caller took it back.
     pub(crate) fn may_be_older(&self, job: &Job) -> bool {
         let whole_since = *self.whole_since.lock().expect("nothing panics holding it");
         self.were_away_lately() || whole_since.is_none_or(|since| job.submitted_at < after(since, SKEW))

@@ -12,7 +12,7 @@ use common::refused_client::RefusedClient;
 use common::time::until;
 use jiff::Timestamp;
 
-/// Nobody asks again for so long: less than the first wait of a job that was told so.
+/// No job asks again for so long: less than the first wait of a job that was told so.
 const REMEMBERED: Duration = Duration::from_secs(10);
 
 /// What was refused lately, by this process.
@@ -26,7 +26,7 @@ pub(crate) struct Refused {
 /// Whom a refusal is about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Whose {
-    /// Everybody: the client is not taken at all.
+    /// Every account: Google does not take the client at all.
     Client,
     /// This connection of this account.
     Connection(AccountId, Generation),

@@ -124,7 +124,7 @@ pub async fn replay(
             }
             Ok(Replayed::Again { not_after: message.not_after })
         }
-        // Its record is gone, and the message rebuilds it; or somebody else was faster, and of the two
+        // Its record is gone, and the message rebuilds it; or another process was faster, and of the two
         // messages one dies out.
         Change::Refused(_) => Ok(Replayed::Again { not_after: message.not_after }),
     }

@@ -1,6 +1,6 @@
 //! Waking the jobs of an account that may run again, at the account's own pace.
 //!
-//! Every worker looks, and each job is woken by one of them: by whoever takes the step out of `blocked`.
+//! Every worker looks, and each job is woken by one of them: by the worker whose step out of `blocked` is taken.
 //! The step leaves the job's hop as it is, so that the message which would look at the job after an hour
 //! still counts should its waker die before it has published a new one.
 
@@ -18,9 +18,9 @@ use common::random;
 use crate::Ports;
 use crate::line::join;
 
-/// Jobs that are left together to somebody who is faster.
+/// Jobs that are left together to a worker that is faster.
 const PAGE: usize = 200;
-/// Where somebody else was faster so often in a row, the rest of the page is left to them.
+/// Where another worker was faster so often in a row, the rest of the page is left to it.
 const OUTRUN: u32 = 3;
 /// Woken jobs come no earlier: a worker that has just read the account may remember it as it was for a second,
 /// and would block them again.
@@ -33,11 +33,11 @@ const AGAIN: Schedule = Schedule { first: Duration::from_secs(1), longest: Durat
 pub struct Resumed {
     /// Jobs that it has woken.
     pub woken: u64,
-    /// Jobs that somebody else was waking.
+    /// Jobs that another worker was waking.
     pub elsewhere: u64,
 }
 
-/// Wakes the jobs of `account` that wait for its reauthorization, together with whoever else is at it.
+/// Wakes the jobs of `account` that wait for its reauthorization, together with the other workers that do so.
 /// While the queue takes nothing it goes on trying.
 ///
 /// # Errors
@@ -87,9 +87,9 @@ pub(crate) async fn wake_all(
 /// Who wakes a job.
 enum Woken {
     Here,
-    /// Somebody else, who was faster.
+    /// Another worker, which was faster.
     Elsewhere,
-    /// Nobody: it waits for something else.
+    /// No worker: the job waits for something else.
     Not,
 }
 
@@ -97,7 +97,7 @@ fn waits_for_connection(job: &Job) -> bool {
     matches!(&job.state, JobState::Blocked { why: BlockReason::Reauthorization, .. })
 }
 
-/// Wakes the job, unless somebody else does.
+/// Wakes the job, unless another worker does.
 async fn wake(ports: &Ports, quotas: &Quotas, account: &Account, id: &JobId) -> Result<Woken, StoreError> {
     let hop = match ports.store.get(id).await? {
         Some(job) if waits_for_connection(&job) => job.hop,

@@ -23,12 +23,12 @@ const ATTEMPTS: Schedule = Schedule { first: Duration::from_secs(1), longest: mi
 const THROTTLED: Schedule = Schedule { first: Duration::from_secs(2), longest: minutes(5) };
 /// How long guests are not invited after `quotaExceeded`.
 const GUESTS: Schedule = Schedule { first: hours(1), longest: hours(24) };
-/// Without a connection, or with a token endpoint that fails: soon after it is back nobody waits any more.
+/// Without a connection, or with a token endpoint that fails: soon after it is back no job waits any more.
 const UNREACHABLE: Schedule = Schedule { first: Duration::from_secs(2), longest: Duration::from_secs(30) };
 /// What only an operator can mend is looked at this often.
 const OPERATOR: Duration = minutes(10);
 /// The same of the token endpoint, which all these jobs together ask a few times a minute: soon after it is mended
-/// nobody waits any more.
+/// no job waits any more.
 const CLIENT: Schedule = Schedule { first: Duration::from_secs(15), longest: OPERATOR };
 /// The sealing key is missing.
 const KEY_MISSING: Duration = hours(1);
@@ -42,7 +42,7 @@ pub(crate) enum Disposition {
     Retry { delay: Duration },
     /// Come back: the failure says nothing about this job.
     Defer { why: Deferral, delay: Duration },
-    /// Google finds somebody too fast: slow down, and come back.
+    /// Google throttles an account or the project: slow down, and come back.
     PushBack { key: ThrottledKey, pause: Duration },
     /// The user has to connect again; every job of the account waits for that.
     BlockAccount(ReauthorizationCause),
@@ -157,7 +157,7 @@ pub(crate) fn decide(trouble: &Trouble, standing: &Standing) -> Disposition {
             Deferral::OwnStorage,
             UNREACHABLE.jittered(standing.deferrals.saturating_add(1), standing.fraction),
         ),
-        // Somebody else has it, or has ended it.
+        // Another attempt has it, or has ended it.
         Trouble::Lost(
             Refusal::Finished(_) | Refusal::NotYours | Refusal::StaleHop | Refusal::ClaimedUntil(_),
         ) => Disposition::LetGo,

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use crate::Ports;
 use crate::trouble::Trouble;
 
-/// A job that waits for a key asks again every hour: a key that nobody asks for is missed no more.
+/// A job that waits for a key asks again every hour: a key that no job asks for is missed no more.
 const MISSED: std::time::Duration = hours(2);
 
 impl Ports {

@@ -32,7 +32,7 @@ const KEPT_FROM: usize = 8;
 /// Accounts that are remembered before those that hold and wait for nothing are forgotten.
 const REMEMBERED: usize = 1_000;
 
-/// The slots of one worker. One task takes them; whoever holds one gives it back.
+/// The slots of one worker. One task takes them; the holder of a slot gives it back.
 pub(crate) struct Slots {
     count: usize,
     clock: Arc<dyn Clock>,

@@ -29,14 +29,14 @@ pub(crate) async fn access_token(
         return Ok(token);
     }
     metrics::token_cache(metrics::Cache::Miss);
-    // Before the turn, which an endpoint that hangs would have everybody wait for in vain.
+    // Before the turn, which an endpoint that hangs would have every process wait for in vain.
     let permit = breaker.admit(&account.id).map_err(|retry_in| Trouble::CircuitOpen { retry_in })?;
     let _turn = tokio::select! {
         turn = ports.tokens.refresh_turn(&account.id) => turn,
         // A turn that was given up ends when it is dropped.
         () = ports.clock.sleep(TURN) => return Err(Trouble::TokenAwaited),
     };
-    // Whoever held the turn before may have refreshed it.
+    // The process that held the turn before may have refreshed it.
     if let Some(token) = ports.tokens.get(&account.id, account.generation, ports.clock.now()).await {
         return Ok(token);
     }

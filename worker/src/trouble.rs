@@ -26,7 +26,7 @@ pub(crate) enum Trouble {
     CircuitOpen { retry_in: Duration },
     /// Something sealed cannot be opened.
     Sealed(OpenError),
-    /// The job was sealed for somebody who had the account's name before.
+    /// The job was sealed for a user who had the account's name before.
     FormerAccount,
     /// The vault cannot be used.
     Vault(VaultError),

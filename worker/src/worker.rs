@@ -68,7 +68,7 @@ impl Worker {
     /// Works until told to stop, then drains: what still runs after [`Settings::drain`] is handed
     /// back to the queue as it was. Answers how many jobs were handed back.
     pub async fn run(self) -> usize {
-        let house = tokio::spawn(housekeeping::keep_house(
+        let house = tokio::spawn(housekeeping::maintain(
             self.ports.clone(),
             self.settings.clone(),
             Arc::clone(&self.attempts),

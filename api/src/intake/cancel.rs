@@ -39,7 +39,7 @@ pub(crate) enum CancelRefusal {
 enum Marker {
     /// This request.
     Ours,
-    /// Somebody before it.
+    /// A request before it.
     Before,
 }
 
@@ -91,7 +91,7 @@ impl Intake {
                 self.wake(&job).await;
                 Ok(Cancellation::Cancelling)
             }
-            // Somebody else took it back: their mark is ours, and must outlive the record.
+            // Another request took it back: its mark is ours, and must outlive the record.
             Change::Refused(job::Refusal::Finished(job)) if job.state == JobState::Cancelled => ended(*job),
             Change::Refused(job::Refusal::Finished(job)) => {
                 self.unmark(&job.id).await;

@@ -17,7 +17,7 @@ pub(super) enum Decision {
         /// The latest instant.
         until: Timestamp,
     },
-    /// Whoever recorded the job never learned whether the queue took it.
+    /// The process that recorded the job never learned whether the queue took it.
     PublishAgain,
     /// The queue has it, or had: answer with the record.
     Replay,

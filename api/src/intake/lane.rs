@@ -13,7 +13,7 @@ use jiff::Timestamp;
 const SOON: Duration = Duration::from_secs(2);
 
 /// Where a job goes and when it comes out, whose turn comes after `place`: `notBefore` never starts early, and a
-/// long line waits where it is in nobody's way, but never past the job's deadline.
+/// long line waits where it is in no job's way, but never past the job's deadline.
 pub(super) fn lane(job: &Job, place: Duration, now: Timestamp) -> (Lane, Duration) {
     let start = job.not_before.map_or(Duration::ZERO, |not_before| time::until(now, not_before));
     if start.is_zero() && place <= SOON {
@@ -24,7 +24,7 @@ pub(super) fn lane(job: &Job, place: Duration, now: Timestamp) -> (Lane, Duratio
 }
 
 /// What is to be recorded and told of a job in line whose turn, after `place`, comes too late: beyond its deadline,
-/// or after the event. Beyond its deadline it leaves the line, so that nobody waits for a turn that is not used.
+/// or after the event. Beyond its deadline it leaves the line, so that no job waits for a turn that is not used.
 pub(super) fn late(
     job: &Job,
     place: Duration,

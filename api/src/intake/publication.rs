@@ -135,7 +135,7 @@ impl Intake {
                 match record {
                     Record::New(spot) => {
                         self.ledger.withdraw(&job, keeper).await;
-                        // A queue that is full for long would otherwise make a line without end of nobody.
+                        // While the queue is full, places of refused jobs would otherwise fill the account's line.
                         if job.turn.as_ref().is_some_and(Turn::is_in_line) {
                             self.throttle.leave(&spot.line).await;
                         }

@@ -74,7 +74,7 @@ impl Ledger {
     }
 
     /// How a recorded job stands that is about to be published once more; `None` if that cannot be told.
-    /// Whoever recorded it may have gone before it was seen that its caller had taken it back.
+    /// The process that recorded it may have ended before it saw that the caller had taken the job back.
     pub(crate) async fn reconsidered(&self, known: Job, keeper: Keeper) -> Option<Job> {
         self.refused.forget(&known.id);
         match (keeper, known.effect) {

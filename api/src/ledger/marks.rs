@@ -23,7 +23,7 @@ pub(super) struct Marks {
     /// How long records are kept: who took a job back longer ago is not remembered in any case.
     retention: Duration,
     known: Mutex<Known>,
-    /// Whoever has it asks the vault; everybody else who needs the answer waits for it.
+    /// The request that has it asks the vault; every other request that needs the answer waits for it.
     turn: tokio::sync::Mutex<()>,
 }
 
@@ -86,7 +86,7 @@ impl Marks {
         let _turn = self.turn.lock().await;
         match self.known().still_good(whole_since) {
             Ok(marked) => return Ok(marked),
-            // Whoever had the turn was refused: a queue of those who wait for that too helps nobody.
+            // The request that had the turn was refused: a queue of requests that wait for that too helps none of them.
             Err(since) if since != failures => return Err(Unreadable),
             Err(_) => {}
         }

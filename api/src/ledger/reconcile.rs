@@ -40,7 +40,7 @@ pub(super) fn is_settled(remembered: &Job, now: Timestamp) -> bool {
 }
 
 /// The record to write. One that is `accepting` stays so, for a repeat to publish the job again:
-/// nobody knows whether the queue has it, and therefore what became of it there.
+/// it is not known whether the queue has it, and therefore what became of it there.
 pub(super) fn record(remembered: &Job) -> Job {
     Job { effect: remembered.effect.max(Effect::Unknown), ..remembered.clone() }
 }

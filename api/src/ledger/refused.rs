@@ -30,7 +30,7 @@ impl RefusedJobs {
         true
     }
 
-    /// Whoever asks for the job again has its record now.
+    /// A repeat of the request has the job's record now.
     pub(super) fn forget(&self, id: &JobId) {
         self.left().remove(id);
     }

@@ -36,7 +36,7 @@ pub(crate) fn prose(text: &str) -> Markup {
     }
 }
 
-/// A problem as a page for somebody who has no business with the setup page.
+/// A problem as a page for a person who has no business with the setup page.
 pub(crate) fn visitors_problem(problem: &Problem) -> Page {
     let content = html! {
         h1 { (problem.kind().title()) }

@@ -116,7 +116,7 @@ fn will_mismatch(client: &OAuthClient) -> Markup {
     }
 }
 
-/// Nobody's connection is at fault, so that connecting again would not help.
+/// No user's connection is at fault, so that connecting again would not help.
 fn client_refused(refused: &RefusedClient) -> Markup {
     html! {
         section.card.warning role="note" {
@@ -199,7 +199,7 @@ fn known(standing: &Standing, csrf: &str) -> Markup {
     }
 }
 
-/// Nobody can mend it, so what helps is to know that it is known.
+/// No user can mend it, so what helps is to know that it is known.
 fn guests_limited(until: Timestamp) -> Markup {
     html! {
         p {

@@ -57,7 +57,7 @@ pub(crate) enum Trouble {
     LinkUnreadable,
     /// The link is too old.
     LinkExpired,
-    /// The link has connected somebody already.
+    /// The link has connected a user already.
     LinkUsed,
     /// Another browser has begun with the link.
     LinkElsewhere,

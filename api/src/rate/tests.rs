@@ -73,7 +73,7 @@ async fn a_flood_of_addresses_is_bounded_and_touches_no_key() {
     let told = shared.windows.lock().unwrap().len();
     assert!(told <= 1 + 6 * SHARED, "{told}: as many as fill each generation");
     assert_eq!(rates.count(caller(), limit, at(1)).await.used, 2);
-    // What nobody has met for two windows is gone without being looked for.
+    // What no request has met for two windows is gone without being looked for.
     for second in [60, 120] {
         rates.count(network(7), limit, at(second)).await;
     }

@@ -17,7 +17,7 @@ pub(super) struct Windows {
     pub(super) young: HashMap<Counted, Slot>,
     pub(super) old: HashMap<Counted, Slot>,
     turned_at: Timestamp,
-    /// The longest window that there is: by then whoever was not met may go.
+    /// The longest window that there is: by then a caller that was not met may go.
     longest: Duration,
     /// With so many young ones it turns at once.
     most: usize,
@@ -27,7 +27,7 @@ pub(super) struct Windows {
 pub(super) type Slot = Arc<tokio::sync::Mutex<Window>>;
 
 /// So many addresses make a generation. With more, those that were not met since are forgotten, whatever they have
-/// used: whoever has so many addresses is not held by counting them.
+/// used: a caller with so many addresses is not held by counting them.
 pub(super) const MOST: usize = 50_000;
 /// So many addresses of a generation are counted with the other ingresses: a flood of them must not fill what is shared.
 pub(super) const SHARED: usize = 20_000;
@@ -49,7 +49,7 @@ pub(super) struct Window {
 /// With whom a window is shared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sharing {
-    /// With nobody.
+    /// With no other ingress.
     Alone,
     /// With the other ingresses.
     Shared,
@@ -101,8 +101,8 @@ impl Window {
         self.sharing == Sharing::Shared && self.held == 0
     }
 
-    /// How many to ask for: one at first, so that whoever calls seldom leaves all but that to other ingresses; more
-    /// each time, so that whoever calls often asks seldom; and fewer at the end, so that little is left unused.
+    /// How many to ask for: one at first, so that a caller that calls seldom leaves all but that to other ingresses; more
+    /// each time, so that one that calls often asks seldom; and fewer at the end, so that little is left unused.
     pub(super) fn wanted(&self, limit: RateLimit) -> u32 {
         let left = limit.requests.saturating_sub(self.used);
         self.asked.saturating_mul(2).min(limit.requests / 64).min(left / 8).max(1)

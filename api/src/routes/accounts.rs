@@ -254,7 +254,7 @@ pub(crate) fn state_name(state: AccountState) -> &'static str {
 
 /// The account that a path names.
 pub(super) fn account_in_path(name: &str) -> Result<AccountId, Problem> {
-    // What cannot be an account's name is nobody's.
+    // What cannot be an account's name is no account.
     AccountId::parse(name)
         .map_err(|error| Problem::new(Kind::AccountNotFound, format!("There is no such account: {error}.")))
 }

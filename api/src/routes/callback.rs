@@ -56,7 +56,7 @@ const LOOKS_EVERY: Duration = Duration::from_millis(200);
     )
 )]
 pub(crate) async fn finish(api: web::Data<Api>, request: HttpRequest) -> HttpResponse {
-    // Whoever only looks (a scanner, a monitor) carries nothing out.
+    // A client that only looks (a scanner, a monitor) carries nothing out.
     if request.method() == Method::HEAD {
         return HttpResponse::Ok().content_type("text/html; charset=utf-8").finish();
     }
@@ -245,7 +245,7 @@ async fn connected(
 }
 
 /// Only now, so that who declined or chose the wrong user may try again. Should this fail, the link
-/// is still nobody's but this browser's, and its account this user's.
+/// is still only this browser's, and its account this user's.
 async fn use_up(api: &Api, link: &Link, consent: &Consent) {
     if let Err(error) = api.nonces.spend(&link.nonce, consent.until.max(link.until)).await {
         warn!(%error, "It could not be written down that a connect link was used: {error}");

@@ -151,7 +151,7 @@ pub(crate) async fn cancel(
     }
 }
 
-/// Nobody is told anything of a job that may be another's.
+/// A caller is told nothing of a job that may be another owner's.
 fn whose() -> Problem {
     let detail = "Records of jobs were lost lately, and without one it cannot be checked that the job is yours. Nothing was changed; send the request again when the job has a record.";
     Problem::new(Kind::JobUnknown, detail).retry_after(AGAIN)

@@ -17,7 +17,7 @@ use crate::record::Told;
 
 /// Silence for longer looks like a dead connection to what is in between.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// Nobody follows for longer: a browser comes back by itself, and its key is looked at again.
+/// No stream is longer: a browser comes back by itself, and its key is looked at again.
 const LONGEST: Duration = time::minutes(15);
 
 /// The type of server-sent events.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::account::{AccountId, ReauthorizationCause};
 use common::event::Priority;
 use common::job::{BlockReason, Effect, JobState, Pause, Step, Tally};
-use common::port::{JobQueue as _, QueueError, Throttle as _};
+use common::port::{Backlog, JobQueue as _, QueueError, Throttle as _};
 use common::quotas::Quotas;
 use common::time;
 use jiff::{SignedDuration, Timestamp};
@@ -176,6 +176,22 @@ async fn a_full_or_absent_queue_leaves_nothing_behind() {
         assert_eq!(again.header("idempotency-replayed"), None, "it is a new job");
     }
     assert_eq!(rig.queued().await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_or_an_owner_with_too_many_unfinished_jobs_is_refused() {
+    for (per_account, per_owner) in [(1, 9), (9, 1)] {
+        let mut plan = Plan::default();
+        plan.settings.backlog = Backlog { per_account, per_owner };
+        let rig = Rig::with(plan).await;
+        let first = rig.accepted().await;
+        let reply = rig.ask(post(EVENTS, &event())).await;
+        assert!(reply.header("retry-after").is_some());
+        reply.problem(429, "backlog-full");
+        assert_eq!(rig.queued().await, 1, "what is refused is not published");
+        rig.succeed(&first).await;
+        rig.accepted().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -88,7 +88,7 @@ async fn nobody_takes_back_what_may_be_anothers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_that_is_lost_under_a_cancellation_does_not_lose_the_wish() {
+async fn a_cancellation_is_carried_out_though_the_record_is_lost_while_it_is_written() {
     let rig = Rig::start().await;
     let id = rig.accepted().await;
     rig.store.lose_at_next_step(rig.empty_store().await);
@@ -148,7 +148,7 @@ async fn a_long_poll_waits_for_a_record_that_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stranger_who_waits_does_not_see_a_record_come_back() {
+async fn a_long_poll_by_another_owner_never_shows_the_record() {
     let rig = Rig::start().await;
     rig.lose_records().await;
     let id = rig.accepted().await;

@@ -1,4 +1,4 @@
-//! The table of variables: `--help` prints it, and a test holds the README to it.
+//! The table of variables: `--help` prints it, and a test holds docs/CONFIGURATION.md to it.
 
 use std::path::PathBuf;
 
@@ -147,17 +147,17 @@ pub fn table() -> String {
 mod tests {
     use super::*;
 
-    const README: &str = include_str!("../../../README.md");
+    const PAGE: &str = include_str!("../../../docs/CONFIGURATION.md");
 
     #[test]
-    fn the_readme_says_what_help_says() {
+    fn the_page_of_variables_says_what_help_says() {
         for Variable { name, default, meaning } in VARIABLES {
             let default = if default.is_empty() { String::new() } else { format!("`{default}`") };
             let row = format!("| `{name}` | {default} | {meaning} |");
-            assert!(README.contains(&row), "the README's table lacks: {row}");
+            assert!(PAGE.contains(&row), "the page's table lacks: {row}");
         }
-        let rows = README.lines().filter(|line| is_variable(line)).count();
-        assert_eq!(rows, VARIABLES.len(), "the README's table has a row too many");
+        let rows = PAGE.lines().filter(|line| is_variable(line)).count();
+        assert_eq!(rows, VARIABLES.len(), "the page's table has a row too many");
     }
 
     /// A row of three columns that begins with a variable's name.

@@ -26,7 +26,7 @@ fn documents() -> Vec<(PathBuf, String)> {
         names.filter(|name| name.extension().is_some_and(|is| is == "md")).collect();
     names.extend(["README.md", "k8s/README.md"].map(PathBuf::from));
     names.sort();
-    assert!(names.len() >= 7, "{names:?}");
+    assert!(names.len() >= 10, "{names:?}");
     names.into_iter().map(|name| (name.clone(), read(name))).collect()
 }
 
@@ -88,6 +88,47 @@ fn every_link_between_documents_leads_to_a_file_and_to_a_heading() {
         }
     }
     assert!(followed > 60, "only {followed} links");
+}
+
+/// Every text of the project, as git lists it.
+fn texts() -> Vec<(String, String)> {
+    let listed = Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output().expect("git");
+    assert!(listed.status.success(), "{listed:?}");
+    let names = String::from_utf8(listed.stdout).expect("names");
+    let names = names.split('\0').filter(|name| !name.is_empty());
+    // A picture is no text, and what was deleted is not there yet.
+    names
+        .filter_map(|name| Some((name.to_owned(), std::fs::read_to_string(root().join(name)).ok()?)))
+        .collect()
+}
+
+/// A document that `text` cites by its name alone or by a section of it: `DESIGN §5`, `STYLE.md`, `docs/HOUSE.md`.
+fn cited(text: &str) -> BTreeSet<&str> {
+    let is_name = |word: &&str| {
+        let mut letters = word.chars();
+        word.len() > 3 && letters.all(|c| c.is_ascii_uppercase() || c == '-' || c == '_')
+    };
+    let words: Vec<&str> = text.split(|c: char| !c.is_ascii_alphanumeric() && !"-_.§".contains(c)).collect();
+    let before_a_section = words.windows(2).filter(|pair| pair[1].starts_with('§')).map(|pair| pair[0]);
+    let files = words.iter().filter_map(|word| word.trim_end_matches('.').strip_suffix(".md"));
+    before_a_section.chain(files).filter(is_name).collect()
+}
+
+#[test]
+fn no_file_cites_a_document_that_is_not_in_the_project() {
+    assert_eq!(cited("see DESIGN §5, RFC 9110 §8.4, `STYLE.md`."), BTreeSet::from(["DESIGN", "STYLE"]));
+    let texts = texts();
+    assert!(texts.len() > 800, "only {} files", texts.len());
+    let there: BTreeSet<&str> =
+        texts.iter().filter_map(|(name, _)| name.rsplit('/').next()?.strip_suffix(".md")).collect();
+    let mut found = 0;
+    for (name, text) in texts.iter().filter(|(name, _)| name != "tests/tests/it/docs.rs") {
+        for document in cited(text) {
+            assert!(there.contains(document), "{name} cites {document}, which is not in the project");
+            found += 1;
+        }
+    }
+    assert!(found > 30, "only {found} documents are cited");
 }
 
 #[test]

@@ -29,6 +29,7 @@ mod operators;
 mod outage;
 mod outputs;
 mod pacing;
+mod produced;
 mod readme;
 mod real_events;
 mod receiver;

@@ -52,7 +52,7 @@ enum Record {
     Doubtful,
     /// There is none.
     Gone,
-    /// Nobody knows.
+    /// It is not known.
     Away,
 }
 
@@ -226,7 +226,7 @@ impl Attempts {
     pub(super) async fn stand_back(&self, message: &Message, arrival: Arrival, pause: Duration) -> Verdict {
         match arrival {
             Arrival::First => self.put_aside(message, pause).await,
-            // Whoever had it before may still be at it, and where records are away nothing else tells of that.
+            // The attempt that had it before may still run, and where records are away nothing else tells of that.
             Arrival::Again => {
                 let effect = arrival.effect(message.effect);
                 self.put_aside(&Message { effect, ..message.clone() }, pause.max(CLAIM)).await
@@ -288,7 +288,7 @@ impl Attempts {
                 }
             }
         }
-        Err(Trouble::Store(StoreError("the record does not stay".to_owned())))
+        Err(Trouble::Store(StoreError("the record was lost as often as it was written".to_owned())))
     }
 
     /// A caller who took the job back while its record was away is known to the vault alone.

@@ -15,7 +15,7 @@ use crate::retry::{Deferral, Disposition, Standing, decide};
 use crate::trouble::Trouble;
 use crate::{grant, metrics};
 
-/// Blocked jobs are looked at this often or somewhat oftener, whoever forgot to wake them.
+/// Blocked jobs are looked at this often or somewhat oftener, also when no worker has woken them.
 const BLOCKED_RECHECK: std::time::Duration = hours(1);
 
 /// When a blocked job is looked at again: thousands that were blocked together come apart.
@@ -183,7 +183,7 @@ impl Attempts {
                 if let Trouble::Sealed(OpenError::UnknownKey(id)) = trouble {
                     self.missing_keys.missed(*id, self.ports.clock.now());
                 }
-                // Of a client that Google refuses whoever asked has told, once for all jobs.
+                // The request that met it has logged a refused client, once for all jobs.
                 if !matches!(trouble, Trouble::Token(..)) {
                     tracing::error!(job.id = %held.job.id, "An operator has to act, jobs wait: {}", trouble.summary());
                 }

@@ -2,7 +2,7 @@
 //! accepted too; both have one job id, and there can be one event.
 //!
 //! The record's request stands. The message's does not run with the other's content, nor with its own: it is kept as a
-//! dead letter, and whoever asked for it is told.
+//! dead letter, and its caller is told.
 
 use std::time::Duration;
 

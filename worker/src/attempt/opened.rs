@@ -19,7 +19,7 @@ pub(super) struct Writing {
 
 impl Attempts {
     /// The same, with an account that cannot be used as it was a moment ago: it may have been connected since it
-    /// was read, and whoever connected it is waking its jobs now.
+    /// was read, and the process that connected it is waking its jobs now.
     pub(super) async fn open_lately(&self, job: &Job) -> Result<Option<Writing>, Trouble> {
         let writing = self.open(job).await?;
         let usable = writing.as_ref().is_some_and(|one| one.account.state == AccountState::Connected);

@@ -88,7 +88,7 @@ impl Attempts {
 
     /// Records a failure that its message has carried here; its dead letter has been kept.
     pub(super) async fn record_carried_failure(&self, message: &Message, failure: &Failure) -> Verdict {
-        // Nothing is run, so nobody else's attempt stands in the way.
+        // Nothing is run, so no other attempt stands in the way.
         match self.claim(message, Arrival::First).await {
             Ok(held) => self.record_failed(&held, failure.clone()).await,
             Err(verdict) => verdict,
@@ -180,7 +180,7 @@ impl Attempts {
             Pause::Blocked { until: None, .. } => self.records.were_away_lately(),
             Pause::Blocked { until: Some(_), .. } | Pause::Waiting { .. } | Pause::Queued => false,
         };
-        // Nobody wakes a job that no record tells of. Jobs that wait for one user began together.
+        // No worker wakes a job that no record tells of. Jobs that wait for one user began together.
         let delay = if until_woken {
             back.delay.min(shortened_by(UNRECORDED, random::fraction()))
         } else {

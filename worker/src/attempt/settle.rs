@@ -105,7 +105,7 @@ impl Attempts {
     }
 }
 
-/// An event that nobody notices for the moment that it is there.
+/// An event that no user notices for the moment that it is there.
 fn placeholder() -> Map<String, Value> {
     Map::from_iter(
         [

@@ -1,4 +1,4 @@
-//! Recording a success: the event is there, and whoever asks must come to know.
+//! Recording a success: the event is there, and a caller who asks must learn that.
 
 use common::account::GuestLimit;
 use common::job::{Conference, Effect, EventResult, JobState, Refusal, Step};
@@ -27,7 +27,7 @@ pub(super) struct Success {
 
 /// What came of recording a success.
 enum Recorded {
-    /// It has been, or somebody else has.
+    /// It has been, by this attempt or by another.
     Done,
     /// The caller has taken the job back: the event must go.
     TakenBack,
@@ -169,7 +169,7 @@ impl Attempts {
                     return Ok(Recorded::Done);
                 }
                 Change::Refused(Refusal::CancelRequested) => return Ok(Recorded::TakenBack),
-                // Cancelled by somebody who could not know of the event.
+                // Cancelled by a process that could not know of the event.
                 Change::Refused(Refusal::Finished(job)) if job.state == JobState::Cancelled => {
                     let step = Step::TakeBack { hop: message.hop };
                     self.records.take(&message.job, &step).await.map_err(Trouble::Store)?;
@@ -190,6 +190,8 @@ impl Attempts {
                 Change::Refused(_) => return Ok(Recorded::Done),
             }
         }
-        Err(Trouble::Store(common::port::StoreError("the record does not stay".to_owned())))
+        Err(Trouble::Store(common::port::StoreError(
+            "the record was lost as often as it was written".to_owned(),
+        )))
     }
 }

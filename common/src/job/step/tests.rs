@@ -1,5 +1,7 @@
 //! Every state against every step.
 
+mod diagram;
+
 use std::sync::LazyLock;
 
 use super::*;

@@ -98,7 +98,7 @@ async fn a_wrong_password_a_missing_vhost_and_a_missing_broker_are_told_apart() 
     }
 }
 
-/// The rights that README.md and the deployment files give to ingresses and workers.
+/// The rights that docs/INSTALLING.md and the deployment files give to ingresses and workers.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_may_not_declare_can_still_publish_and_ask() {
     let vhost = shared_rabbit().await.vhost().await;
