@@ -12,7 +12,7 @@ use common::port::{Allowances, Clock, JobQueue, JobStore, StoreError, Throttle, 
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::auth::{Caller, Door};
+use crate::auth::{Authenticator, Caller};
 use crate::follow::Follows;
 use crate::hosts::Hosts;
 use crate::intake::Intake;
@@ -54,7 +54,7 @@ pub(crate) struct Api {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) follows: Follows,
     pub(crate) ports: Ports,
-    pub(crate) door: Door,
+    pub(crate) door: Authenticator,
     pub(crate) hosts: Hosts,
     pub(crate) settings: Settings,
     pub(crate) public_url: Url,

@@ -16,7 +16,7 @@ use tracing::error;
 use crate::entrance::{Entrance, Window};
 use crate::problem::{Kind, Problem};
 use crate::proxies::TrustedProxies;
-use crate::rate::{Counted, RateLimit, Rates, Standing};
+use crate::rate::{Counted, RateLimit, Rates, RateStatus};
 
 /// Whether callers need a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub enum Access {
 }
 
 /// Lets callers in.
-pub(crate) struct Door {
+pub(crate) struct Authenticator {
     access: Access,
     keys: Arc<ApiKeys>,
     rates: Rates,
@@ -111,7 +111,7 @@ impl Caller {
     }
 }
 
-impl Door {
+impl Authenticator {
     pub(crate) fn new(
         access: Access,
         keys: Arc<ApiKeys>,
@@ -205,18 +205,18 @@ impl Door {
     }
 
     /// Counts a request against its key.
-    pub(crate) async fn count_key(&self, key: &ApiKey) -> Standing {
+    pub(crate) async fn count_key(&self, key: &ApiKey) -> RateStatus {
         let limit = RateLimit::per_minute(key.requests_per_minute);
         self.rates.count(Counted::Key(key.name.clone()), limit, self.clock.now()).await
     }
 
     /// Counts a request against what else it has shown.
-    pub(crate) async fn count(&self, caller: Counted) -> Standing {
+    pub(crate) async fn count(&self, caller: Counted) -> RateStatus {
         self.rates.count(caller, self.without_key, self.clock.now()).await
     }
 
     /// Counts a request against its address.
-    pub(crate) async fn count_address(&self, request: &HttpRequest) -> Option<Standing> {
+    pub(crate) async fn count_address(&self, request: &HttpRequest) -> Option<RateStatus> {
         match self.address(request) {
             Some(address) => Some(self.count(address).await),
             None => None,

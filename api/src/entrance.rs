@@ -14,7 +14,7 @@ use crate::auth::Bearer;
 use crate::link::Link;
 use crate::metrics::Route;
 use crate::problem::Problem;
-use crate::rate::{Counted, Standing};
+use crate::rate::{Counted, RateStatus};
 use crate::routes::{self, callback};
 use crate::session::Session;
 
@@ -41,7 +41,7 @@ pub(crate) enum SignedIn {
 /// In which window a request counts.
 pub(crate) enum Window {
     /// In this one, already.
-    Counted(Standing),
+    Counted(RateStatus),
     /// In none: the vault cannot be read, so that a good key could not be told from a wrong one.
     Exempt,
     /// That depends on what else the request shows.
@@ -69,7 +69,7 @@ pub(crate) async fn enter(api: &Api, request: &HttpRequest, route: Route) -> Res
     standing.check().map(drop)
 }
 
-async fn settled(api: &Api, request: &HttpRequest, route: Route) -> (Entrance, Option<Standing>) {
+async fn settled(api: &Api, request: &HttpRequest, route: Route) -> (Entrance, Option<RateStatus>) {
     let (headers, now) = (request.headers(), api.ports.clock.now());
     let session = Session::from_headers(headers, api.ports.accounts.ring(), now);
     if api.door.is_open() {
@@ -150,7 +150,7 @@ fn link(api: &Api, request: &HttpRequest, route: Route) -> Option<Link> {
     }
 }
 
-async fn by_address(api: &Api, request: &HttpRequest) -> Option<Standing> {
+async fn by_address(api: &Api, request: &HttpRequest) -> Option<RateStatus> {
     // It is the same for every caller, and the page that says "too many requests" needs it.
     if request.path() == routes::STYLE {
         return None;

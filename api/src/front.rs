@@ -19,7 +19,7 @@ use crate::entrance;
 use crate::metrics::{self, Route};
 use crate::pages::{self, Reader, notice};
 use crate::problem::Problem;
-use crate::rate::Standing;
+use crate::rate::RateStatus;
 use crate::settings::GoogleKind;
 use crate::trace;
 
@@ -48,7 +48,7 @@ pub(crate) async fn front(
     };
     match answer {
         Ok(mut response) => {
-            let standing = response.request().extensions().get::<Standing>().copied();
+            let standing = response.request().extensions().get::<RateStatus>().copied();
             finish(response.headers_mut(), &api, standing);
             close(response.response_mut().head_mut(), offered);
             metrics::answered(route, &method, response.status(), began.elapsed());
@@ -121,7 +121,7 @@ fn dressed(problem: Problem, route: Route) -> Problem {
     if route == Route::Older { problem.for_older_clients() } else { problem }
 }
 
-fn finish(headers: &mut HeaderMap, api: &Api, standing: Option<Standing>) {
+fn finish(headers: &mut HeaderMap, api: &Api, standing: Option<RateStatus>) {
     if let Some(standing) = standing {
         standing.write(headers);
     }

@@ -19,7 +19,7 @@ use url::Url;
 
 use crate::admin::Readiness;
 use crate::api::{Api, OnConnected, Ports};
-use crate::auth::{Access, Door};
+use crate::auth::{Access, Authenticator};
 use crate::follow::Follows;
 use crate::front::front;
 use crate::hosts::Hosts;
@@ -120,7 +120,7 @@ impl Ingress {
             queue_refuses: AtomicBool::new(false),
             tasks: tasks.clone(),
         };
-        let door = Door::new(
+        let door = Authenticator::new(
             settings.access,
             Arc::clone(&ports.keys),
             Rates::new(ports.allowances.clone(), ports.accounts.hash_key().clone()),

@@ -62,7 +62,7 @@ pub(crate) struct Rates {
 
 /// Where a caller stands after a request: goes into the reply's headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Standing {
+pub(crate) struct RateStatus {
     policy: &'static str,
     limit: RateLimit,
     used: u32,
@@ -80,7 +80,7 @@ impl Rates {
     }
 
     /// Counts one request of `caller`.
-    pub(crate) async fn count(&self, caller: Counted, limit: RateLimit, now: Timestamp) -> Standing {
+    pub(crate) async fn count(&self, caller: Counted, limit: RateLimit, now: Timestamp) -> RateStatus {
         let slot = self.slot(&caller, limit, now);
         let mut window = slot.lock().await;
         if window.ends <= now {
@@ -97,7 +97,7 @@ impl Rates {
         }
         window.count(limit);
         let resets_in = time::until(now, window.ends);
-        Standing { policy: caller.policy(), limit, used: window.used, resets_in }
+        RateStatus { policy: caller.policy(), limit, used: window.used, resets_in }
     }
 
     /// Takes back that a request of `caller` was counted: it was another caller's.
@@ -146,7 +146,7 @@ impl Rates {
     }
 }
 
-impl Standing {
+impl RateStatus {
     /// Refuses a request that is one too many.
     pub(crate) fn check(self) -> Result<Self, Problem> {
         if self.used <= self.limit.requests {

@@ -34,6 +34,7 @@ use notices::{Notices, Sources};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+use crate::attempt_error::AttemptError;
 use crate::calls::Calls;
 use crate::complaint::Complaint;
 use crate::gateway::Gateway;
@@ -42,7 +43,6 @@ use crate::plan::{Plan, plan};
 use crate::records::Records;
 use crate::sealing::MissingKeys;
 use crate::suspects::Suspects;
-use crate::trouble::Trouble;
 use crate::{Ports, Settings, metrics};
 use claim::Arrival;
 use held::{Held, LONG_AGO};
@@ -288,20 +288,20 @@ impl Attempts {
     pub(crate) async fn bounded<T>(
         &self,
         calls: &Calls,
-        work: impl Future<Output = Result<T, Trouble>>,
-    ) -> Result<T, Trouble> {
+        work: impl Future<Output = Result<T, AttemptError>>,
+    ) -> Result<T, AttemptError> {
         let work = AssertUnwindSafe(work).catch_unwind();
         // All three are cancel safe for us: whichever ends first, the hold tells how far a write came.
         tokio::select! {
-            ended = work => ended.unwrap_or(Err(Trouble::Panicked)),
+            ended = work => ended.unwrap_or(Err(AttemptError::Panicked)),
             () = self.ports.clock.sleep(CALLS) => {
-                Err(if calls.is_asking() { Trouble::Deadline } else { Trouble::Late })
+                Err(if calls.is_asking() { AttemptError::Deadline } else { AttemptError::Late })
             }
-            () = self.abandon.cancelled() => Err(Trouble::Stopping),
+            () = self.abandon.cancelled() => Err(AttemptError::Stopping),
         }
     }
 
-    async fn attempt(&self, held: &Held<'_>) -> Result<Conclusion, Trouble> {
+    async fn attempt(&self, held: &Held<'_>) -> Result<Conclusion, AttemptError> {
         let writing = self.open_lately(&held.job).await?;
         let account = writing.as_ref().map(|writing| writing.account.as_ref());
         let guests = writing.as_ref().map_or(0, |writing| writing.payload.event.guests());

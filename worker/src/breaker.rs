@@ -11,7 +11,7 @@ use common::port::Clock;
 use common::time::{after, until};
 use jiff::Timestamp;
 
-use crate::trouble::Circuit;
+use crate::attempt_error::Circuit;
 
 /// An account's last result counts for this long, and once.
 const VOTE: Duration = Duration::from_secs(30);

@@ -8,9 +8,9 @@ use common::port::{Change, Lane};
 use common::time::{hours, minutes};
 
 use crate::attempt::{Attempts, Verdict, Wish, event_result};
+use crate::attempt_error::AttemptError;
 use crate::calls::Calls;
 use crate::request::Get;
-use crate::trouble::Trouble;
 
 /// The first of the later looks.
 pub(crate) const FIRST_LOOK: Duration = minutes(2);
@@ -31,7 +31,7 @@ impl Attempts {
         match self.bounded(&calls, self.finished_conference(message, &calls)).await {
             Ok(true) => Verdict::Done,
             Ok(false) => self.look_later(message, looks).await,
-            Err(Trouble::Stopping) => Verdict::PutBack,
+            Err(AttemptError::Stopping) => Verdict::PutBack,
             Err(trouble) => {
                 tracing::debug!("A conference could not be looked at: {}", trouble.summary());
                 self.look_later(message, looks).await
@@ -52,13 +52,13 @@ impl Attempts {
     }
 
     /// Whether there is nothing more to look for.
-    async fn finished_conference(&self, message: &Message, calls: &Calls) -> Result<bool, Trouble> {
+    async fn finished_conference(&self, message: &Message, calls: &Calls) -> Result<bool, AttemptError> {
         let ports = self.ports();
-        let wanted = message.payload.key_id().map_err(Trouble::Sealed)?;
+        let wanted = message.payload.key_id().map_err(AttemptError::Sealed)?;
         let Some((account, keys)) = ports.unlock(&message.account, wanted).await? else {
             return Ok(true);
         };
-        let payload = keys.open(message.job.as_str(), &message.payload).map_err(Trouble::Sealed)?;
+        let payload = keys.open(message.job.as_str(), &message.payload).map_err(AttemptError::Sealed)?;
         let get = Get { calendar: &payload.calendar, id: &message.job };
         let event = self.gateway.ask(&account, &get, None, calls).await?;
         if event.cancelled {
@@ -70,9 +70,9 @@ impl Attempts {
         }
         let result = keys.seal(message.job.as_str(), &result);
         let told = Message { outcome: Some(result.clone()), ..message.clone() };
-        self.tell(told, News::Updated).await.map_err(|_abandoned| Trouble::Stopping)?;
+        self.tell(told, News::Updated).await.map_err(|_abandoned| AttemptError::Stopping)?;
         let step = Step::For(message.fingerprint.clone(), Box::new(Step::Amend(result)));
-        match self.records().take(&message.job, &step).await.map_err(Trouble::Store)? {
+        match self.records().take(&message.job, &step).await.map_err(AttemptError::Store)? {
             // Its success may not have been recorded yet.
             Change::Refused(Refusal::OutOfPlace | Refusal::Unknown) => Ok(false),
             Change::Taken(_) | Change::Refused(_) => Ok(true),

@@ -10,20 +10,20 @@ use common::quotas::{Quotas, Use};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use crate::attempt_error::AttemptError;
 use crate::breaker::{Breaker, OFTEN, Outcome, PROBES, Permit};
 use crate::calls::Calls;
 use crate::hold::Hold;
-use crate::quota::Turnstile;
+use crate::quota::QuotaGate;
 use crate::refused::Refused;
 use crate::request::Request;
-use crate::trouble::Trouble;
 use crate::{Ports, metrics, token};
 
 /// Speaks to Google on behalf of attempts.
 pub(crate) struct Gateway {
     ports: Ports,
     quotas: Quotas,
-    pub(crate) turnstile: Turnstile,
+    pub(crate) quota_gate: QuotaGate,
     calendar: Breaker,
     tokens: Breaker,
     refused: Refused,
@@ -31,7 +31,7 @@ pub(crate) struct Gateway {
 
 impl Gateway {
     pub(crate) fn new(ports: Ports, quotas: Quotas, stopping: CancellationToken) -> Self {
-        let turnstile = Turnstile::new(Arc::clone(&ports.throttle), Arc::clone(&ports.clock), stopping);
+        let quota_gate = QuotaGate::new(Arc::clone(&ports.throttle), Arc::clone(&ports.clock), stopping);
         let breaker = |probes| Breaker::new(Arc::clone(&ports.clock), probes);
         Self {
             calendar: breaker(PROBES),
@@ -39,7 +39,7 @@ impl Gateway {
             refused: Refused::default(),
             ports,
             quotas,
-            turnstile,
+            quota_gate,
         }
     }
 
@@ -53,14 +53,17 @@ impl Gateway {
         request: &R,
         hold: Option<&Hold>,
         calls: &Calls,
-    ) -> Result<R::Answer, Trouble> {
+    ) -> Result<R::Answer, AttemptError> {
         match self.try_once(account, request, hold, calls).await {
-            Err((Trouble::Calendar { error: CalendarError::TokenRefused, .. }, Some(refused))) => {
+            Err((AttemptError::Calendar { error: CalendarError::TokenRefused, .. }, Some(refused))) => {
                 self.ports.tokens.forget(&account.id, &refused).await;
                 match self.try_once(account, request, hold, calls).await {
-                    Err((Trouble::Calendar { error: CalendarError::TokenRefused, .. }, Some(refused))) => {
+                    Err((
+                        AttemptError::Calendar { error: CalendarError::TokenRefused, .. },
+                        Some(refused),
+                    )) => {
                         self.ports.tokens.forget(&account.id, &refused).await;
-                        Err(Trouble::TokenRefusedTwice(refused.generation))
+                        Err(AttemptError::TokenRefusedTwice(refused.generation))
                     }
                     other => other.map_err(|(trouble, _)| trouble),
                 }
@@ -75,10 +78,12 @@ impl Gateway {
         request: &R,
         hold: Option<&Hold>,
         calls: &Calls,
-    ) -> Result<R::Answer, (Trouble, Option<AccessToken>)> {
+    ) -> Result<R::Answer, (AttemptError, Option<AccessToken>)> {
         let before = |trouble| (trouble, None);
-        let permit =
-            self.calendar.admit(&account.id).map_err(|retry_in| before(Trouble::CircuitOpen { retry_in }))?;
+        let permit = self
+            .calendar
+            .admit(&account.id)
+            .map_err(|retry_in| before(AttemptError::CircuitOpen { retry_in }))?;
         let token =
             token::access_token(&self.ports, &self.tokens, &self.refused, account).await.map_err(before)?;
         // An event's guests are invited once, however often it is tried.
@@ -90,14 +95,14 @@ impl Gateway {
             None => Use::Read,
         };
         let limits = self.quotas.of(account, what);
-        self.turnstile.pass(&limits, calls).await.map_err(before)?;
+        self.quota_gate.pass(&limits, calls).await.map_err(before)?;
         let counts_guests = matches!(what, Use::Write { guests: 1.., .. });
         if counts_guests {
             calls.invited(Some(self.ports.clock.now()));
         }
         if let Some(hold) = hold {
             if let Err(trouble) = hold.begin_write().await {
-                self.turnstile.give_back(&limits).await;
+                self.quota_gate.give_back(&limits).await;
                 if counts_guests {
                     calls.invited(None);
                 }
@@ -117,7 +122,7 @@ impl Gateway {
             hold.refused();
         }
         let generation = token.generation;
-        answer.map_err(|error| (Trouble::Calendar { error, circuit, generation }, Some(token)))
+        answer.map_err(|error| (AttemptError::Calendar { error, circuit, generation }, Some(token)))
     }
 
     async fn send<R: Request>(
@@ -133,8 +138,8 @@ impl Gateway {
         timer.ended(answer.as_ref().err());
         permit.report(outcome(answer.as_ref().err()));
         if answer.is_ok() {
-            self.turnstile.answered(&ThrottleKey::Project);
-            self.turnstile.answered(&ThrottleKey::User(account.user_key.clone()));
+            self.quota_gate.answered(&ThrottleKey::Project);
+            self.quota_gate.answered(&ThrottleKey::User(account.user_key.clone()));
         }
         answer
     }
@@ -151,18 +156,18 @@ impl Gateway {
         calls: u32,
         not_after: Timestamp,
     ) -> Option<(Timestamp, Duration)> {
-        self.turnstile.book(&self.lines(account), calls, not_after).await
+        self.quota_gate.book(&self.lines(account), calls, not_after).await
     }
 
     /// Whether turns of the account are booked that are further away than a moment, as far as this worker has heard.
     pub(crate) fn has_long_line(&self, account: &Account) -> bool {
-        self.turnstile.is_long(&self.lines(account))
+        self.quota_gate.is_long(&self.lines(account))
     }
 
     /// The attempt does not make a call that it expected to.
     pub(crate) async fn leave_out_call(&self, account: &Account, calls: &Calls) {
         if calls.drop_further() {
-            self.turnstile.unbook(&self.lines(account)).await;
+            self.quota_gate.unbook(&self.lines(account)).await;
         }
     }
 

@@ -11,9 +11,9 @@ use common::port::{Change, StoreError};
 use common::seal::Sealed;
 use jiff::Timestamp;
 
+use crate::attempt_error::AttemptError;
 use crate::metrics;
 use crate::records::Records;
-use crate::trouble::Trouble;
 
 /// Tries of a step: as asked, with the record put back, and with the job claimed anew.
 const TRIES: usize = 3;
@@ -57,10 +57,10 @@ impl Hold {
     ///
     /// # Errors
     /// When the step could not be recorded now: the store, or the vault, is away.
-    pub(crate) async fn take(&self, step: &Step) -> Result<Change, Trouble> {
+    pub(crate) async fn take(&self, step: &Step) -> Result<Change, AttemptError> {
         let step = self.of_this_request(step.clone());
         for _ in 0..TRIES {
-            let change = self.records.take(&self.job.id, &step).await.map_err(Trouble::Store)?;
+            let change = self.records.take(&self.job.id, &step).await.map_err(AttemptError::Store)?;
             match mending(&change) {
                 Mending::Nothing => return Ok(change),
                 Mending::PutBack => self.put_back().await?,
@@ -71,15 +71,15 @@ impl Hold {
                 }
             }
         }
-        Err(Trouble::Store(StoreError("the record was lost as often as it was written".to_owned())))
+        Err(AttemptError::Store(StoreError("the record was lost as often as it was written".to_owned())))
     }
 
     /// Records that a write begins. After this a crash leaves the effect `unknown` in the record; where the record
     /// is away, the next delivery takes the effect for unknown because it is not the first.
     ///
     /// # Errors
-    /// [`Trouble::Lost`] when the job is no longer this attempt's to write: cancelled, ended, taken.
-    pub(crate) async fn begin_write(&self) -> Result<(), Trouble> {
+    /// [`AttemptError::Lost`] when the job is no longer this attempt's to write: cancelled, ended, taken.
+    pub(crate) async fn begin_write(&self) -> Result<(), AttemptError> {
         self.begin(Step::BeginWrite(self.claim.clone())).await
     }
 
@@ -87,17 +87,17 @@ impl Hold {
     ///
     /// # Errors
     /// As [`Self::begin_write`].
-    pub(crate) async fn begin_spending(&self) -> Result<(), Trouble> {
+    pub(crate) async fn begin_spending(&self) -> Result<(), AttemptError> {
         self.begin(Step::SpendId(self.claim.clone())).await
     }
 
-    async fn begin(&self, step: Step) -> Result<(), Trouble> {
+    async fn begin(&self, step: Step) -> Result<(), AttemptError> {
         match self.take(&step).await {
-            Ok(Change::Taken(_)) | Err(Trouble::Store(_)) => {
+            Ok(Change::Taken(_)) | Err(AttemptError::Store(_)) => {
                 *self.began() = Some(self.records.now());
                 Ok(())
             }
-            Ok(Change::Refused(refusal)) => Err(Trouble::Lost(refusal)),
+            Ok(Change::Refused(refusal)) => Err(AttemptError::Lost(refusal)),
             Err(trouble) => Err(trouble),
         }
     }
@@ -136,11 +136,11 @@ impl Hold {
     ///
     /// # Errors
     /// When the job is no longer this attempt's. Where records are away the words travel with the message.
-    pub(crate) async fn leave_out_conference(&self, words: Sealed<String>) -> Result<(), Trouble> {
+    pub(crate) async fn leave_out_conference(&self, words: Sealed<String>) -> Result<(), AttemptError> {
         let words = self.conference_refused.get_or_init(|| words).clone();
         match self.take(&Step::LeaveOutConference(self.claim.clone(), words)).await {
-            Ok(Change::Taken(_)) | Err(Trouble::Store(_)) => Ok(()),
-            Ok(Change::Refused(refusal)) => Err(Trouble::Lost(refusal)),
+            Ok(Change::Taken(_)) | Err(AttemptError::Store(_)) => Ok(()),
+            Ok(Change::Refused(refusal)) => Err(AttemptError::Lost(refusal)),
             Err(trouble) => Err(trouble),
         }
     }
@@ -183,8 +183,8 @@ impl Hold {
 
     /// Writes the record anew, as this hold knows the job. Should another process have done so meanwhile,
     /// theirs stays.
-    async fn put_back(&self) -> Result<(), Trouble> {
-        let taken_back = self.records.is_taken_back(&self.job.id).await.map_err(Trouble::Vault)?;
+    async fn put_back(&self) -> Result<(), AttemptError> {
+        let taken_back = self.records.is_taken_back(&self.job.id).await.map_err(AttemptError::Vault)?;
         let job = Job {
             effect: self.effect(),
             write_began_at: self.write_began_at(),
@@ -193,7 +193,7 @@ impl Hold {
             cancel_requested: self.job.cancel_requested || taken_back,
             ..self.job.as_ref().clone()
         };
-        self.records.restore(&job).await.map_err(Trouble::Store)?;
+        self.records.restore(&job).await.map_err(AttemptError::Store)?;
         Ok(())
     }
 
@@ -203,7 +203,7 @@ impl Hold {
     }
 
     /// Takes hold of a job that no attempt holds; refused when another does, or when the job has gone on without us.
-    async fn claim_again(&self) -> Result<Change, Trouble> {
+    async fn claim_again(&self) -> Result<Change, AttemptError> {
         let start = Step::Start {
             claim: self.claim.clone(),
             hop: self.job.hop,
@@ -211,12 +211,12 @@ impl Hold {
             effect: self.effect(),
         };
         let step = self.of_this_request(start);
-        let change = self.records.take(&self.job.id, &step).await.map_err(Trouble::Store)?;
+        let change = self.records.take(&self.job.id, &step).await.map_err(AttemptError::Store)?;
         if let Change::Taken(job) = &change
             && !job.cancel_requested
-            && self.records.is_taken_back(&job.id).await.map_err(Trouble::Vault)?
+            && self.records.is_taken_back(&job.id).await.map_err(AttemptError::Vault)?
         {
-            let cancelled = self.records.take(&job.id, &Step::Cancel).await.map_err(Trouble::Store)?;
+            let cancelled = self.records.take(&job.id, &Step::Cancel).await.map_err(AttemptError::Store)?;
             if let Change::Taken(job) = cancelled {
                 metrics::finished(&job);
             }

@@ -4,6 +4,7 @@
 //! talking, `retry` decides what a failure means. `plan` and `retry` are pure functions.
 
 mod attempt;
+mod attempt_error;
 mod breaker;
 mod calls;
 mod compaction;
@@ -31,7 +32,6 @@ mod sealing;
 mod slots;
 mod suspects;
 mod token;
-mod trouble;
 mod worker;
 
 use std::sync::Arc;

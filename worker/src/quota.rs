@@ -12,8 +12,8 @@ use common::time::{after, until};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use crate::attempt_error::AttemptError;
 use crate::calls::Calls;
-use crate::trouble::Trouble;
 
 /// A job waits in hand for its turn so long, by the clock; beyond that it goes back to the queue.
 const IN_HAND: Duration = Duration::from_secs(2);
@@ -24,7 +24,7 @@ const NEAR: Duration = Duration::from_secs(1);
 const EARLY: Duration = Duration::from_millis(300);
 
 /// Asks the throttle before every request.
-pub(crate) struct Turnstile {
+pub(crate) struct QuotaGate {
     throttle: Arc<dyn Throttle>,
     clock: Arc<dyn Clock>,
     stopping: CancellationToken,
@@ -41,7 +41,7 @@ struct Throttled {
     until: Timestamp,
 }
 
-impl Turnstile {
+impl QuotaGate {
     pub(crate) fn new(
         throttle: Arc<dyn Throttle>,
         clock: Arc<dyn Clock>,
@@ -53,9 +53,9 @@ impl Turnstile {
     /// Returns once every limit has room and has been taken from.
     ///
     /// # Errors
-    /// [`Trouble::Quota`] when that would take more than a moment: nothing was taken. Where a turn was booked `calls`
+    /// [`AttemptError::Quota`] when that would take more than a moment: nothing was taken. Where a turn was booked `calls`
     /// has it, and it is as far away as the error says.
-    pub(crate) async fn pass(&self, limits: &[Limit], calls: &Calls) -> Result<(), Trouble> {
+    pub(crate) async fn pass(&self, limits: &[Limit], calls: &Calls) -> Result<(), AttemptError> {
         let began = self.clock.now();
         if let Some(turn) = calls.turn(began) {
             let wait = until(began, turn);
@@ -81,7 +81,7 @@ impl Turnstile {
                     let too_late = calls.too_late(then);
                     if too_late > 0 {
                         self.cancel_turn(limits, too_late).await;
-                        return Err(Trouble::Quota { retry_in: turn, booked: false });
+                        return Err(AttemptError::Quota { retry_in: turn, booked: false });
                     }
                     calls.booked(then);
                     self.heard(key, then);
@@ -94,17 +94,17 @@ impl Turnstile {
                     let pause = (soon + jitter).max(Duration::from_millis(1));
                     self.wait(began, pause, false)
                         .await
-                        .map_err(|_| Trouble::Quota { retry_in, booked: false })?;
+                        .map_err(|_| AttemptError::Quota { retry_in, booked: false })?;
                 }
             }
         }
     }
 
     /// Waits in hand, if that is over in time.
-    async fn wait(&self, began: Timestamp, pause: Duration, booked: bool) -> Result<(), Trouble> {
+    async fn wait(&self, began: Timestamp, pause: Duration, booked: bool) -> Result<(), AttemptError> {
         let passed = until(began, self.clock.now());
         if passed + pause > IN_HAND || self.stopping.is_cancelled() {
-            return Err(Trouble::Quota { retry_in: pause, booked });
+            return Err(AttemptError::Quota { retry_in: pause, booked });
         }
         self.clock.sleep(pause).await;
         Ok(())

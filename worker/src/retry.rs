@@ -13,8 +13,8 @@ use common::seal::OpenError;
 use common::time::{hours, minutes, until};
 use jiff::Timestamp;
 
+use crate::attempt_error::{AttemptError, Circuit};
 use crate::grant;
-use crate::trouble::{Circuit, Trouble};
 pub(crate) use extra::{Extra, Remedy, remedy};
 
 /// Waits between attempts.
@@ -123,7 +123,7 @@ impl Deferral {
 
 /// What is known about the job when a failure is judged.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Standing {
+pub(crate) struct RetryContext {
     /// Failed attempts, this one not counted.
     pub(crate) attempts: u32,
     /// Deferrals, this one not counted.
@@ -141,36 +141,40 @@ pub(crate) struct Standing {
 }
 
 /// Decides.
-pub(crate) fn decide(trouble: &Trouble, standing: &Standing) -> Disposition {
+pub(crate) fn decide(trouble: &AttemptError, standing: &RetryContext) -> Disposition {
     match trouble {
-        Trouble::Calendar { error, circuit, .. } => calendar(error, *circuit, standing),
-        Trouble::TokenRefusedTwice(_) => Disposition::BlockAccount(ReauthorizationCause::TokenRefused),
-        Trouble::Disconnected(_) => Disposition::BlockAccount(ReauthorizationCause::GrantEnded),
-        Trouble::Token(error, _) => token(error, standing),
-        Trouble::Quota { retry_in, booked: true } => defer(Deferral::Quota, *retry_in),
-        Trouble::Quota { retry_in, booked: false } => defer(Deferral::Quota, spread(*retry_in, standing)),
-        Trouble::TokenAwaited => unreachable(Deferral::TokenEndpoint, None, standing),
-        Trouble::CircuitOpen { retry_in } => defer(Deferral::CircuitOpen, spread(*retry_in, standing)),
-        Trouble::Sealed(OpenError::UnknownKey(_)) => defer(Deferral::Operator, KEY_MISSING),
-        Trouble::Sealed(OpenError::Damaged) | Trouble::FormerAccount => fail(FailureKind::Unreadable),
-        Trouble::Vault(_) | Trouble::Store(_) | Trouble::Late => defer(
+        AttemptError::Calendar { error, circuit, .. } => calendar(error, *circuit, standing),
+        AttemptError::TokenRefusedTwice(_) => Disposition::BlockAccount(ReauthorizationCause::TokenRefused),
+        AttemptError::Disconnected(_) => Disposition::BlockAccount(ReauthorizationCause::GrantEnded),
+        AttemptError::Token(error, _) => token(error, standing),
+        AttemptError::Quota { retry_in, booked: true } => defer(Deferral::Quota, *retry_in),
+        AttemptError::Quota { retry_in, booked: false } => {
+            defer(Deferral::Quota, spread(*retry_in, standing))
+        }
+        AttemptError::TokenAwaited => unreachable(Deferral::TokenEndpoint, None, standing),
+        AttemptError::CircuitOpen { retry_in } => defer(Deferral::CircuitOpen, spread(*retry_in, standing)),
+        AttemptError::Sealed(OpenError::UnknownKey(_)) => defer(Deferral::Operator, KEY_MISSING),
+        AttemptError::Sealed(OpenError::Damaged) | AttemptError::FormerAccount => {
+            fail(FailureKind::Unreadable)
+        }
+        AttemptError::Vault(_) | AttemptError::Store(_) | AttemptError::Late => defer(
             Deferral::OwnStorage,
             UNREACHABLE.jittered(standing.deferrals.saturating_add(1), standing.fraction),
         ),
         // Another attempt has it, or has ended it.
-        Trouble::Lost(
+        AttemptError::Lost(
             Refusal::Finished(_) | Refusal::NotYours | Refusal::StaleHop | Refusal::ClaimedUntil(_),
         ) => Disposition::LetGo,
         // It is still to be done, or undone: the next delivery sees how it stands.
-        Trouble::Lost(
+        AttemptError::Lost(
             Refusal::CancelRequested | Refusal::OutOfPlace | Refusal::Unknown | Refusal::OtherRequest,
         ) => Disposition::HandBack,
-        Trouble::Deadline | Trouble::Panicked => retry(None, standing),
-        Trouble::Stopping => Disposition::HandBack,
+        AttemptError::Deadline | AttemptError::Panicked => retry(None, standing),
+        AttemptError::Stopping => Disposition::HandBack,
     }
 }
 
-fn calendar(error: &CalendarError, circuit: Circuit, standing: &Standing) -> Disposition {
+fn calendar(error: &CalendarError, circuit: Circuit, standing: &RetryContext) -> Disposition {
     match error {
         CalendarError::Throttled { key, retry_after, .. } => Disposition::PushBack {
             key: *key,
@@ -217,7 +221,7 @@ fn calendar(error: &CalendarError, circuit: Circuit, standing: &Standing) -> Dis
     }
 }
 
-fn token(error: &TokenError, standing: &Standing) -> Disposition {
+fn token(error: &TokenError, standing: &RetryContext) -> Disposition {
     if let Some(cause) = grant::lost(error) {
         return Disposition::BlockAccount(cause);
     }
@@ -239,7 +243,7 @@ fn token(error: &TokenError, standing: &Standing) -> Disposition {
 }
 
 /// Google answered that it fails, or not at all. While it is being probed that says nothing about the job.
-fn failing(retry_after: Option<Duration>, circuit: Circuit, standing: &Standing) -> Disposition {
+fn failing(retry_after: Option<Duration>, circuit: Circuit, standing: &RetryContext) -> Disposition {
     match circuit {
         Circuit::Closed => retry(retry_after, standing),
         Circuit::Probing => defer(
@@ -249,12 +253,12 @@ fn failing(retry_after: Option<Duration>, circuit: Circuit, standing: &Standing)
     }
 }
 
-fn retry(at_least: Option<Duration>, standing: &Standing) -> Disposition {
+fn retry(at_least: Option<Duration>, standing: &RetryContext) -> Disposition {
     let delay = ATTEMPTS.jittered(standing.attempts.saturating_add(1), standing.fraction);
     Disposition::Retry { delay: delay.max(at_least.unwrap_or_default()).min(ATTEMPTS.longest) }
 }
 
-fn unreachable(why: Deferral, at_least: Option<Duration>, standing: &Standing) -> Disposition {
+fn unreachable(why: Deferral, at_least: Option<Duration>, standing: &RetryContext) -> Disposition {
     let delay = UNREACHABLE.jittered(standing.deferrals.saturating_add(1), standing.fraction);
     defer(why, delay.max(at_least.unwrap_or_default()).min(hours(1)))
 }
@@ -267,7 +271,7 @@ fn fail(kind: FailureKind) -> Disposition {
     Disposition::Fail { kind, status: None, reason: None, detail: None }
 }
 
-fn spread(wait: Duration, standing: &Standing) -> Duration {
+fn spread(wait: Duration, standing: &RetryContext) -> Duration {
     spread_by(wait, standing.fraction)
 }
 

@@ -11,7 +11,7 @@ use common::time::{hours, until};
 use jiff::Timestamp;
 
 use crate::Ports;
-use crate::trouble::Trouble;
+use crate::attempt_error::AttemptError;
 
 /// A job that waits for a key asks again every hour: a key that no job asks for is missed no more.
 const MISSED: std::time::Duration = hours(2);
@@ -23,12 +23,12 @@ impl Ports {
         &self,
         id: &AccountId,
         wanted: KeyId,
-    ) -> Result<Option<(Arc<Account>, Keyring)>, Trouble> {
+    ) -> Result<Option<(Arc<Account>, Keyring)>, AttemptError> {
         match self.accounts.unlock(id, wanted).await {
             Ok(unlocked) => Ok(unlocked),
             Err(AccountError::NeverConnected | AccountError::OtherUser { .. }) => Ok(None),
-            Err(AccountError::Sealed(error)) => Err(Trouble::Sealed(error)),
-            Err(AccountError::Vault(error)) => Err(Trouble::Vault(error)),
+            Err(AccountError::Sealed(error)) => Err(AttemptError::Sealed(error)),
+            Err(AccountError::Vault(error)) => Err(AttemptError::Vault(error)),
         }
     }
 

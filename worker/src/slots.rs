@@ -21,7 +21,7 @@ use common::port::Clock;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use standing::{Standing, others_waiting};
+use standing::{SlotUse, others_waiting};
 pub(crate) use waiting::Waiting;
 
 /// An account holds at most so many slots for each that is free beside the one it asks for: alone 15 of 16,
@@ -49,7 +49,7 @@ pub(crate) struct Slot {
 #[derive(Default)]
 struct State {
     taken: usize,
-    accounts: HashMap<AccountId, Standing>,
+    accounts: HashMap<AccountId, SlotUse>,
 }
 
 impl Slots {

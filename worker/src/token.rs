@@ -6,9 +6,9 @@ use accounts::AccountError;
 use common::account::{Account, AccountState, Generation, ReauthorizationCause};
 use common::port::{AccessToken, Grant, TokenError};
 
+use crate::attempt_error::AttemptError;
 use crate::breaker::{Breaker, Outcome, Permit};
 use crate::refused::Refused;
-use crate::trouble::Trouble;
 use crate::{Ports, grant, metrics};
 
 /// Another job of the account that refreshes its token is waited for so long.
@@ -23,32 +23,32 @@ pub(crate) async fn access_token(
     breaker: &Breaker,
     refused: &Refused,
     account: &Account,
-) -> Result<AccessToken, Trouble> {
+) -> Result<AccessToken, AttemptError> {
     if let Some(token) = ports.tokens.get(&account.id, account.generation, ports.clock.now()).await {
         metrics::token_cache(metrics::Cache::Hit);
         return Ok(token);
     }
     metrics::token_cache(metrics::Cache::Miss);
     // Before the turn, which an endpoint that hangs would have every process wait for in vain.
-    let permit = breaker.admit(&account.id).map_err(|retry_in| Trouble::CircuitOpen { retry_in })?;
+    let permit = breaker.admit(&account.id).map_err(|retry_in| AttemptError::CircuitOpen { retry_in })?;
     let _turn = tokio::select! {
         turn = ports.tokens.refresh_turn(&account.id) => turn,
         // A turn that was given up ends when it is dropped.
-        () = ports.clock.sleep(TURN) => return Err(Trouble::TokenAwaited),
+        () = ports.clock.sleep(TURN) => return Err(AttemptError::TokenAwaited),
     };
     // The process that held the turn before may have refreshed it.
     if let Some(token) = ports.tokens.get(&account.id, account.generation, ports.clock.now()).await {
         return Ok(token);
     }
     // And the account may have been connected anew since this attempt read it, or lost its grant.
-    let current = ports.accounts.get_now(&account.id).await.map_err(Trouble::Vault)?;
-    let current = current.as_deref().ok_or(Trouble::Disconnected(account.generation))?;
+    let current = ports.accounts.get_now(&account.id).await.map_err(AttemptError::Vault)?;
+    let current = current.as_deref().ok_or(AttemptError::Disconnected(account.generation))?;
     if current.user_key != account.user_key {
         // What is to be written was sealed for another user: it does not go into this one's calendar.
-        return Err(Trouble::FormerAccount);
+        return Err(AttemptError::FormerAccount);
     }
     if account.state == AccountState::Connected && current.state != AccountState::Connected {
-        return Err(Trouble::Disconnected(current.generation));
+        return Err(AttemptError::Disconnected(current.generation));
     }
     if current.generation != account.generation
         && let Some(token) = ports.tokens.get(&current.id, current.generation, ports.clock.now()).await
@@ -63,14 +63,14 @@ async fn refresh(
     mut permit: Permit<'_>,
     refused: &Refused,
     account: &Account,
-) -> Result<AccessToken, Trouble> {
+) -> Result<AccessToken, AttemptError> {
     if let Some(error) = refused.lately(account, ports.clock.now()) {
-        return Err(Trouble::Token(error, account.generation));
+        return Err(AttemptError::Token(error, account.generation));
     }
     let refresh_token = account
         .refresh_token(ports.accounts.ring())
-        .map_err(Trouble::Sealed)?
-        .ok_or(Trouble::Disconnected(account.generation))?;
+        .map_err(AttemptError::Sealed)?
+        .ok_or(AttemptError::Disconnected(account.generation))?;
     let now = ports.clock.now();
     permit.asks();
     let answer = ports.endpoint.refresh(&account.client, &refresh_token, now).await;
@@ -86,12 +86,12 @@ async fn refresh(
                 // While others wait for this turn, so that none of them tries the dead grant again.
                 grant::give_up(ports, &account.id, account.generation, cause, &error.to_string()).await;
             }
-            Err(Trouble::Token(error, account.generation))
+            Err(AttemptError::Token(error, account.generation))
         }
     }
 }
 
-async fn keep(ports: &Ports, account: &Account, grant: Grant) -> Result<AccessToken, Trouble> {
+async fn keep(ports: &Ports, account: &Account, grant: Grant) -> Result<AccessToken, AttemptError> {
     if let Some(new) = &grant.refresh_token {
         store_new(ports, account, account.generation, new).await?;
     }
@@ -109,13 +109,13 @@ async fn store_new(
     account: &Account,
     generation: Generation,
     token: &common::port::RefreshToken,
-) -> Result<(), Trouble> {
+) -> Result<(), AttemptError> {
     match ports.accounts.replace_refresh_token(&account.id, generation, token).await {
         Ok(()) => Ok(()),
-        Err(AccountError::Vault(error)) => Err(Trouble::Vault(error)),
-        Err(AccountError::Sealed(error)) => Err(Trouble::Sealed(error)),
+        Err(AccountError::Vault(error)) => Err(AttemptError::Vault(error)),
+        Err(AccountError::Sealed(error)) => Err(AttemptError::Sealed(error)),
         Err(AccountError::NeverConnected | AccountError::OtherUser { .. }) => {
-            Err(Trouble::Disconnected(generation))
+            Err(AttemptError::Disconnected(generation))
         }
     }
 }

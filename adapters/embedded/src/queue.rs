@@ -6,10 +6,10 @@
 //! Rows hold instants. When the machine's clock is set back they are moved by as much: otherwise every delay
 //! would last longer by that, and after a clock that was ahead for a moment, until it is there again.
 
-mod hand;
 mod owed;
 mod room;
 mod rows;
+mod unacknowledged;
 
 use std::future;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -24,10 +24,10 @@ use super::database::{Database, DatabaseError};
 use common::message::Message;
 use common::port::{Clock, Delivery, DeliveryTag, Depth, JobQueue, Lane, QueueError, pause};
 use common::time;
-use hand::Hand;
 use owed::{End, Owed};
 use room::Room;
 use rows::{DeadPlace, Due, NewRow};
+use unacknowledged::Unacknowledged;
 
 /// Taken from the table at once, at most. What is in hand stands before whatever comes due later.
 const HANDFUL: usize = 32;
@@ -45,7 +45,7 @@ type Turn = OwnedMutexGuard<()>;
 pub struct SqliteQueue {
     database: Arc<Database>,
     clock: Arc<dyn Clock>,
-    hand: Arc<Hand>,
+    unacknowledged: Arc<Unacknowledged>,
     room: Arc<Room>,
     /// There is something new in the table.
     news: Arc<Notify>,
@@ -67,7 +67,7 @@ impl SqliteQueue {
         Self {
             database,
             clock,
-            hand: Arc::default(),
+            unacknowledged: Arc::default(),
             room: Arc::new(Room::new(fresh_capacity)),
             news: Arc::default(),
             filling: Arc::default(),
@@ -90,7 +90,7 @@ impl SqliteQueue {
     /// Puts back what nobody received. For a clean end: the next worker need not ask whether these
     /// were delivered before.
     pub(super) async fn let_go(&self) {
-        let ids: Vec<i64> = self.hand.empty().iter().map(|row| row.id).collect();
+        let ids: Vec<i64> = self.unacknowledged.empty().iter().map(|row| row.id).collect();
         // Otherwise the next worker unmarks them.
         let _ = self.database.write(move |db| rows::untake(db, &ids)).await;
     }
@@ -206,7 +206,7 @@ impl SqliteQueue {
     async fn fill(&self, turn: Turn) -> Result<(Option<i64>, Turn), DatabaseError> {
         self.settle_owed().await;
         let now = self.now().await;
-        let (hand, room) = (self.hand.clone(), self.room.clone());
+        let (unacknowledged, room) = (self.unacknowledged.clone(), self.room.clone());
         // The rows go into the hand, and the turn ends, from the writer's thread: so whoever asked
         // may go away without losing rows, and without a second handful being taken meanwhile.
         let taking = self.database.write_then(
@@ -215,7 +215,7 @@ impl SqliteQueue {
                 let Due { taken, next } = outcome?;
                 let fresh = taken.iter().filter(|row| row.lane == Lane::Fresh).count();
                 room.freed(fresh as u64);
-                hand.fill(taken);
+                unacknowledged.fill(taken);
                 Ok((next, turn))
             },
         );
@@ -249,14 +249,14 @@ impl JobQueue for SqliteQueue {
 
     async fn receive(&self) -> Result<Delivery, QueueError> {
         loop {
-            if let Some(row) = self.hand.next() {
+            if let Some(row) = self.unacknowledged.next() {
                 return Ok(row.into_delivery());
             }
             // One fills and waits; the others wait for it, and look into the hand when it is gone.
             let turn = self.filling.clone().lock_owned().await;
-            if self.hand.is_empty() {
+            if self.unacknowledged.is_empty() {
                 let (next, _turn) = self.fill(turn).await?;
-                if self.hand.is_empty() {
+                if self.unacknowledged.is_empty() {
                     self.wait(next).await;
                 }
             }

@@ -15,10 +15,10 @@ use tracing::{info, warn};
 
 use super::address::Address;
 use super::deadline::within;
-use super::early::Nursery;
-use super::hand::Hand;
+use super::delayed::DelayedRedelivery;
 use super::link::{self, Link};
 use super::pause::Pauses;
+use super::unacknowledged::Unacknowledged;
 use common::port::Lane;
 use lane::LaneConsumer;
 
@@ -34,12 +34,12 @@ const MOST: u16 = 2_000;
 
 /// Whether the consumers stand.
 #[derive(Debug, Default)]
-pub(super) struct Standing {
+pub(super) struct ConsumerState {
     due: AtomicBool,
     fresh: AtomicBool,
 }
 
-impl Standing {
+impl ConsumerState {
     pub(super) fn everywhere(&self) -> bool {
         self.due.load(Ordering::Relaxed) && self.fresh.load(Ordering::Relaxed)
     }
@@ -57,10 +57,10 @@ impl Standing {
 pub(super) struct Consumers {
     pub(super) address: Address,
     pub(super) prefetch: u16,
-    pub(super) hand: Arc<Hand>,
-    pub(super) nursery: Nursery,
+    pub(super) unacknowledged: Arc<Unacknowledged>,
+    pub(super) redelivery: DelayedRedelivery,
     pub(super) link: watch::Receiver<Link>,
-    pub(super) standing: Arc<Standing>,
+    pub(super) standing: Arc<ConsumerState>,
     /// Take nothing more, keep what is held.
     pub(super) stopping: CancellationToken,
     /// Cancelled by the task itself: nothing comes any more.
@@ -83,8 +83,8 @@ impl Consumers {
             }
             let began = Instant::now();
             let ended = self.session().await;
-            self.hand.forget(Lane::Due);
-            self.hand.forget(Lane::Fresh);
+            self.unacknowledged.forget(Lane::Due);
+            self.unacknowledged.forget(Lane::Fresh);
             let Err(why) = ended else { return };
             warn!("Cannot take jobs from RabbitMQ: {why}");
             tokio::select! {

@@ -10,10 +10,10 @@ use tokio::sync::Mutex;
 
 use super::address::Address;
 use super::deadline::within;
-use super::hand::Arrived;
 use super::outgoing::Headers;
 use super::tier::TIERS;
 use super::topology::{delay_queue, queue};
+use super::unacknowledged::Arrived;
 use super::wire::Wire;
 use common::port::Lane;
 

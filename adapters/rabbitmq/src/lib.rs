@@ -8,8 +8,7 @@ mod address;
 mod checkup;
 mod consumers;
 mod deadline;
-mod early;
-mod hand;
+mod delayed;
 mod inspection;
 mod link;
 mod outgoing;
@@ -18,6 +17,7 @@ mod publisher;
 mod tier;
 mod topology;
 mod trouble;
+mod unacknowledged;
 mod wire;
 
 use std::sync::Arc;
@@ -39,13 +39,13 @@ use common::message::Message;
 use common::port::{
     Clock as _, Delivery, DeliveryTag, Depth, JobQueue, Lane, QueueError, SystemClock, WorkerCount,
 };
-use consumers::{Consumers, Standing};
+use consumers::{ConsumerState, Consumers};
 use deadline::{REPLY, within};
-use early::Nursery;
-use hand::{Hand, Received};
+use delayed::DelayedRedelivery;
 use inspection::Inspection;
 use outgoing::{Headers, Outgoing};
 use publisher::Publisher;
+use unacknowledged::{Received, Unacknowledged};
 
 pub use address::InvalidUrl;
 pub use checkup::{Checkup, Rights};
@@ -72,8 +72,8 @@ pub struct RabbitQueue {
     part: Part,
     retention: Duration,
     publisher: Publisher,
-    hand: Arc<Hand>,
-    standing: Arc<Standing>,
+    unacknowledged: Arc<Unacknowledged>,
+    standing: Arc<ConsumerState>,
     inspection: Inspection,
     tasks: TaskTracker,
     aborts: Vec<AbortHandle>,
@@ -98,13 +98,17 @@ impl RabbitQueue {
         let mut aborts = Vec::new();
         let (publisher, publishing) = Publisher::new(address.clone(), closing.clone());
         aborts.push(tasks.spawn(publishing.run()).abort_handle());
-        let (hand, standing) = (Arc::<Hand>::default(), Arc::<Standing>::default());
+        let (unacknowledged, standing) = (Arc::<Unacknowledged>::default(), Arc::<ConsumerState>::default());
         if let Part::Worker { prefetch } = part {
             let consumers = Consumers {
                 address: address.clone(),
                 prefetch: prefetch.max(1),
-                hand: hand.clone(),
-                nursery: Nursery::new(hand.clone(), publisher.clone(), closing.clone()),
+                unacknowledged: unacknowledged.clone(),
+                redelivery: DelayedRedelivery::new(
+                    unacknowledged.clone(),
+                    publisher.clone(),
+                    closing.clone(),
+                ),
                 link: publisher.link(),
                 standing: standing.clone(),
                 stopping: stopping.clone(),
@@ -120,7 +124,7 @@ impl RabbitQueue {
             part,
             retention,
             publisher,
-            hand,
+            unacknowledged,
             standing,
             inspection,
             tasks,
@@ -150,7 +154,7 @@ impl RabbitQueue {
         // Otherwise the connection does not answer, and what is returned now is returned by its end.
         let _ = timeout(REPLY * 2, self.stopped.cancelled()).await;
         let requeue = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
-        let ackers = self.hand.let_go();
+        let ackers = self.unacknowledged.let_go();
         join_all(ackers.iter().map(|acker| within(acker.nack(requeue)))).await;
     }
 
@@ -193,7 +197,9 @@ impl RabbitQueue {
     }
 
     fn held(&self, tag: DeliveryTag) -> Result<Received, QueueError> {
-        self.hand.settle(tag).ok_or_else(|| QueueError::Unreachable("there is no such delivery".to_owned()))
+        self.unacknowledged
+            .settle(tag)
+            .ok_or_else(|| QueueError::Unreachable("there is no such delivery".to_owned()))
     }
 }
 
@@ -223,7 +229,7 @@ impl JobQueue for RabbitQueue {
             link::up(&mut link).await;
             // Both may be dropped half-way: a delivery leaves the hand only as the result.
             tokio::select! {
-                delivery = self.hand.next() => return Ok(delivery),
+                delivery = self.unacknowledged.next() => return Ok(delivery),
                 () = link::lost(&mut link) => {}
             }
         }
@@ -237,7 +243,7 @@ impl JobQueue for RabbitQueue {
     async fn put_back(&self, tag: DeliveryTag) -> Result<(), QueueError> {
         let held = self.held(tag)?;
         if held.lane == Lane::Dead {
-            self.hand.leave(held.acker);
+            self.unacknowledged.leave(held.acker);
             return Ok(());
         }
         let requeue = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
@@ -245,7 +251,7 @@ impl JobQueue for RabbitQueue {
     }
 
     async fn bury(&self, tag: DeliveryTag) -> Result<(), QueueError> {
-        let Some((headers, body)) = self.hand.unreadable(tag) else {
+        let Some((headers, body)) = self.unacknowledged.unreadable(tag) else {
             return Err(QueueError::Unreachable("there is no such delivery to bury".to_owned()));
         };
         // The tag stays good until the copy is kept.
@@ -255,12 +261,12 @@ impl JobQueue for RabbitQueue {
 
     async fn take_dead(&self) -> Result<Option<Delivery>, QueueError> {
         let found = self.inspection.dead_letter().await.map_err(QueueError::Unreachable)?;
-        Ok(found.map(|arrived| self.hand.give(arrived)))
+        Ok(found.map(|arrived| self.unacknowledged.give(arrived)))
     }
 
     async fn depth(&self) -> Result<Depth, QueueError> {
         let ready = self.inspection.ready().await.map_err(QueueError::Unreachable)?;
-        let held = self.hand.holding();
+        let held = self.unacknowledged.holding();
         Ok(Depth {
             fresh: ready.fresh,
             due: ready.due,

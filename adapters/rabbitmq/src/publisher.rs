@@ -37,9 +37,9 @@ struct Request {
 
 /// The way to the task that publishes, while it can.
 #[derive(Clone, Default)]
-struct Door(Arc<Mutex<Option<mpsc::Sender<Request>>>>);
+struct Requests(Arc<Mutex<Option<mpsc::Sender<Request>>>>);
 
-impl Door {
+impl Requests {
     fn way(&self) -> Option<mpsc::Sender<Request>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -59,7 +59,7 @@ impl Door {
 #[derive(Clone)]
 pub(super) struct Publisher {
     link: watch::Receiver<Link>,
-    door: Door,
+    door: Requests,
 }
 
 impl Publisher {
@@ -67,7 +67,7 @@ impl Publisher {
     pub(super) fn new(address: Address, closing: CancellationToken) -> (Self, Publishing) {
         let why = "there is no connection to RabbitMQ yet".to_owned();
         let (link, seen) = watch::channel(Link::Down { why });
-        let door = Door::default();
+        let door = Requests::default();
         let publisher = Self { link: seen, door: door.clone() };
         (publisher, Publishing::new(address, link, door, closing))
     }

@@ -3,7 +3,7 @@
 use deadpool_redis::redis::cmd;
 use jiff::Timestamp;
 
-use super::{Redis, Trouble};
+use super::{LinkError, Redis};
 
 /// What the server says of itself. It is one that will do: whoever connects has seen to that.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Redis {
     ///
     /// # Errors
     /// When it cannot be reached, or does not tell its time.
-    pub async fn check_up(&self) -> Result<Checkup, Trouble> {
+    pub async fn check_up(&self) -> Result<Checkup, LinkError> {
         let live = self.link.live().await?;
         let mut info = String::new();
         for section in ["server", "memory"] {
@@ -61,7 +61,7 @@ impl Redis {
         }
         let (seconds, micros): (i64, i32) = live.ask(&cmd("TIME")).await?;
         let time = Timestamp::new(seconds, micros.saturating_mul(1000))
-            .map_err(|_| Trouble::Refused("its clock is out of this world".to_owned()))?;
+            .map_err(|_| LinkError::Refused("its clock is out of this world".to_owned()))?;
         Ok(Checkup {
             release: field(&info, "redis_version"),
             eviction: field(&info, "maxmemory_policy"),

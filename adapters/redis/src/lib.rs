@@ -22,7 +22,7 @@ pub use address::InvalidUrl;
 pub use allowances::RedisAllowances;
 pub use checkup::{Checkup, Memory};
 use link::Link;
-pub use link::Trouble;
+pub use link::LinkError;
 pub use store::RedisStore;
 pub use throttle::{CountedWorker, RedisThrottle};
 pub use tokens::RedisTokens;
@@ -73,10 +73,10 @@ impl Redis {
     ///
     /// # Errors
     /// When the server cannot be reached, or does not tell.
-    pub async fn run_id(&self) -> Result<String, Trouble> {
+    pub async fn run_id(&self) -> Result<String, LinkError> {
         let live = self.link.live().await?;
         match live.run_id() {
-            "" => Err(Trouble::Refused("INFO server names no run_id".to_owned())),
+            "" => Err(LinkError::Refused("INFO server names no run_id".to_owned())),
             run_id => Ok(run_id.to_owned()),
         }
     }

@@ -37,7 +37,7 @@ const QUIET: Duration = Duration::from_secs(60);
 
 /// Why Redis did not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Trouble {
+pub enum LinkError {
     /// It cannot be reached or did not answer in time; it may have done it all the same.
     #[error("Redis cannot be reached: {0}")]
     Unreachable(String),
@@ -78,14 +78,14 @@ impl Link {
     }
 
     /// The connection, at once: only the very first calls wait, until the first try has ended.
-    pub(super) async fn live(&self) -> Result<Arc<Live>, Trouble> {
+    pub(super) async fn live(&self) -> Result<Arc<Live>, LinkError> {
         if let Some(known) = usable(&self.state.borrow()) {
             return known;
         }
         let mut state = self.state.clone();
         let told = state.wait_for(|state| usable(state).is_some()).await;
         let known = told.ok().and_then(|state| usable(&state));
-        known.unwrap_or_else(|| Err(Trouble::Unreachable("this process is ending".to_owned())))
+        known.unwrap_or_else(|| Err(LinkError::Unreachable("this process is ending".to_owned())))
     }
 
     /// The connection, as soon as there is one.
@@ -96,22 +96,25 @@ impl Link {
     }
 
     /// Sends one command.
-    pub(super) async fn ask<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, Trouble> {
+    pub(super) async fn ask<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, LinkError> {
         self.live().await?.ask(cmd).await
     }
 
-    pub(super) async fn invoke<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, Trouble> {
+    pub(super) async fn invoke<T: FromRedisValue>(
+        &self,
+        call: &ScriptInvocation<'_>,
+    ) -> Result<T, LinkError> {
         self.live().await?.invoke(call).await
     }
 }
 
-fn usable(state: &State) -> Option<Result<Arc<Live>, Trouble>> {
+fn usable(state: &State) -> Option<Result<Arc<Live>, LinkError>> {
     match state {
         State::Starting => None,
-        State::Down(why) => Some(Err(Trouble::Unreachable(why.to_string()))),
+        State::Down(why) => Some(Err(LinkError::Unreachable(why.to_string()))),
         State::Up(live) => Some(match live.lost() {
             None => Ok(live.clone()),
-            Some(lost) => Err(Trouble::Unreachable(lost.to_string())),
+            Some(lost) => Err(LinkError::Unreachable(lost.to_string())),
         }),
     }
 }

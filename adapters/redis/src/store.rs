@@ -21,7 +21,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::changes::Changes;
-use super::{Redis, Trouble};
+use super::{LinkError, Redis};
 use common::account::AccountId;
 use common::due::{self, Due};
 use common::job::{Job, JobId, JobState, Refusal, Step};
@@ -268,8 +268,8 @@ fn contended() -> StoreError {
     StoreError(format!("the record was changed by others {ROUNDS} times in a row"))
 }
 
-impl From<Trouble> for StoreError {
-    fn from(trouble: Trouble) -> Self {
+impl From<LinkError> for StoreError {
+    fn from(trouble: LinkError) -> Self {
         Self(trouble.to_string())
     }
 }

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use tracing::{info, warn};
 
 use super::Redis;
-use super::link::{Live, REFUSED, Trouble};
+use super::link::{LinkError, Live, REFUSED};
 use alone::Alone;
 use common::memory::MemoryThrottle;
 use common::port::{Clock, Limit, Line, Take, Throttle, ThrottleKey, Turn, Window};
@@ -51,7 +51,7 @@ pub struct RedisThrottle {
 
 #[derive(Default)]
 struct State {
-    standing: Standing,
+    standing: Mode,
     known: Option<Known>,
     totals: Totals,
 }
@@ -67,7 +67,7 @@ struct Known {
 
 /// How this process stands with Redis.
 #[derive(Default, Clone)]
-enum Standing {
+enum Mode {
     /// Redis decides.
     #[default]
     Together,
@@ -98,7 +98,7 @@ impl RedisThrottle {
     /// Whether this process goes on without Redis, with its share of the limits.
     #[must_use]
     pub fn is_alone(&self) -> bool {
-        matches!(self.state().standing, Standing::Alone(_))
+        matches!(self.state().standing, Mode::Alone(_))
     }
 
     /// How many workers there are, as last counted.
@@ -112,18 +112,18 @@ impl RedisThrottle {
     }
 
     /// As all together may.
-    async fn ask_together(&self, limits: &[Limit], asked: Asked) -> Result<Answer, Trouble> {
+    async fn ask_together(&self, limits: &[Limit], asked: Asked) -> Result<Answer, LinkError> {
         for _ in 0..TRIES {
             let live = self.redis.link.live().await?;
             let (standing, known) = self.standing();
             match (standing, asked) {
-                (Standing::Together, _) | (Standing::Both(..), Asked::Book { .. }) => {}
-                (Standing::Alone(_), _) => {
+                (Mode::Together, _) | (Mode::Both(..), Asked::Book { .. }) => {}
+                (Mode::Alone(_), _) => {
                     self.resume(&live, known).await?;
                     continue;
                 }
                 // What Redis then refuses was taken from this share for nothing: a little less, for a moment.
-                (Standing::Both(alone, _), Asked::Take(_)) => match alone.permit(limits, Turn::Now).await {
+                (Mode::Both(alone, _), Asked::Take(_)) => match alone.permit(limits, Turn::Now).await {
                     Take::Refused { retry_in } => return Ok(Answer::Refused { retry_in }),
                     Take::Granted | Take::Reserved { .. } | Take::Booked { .. } => {}
                 },
@@ -145,26 +145,26 @@ impl RedisThrottle {
             }
             return Ok(answer);
         }
-        Err(Trouble::Refused("the throttle's mark keeps changing".to_owned()))
+        Err(LinkError::Refused("the throttle's mark keeps changing".to_owned()))
     }
 
-    async fn take_together(&self, limits: &[Limit], turn: Turn) -> Result<Take, Trouble> {
+    async fn take_together(&self, limits: &[Limit], turn: Turn) -> Result<Take, LinkError> {
         Ok(match self.ask_together(limits, Asked::Take(turn)).await? {
             Answer::Granted { after: Duration::ZERO, .. } => Take::Granted,
             Answer::Granted { after, .. } => Take::Reserved { after },
             Answer::Booked { turn, limit } => Take::Booked { turn, key: limits[limit].key.clone() },
             Answer::Refused { retry_in } => Take::Refused { retry_in },
             Answer::Near | Answer::Lost => {
-                return Err(Trouble::Refused("an answer to another question".to_owned()));
+                return Err(LinkError::Refused("an answer to another question".to_owned()));
             }
         })
     }
 
-    fn standing(&self) -> (Standing, Option<Known>) {
+    fn standing(&self) -> (Mode, Option<Known>) {
         let now = self.clock.now();
         let mut state = self.state();
-        if matches!(&state.standing, Standing::Both(_, until) if *until <= now) {
-            state.standing = Standing::Together;
+        if matches!(&state.standing, Mode::Both(_, until) if *until <= now) {
+            state.standing = Mode::Together;
         }
         (state.standing.clone(), state.known.clone())
     }
@@ -180,15 +180,15 @@ impl RedisThrottle {
 
     /// Tells Redis what it missed while it was away, or what it has lost, and goes on by the mark that it
     /// then has; `seen` is the one that proved void.
-    async fn resume(&self, live: &Live, seen: Option<Known>) -> Result<(), Trouble> {
+    async fn resume(&self, live: &Live, seen: Option<Known>) -> Result<(), LinkError> {
         let _one_at_a_time = self.resuming.lock().await;
         let (standing, known) = self.standing();
         if known != seen {
             return Ok(());
         }
         let alone = match standing {
-            Standing::Alone(alone) => Some(alone),
-            Standing::Together | Standing::Both(..) => None,
+            Mode::Alone(alone) => Some(alone),
+            Mode::Together | Mode::Both(..) => None,
         };
         let days = match &alone {
             Some(alone) => alone.days(),
@@ -201,20 +201,20 @@ impl RedisThrottle {
                 self.scripts.pause(live, &key, left).await?;
             }
             info!("The throttle counts together with the other workers again");
-            self.state().standing = Standing::Both(alone, time::after(self.clock.now(), BOTH));
+            self.state().standing = Mode::Both(alone, time::after(self.clock.now(), BOTH));
         }
         self.state().known = Some(Known { run: live.run_id().to_owned(), mark });
         Ok(())
     }
 
     /// As this process may without Redis.
-    fn go_alone(&self, trouble: &Trouble) -> Arc<Alone> {
+    fn go_alone(&self, trouble: &LinkError) -> Arc<Alone> {
         let now = self.clock.now();
         let mut state = self.state();
         let alone = match &state.standing {
-            Standing::Alone(alone) => return alone.clone(),
-            Standing::Both(alone, _) => alone.clone(),
-            Standing::Together => {
+            Mode::Alone(alone) => return alone.clone(),
+            Mode::Both(alone, _) => alone.clone(),
+            Mode::Together => {
                 let share = match self.workers.sharing(now) {
                     Ok(workers) => format!("with a share of the limits that is one of {workers}"),
                     Err(_) => "with a share of the limits once all workers are counted".to_owned(),
@@ -223,11 +223,11 @@ impl RedisThrottle {
                 Arc::new(Alone::new(self.clock.clone(), Arc::clone(&self.workers), state.totals.days(now)))
             }
         };
-        state.standing = Standing::Alone(alone.clone());
+        state.standing = Mode::Alone(alone.clone());
         alone
     }
 
-    async fn used_together(&self, window: Window) -> Result<f64, Trouble> {
+    async fn used_together(&self, window: Window) -> Result<f64, LinkError> {
         let busiest = self.state().totals.busiest(window, self.clock.now(), BUSIEST);
         if busiest.is_empty() {
             return Ok(0.0);
@@ -274,7 +274,7 @@ impl Throttle for RedisThrottle {
     }
 
     async fn unbook(&self, limits: &[Limit]) {
-        if let Standing::Alone(alone) = self.standing().0 {
+        if let Mode::Alone(alone) = self.standing().0 {
             return alone.unbook(limits).await;
         }
         let paced: Vec<&Limit> = limits.iter().filter(|limit| limit.window != Window::Day).collect();
@@ -286,7 +286,7 @@ impl Throttle for RedisThrottle {
 
     async fn give_back(&self, limits: &[Limit]) {
         let days: Vec<&Limit> = limits.iter().filter(|limit| limit.window == Window::Day).collect();
-        if let Standing::Alone(alone) = self.standing().0 {
+        if let Mode::Alone(alone) = self.standing().0 {
             return alone.give_back(&days);
         }
         // Units that cannot be given back are lost for a day.
@@ -300,8 +300,8 @@ impl Throttle for RedisThrottle {
         let alone = match told.await {
             Err(trouble) => self.go_alone(&trouble),
             Ok(()) => match self.standing().0 {
-                Standing::Together => return,
-                Standing::Alone(alone) | Standing::Both(alone, _) => alone,
+                Mode::Together => return,
+                Mode::Alone(alone) | Mode::Both(alone, _) => alone,
             },
         };
         alone.throttle.push_back(key, pause).await;

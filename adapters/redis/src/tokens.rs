@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize as _;
 
-use super::link::Trouble;
+use super::link::LinkError;
 use super::{Redis, name};
 use common::account::{AccountId, Generation};
 use common::memory::MemoryTokens;
@@ -64,7 +64,7 @@ impl Redis {
 }
 
 impl RedisTokens {
-    async fn sealed(&self, account: &AccountId) -> Result<Option<String>, Trouble> {
+    async fn sealed(&self, account: &AccountId) -> Result<Option<String>, LinkError> {
         self.redis.link.ask(cmd("HGET").arg(name::token(account)).arg("sealed")).await
     }
 
@@ -79,7 +79,7 @@ impl RedisTokens {
         account: &AccountId,
         token: &AccessToken,
         now: Timestamp,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), LinkError> {
         let good_until = token.good_until(now);
         let kept = Kept {
             secret: token.secret.expose_secret().to_owned(),
@@ -94,7 +94,7 @@ impl RedisTokens {
         self.redis.link.invoke(&put).await
     }
 
-    async fn forget_for_all(&self, account: &AccountId, refused: &AccessToken) -> Result<(), Trouble> {
+    async fn forget_for_all(&self, account: &AccountId, refused: &AccessToken) -> Result<(), LinkError> {
         let Some(sealed) = self.sealed(account).await? else {
             return Ok(());
         };

@@ -12,7 +12,7 @@ use crate::settings::OAuthClient;
 
 /// Why a connection did not come about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Trouble {
+pub(crate) enum Obstacle {
     /// An answer came to a browser that has begun nothing.
     NotBegun,
     /// Google's answer took too long.
@@ -133,12 +133,12 @@ impl Begun {
 struct Words(StatusCode, &'static str, String, String);
 
 /// The page for `trouble`. Only an operator is shown the details of the OAuth client.
-pub(crate) fn page(trouble: &Trouble, begun: &Begun, client: Option<&OAuthClient>) -> Page {
+pub(crate) fn page(trouble: &Obstacle, begun: &Begun, client: Option<&OAuthClient>) -> Page {
     let Words(status, title, what, then) = words(trouble, begun);
     let content = html! {
         h1 { (title) }
         p { (prose(&what)) }
-        @if *trouble == Trouble::RedirectMismatch && begun.reader() == Reader::Operator {
+        @if *trouble == Obstacle::RedirectMismatch && begun.reader() == Reader::Operator {
             @if let Some(client) = client { (redirects(client)) }
         }
         p { (prose(&then)) }
@@ -147,29 +147,29 @@ pub(crate) fn page(trouble: &Trouble, begun: &Begun, client: Option<&OAuthClient
     Page { status, title, content, reader: begun.reader(), headers: Vec::new() }
 }
 
-fn words(trouble: &Trouble, begun: &Begun) -> Words {
+fn words(trouble: &Obstacle, begun: &Begun) -> Words {
     let again = begun.again();
     let once_more = format!("{}, in this browser.", capital(again));
     let not_connected =
         |what: &str| Words(StatusCode::BAD_REQUEST, "Not connected", what.to_owned(), once_more.clone());
     match trouble {
-        Trouble::NotBegun => not_connected(
+        Obstacle::NotBegun => not_connected(
             "This browser has not begun to connect a calendar. If it has, check that cookies are allowed and that \
              the address is the one you began at.",
         ),
-        Trouble::Expired => not_connected("It took longer than ten minutes, so that the answer is not taken any more."),
-        Trouble::Mismatch => {
+        Obstacle::Expired => not_connected("It took longer than ten minutes, so that the answer is not taken any more."),
+        Obstacle::Mismatch => {
             not_connected("This answer belongs to another attempt to connect, or was forged. Nothing was changed.")
         }
-        Trouble::Used => not_connected("This answer was already used; reloading the page does not repeat it."),
-        Trouble::Incomplete => not_connected("Google's answer is incomplete."),
-        Trouble::CodeRefused => {
+        Obstacle::Used => not_connected("This answer was already used; reloading the page does not repeat it."),
+        Obstacle::Incomplete => not_connected("Google's answer is incomplete."),
+        Obstacle::CodeRefused => {
             not_connected("Google no longer takes this answer: it was used before, or it is too old.")
         }
-        Trouble::LoginRequired => not_connected(
+        Obstacle::LoginRequired => not_connected(
             "The organisation of this Google user wants its people to log in to Google again first (`invalid_rapt`).",
         ),
-        Trouble::NoSuchUser => Words(
+        Obstacle::NoSuchUser => Words(
             StatusCode::FORBIDDEN,
             "Google knows no such user",
             "Google says that this user was deleted, or never was.".to_owned(),
@@ -177,25 +177,25 @@ fn words(trouble: &Trouble, begun: &Begun) -> Words {
                 "An administrator of the organisation can restore a deleted user; then {again}, or choose another user."
             ),
         ),
-        Trouble::Declined => Words(
+        Obstacle::Declined => Words(
             StatusCode::FORBIDDEN,
             "Consent was declined",
             "Google was told not to give access, so nothing was changed.".to_owned(),
             format!("If that was a mistake, {again} and choose Continue."),
         ),
-        Trouble::ScopeMissing => Words(
+        Obstacle::ScopeMissing => Words(
             StatusCode::FORBIDDEN,
             "The calendar was not included",
             "Google's page has a box for each permission, and the one for calendar events was not ticked.".to_owned(),
             format!("{} and tick the box that lets this app see and edit events.", capital(again)),
         ),
-        Trouble::NothingLasting => Words(
+        Obstacle::NothingLasting => Words(
             StatusCode::BAD_GATEWAY,
             "No lasting permission",
             "Google gave access for an hour only, which is not enough to work in the background.".to_owned(),
             format!("Remove this app at {PERMISSIONS}, then {again}."),
         ),
-        Trouble::OtherUser { bound_to, came } => Words(
+        Obstacle::OtherUser { bound_to, came } => Words(
             StatusCode::CONFLICT,
             "That is another Google user",
             format!("This account belongs to {bound_to}, but consent came from {came}. Nothing was changed."),
@@ -204,25 +204,25 @@ fn words(trouble: &Trouble, begun: &Begun) -> Words {
                 capital(again)
             ),
         ),
-        Trouble::UnexpectedUser { expected, came } => Words(
+        Obstacle::UnexpectedUser { expected, came } => Words(
             StatusCode::CONFLICT,
             "That is another Google user",
             format!("The link was made for {expected}, but consent came from {came}. Nothing was changed."),
             format!("{} and choose {expected}.", capital(again)),
         ),
-        Trouble::AdminForbids => Words(
+        Obstacle::AdminForbids => Words(
             StatusCode::FORBIDDEN,
             "An administrator does not allow this",
             "The administrator of this Google account does not let it use this app.".to_owned(),
             format!("Ask them to allow the app, then {again}."),
         ),
-        Trouble::OutsideOrganisation => Words(
+        Obstacle::OutsideOrganisation => Words(
             StatusCode::FORBIDDEN,
             "This app is for one organisation",
             "Its consent screen is internal, and this Google user is not in that organisation (`org_internal`).".to_owned(),
             format!("{} with a user of the organisation.", capital(again)),
         ),
-        Trouble::ClientNotInitialised(code) => Words(
+        Obstacle::ClientNotInitialised(code) => Words(
             StatusCode::BAD_GATEWAY,
             "OAuth client not initialized",
             format!("Google did not accept the OAuth client of this server; it said `{}`.", printable(code)),
@@ -232,7 +232,7 @@ fn words(trouble: &Trouble, begun: &Begun) -> Words {
                 begun.operator()
             ),
         ),
-        Trouble::RedirectMismatch => Words(
+        Obstacle::RedirectMismatch => Words(
             StatusCode::BAD_GATEWAY,
             "The redirect URI is not registered",
             "Google was asked to send the browser back to an address that it does not know (`redirect_uri_mismatch`)."
@@ -243,7 +243,7 @@ fn words(trouble: &Trouble, begun: &Begun) -> Words {
                 begun.operator()
             ),
         ),
-        Trouble::GoogleRefused(code) => Words(
+        Obstacle::GoogleRefused(code) => Words(
             StatusCode::BAD_GATEWAY,
             "Google refused",
             format!("Google did not give access; it said `{}`.", printable(code)),
@@ -252,37 +252,37 @@ fn words(trouble: &Trouble, begun: &Begun) -> Words {
                 begun.operator()
             ),
         ),
-        Trouble::GoogleAway => Words(
+        Obstacle::GoogleAway => Words(
             StatusCode::SERVICE_UNAVAILABLE,
             "Google cannot be reached",
             "Google did not answer just now. Nothing was changed.".to_owned(),
             format!("Wait a little, then {again}."),
         ),
-        Trouble::StorageAway => Words(
+        Obstacle::StorageAway => Words(
             StatusCode::SERVICE_UNAVAILABLE,
             "Storage cannot be reached",
             "The server cannot keep anything just now, so nothing was changed.".to_owned(),
             format!("Wait a little, then {again}."),
         ),
-        Trouble::LinkUnreadable => Words(
+        Obstacle::LinkUnreadable => Words(
             StatusCode::NOT_FOUND,
             "This link does not work",
             "It is not complete, or it was not made by this server.".to_owned(),
             "Open the whole link as it was sent to you, or ask for a new one.".to_owned(),
         ),
-        Trouble::LinkExpired => Words(
+        Obstacle::LinkExpired => Words(
             StatusCode::GONE,
             "This link has expired",
             "A link works for fifteen minutes after it was made.".to_owned(),
             "Ask for a new one where you got it.".to_owned(),
         ),
-        Trouble::LinkUsed => Words(
+        Obstacle::LinkUsed => Words(
             StatusCode::GONE,
             "This link was already used",
             "A calendar was connected with it, which a link can do once.".to_owned(),
             "If that was you, everything is done. If it was not, tell whoever sent you the link.".to_owned(),
         ),
-        Trouble::LinkElsewhere => Words(
+        Obstacle::LinkElsewhere => Words(
             StatusCode::CONFLICT,
             "This link is open in another browser",
             "Somebody has begun to connect with it, and only that browser can go on.".to_owned(),
@@ -306,33 +306,33 @@ pub(crate) fn printable(code: &str) -> String {
 mod tests {
     use super::*;
 
-    fn all() -> Vec<Trouble> {
+    fn all() -> Vec<Obstacle> {
         let (ada, eve) = ("ada@example.com".to_owned(), "eve@example.com".to_owned());
         vec![
-            Trouble::NotBegun,
-            Trouble::Expired,
-            Trouble::Mismatch,
-            Trouble::Used,
-            Trouble::Declined,
-            Trouble::Incomplete,
-            Trouble::ScopeMissing,
-            Trouble::NothingLasting,
-            Trouble::OtherUser { bound_to: ada.clone(), came: eve.clone() },
-            Trouble::UnexpectedUser { expected: ada, came: eve },
-            Trouble::CodeRefused,
-            Trouble::LoginRequired,
-            Trouble::NoSuchUser,
-            Trouble::AdminForbids,
-            Trouble::OutsideOrganisation,
-            Trouble::ClientNotInitialised("deleted_client".to_owned()),
-            Trouble::RedirectMismatch,
-            Trouble::GoogleRefused("<script>".to_owned()),
-            Trouble::GoogleAway,
-            Trouble::StorageAway,
-            Trouble::LinkUnreadable,
-            Trouble::LinkExpired,
-            Trouble::LinkUsed,
-            Trouble::LinkElsewhere,
+            Obstacle::NotBegun,
+            Obstacle::Expired,
+            Obstacle::Mismatch,
+            Obstacle::Used,
+            Obstacle::Declined,
+            Obstacle::Incomplete,
+            Obstacle::ScopeMissing,
+            Obstacle::NothingLasting,
+            Obstacle::OtherUser { bound_to: ada.clone(), came: eve.clone() },
+            Obstacle::UnexpectedUser { expected: ada, came: eve },
+            Obstacle::CodeRefused,
+            Obstacle::LoginRequired,
+            Obstacle::NoSuchUser,
+            Obstacle::AdminForbids,
+            Obstacle::OutsideOrganisation,
+            Obstacle::ClientNotInitialised("deleted_client".to_owned()),
+            Obstacle::RedirectMismatch,
+            Obstacle::GoogleRefused("<script>".to_owned()),
+            Obstacle::GoogleAway,
+            Obstacle::StorageAway,
+            Obstacle::LinkUnreadable,
+            Obstacle::LinkExpired,
+            Obstacle::LinkUsed,
+            Obstacle::LinkElsewhere,
         ]
     }
 
@@ -369,7 +369,7 @@ mod tests {
     #[test]
     fn a_redirect_mismatch_shows_both_addresses() {
         let begun = Begun::OnSetupPage("default".to_owned());
-        let text = page(&Trouble::RedirectMismatch, &begun, Some(&client())).content.into_string();
+        let text = page(&Obstacle::RedirectMismatch, &begun, Some(&client())).content.into_string();
         for shown in
             ["https://cal.example/oauth2callback", "https://cal.example/other", "redirect_uri_mismatch"]
         {

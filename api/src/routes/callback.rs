@@ -27,7 +27,7 @@ use crate::consent::{self, Consent};
 use crate::link::{Ending, Link};
 use crate::pages::link;
 use crate::pages::setup::Standing;
-use crate::pages::trouble::{self, Begun, Trouble};
+use crate::pages::trouble::{self, Begun, Obstacle};
 
 /// Either of them lets us write events.
 const WRITING: [&str; 2] =
@@ -85,7 +85,7 @@ async fn finished(api: &web::Data<Api>, attempt: Attempt, answer: Answer) -> Htt
         match tasks.spawn(async move { carried_out(&api, &consent, answer).await }).await {
             Ok(outcome) => outcome,
             Err(error) if error.is_panic() => panic::resume_unwind(error.into_panic()),
-            Err(_) => Err(Trouble::StorageAway),
+            Err(_) => Err(Obstacle::StorageAway),
         }
     };
     let mut cookies = Vec::new();
@@ -103,7 +103,7 @@ async fn finished(api: &web::Data<Api>, attempt: Attempt, answer: Answer) -> Htt
         }
         Err(trouble) => {
             // An answer that could not be looked at yet may be sent again.
-            if *trouble != Trouble::StorageAway {
+            if *trouble != Obstacle::StorageAway {
                 cookies.push(cookie.forget(&api.public_url));
             }
             let begun = begun(api, &consent, trouble);
@@ -117,23 +117,23 @@ async fn finished(api: &web::Data<Api>, attempt: Attempt, answer: Answer) -> Htt
 }
 
 /// What an answer that does not fit is told; one that was here before most clearly.
-async fn strayed(api: &Api, state: &str, stray: Stray) -> Trouble {
+async fn strayed(api: &Api, state: &str, stray: Stray) -> Obstacle {
     // The cookie is gone by then. What the vault cannot say is not worth more than a plainer page.
     if consent::is_ours(state, api.ports.accounts.hash_key()) && api.nonces.is_spent(state).await == Ok(true)
     {
-        return Trouble::Used;
+        return Obstacle::Used;
     }
     match stray {
-        Stray::NotBegun => Trouble::NotBegun,
-        Stray::Expired => Trouble::Expired,
-        Stray::Mismatch => Trouble::Mismatch,
+        Stray::NotBegun => Obstacle::NotBegun,
+        Stray::Expired => Obstacle::Expired,
+        Stray::Mismatch => Obstacle::Mismatch,
     }
 }
 
-fn begun(api: &Api, consent: &Consent, trouble: &Trouble) -> Begun {
+fn begun(api: &Api, consent: &Consent, trouble: &Obstacle) -> Begun {
     match &consent.link {
         None => Begun::OnSetupPage(consent.account.to_string()),
-        Some(link) if *trouble == Trouble::LinkUsed || link.until <= api.ports.clock.now() => {
+        Some(link) if *trouble == Obstacle::LinkUsed || link.until <= api.ports.clock.now() => {
             Begun::with_spent(link)
         }
         Some(link) => Begun::with(link, link_path(api, link)),
@@ -166,7 +166,7 @@ impl Connected {
 }
 
 /// Carries an answer out, once. The same answer again is told what came of it.
-async fn carried_out(api: &Api, consent: &Consent, answer: Answer) -> Result<Connected, Trouble> {
+async fn carried_out(api: &Api, consent: &Consent, answer: Answer) -> Result<Connected, Obstacle> {
     let first = api.nonces.spend(&consent.state, consent.until).await;
     if !first.map_err(|error| storage_away(&error))? {
         return repeated(api, consent).await;
@@ -180,34 +180,34 @@ async fn carried_out(api: &Api, consent: &Consent, answer: Answer) -> Result<Con
 
 /// An answer that was here before, perhaps a moment ago and in another process: a browser that loads a
 /// page ahead, or twice, sees the end of the first.
-async fn repeated(api: &Api, consent: &Consent) -> Result<Connected, Trouble> {
+async fn repeated(api: &Api, consent: &Consent) -> Result<Connected, Obstacle> {
     let clock = &api.ports.clock;
     let patience = time::after(clock.now(), PATIENCE);
     loop {
         match api.nonces.outcome(&consent.state).await.map_err(|error| storage_away(&error))? {
             Outcome::Succeeded => return once_more(api, consent).await,
             Outcome::Open if clock.now() < patience => clock.sleep(LOOKS_EVERY).await,
-            Outcome::Open | Outcome::Failed | Outcome::Unspent => return Err(Trouble::Used),
+            Outcome::Open | Outcome::Failed | Outcome::Unspent => return Err(Obstacle::Used),
         }
     }
 }
 
 /// The same end again, where it is still so.
-async fn once_more(api: &Api, consent: &Consent) -> Result<Connected, Trouble> {
-    let standing = standing(api, &consent.account).await.map_err(|_| Trouble::StorageAway)?;
+async fn once_more(api: &Api, consent: &Consent) -> Result<Connected, Obstacle> {
+    let standing = standing(api, &consent.account).await.map_err(|_| Obstacle::StorageAway)?;
     match standing {
         Some(Standing { state: AccountState::Connected, email, .. }) => {
             Ok(Connected::through(consent, email))
         }
-        Some(_) | None => Err(Trouble::Used),
+        Some(_) | None => Err(Obstacle::Used),
     }
 }
 
-async fn first_time(api: &Api, consent: &Consent, answer: Answer) -> Result<Connected, Trouble> {
+async fn first_time(api: &Api, consent: &Consent, answer: Answer) -> Result<Connected, Obstacle> {
     if let Some(link) = &consent.link
         && api.nonces.is_spent(&link.nonce).await.map_err(|error| storage_away(&error))?
     {
-        return Err(Trouble::LinkUsed);
+        return Err(Obstacle::LinkUsed);
     }
     let code = answer.code.map_err(|refusal| refused(&refusal))?;
     let grant = api.ports.google.exchange(&code, &consent.verifier, api.ports.clock.now()).await;
@@ -216,7 +216,7 @@ async fn first_time(api: &Api, consent: &Consent, answer: Answer) -> Result<Conn
     if let Some(Link { email: Some(expected), .. }) =
         consent.link.as_ref().filter(|link| !link.expects(&came))
     {
-        return Err(Trouble::UnexpectedUser { expected: expected.clone(), came });
+        return Err(Obstacle::UnexpectedUser { expected: expected.clone(), came });
     }
     let account = connected(api, consent, &connection).await?;
     info!(account.id = %account.id, account.generation = account.generation.0, "Connected account {}", account.id);
@@ -231,15 +231,15 @@ async fn connected(
     api: &Api,
     consent: &Consent,
     connection: &Connection,
-) -> Result<std::sync::Arc<Account>, Trouble> {
+) -> Result<std::sync::Arc<Account>, Obstacle> {
     match api.ports.accounts.connect(&consent.account, connection).await {
         Ok(account) => Ok(account),
         Err(AccountError::OtherUser { bound_to }) => {
-            Err(Trouble::OtherUser { bound_to, came: connection.user.email.clone() })
+            Err(Obstacle::OtherUser { bound_to, came: connection.user.email.clone() })
         }
         Err(error @ (AccountError::NeverConnected | AccountError::Sealed(_) | AccountError::Vault(_))) => {
             error!(%error, "A connection could not be kept: {error}");
-            Err(Trouble::StorageAway)
+            Err(Obstacle::StorageAway)
         }
     }
 }
@@ -253,19 +253,19 @@ async fn use_up(api: &Api, link: &Link, consent: &Consent) {
 }
 
 /// Checks what was granted, and asks whose it is.
-async fn connection(api: &Api, grant: Grant) -> Result<Connection, Trouble> {
+async fn connection(api: &Api, grant: Grant) -> Result<Connection, Obstacle> {
     if !grant.scopes.iter().any(|scope| WRITING.contains(&scope.as_str())) {
-        return Err(Trouble::ScopeMissing);
+        return Err(Obstacle::ScopeMissing);
     }
     let Some(refresh_token) = grant.refresh_token else {
-        return Err(Trouble::NothingLasting);
+        return Err(Obstacle::NothingLasting);
     };
     let user = api.ports.google.user(&grant.access_token).await;
     let user = user.map_err(|error| no_token(&error))?;
     Ok(Connection { user, refresh_token, client: api.ports.google.client(), scopes: grant.scopes })
 }
 
-fn storage_away(error: &dyn std::error::Error) -> Trouble {
+fn storage_away(error: &dyn std::error::Error) -> Obstacle {
     error!(%error, "The vault cannot be used to connect an account: {error}");
-    Trouble::StorageAway
+    Obstacle::StorageAway
 }

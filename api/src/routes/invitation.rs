@@ -13,7 +13,7 @@ use crate::consent::{self, Consent};
 use crate::link::{Ending, Link};
 use crate::pages::link::{Asking, Invitation, invite};
 use crate::pages::setup::Standing;
-use crate::pages::trouble::{self, Begun, Trouble};
+use crate::pages::trouble::{self, Begun, Obstacle};
 use crate::pages::{self, notice};
 use crate::problem::{Kind, Problem};
 
@@ -124,7 +124,7 @@ async fn begun(
 /// Why a link leads nowhere.
 enum No {
     /// Something with the link.
-    Trouble(Box<(Trouble, Begun)>),
+    Obstacle(Box<(Obstacle, Begun)>),
     /// Something with the request.
     Problem(Problem),
 }
@@ -136,13 +136,13 @@ impl From<Problem> for No {
 }
 
 impl No {
-    fn because(trouble: Trouble, begun: Begun) -> Self {
-        Self::Trouble(Box::new((trouble, begun)))
+    fn because(trouble: Obstacle, begun: Begun) -> Self {
+        Self::Obstacle(Box::new((trouble, begun)))
     }
 
     fn respond(self, api: &Api) -> HttpResponse {
         match self {
-            Self::Trouble(why) => trouble::page(&why.0, &why.1, None).respond(api),
+            Self::Obstacle(why) => trouble::page(&why.0, &why.1, None).respond(api),
             Self::Problem(problem) => notice::visitors_problem(&problem).respond(api),
         }
     }
@@ -152,9 +152,9 @@ impl No {
 fn readable(api: &Api, token: &str) -> Result<Link, No> {
     let nowhere = Begun::WithLink { again: None, back: None };
     let link =
-        Link::open(token, api.ports.accounts.ring()).ok_or(No::because(Trouble::LinkUnreadable, nowhere))?;
+        Link::open(token, api.ports.accounts.ring()).ok_or(No::because(Obstacle::LinkUnreadable, nowhere))?;
     if link.until <= api.ports.clock.now() {
-        return Err(No::because(Trouble::LinkExpired, Begun::with_spent(&link)));
+        return Err(No::because(Obstacle::LinkExpired, Begun::with_spent(&link)));
     }
     Ok(link)
 }
@@ -171,8 +171,8 @@ fn usable(link: &Link, claim: Option<Claim>) -> Result<Use, No> {
     let trouble = match claim {
         None | Some(Claim::Yours) => return Ok(Use::Now),
         Some(Claim::SpentByYou) => return Ok(Use::Before),
-        Some(Claim::Anothers) => Trouble::LinkElsewhere,
-        Some(Claim::Spent) => Trouble::LinkUsed,
+        Some(Claim::Anothers) => Obstacle::LinkElsewhere,
+        Some(Claim::Spent) => Obstacle::LinkUsed,
     };
     Err(No::because(trouble, Begun::with_spent(link)))
 }
@@ -183,11 +183,11 @@ async fn done(api: &Api, link: &Link) -> Result<HttpResponse, No> {
         Some(Standing { state: AccountState::Connected, email, .. }) => {
             Ok(pages::link::done(email.as_deref(), link.way_back(Ending::Connected).as_ref()).respond(api))
         }
-        Some(_) | None => Err(No::because(Trouble::LinkUsed, Begun::with_spent(link))),
+        Some(_) | None => Err(No::because(Obstacle::LinkUsed, Begun::with_spent(link))),
     }
 }
 
 fn storage(error: &dyn std::error::Error, link: &Link) -> No {
     error!(%error, "It cannot be read whether a connect link was used: {error}");
-    No::because(Trouble::StorageAway, Begun::with_spent(link))
+    No::because(Obstacle::StorageAway, Begun::with_spent(link))
 }

@@ -16,12 +16,12 @@ use common::time::{after, until};
 use jiff::Timestamp;
 
 use super::{Attempts, Held, LONG_AGO, Verdict};
+use crate::attempt_error::AttemptError;
 use crate::calls::Calls;
 use crate::hold::Hold;
 use crate::metrics;
 use crate::records::CLAIM;
 use crate::retry::Deferral;
-use crate::trouble::Trouble;
 
 /// A job that cannot even be looked at comes back after so long, or a little longer.
 const NOTHING_KNOWN: Duration = Duration::from_secs(15);
@@ -148,17 +148,17 @@ impl Attempts {
                 let effect = Arrival::Again.effect(message.effect);
                 Err(self.put_aside(&Message { effect, ..message.clone() }, CLAIM).await)
             }
-            Err(Trouble::Lost(Refusal::ClaimedUntil(then))) => {
+            Err(AttemptError::Lost(Refusal::ClaimedUntil(then))) => {
                 let left = until(self.ports.clock.now(), then).clamp(SHORTEST, CLAIM);
                 Err(self.put_aside(message, left).await)
             }
-            Err(Trouble::Lost(Refusal::Finished(job))) => match self.tell_again(message, &job).await {
+            Err(AttemptError::Lost(Refusal::Finished(job))) => match self.tell_again(message, &job).await {
                 Ok(()) => Err(Verdict::Done),
                 Err(_abandoned) => Err(Verdict::PutBack),
             },
-            Err(Trouble::Lost(Refusal::OtherRequest)) => Err(self.give_way(message).await),
+            Err(AttemptError::Lost(Refusal::OtherRequest)) => Err(self.give_way(message).await),
             // A newer message of it is on its way.
-            Err(Trouble::Lost(_)) => Err(Verdict::Done),
+            Err(AttemptError::Lost(_)) => Err(Verdict::Done),
             Err(trouble) => {
                 if self.out_of_sight.is_due(self.ports.clock.now()) {
                     tracing::warn!("Jobs cannot be looked at, again in a moment: {}", trouble.summary());
@@ -234,7 +234,7 @@ impl Attempts {
         }
     }
 
-    async fn start(&self, message: &Message, arrival: Arrival) -> Result<Taken, Trouble> {
+    async fn start(&self, message: &Message, arrival: Arrival) -> Result<Taken, AttemptError> {
         let lately = if self.records.were_away_lately() { Record::Doubtful } else { Record::Sound };
         if beginning(arrival, lately) == Beginning::PutAside {
             return Ok(Taken::PutAside);
@@ -267,28 +267,28 @@ impl Attempts {
                         tries = 0..TRIES;
                         continue;
                     }
-                    None => return Err(Trouble::Lost(refusal)),
+                    None => return Err(AttemptError::Lost(refusal)),
                 },
-                Ok(Change::Refused(refusal)) => return Err(Trouble::Lost(refusal)),
+                Ok(Change::Refused(refusal)) => return Err(AttemptError::Lost(refusal)),
                 Err(_) => Record::Away,
             };
             match beginning(arrival, record) {
                 Beginning::PutAside => return Ok(Taken::PutAside),
                 Beginning::Recorded => {}
                 Beginning::Rebuilt => {
-                    let rebuilt = self.records.rebuilt(message).await.map_err(Trouble::Vault)?;
+                    let rebuilt = self.records.rebuilt(message).await.map_err(AttemptError::Vault)?;
                     // A store that answers reads and takes no writes is away: the record would never stay.
                     if self.records.restore(&rebuilt).await.is_err() {
                         return unrecorded(&rebuilt, &step, claim, now);
                     }
                 }
                 Beginning::Unrecorded => {
-                    let rebuilt = self.records.rebuilt(message).await.map_err(Trouble::Vault)?;
+                    let rebuilt = self.records.rebuilt(message).await.map_err(AttemptError::Vault)?;
                     return unrecorded(&rebuilt, &step, claim, now);
                 }
             }
         }
-        Err(Trouble::Store(StoreError("the record was lost as often as it was written".to_owned())))
+        Err(AttemptError::Store(StoreError("the record was lost as often as it was written".to_owned())))
     }
 
     /// A caller who took the job back while its record was away is known to the vault alone.
@@ -328,8 +328,8 @@ impl Attempts {
 }
 
 /// A job that is run from its message alone, as the step leaves it.
-fn unrecorded(rebuilt: &Job, step: &Step, claim: Claim, now: Timestamp) -> Result<Taken, Trouble> {
-    let job = rebuilt.take(step, now).map_err(Trouble::Lost)?;
+fn unrecorded(rebuilt: &Job, step: &Step, claim: Claim, now: Timestamp) -> Result<Taken, AttemptError> {
+    let job = rebuilt.take(step, now).map_err(AttemptError::Lost)?;
     Ok(Taken::Unrecorded(Box::new(job), claim))
 }
 

@@ -9,9 +9,9 @@ use common::payload::Payload;
 use common::port::{CalendarError, Meeting, NewEvent, StoredEvent};
 
 use super::{Attempts, Conclusion, Held, Writing};
+use crate::attempt_error::AttemptError;
 use crate::request::{Get, Insert};
 use crate::retry::{Extra, Remedy, remedy};
-use crate::trouble::Trouble;
 
 /// Told where Google's own words can no longer be opened.
 const REFUSED: &str = "Google refused the conference.";
@@ -33,7 +33,11 @@ pub(super) enum Found {
 }
 
 impl Attempts {
-    pub(super) async fn create(&self, held: &Held<'_>, writing: &Writing) -> Result<Conclusion, Trouble> {
+    pub(super) async fn create(
+        &self,
+        held: &Held<'_>,
+        writing: &Writing,
+    ) -> Result<Conclusion, AttemptError> {
         // An attempt before may have looked, and not come to write.
         let looks = held.job.effect != Effect::None && !held.calls.has_found_nothing();
         held.calls.expect(1 + u32::from(looks) + u32::from(writing.payload.conference));
@@ -67,7 +71,7 @@ impl Attempts {
     }
 
     /// Writes the event, without a conference where Google has refused that.
-    async fn insert(&self, held: &Held<'_>, writing: &Writing) -> Result<Conclusion, Trouble> {
+    async fn insert(&self, held: &Held<'_>, writing: &Writing) -> Result<Conclusion, AttemptError> {
         let payload = &writing.payload;
         let left_out = held.hold.conference_refused().is_some();
         let draft = if left_out { &payload.event.without_conference() } else { &payload.event };
@@ -87,7 +91,7 @@ impl Attempts {
                 let result = self.result(held, writing, event).await;
                 Ok(self.success(held, writing, result).await)
             }
-            Err(taken @ Trouble::Calendar { error: CalendarError::Duplicate, .. }) => {
+            Err(taken @ AttemptError::Calendar { error: CalendarError::Duplicate, .. }) => {
                 let found = self.look(held, writing).await?;
                 // The id is taken, yet there may be nothing to see: it may yet appear.
                 self.recognised(held, writing, found).await.ok_or(taken)
@@ -97,12 +101,12 @@ impl Attempts {
     }
 
     /// Asks Google for the job's event.
-    pub(super) async fn look(&self, held: &Held<'_>, writing: &Writing) -> Result<Found, Trouble> {
+    pub(super) async fn look(&self, held: &Held<'_>, writing: &Writing) -> Result<Found, AttemptError> {
         let get = Get { calendar: &writing.payload.calendar, id: &held.job.id };
         match self.gateway.ask(&writing.account, &get, None, &held.calls).await {
             Ok(event) => Ok(recognise(event, &held.job.fingerprint, &writing.payload.event)),
-            Err(Trouble::Calendar { error: CalendarError::NotFound, .. }) => Ok(Found::Nothing),
-            Err(Trouble::Calendar { error: CalendarError::Deleted, .. }) => Ok(Found::Deleted),
+            Err(AttemptError::Calendar { error: CalendarError::NotFound, .. }) => Ok(Found::Nothing),
+            Err(AttemptError::Calendar { error: CalendarError::Deleted, .. }) => Ok(Found::Deleted),
             Err(trouble) => Err(trouble),
         }
     }

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 
 use super::record::Return;
 use super::{Attempts, Held, Verdict};
-use crate::retry::{Deferral, Disposition, Standing, decide};
-use crate::trouble::Trouble;
+use crate::attempt_error::AttemptError;
+use crate::retry::{Deferral, Disposition, RetryContext, decide};
 use crate::{grant, metrics};
 
 /// Blocked jobs are looked at this often or somewhat oftener, also when no worker has woken them.
@@ -24,11 +24,11 @@ pub(super) fn blocked_recheck() -> std::time::Duration {
 }
 
 impl Attempts {
-    pub(super) async fn judge(&self, held: &Held<'_>, trouble: &Trouble) -> Verdict {
+    pub(super) async fn judge(&self, held: &Held<'_>, trouble: &AttemptError) -> Verdict {
         let now = self.ports.clock.now();
         let opened = self.open(&held.job).await.ok().flatten();
         let account = opened.as_ref().map(|writing| writing.account.as_ref());
-        let standing = Standing {
+        let standing = RetryContext {
             attempts: held.job.tally.attempts,
             deferrals: held.job.tally.deferrals,
             throttles: account.map_or(0, |account| self.throttles(account)),
@@ -51,7 +51,7 @@ impl Attempts {
         self.carry_out(held, trouble, disposition).await
     }
 
-    async fn carry_out(&self, held: &Held<'_>, trouble: &Trouble, disposition: Disposition) -> Verdict {
+    async fn carry_out(&self, held: &Held<'_>, trouble: &AttemptError, disposition: Disposition) -> Verdict {
         let now = self.ports.clock.now();
         let tally = held.job.tally;
         let wait = |why, delay| Pause::Waiting { why, until: after(now, delay) };
@@ -122,7 +122,7 @@ impl Attempts {
         &self,
         held: &Held<'_>,
         cause: ReauthorizationCause,
-        trouble: &Trouble,
+        trouble: &AttemptError,
     ) -> Verdict {
         let id = &held.job.account;
         // The connection that was refused, which need not be the one that stands now.
@@ -146,7 +146,7 @@ impl Attempts {
 
     fn throttles(&self, account: &Account) -> u32 {
         let user = ThrottleKey::User(account.user_key.clone());
-        self.gateway.turnstile.throttles(&user).max(self.gateway.turnstile.throttles(&ThrottleKey::Project))
+        self.gateway.quota_gate.throttles(&user).max(self.gateway.quota_gate.throttles(&ThrottleKey::Project))
     }
 
     async fn push_back(&self, held: &Held<'_>, key: ThrottledKey, pause: std::time::Duration) {
@@ -158,7 +158,7 @@ impl Attempts {
             },
         };
         tracing::warn!("Google throttles; nothing more for {} s", pause.as_secs());
-        self.gateway.turnstile.push_back(key, pause).await;
+        self.gateway.quota_gate.push_back(key, pause).await;
     }
 
     /// A job without room under the quotas takes a new place in its account's line, unless it has a turn.
@@ -177,14 +177,14 @@ impl Attempts {
         }
     }
 
-    fn alarm(&self, held: &Held<'_>, trouble: &Trouble, why: Deferral) {
+    fn alarm(&self, held: &Held<'_>, trouble: &AttemptError, why: Deferral) {
         match why {
             Deferral::Operator => {
-                if let Trouble::Sealed(OpenError::UnknownKey(id)) = trouble {
+                if let AttemptError::Sealed(OpenError::UnknownKey(id)) = trouble {
                     self.missing_keys.missed(*id, self.ports.clock.now());
                 }
                 // The request that met it has logged a refused client, once for all jobs.
-                if !matches!(trouble, Trouble::Token(..)) {
+                if !matches!(trouble, AttemptError::Token(..)) {
                     tracing::error!(job.id = %held.job.id, "An operator has to act, jobs wait: {}", trouble.summary());
                 }
             }

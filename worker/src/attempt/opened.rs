@@ -8,7 +8,7 @@ use common::payload::Payload;
 use common::seal::{Keyring, OpenError, Sealed};
 
 use super::Attempts;
-use crate::trouble::Trouble;
+use crate::attempt_error::AttemptError;
 
 /// Whose calendar, what to write, and the keys that seal both.
 pub(super) struct Writing {
@@ -20,7 +20,7 @@ pub(super) struct Writing {
 impl Attempts {
     /// The same, with an account that cannot be used as it was a moment ago: it may have been connected since it
     /// was read, and the process that connected it is waking its jobs now.
-    pub(super) async fn open_lately(&self, job: &Job) -> Result<Option<Writing>, Trouble> {
+    pub(super) async fn open_lately(&self, job: &Job) -> Result<Option<Writing>, AttemptError> {
         let writing = self.open(job).await?;
         let usable = writing.as_ref().is_some_and(|one| one.account.state == AccountState::Connected);
         if usable || self.ports.accounts.get_recent(&job.account).await.is_err() {
@@ -30,11 +30,11 @@ impl Attempts {
     }
 
     /// The account and the payload; `None` when the account is gone.
-    pub(super) async fn open(&self, job: &Job) -> Result<Option<Writing>, Trouble> {
+    pub(super) async fn open(&self, job: &Job) -> Result<Option<Writing>, AttemptError> {
         let Some(sealed) = &job.payload else {
             return Ok(None);
         };
-        let wanted = sealed.key_id().map_err(Trouble::Sealed)?;
+        let wanted = sealed.key_id().map_err(AttemptError::Sealed)?;
         let Some((account, keys)) = self.ports.unlock(&job.account, wanted).await? else {
             return Ok(None);
         };
@@ -44,27 +44,27 @@ impl Attempts {
                 Some(writing) => writing,
                 None => return Ok(None),
             },
-            Err(error @ OpenError::Damaged) => return Err(Trouble::Sealed(error)),
+            Err(error @ OpenError::Damaged) => return Err(AttemptError::Sealed(error)),
         };
-        self.missing_keys.found([wanted, writing.account.seal_key.key_id().map_err(Trouble::Sealed)?]);
+        self.missing_keys.found([wanted, writing.account.seal_key.key_id().map_err(AttemptError::Sealed)?]);
         Ok(Some(writing))
     }
 
     /// The account as it is at this moment, or why it does not have the key that the job is sealed with.
-    async fn open_anew(&self, job: &Job, sealed: &Sealed<Payload>) -> Result<Option<Writing>, Trouble> {
+    async fn open_anew(&self, job: &Job, sealed: &Sealed<Payload>) -> Result<Option<Writing>, AttemptError> {
         let accounts = &self.ports.accounts;
-        let Some(account) = accounts.get_now(&job.account).await.map_err(Trouble::Vault)? else {
+        let Some(account) = accounts.get_now(&job.account).await.map_err(AttemptError::Vault)? else {
             return Ok(None);
         };
-        let keys = account.seal_keys(accounts.ring()).map_err(Trouble::Sealed)?;
+        let keys = account.seal_keys(accounts.ring()).map_err(AttemptError::Sealed)?;
         match keys.open(job.id.as_str(), sealed) {
             Ok(payload) => Ok(Some(Writing { account, keys, payload })),
             Err(OpenError::UnknownKey(_))
-                if accounts.was_removed(&job.account).await.map_err(Trouble::Vault)? =>
+                if accounts.was_removed(&job.account).await.map_err(AttemptError::Vault)? =>
             {
-                Err(Trouble::FormerAccount)
+                Err(AttemptError::FormerAccount)
             }
-            Err(error @ (OpenError::UnknownKey(_) | OpenError::Damaged)) => Err(Trouble::Sealed(error)),
+            Err(error @ (OpenError::UnknownKey(_) | OpenError::Damaged)) => Err(AttemptError::Sealed(error)),
         }
     }
 }

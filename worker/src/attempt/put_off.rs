@@ -23,7 +23,7 @@ impl Attempts {
             && message.failure.is_none()
             && message.not_before.is_none_or(|start| start <= now)
             && message.not_after > now;
-        if !is_fresh || !self.gateway.turnstile.has_long_lines() {
+        if !is_fresh || !self.gateway.quota_gate.has_long_lines() {
             return None;
         }
         // Whatever stands in the way is seen to once the job is claimed.

@@ -14,9 +14,9 @@ use notices::told_of;
 use super::claim::Arrival;
 use super::judge::blocked_recheck;
 use super::{Attempts, Conclusion, Held, LONG_AGO, Verdict};
+use crate::attempt_error::AttemptError;
 use crate::metrics;
 use crate::retry::Deferral;
-use crate::trouble::Trouble;
 
 /// An end that could not be recorded is tried again after so long. It is one of the queue's own delays: a wait in between
 /// would be published up to ten times, each time that it is tried. Ends stay as far apart as their attempts were.
@@ -165,7 +165,7 @@ impl Attempts {
     }
 
     /// Takes the step that ends the hold, and with it the job where it was taken back and nothing was written.
-    async fn let_go(&self, held: &Held<'_>, step: &Step) -> Result<(), Trouble> {
+    async fn let_go(&self, held: &Held<'_>, step: &Step) -> Result<(), AttemptError> {
         if let Change::Taken(job) = held.hold.take(step).await?
             && job.is_finished()
         {

@@ -13,10 +13,10 @@ use serde_json::{Map, Value, json};
 
 use super::create::{Found, event_result};
 use super::{Attempts, Conclusion, Held, Writing};
+use crate::attempt_error::AttemptError;
 use crate::plan::Ending;
 use crate::request::{Delete, Insert};
 use crate::retry::Disposition;
-use crate::trouble::Trouble;
 
 impl Attempts {
     pub(super) async fn settle(
@@ -24,7 +24,7 @@ impl Attempts {
         held: &Held<'_>,
         writing: Option<&Writing>,
         ending: Ending,
-    ) -> Result<Conclusion, Trouble> {
+    ) -> Result<Conclusion, AttemptError> {
         if held.effect() == Effect::None {
             return Ok(ending.conclusion(Effect::None));
         }
@@ -53,7 +53,7 @@ impl Attempts {
     }
 
     /// Sees to it that a job that was taken back has no event, however late Google carries its write out.
-    async fn settle_cancel(&self, held: &Held<'_>, writing: &Writing) -> Result<Conclusion, Trouble> {
+    async fn settle_cancel(&self, held: &Held<'_>, writing: &Writing) -> Result<Conclusion, AttemptError> {
         let payload = &writing.payload;
         let mut found = self.look(held, writing).await?;
         if matches!(found, Found::Nothing) && held.hold.looks_again_at().is_some() {
@@ -78,7 +78,7 @@ impl Attempts {
     /// Takes the job's id with an event that has nothing of the caller's in it, so that Google refuses the write that
     /// may still be on its way: an id is never free again, whatever becomes of its event. Answers what has the id
     /// now, which is that write's event where it was there first.
-    async fn spend_id(&self, held: &Held<'_>, writing: &Writing) -> Result<Found, Trouble> {
+    async fn spend_id(&self, held: &Held<'_>, writing: &Writing) -> Result<Found, AttemptError> {
         let resource = placeholder();
         let event = NewEvent {
             calendar: &writing.payload.calendar,
@@ -94,7 +94,7 @@ impl Attempts {
         let insert = Insert { event, guests: 0 };
         match self.gateway.ask(&writing.account, &insert, None, &held.calls).await {
             Ok(_) => Ok(Found::Spent),
-            Err(taken @ Trouble::Calendar { error: CalendarError::Duplicate, .. }) => {
+            Err(taken @ AttemptError::Calendar { error: CalendarError::Duplicate, .. }) => {
                 match self.look(held, writing).await? {
                     Found::Nothing => Err(taken),
                     found @ (Found::Ours(_) | Found::Deleted | Found::Other | Found::Spent) => Ok(found),

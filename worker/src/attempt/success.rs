@@ -10,9 +10,9 @@ use notices::told_of;
 use super::claim::Arrival;
 use super::record::UNRECORDED;
 use super::{Abandoned, Attempts, Conclusion, Held, Verdict, Writing};
+use crate::attempt_error::AttemptError;
 use crate::conference;
 use crate::metrics;
-use crate::trouble::Trouble;
 
 /// Tries to record: as asked, and with the record rebuilt.
 const TRIES: usize = 2;
@@ -159,10 +159,10 @@ impl Attempts {
         &self,
         message: &Message,
         result: &Sealed<EventResult>,
-    ) -> Result<Recorded, Trouble> {
+    ) -> Result<Recorded, AttemptError> {
         let step = Step::For(message.fingerprint.clone(), Box::new(Step::Succeed(result.clone())));
         for _ in 0..TRIES {
-            match self.records.take(&message.job, &step).await.map_err(Trouble::Store)? {
+            match self.records.take(&message.job, &step).await.map_err(AttemptError::Store)? {
                 Change::Taken(job) => {
                     metrics::succeeded();
                     metrics::finished(&job);
@@ -172,12 +172,12 @@ impl Attempts {
                 // Cancelled by a process that could not know of the event.
                 Change::Refused(Refusal::Finished(job)) if job.state == JobState::Cancelled => {
                     let step = Step::TakeBack { hop: message.hop };
-                    self.records.take(&message.job, &step).await.map_err(Trouble::Store)?;
+                    self.records.take(&message.job, &step).await.map_err(AttemptError::Store)?;
                     return Ok(Recorded::TakenBack);
                 }
                 Change::Refused(Refusal::Unknown) => {
-                    let rebuilt = self.records.rebuilt(message).await.map_err(Trouble::Vault)?;
-                    self.records.restore(&rebuilt).await.map_err(Trouble::Store)?;
+                    let rebuilt = self.records.rebuilt(message).await.map_err(AttemptError::Vault)?;
+                    self.records.restore(&rebuilt).await.map_err(AttemptError::Store)?;
                 }
                 Change::Refused(Refusal::OtherRequest) => {
                     // Its event stands, and has been told of. The other request will find it at Google.
@@ -190,7 +190,7 @@ impl Attempts {
                 Change::Refused(_) => return Ok(Recorded::Done),
             }
         }
-        Err(Trouble::Store(common::port::StoreError(
+        Err(AttemptError::Store(common::port::StoreError(
             "the record was lost as often as it was written".to_owned(),
         )))
     }

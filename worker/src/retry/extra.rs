@@ -4,7 +4,7 @@
 
 use common::port::CalendarError;
 
-use crate::trouble::Trouble;
+use crate::attempt_error::AttemptError;
 
 /// What an insert carries that the event can do without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,26 +25,26 @@ pub(crate) enum Remedy {
 }
 
 /// Decides about an insert that carried `extra`.
-pub(crate) fn remedy(trouble: &Trouble, extra: Extra) -> Remedy {
+pub(crate) fn remedy(trouble: &AttemptError, extra: Extra) -> Remedy {
     match (trouble, extra) {
-        (Trouble::Calendar { error, .. }, Extra::Conference) => calendar(error),
+        (AttemptError::Calendar { error, .. }, Extra::Conference) => calendar(error),
         (
-            Trouble::Calendar { .. }
-            | Trouble::TokenRefusedTwice(_)
-            | Trouble::Disconnected(_)
-            | Trouble::Token(..)
-            | Trouble::Quota { .. }
-            | Trouble::CircuitOpen { .. }
-            | Trouble::Sealed(_)
-            | Trouble::FormerAccount
-            | Trouble::Vault(_)
-            | Trouble::Store(_)
-            | Trouble::Lost(_)
-            | Trouble::TokenAwaited
-            | Trouble::Deadline
-            | Trouble::Late
-            | Trouble::Panicked
-            | Trouble::Stopping,
+            AttemptError::Calendar { .. }
+            | AttemptError::TokenRefusedTwice(_)
+            | AttemptError::Disconnected(_)
+            | AttemptError::Token(..)
+            | AttemptError::Quota { .. }
+            | AttemptError::CircuitOpen { .. }
+            | AttemptError::Sealed(_)
+            | AttemptError::FormerAccount
+            | AttemptError::Vault(_)
+            | AttemptError::Store(_)
+            | AttemptError::Lost(_)
+            | AttemptError::TokenAwaited
+            | AttemptError::Deadline
+            | AttemptError::Late
+            | AttemptError::Panicked
+            | AttemptError::Stopping,
             Extra::None | Extra::Conference,
         ) => Remedy::None,
     }
@@ -77,10 +77,10 @@ mod tests {
     use common::account::Generation;
 
     use super::*;
-    use crate::trouble::Circuit;
+    use crate::attempt_error::Circuit;
 
-    fn met(error: CalendarError) -> Trouble {
-        Trouble::Calendar { error, circuit: Circuit::Closed, generation: Generation(1) }
+    fn met(error: CalendarError) -> AttemptError {
+        AttemptError::Calendar { error, circuit: Circuit::Closed, generation: Generation(1) }
     }
 
     fn refused() -> (u16, String, String) {
@@ -108,6 +108,6 @@ mod tests {
         ] {
             assert_eq!(remedy(&met(other.clone()), Extra::Conference), Remedy::None, "{other:?}");
         }
-        assert_eq!(remedy(&Trouble::Deadline, Extra::Conference), Remedy::None);
+        assert_eq!(remedy(&AttemptError::Deadline, Extra::Conference), Remedy::None);
     }
 }

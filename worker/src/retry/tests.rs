@@ -5,8 +5,8 @@ use common::port::StoreError;
 
 use super::*;
 
-fn standing() -> Standing {
-    Standing {
+fn standing() -> RetryContext {
+    RetryContext {
         attempts: 0,
         deferrals: 0,
         throttles: 0,
@@ -17,12 +17,12 @@ fn standing() -> Standing {
     }
 }
 
-fn google(error: CalendarError) -> Trouble {
-    Trouble::Calendar { error, circuit: Circuit::Closed, generation: Generation(1) }
+fn google(error: CalendarError) -> AttemptError {
+    AttemptError::Calendar { error, circuit: Circuit::Closed, generation: Generation(1) }
 }
 
-fn endpoint(error: TokenError) -> Trouble {
-    Trouble::Token(error, Generation(1))
+fn endpoint(error: TokenError) -> AttemptError {
+    AttemptError::Token(error, Generation(1))
 }
 
 fn seconds(seconds: u64) -> Duration {
@@ -87,8 +87,8 @@ fn every_kind_of_trouble_has_its_meaning() {
         (google(CalendarError::NoAnswer(words())), Disposition::Retry { delay: seconds(1) }),
         (google(CalendarError::Unintelligible(words())), Disposition::Retry { delay: seconds(1) }),
         (google(CalendarError::NotSent(words())), defer(Deferral::NoConnection, seconds(2))),
-        (Trouble::TokenRefusedTwice(Generation(1)), block(ReauthorizationCause::TokenRefused)),
-        (Trouble::Disconnected(Generation(1)), block(ReauthorizationCause::GrantEnded)),
+        (AttemptError::TokenRefusedTwice(Generation(1)), block(ReauthorizationCause::TokenRefused)),
+        (AttemptError::Disconnected(Generation(1)), block(ReauthorizationCause::GrantEnded)),
         (
             endpoint(TokenError::InvalidGrant { description: words() }),
             block(ReauthorizationCause::GrantEnded),
@@ -117,22 +117,22 @@ fn every_kind_of_trouble_has_its_meaning() {
         ),
         (endpoint(TokenError::Unavailable { status: 500 }), defer(Deferral::TokenEndpoint, seconds(2))),
         (endpoint(TokenError::Transport(words())), defer(Deferral::TokenEndpoint, seconds(2))),
-        (Trouble::Quota { retry_in: seconds(4), booked: false }, defer(Deferral::Quota, seconds(5))),
-        (Trouble::Quota { retry_in: seconds(4), booked: true }, defer(Deferral::Quota, seconds(4))),
-        (Trouble::TokenAwaited, defer(Deferral::TokenEndpoint, seconds(2))),
-        (Trouble::Late, defer(Deferral::OwnStorage, seconds(2))),
-        (Trouble::CircuitOpen { retry_in: seconds(8) }, defer(Deferral::CircuitOpen, seconds(10))),
-        (Trouble::Sealed(OpenError::Damaged), failed(FailureKind::Unreadable)),
-        (Trouble::FormerAccount, failed(FailureKind::Unreadable)),
-        (Trouble::Store(StoreError(words())), defer(Deferral::OwnStorage, seconds(2))),
-        (Trouble::Lost(Refusal::NotYours), Disposition::LetGo),
-        (Trouble::Lost(Refusal::StaleHop), Disposition::LetGo),
-        (Trouble::Lost(Refusal::OtherRequest), Disposition::HandBack),
-        (Trouble::Lost(Refusal::CancelRequested), Disposition::HandBack),
-        (Trouble::Lost(Refusal::Unknown), Disposition::HandBack),
-        (Trouble::Deadline, Disposition::Retry { delay: seconds(1) }),
-        (Trouble::Panicked, Disposition::Retry { delay: seconds(1) }),
-        (Trouble::Stopping, Disposition::HandBack),
+        (AttemptError::Quota { retry_in: seconds(4), booked: false }, defer(Deferral::Quota, seconds(5))),
+        (AttemptError::Quota { retry_in: seconds(4), booked: true }, defer(Deferral::Quota, seconds(4))),
+        (AttemptError::TokenAwaited, defer(Deferral::TokenEndpoint, seconds(2))),
+        (AttemptError::Late, defer(Deferral::OwnStorage, seconds(2))),
+        (AttemptError::CircuitOpen { retry_in: seconds(8) }, defer(Deferral::CircuitOpen, seconds(10))),
+        (AttemptError::Sealed(OpenError::Damaged), failed(FailureKind::Unreadable)),
+        (AttemptError::FormerAccount, failed(FailureKind::Unreadable)),
+        (AttemptError::Store(StoreError(words())), defer(Deferral::OwnStorage, seconds(2))),
+        (AttemptError::Lost(Refusal::NotYours), Disposition::LetGo),
+        (AttemptError::Lost(Refusal::StaleHop), Disposition::LetGo),
+        (AttemptError::Lost(Refusal::OtherRequest), Disposition::HandBack),
+        (AttemptError::Lost(Refusal::CancelRequested), Disposition::HandBack),
+        (AttemptError::Lost(Refusal::Unknown), Disposition::HandBack),
+        (AttemptError::Deadline, Disposition::Retry { delay: seconds(1) }),
+        (AttemptError::Panicked, Disposition::Retry { delay: seconds(1) }),
+        (AttemptError::Stopping, Disposition::HandBack),
     ];
     for (trouble, expected) in table {
         assert_eq!(decide(&trouble, &standing()), expected, "{trouble:?}");
@@ -144,13 +144,13 @@ fn an_unknown_sealing_key_waits_for_the_operator() {
     let sealed = common::seal::Key::random().seal("job", &1_u8);
     let unknown = common::seal::Key::random().open("job", &sealed).expect_err("another key");
     let expected = Disposition::Defer { why: Deferral::Operator, delay: hours(1) };
-    assert_eq!(decide(&Trouble::Sealed(unknown), &standing()), expected);
+    assert_eq!(decide(&AttemptError::Sealed(unknown), &standing()), expected);
 }
 
 #[test]
 fn a_calendar_that_stays_away_does_not_exist() {
     let not_found = google(CalendarError::NotFound);
-    let at = |attempts| decide(&not_found, &Standing { attempts, ..standing() });
+    let at = |attempts| decide(&not_found, &RetryContext { attempts, ..standing() });
     assert!(matches!(at(1), Disposition::Retry { .. }));
     assert!(matches!(at(2), Disposition::Fail { kind: FailureKind::CalendarNotFound, .. }));
 }
@@ -162,7 +162,7 @@ fn a_probe_that_fails_counts_nothing_against_its_job() {
         CalendarError::NoAnswer(String::new()),
         CalendarError::Unintelligible(String::new()),
     ] {
-        let trouble = Trouble::Calendar { error, circuit: Circuit::Probing, generation: Generation(1) };
+        let trouble = AttemptError::Calendar { error, circuit: Circuit::Probing, generation: Generation(1) };
         assert!(matches!(
             decide(&trouble, &standing()),
             Disposition::Defer { why: Deferral::CircuitOpen, .. }
@@ -172,7 +172,7 @@ fn a_probe_that_fails_counts_nothing_against_its_job() {
 
 #[test]
 fn without_guests_quota_exceeded_only_waits() {
-    let standing = Standing { has_guests: false, ..standing() };
+    let standing = RetryContext { has_guests: false, ..standing() };
     let meaning = decide(&google(CalendarError::UsageLimits), &standing);
     assert!(matches!(meaning, Disposition::Defer { why: Deferral::Throttled, .. }));
 }
@@ -180,7 +180,8 @@ fn without_guests_quota_exceeded_only_waits() {
 #[test]
 fn guest_pauses_grow_to_a_day() {
     let pause = |guest_strikes| {
-        let meaning = decide(&google(CalendarError::UsageLimits), &Standing { guest_strikes, ..standing() });
+        let meaning =
+            decide(&google(CalendarError::UsageLimits), &RetryContext { guest_strikes, ..standing() });
         let Disposition::BlockGuests { pause, strikes } = meaning else { panic!("{meaning:?}") };
         (pause, strikes)
     };
@@ -192,8 +193,8 @@ fn guest_pauses_grow_to_a_day() {
 #[test]
 fn retries_grow_with_attempts_alone_and_never_pass_an_hour() {
     let delay = |attempts, deferrals| {
-        let standing = Standing { attempts, deferrals, ..standing() };
-        let meaning = decide(&Trouble::Deadline, &standing);
+        let standing = RetryContext { attempts, deferrals, ..standing() };
+        let meaning = decide(&AttemptError::Deadline, &standing);
         let Disposition::Retry { delay } = meaning else { panic!("{meaning:?}") };
         delay
     };

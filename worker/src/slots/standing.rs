@@ -23,7 +23,7 @@ const AHEAD: u32 = 2;
 const ASKING: Duration = Duration::from_secs(2);
 
 #[derive(Default)]
-pub(super) struct Standing {
+pub(super) struct SlotUse {
     /// When each of its jobs that hold a slot took it, in order.
     began: VecDeque<Timestamp>,
     /// How long its jobs have lately held theirs; nothing before the first has ended.
@@ -36,14 +36,14 @@ pub(super) struct Standing {
 
 /// How many accounts beside `account` have jobs that wait for a slot.
 pub(super) fn others_waiting(
-    accounts: &HashMap<AccountId, Standing>,
+    accounts: &HashMap<AccountId, SlotUse>,
     account: &AccountId,
     now: Timestamp,
 ) -> usize {
     accounts.iter().filter(|(other, standing)| *other != account && standing.waits(now)).count()
 }
 
-impl Standing {
+impl SlotUse {
     pub(super) fn held(&self) -> usize {
         self.began.len()
     }

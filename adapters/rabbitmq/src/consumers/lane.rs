@@ -10,10 +10,10 @@ use tracing::{info, warn};
 
 use super::Consumers;
 use crate::deadline::{REPLY, within};
-use crate::hand::Arrived;
 use crate::link;
 use crate::outgoing::Headers;
 use crate::pause::Pauses;
+use crate::unacknowledged::Arrived;
 use crate::{topology, trouble};
 use common::port::Lane;
 
@@ -48,7 +48,7 @@ impl LaneConsumer<'_> {
                 Ok(channel) => return Ok(Some(channel)),
                 Err(why) => why,
             };
-            self.all.hand.forget(self.lane);
+            self.all.unacknowledged.forget(self.lane);
             if !self.connection.status().connected() {
                 return Err(why);
             }
@@ -129,6 +129,6 @@ impl LaneConsumer<'_> {
     fn admit(&self, delivery: Delivery) {
         let headers = Headers::read(&delivery.properties, delivery.redelivered);
         let Delivery { acker, data, .. } = delivery;
-        self.all.nursery.admit(Arrived { acker, lane: self.lane, headers, body: data });
+        self.all.redelivery.admit(Arrived { acker, lane: self.lane, headers, body: data });
     }
 }

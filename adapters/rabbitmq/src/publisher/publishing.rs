@@ -17,7 +17,7 @@ use super::super::pause::Pauses;
 use super::super::topology::{self, SetUpError};
 use super::super::wire::Wire;
 use super::flight::Flight;
-use super::{Door, Request, lost};
+use super::{Request, Requests, lost};
 
 /// lapin does not tell of every way in which a connection ends.
 const LOOK: Duration = Duration::from_millis(500);
@@ -32,7 +32,7 @@ const PROBES: u32 = 2;
 pub(crate) struct Publishing {
     address: Address,
     link: watch::Sender<Link>,
-    door: Door,
+    door: Requests,
     closing: CancellationToken,
     /// When the queues were declared last.
     declared: Option<Instant>,
@@ -43,7 +43,7 @@ impl Publishing {
     pub(super) fn new(
         address: Address,
         link: watch::Sender<Link>,
-        door: Door,
+        door: Requests,
         closing: CancellationToken,
     ) -> Self {
         Self { address, link, door, closing, declared: None, may_declare: true }

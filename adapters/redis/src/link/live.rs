@@ -13,7 +13,7 @@ use deadpool_redis::{Connection, Manager, Pool, Runtime, Timeouts};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::{Lost, Room, Trouble, ends_connection, refuses_writes};
+use super::{LinkError, Lost, Room, ends_connection, refuses_writes};
 use crate::address::Address;
 use common::port::Clock;
 
@@ -63,11 +63,14 @@ impl Live {
         self.lost.get()
     }
 
-    pub(crate) async fn invoke<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, Trouble> {
+    pub(crate) async fn invoke<T: FromRedisValue>(
+        &self,
+        call: &ScriptInvocation<'_>,
+    ) -> Result<T, LinkError> {
         self.judged(call.invoke_async(&mut self.connection.clone()).await)
     }
 
-    pub(crate) async fn ask<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, Trouble> {
+    pub(crate) async fn ask<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, LinkError> {
         self.judged(cmd.query_async(&mut self.connection.clone()).await)
     }
 
@@ -75,24 +78,24 @@ impl Live {
     pub(crate) async fn invoke_apart<T: FromRedisValue>(
         &self,
         call: &ScriptInvocation<'_>,
-    ) -> Result<T, Trouble> {
+    ) -> Result<T, LinkError> {
         let mut apart = self.apart().await?;
         self.judged_apart(call.invoke_async(&mut apart).await)
     }
 
     /// Sends commands together, on a connection of their own. Not for transactions: where `MULTI` is
     /// forbidden, redis 1.8.1 panics on the answer.
-    pub(crate) async fn pipe_apart<T: FromRedisValue>(&self, pipe: &Pipeline) -> Result<T, Trouble> {
+    pub(crate) async fn pipe_apart<T: FromRedisValue>(&self, pipe: &Pipeline) -> Result<T, LinkError> {
         let mut apart = self.apart().await?;
         self.judged_apart(pipe.query_async(&mut apart).await)
     }
 
     /// Whether the server is well is for the shared connection to find out, which is asked all the time.
-    async fn apart(&self) -> Result<Connection, Trouble> {
-        self.pool.get().await.map_err(|error| Trouble::Unreachable(error.to_string()))
+    async fn apart(&self) -> Result<Connection, LinkError> {
+        self.pool.get().await.map_err(|error| LinkError::Unreachable(error.to_string()))
     }
 
-    fn judged<T>(&self, answer: RedisResult<T>) -> Result<T, Trouble> {
+    fn judged<T>(&self, answer: RedisResult<T>) -> Result<T, LinkError> {
         let now = u64::try_from(self.made.elapsed().as_millis()).unwrap_or(u64::MAX);
         let silent = Duration::from_millis(now.saturating_sub(self.answered.load(Ordering::Relaxed)));
         match &answer {
@@ -106,7 +109,7 @@ impl Live {
     }
 
     /// A connection of its own that breaks says nothing of the shared one; a server that refuses writes does.
-    fn judged_apart<T>(&self, answer: RedisResult<T>) -> Result<T, Trouble> {
+    fn judged_apart<T>(&self, answer: RedisResult<T>) -> Result<T, LinkError> {
         if let Some(lost) = answer.as_ref().err().and_then(refuses_writes) {
             self.lose(lost);
         }
@@ -187,11 +190,11 @@ fn broken(error: &RedisError) -> Lost {
     Lost::Connection(error.to_string())
 }
 
-fn trouble(error: RedisError) -> Trouble {
+fn trouble(error: RedisError) -> LinkError {
     if ends_connection(&error) || refuses_writes(&error).is_some() {
-        Trouble::Unreachable(error.to_string())
+        LinkError::Unreachable(error.to_string())
     } else {
-        Trouble::Refused(error.to_string())
+        LinkError::Refused(error.to_string())
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use deadpool_redis::redis::Script;
 
 use super::totals::{self, Spent};
-use crate::link::{Live, Trouble};
+use crate::link::{LinkError, Live};
 use crate::name;
 use common::pace;
 use common::port::{AHEAD, FURTHER_AHEAD, Limit, Line, ThrottleKey, Turn, Window};
@@ -111,7 +111,7 @@ impl Scripts {
         known: Option<&str>,
         limits: &[Limit],
         asked: Asked,
-    ) -> Result<Answer, Trouble> {
+    ) -> Result<Answer, LinkError> {
         let mut call = self.take.key(MARK);
         call.arg(known.unwrap_or_default()).arg(asked.mode());
         call.arg(micros(asked.ahead())).arg(micros(AHEAD));
@@ -157,7 +157,7 @@ impl Scripts {
         live: &Live,
         known: Option<&str>,
         days: &[(totals::Line, Spent)],
-    ) -> Result<String, Trouble> {
+    ) -> Result<String, LinkError> {
         let mut call = self.resume.key(MARK);
         call.arg(known.unwrap_or_default());
         for ((key, window), spent) in days {
@@ -172,7 +172,7 @@ impl Scripts {
         live: &Live,
         window: Window,
         lines: &[totals::Line],
-    ) -> Result<Vec<u64>, Trouble> {
+    ) -> Result<Vec<u64>, LinkError> {
         let mut call = self.used.prepare_invoke();
         match window {
             Window::Second | Window::Minute => call.arg(micros(window.span())),
@@ -185,14 +185,14 @@ impl Scripts {
         reply.iter().map(|units| number(Some(units))).collect()
     }
 
-    pub(super) async fn place(&self, live: &Live, line: &Line) -> Result<Duration, Trouble> {
+    pub(super) async fn place(&self, live: &Live, line: &Line) -> Result<Duration, LinkError> {
         let mut call = self.place.key(name::line(line));
         call.key(name::line_ahead_of(line));
         let reply: String = live.invoke(call.arg(micros(line.charge))).await?;
         span(Some(&reply))
     }
 
-    pub(super) async fn leave(&self, live: &Live, line: &Line) -> Result<(), Trouble> {
+    pub(super) async fn leave(&self, live: &Live, line: &Line) -> Result<(), LinkError> {
         let mut call = self.leave.key(name::line(line));
         live.invoke(call.arg(micros(line.charge))).await
     }
@@ -202,11 +202,11 @@ impl Scripts {
         live: &Live,
         key: &common::port::ThrottleKey,
         pause: Duration,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), LinkError> {
         live.invoke(self.pause.key(name::pause(key)).arg(micros(pause))).await
     }
 
-    pub(super) async fn give_back(&self, live: &Live, limits: &[&Limit]) -> Result<(), Trouble> {
+    pub(super) async fn give_back(&self, live: &Live, limits: &[&Limit]) -> Result<(), LinkError> {
         let mut call = self.give_back.prepare_invoke();
         for limit in limits {
             call.key(name::meter(&limit.key, limit.window)).arg(limit.cost);
@@ -214,7 +214,7 @@ impl Scripts {
         live.invoke(&call).await
     }
 
-    pub(super) async fn unbook(&self, live: &Live, limits: &[&Limit]) -> Result<(), Trouble> {
+    pub(super) async fn unbook(&self, live: &Live, limits: &[&Limit]) -> Result<(), LinkError> {
         let mut call = self.unbook.prepare_invoke();
         for limit in limits {
             call.key(name::meter(&limit.key, limit.window)).arg(micros(pace::booking(limit, 1)));
@@ -223,7 +223,12 @@ impl Scripts {
     }
 
     /// Counts the workers, `own` among them.
-    pub(super) async fn workers(&self, live: &Live, own: &str, forgotten: Duration) -> Result<u32, Trouble> {
+    pub(super) async fn workers(
+        &self,
+        live: &Live,
+        own: &str,
+        forgotten: Duration,
+    ) -> Result<u32, LinkError> {
         live.invoke(self.workers.key(WORKERS).key(MARK).arg(own).arg(micros(forgotten))).await
     }
 }
@@ -233,14 +238,14 @@ fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_nanos().div_ceil(1_000)).map_or(LONGEST, |micros| micros.min(LONGEST))
 }
 
-fn span(text: Option<&String>) -> Result<Duration, Trouble> {
+fn span(text: Option<&String>) -> Result<Duration, LinkError> {
     number(text).map(Duration::from_micros)
 }
 
-fn number(text: Option<&String>) -> Result<u64, Trouble> {
+fn number(text: Option<&String>) -> Result<u64, LinkError> {
     text.and_then(|text| text.parse().ok()).ok_or_else(unexpected)
 }
 
-fn unexpected() -> Trouble {
-    Trouble::Refused("a script of the throttle was answered unexpectedly".to_owned())
+fn unexpected() -> LinkError {
+    LinkError::Refused("a script of the throttle was answered unexpectedly".to_owned())
 }

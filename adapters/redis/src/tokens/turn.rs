@@ -7,7 +7,7 @@ use data_encoding::HEXLOWER;
 use deadpool_redis::redis::Script;
 use tokio::runtime::Handle;
 
-use crate::link::Trouble;
+use crate::link::LinkError;
 use crate::{Redis, name};
 use common::account::AccountId;
 use common::port::{RefreshTurn, pause};
@@ -48,7 +48,7 @@ impl Turns {
         let mut take = self.take.key(&turn.key);
         take.key(name::token(account)).arg(&turn.own).arg(LONGEST.as_millis().to_string()).arg(seen);
         loop {
-            let busy: Result<bool, Trouble> = self.redis.link.invoke(&take).await;
+            let busy: Result<bool, LinkError> = self.redis.link.invoke(&take).await;
             if !busy.unwrap_or(false) {
                 return turn;
             }
@@ -76,7 +76,7 @@ impl Drop for Turn {
         };
         runtime.spawn(async move {
             // Not its own turn, it is left alone; not reached, it ends by itself.
-            let _: Result<(), Trouble> = redis.link.invoke(release.key(key).arg(own)).await;
+            let _: Result<(), LinkError> = redis.link.invoke(release.key(key).arg(own)).await;
             // The next in this process begins when the turn is free for it.
             drop(here);
         });

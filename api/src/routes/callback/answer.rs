@@ -4,7 +4,7 @@ use common::port::TokenError;
 use tracing::{error, warn};
 use url::form_urlencoded;
 
-use crate::pages::trouble::Trouble;
+use crate::pages::trouble::Obstacle;
 
 /// The state that an answer names.
 pub(crate) fn state(query: &str) -> String {
@@ -33,49 +33,49 @@ impl Answer {
 }
 
 /// What Google's refusal on its consent page means.
-pub(super) fn refused(reason: &Option<String>) -> Trouble {
+pub(super) fn refused(reason: &Option<String>) -> Obstacle {
     let Some(reason) = reason else {
-        return Trouble::Incomplete;
+        return Obstacle::Incomplete;
     };
     match reason.as_str() {
-        "access_denied" => Trouble::Declined,
-        "admin_policy_enforced" | "policy_enforced" => Trouble::AdminForbids,
-        "org_internal" => Trouble::OutsideOrganisation,
+        "access_denied" => Obstacle::Declined,
+        "admin_policy_enforced" | "policy_enforced" => Obstacle::AdminForbids,
+        "org_internal" => Obstacle::OutsideOrganisation,
         "invalid_client" | "deleted_client" | "unauthorized_client" | "disabled_client" => {
             error!("Google does not accept our OAuth client");
-            Trouble::ClientNotInitialised(reason.clone())
+            Obstacle::ClientNotInitialised(reason.clone())
         }
-        "redirect_uri_mismatch" => Trouble::RedirectMismatch,
-        "server_error" | "temporarily_unavailable" => Trouble::GoogleAway,
+        "redirect_uri_mismatch" => Obstacle::RedirectMismatch,
+        "server_error" | "temporarily_unavailable" => Obstacle::GoogleAway,
         _ => {
             warn!("Google refused a consent");
-            Trouble::GoogleRefused(reason.clone())
+            Obstacle::GoogleRefused(reason.clone())
         }
     }
 }
 
 /// What it means that the code was not traded.
-pub(super) fn no_token(error: &TokenError) -> Trouble {
+pub(super) fn no_token(error: &TokenError) -> Obstacle {
     match error {
-        TokenError::InvalidGrant { .. } => Trouble::CodeRefused,
-        TokenError::LoginRequired { .. } => Trouble::LoginRequired,
-        TokenError::NoSuchUser { .. } => Trouble::NoSuchUser,
-        TokenError::Denied { .. } => Trouble::AdminForbids,
+        TokenError::InvalidGrant { .. } => Obstacle::CodeRefused,
+        TokenError::LoginRequired { .. } => Obstacle::LoginRequired,
+        TokenError::NoSuchUser { .. } => Obstacle::NoSuchUser,
+        TokenError::Denied { .. } => Obstacle::AdminForbids,
         TokenError::InvalidClient { error: code, .. } => {
             error!(%error, "Google does not accept our OAuth client: {error}");
-            Trouble::ClientNotInitialised(code.clone())
+            Obstacle::ClientNotInitialised(code.clone())
         }
         TokenError::Refused { error: code, .. } if code == "redirect_uri_mismatch" => {
             error!(%error, "Google does not know our redirect URI: {error}");
-            Trouble::RedirectMismatch
+            Obstacle::RedirectMismatch
         }
         TokenError::Refused { error: code, .. } => {
             error!(%error, "Google refused to trade a code: {error}");
-            Trouble::GoogleRefused(code.clone())
+            Obstacle::GoogleRefused(code.clone())
         }
         TokenError::Throttled { .. } | TokenError::Unavailable { .. } | TokenError::Transport(_) => {
             warn!(%error, "Google could not be asked for a token: {error}");
-            Trouble::GoogleAway
+            Obstacle::GoogleAway
         }
     }
 }
@@ -87,27 +87,27 @@ mod tests {
     #[test]
     fn what_google_says_on_its_page_is_told_apart() {
         for (reason, trouble) in [
-            ("access_denied", Trouble::Declined),
-            ("admin_policy_enforced", Trouble::AdminForbids),
-            ("org_internal", Trouble::OutsideOrganisation),
-            ("deleted_client", Trouble::ClientNotInitialised("deleted_client".to_owned())),
-            ("redirect_uri_mismatch", Trouble::RedirectMismatch),
-            ("temporarily_unavailable", Trouble::GoogleAway),
-            ("something_new", Trouble::GoogleRefused("something_new".to_owned())),
+            ("access_denied", Obstacle::Declined),
+            ("admin_policy_enforced", Obstacle::AdminForbids),
+            ("org_internal", Obstacle::OutsideOrganisation),
+            ("deleted_client", Obstacle::ClientNotInitialised("deleted_client".to_owned())),
+            ("redirect_uri_mismatch", Obstacle::RedirectMismatch),
+            ("temporarily_unavailable", Obstacle::GoogleAway),
+            ("something_new", Obstacle::GoogleRefused("something_new".to_owned())),
         ] {
             assert_eq!(refused(&Some(reason.to_owned())), trouble, "{reason}");
         }
-        assert_eq!(refused(&None), Trouble::Incomplete);
+        assert_eq!(refused(&None), Obstacle::Incomplete);
     }
 
     #[test]
     fn a_code_that_was_not_traded_says_why() {
         let refused = |code: &str| TokenError::Refused { error: code.to_owned(), description: String::new() };
-        assert_eq!(no_token(&refused("redirect_uri_mismatch")), Trouble::RedirectMismatch);
-        assert_eq!(no_token(&refused("invalid_scope")), Trouble::GoogleRefused("invalid_scope".to_owned()));
+        assert_eq!(no_token(&refused("redirect_uri_mismatch")), Obstacle::RedirectMismatch);
+        assert_eq!(no_token(&refused("invalid_scope")), Obstacle::GoogleRefused("invalid_scope".to_owned()));
         let client =
             TokenError::InvalidClient { error: "deleted_client".to_owned(), description: String::new() };
-        assert_eq!(no_token(&client), Trouble::ClientNotInitialised("deleted_client".to_owned()));
+        assert_eq!(no_token(&client), Obstacle::ClientNotInitialised("deleted_client".to_owned()));
     }
 
     #[test]

@@ -13,27 +13,31 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::deadline::within;
-use super::hand::{Arrived, Hand};
 use super::link;
 use super::outgoing::Outgoing;
 use super::pause::Pauses;
 use super::publisher::Publisher;
 use super::tier::longest_within;
+use super::unacknowledged::{Arrived, Unacknowledged};
 use common::port::{Clock as _, Lane, SystemClock, pause};
 use common::time;
 
 /// Looks after deliveries until their time has come.
 #[derive(Clone)]
-pub(super) struct Nursery {
-    hand: Arc<Hand>,
+pub(super) struct DelayedRedelivery {
+    unacknowledged: Arc<Unacknowledged>,
     publisher: Publisher,
     tasks: TaskTracker,
     closing: CancellationToken,
 }
 
-impl Nursery {
-    pub(super) fn new(hand: Arc<Hand>, publisher: Publisher, closing: CancellationToken) -> Self {
-        Self { hand, publisher, tasks: TaskTracker::new(), closing }
+impl DelayedRedelivery {
+    pub(super) fn new(
+        unacknowledged: Arc<Unacknowledged>,
+        publisher: Publisher,
+        closing: CancellationToken,
+    ) -> Self {
+        Self { unacknowledged, publisher, tasks: TaskTracker::new(), closing }
     }
 
     /// Puts a delivery in hand, now or when it is due, unless it is published anew.
@@ -41,17 +45,17 @@ impl Nursery {
         let worn = arrived.headers.is_worn();
         let early = arrived.headers.due_at.is_some_and(|due_at| due_at > SystemClock.now());
         if !early && !worn {
-            return self.hand.put(arrived);
+            return self.unacknowledged.put(arrived);
         }
-        let number = self.hand.hold(arrived);
-        let nursery = self.clone();
+        let number = self.unacknowledged.hold(arrived);
+        let redelivery = self.clone();
         // As many tasks as the prefetch count lets deliveries in.
         self.tasks.spawn(async move {
             let tending =
-                async { if worn { nursery.renew(number).await } else { nursery.tend(number).await } };
+                async { if worn { redelivery.renew(number).await } else { redelivery.tend(number).await } };
             tokio::select! {
                 () = tending => {}
-                () = nursery.closing.cancelled() => {}
+                () = redelivery.closing.cancelled() => {}
             }
         });
     }
@@ -70,11 +74,11 @@ impl Nursery {
 
     async fn tend(&self, number: u64) {
         let mut pauses = Pauses::default();
-        while let Some(due_at) = self.hand.due_at(number) {
+        while let Some(due_at) = self.unacknowledged.due_at(number) {
             let now = SystemClock.now();
             let left = time::until(now, due_at);
             if left.is_zero() {
-                return self.hand.ripen(number);
+                return self.unacknowledged.ripen(number);
             }
             if longest_within(left).is_none() {
                 pause(left).await;
@@ -91,13 +95,13 @@ impl Nursery {
     /// Whether it has left.
     async fn send_on(&self, number: u64) -> bool {
         link::up(&mut self.publisher.link()).await;
-        let Some((headers, body)) = self.hand.leaving(number) else { return true };
+        let Some((headers, body)) = self.unacknowledged.leaving(number) else { return true };
         let onwards = Outgoing::new(&headers, body, Lane::Due, SystemClock.now());
         if self.publisher.publish(onwards).await.is_err() {
-            self.hand.stays(number);
+            self.unacknowledged.stays(number);
             return false;
         }
-        if let Some(acker) = self.hand.left(number) {
+        if let Some(acker) = self.unacknowledged.left(number) {
             // If it cannot be said, it comes again: twice, then.
             let _ = within(acker.ack(BasicAckOptions::default())).await;
         }

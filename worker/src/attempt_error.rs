@@ -9,7 +9,7 @@ use common::seal::OpenError;
 
 /// What went wrong, with its kind kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Trouble {
+pub(crate) enum AttemptError {
     /// Google Calendar said no, or nothing.
     Calendar { error: CalendarError, circuit: Circuit, generation: Generation },
     /// Google took neither the token nor its fresh successor.
@@ -53,7 +53,7 @@ pub(crate) enum Circuit {
     Probing,
 }
 
-impl Trouble {
+impl AttemptError {
     /// Which of the account's connections it was about.
     pub(crate) fn generation(&self) -> Option<Generation> {
         match self {

@@ -36,7 +36,7 @@ struct Early {
 }
 
 #[derive(Default)]
-struct Cards {
+struct Deliveries {
     due: VecDeque<Arrived>,
     fresh: VecDeque<Arrived>,
     turns: Turns,
@@ -57,12 +57,12 @@ pub(super) struct Holding {
 
 /// What one process has in hand.
 #[derive(Default)]
-pub(super) struct Hand {
-    cards: Mutex<Cards>,
+pub(super) struct Unacknowledged {
+    cards: Mutex<Deliveries>,
     arrivals: Notify,
 }
 
-impl Hand {
+impl Unacknowledged {
     /// Something that may be received.
     pub(super) fn put(&self, arrived: Arrived) {
         self.cards().put(arrived);
@@ -159,7 +159,7 @@ impl Hand {
         let mut ackers: Vec<Acker> = Vec::new();
         ackers
             .extend(cards.early.extract_if(|_, early| !early.leaving).map(|(_, early)| early.arrived.acker));
-        let Cards { due, fresh, .. } = &mut *cards;
+        let Deliveries { due, fresh, .. } = &mut *cards;
         ackers.extend(due.drain(..).chain(fresh.drain(..)).map(|arrived| arrived.acker));
         ackers.retain(Acker::usable);
         ackers
@@ -194,12 +194,12 @@ impl Hand {
         }
     }
 
-    fn cards(&self) -> MutexGuard<'_, Cards> {
+    fn cards(&self) -> MutexGuard<'_, Deliveries> {
         self.cards.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Cards {
+impl Deliveries {
     fn number(&mut self) -> u64 {
         self.last += 1;
         self.last

@@ -6,9 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::rows::Taken;
 
 #[derive(Default)]
-pub(super) struct Hand(Mutex<VecDeque<Taken>>);
+pub(super) struct Unacknowledged(Mutex<VecDeque<Taken>>);
 
-impl Hand {
+impl Unacknowledged {
     pub(super) fn next(&self) -> Option<Taken> {
         self.rows().pop_front()
     }
