@@ -16,7 +16,7 @@ use tracing::error;
 use crate::entrance::{Entrance, Window};
 use crate::problem::{Kind, Problem};
 use crate::proxies::TrustedProxies;
-use crate::rate::{Counted, RateLimit, Rates, RateStatus};
+use crate::rate::{Counted, RateLimit, RateStatus, Rates};
 
 /// Whether callers need a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -90,8 +90,8 @@ impl Rates {
             && let Some(shared) = &self.shared
         {
             let want = window.wanted(limit);
-            match shared.lease(&self.name(&caller), limit.requests, limit.per, want).await {
-                Ok(lease) => window.leased(want, lease, limit, now),
+            match shared.allot(&self.name(&caller), limit.requests, limit.per, want).await {
+                Ok(allotment) => window.allotted(want, allotment, limit, now),
                 Err(_) => window.used_of_share(limit, shared.ingresses()),
             }
         }

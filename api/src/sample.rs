@@ -3,7 +3,7 @@
 use common::account::AccountId;
 use common::fingerprint::HashKey;
 use common::job::{
-    BlockReason, Claim, Conference, Effect, EventResult, Failure, FailureKind, Job, JobId, JobState, Tally,
+    BlockReason, Conference, Effect, EventResult, Failure, FailureKind, Job, JobId, JobState, Lease, Tally,
     WaitReason, WorkerId,
 };
 use common::owner::Owner;
@@ -69,7 +69,7 @@ pub(crate) fn every_settled_state() -> Vec<JobState> {
     });
     let mut states = vec![
         JobState::Queued,
-        JobState::Running(Claim { worker: WorkerId::random(), until: at(0) }),
+        JobState::Running(Lease { worker: WorkerId::random(), until: at(0) }),
         JobState::Waiting { why: WaitReason::Retry, until: at(0) },
         JobState::Blocked { why: BlockReason::Reauthorization, until: None },
         JobState::Succeeded { result: Key::random().seal("e", &result) },

@@ -148,7 +148,7 @@ mod tests {
         let headers = headers(&String::from(sealed));
         let read = Session::from_headers(&headers, &ring, Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!(serde_json::to_value(&read).unwrap(), former);
-        // What a link was claimed as by the version before.
+        // What a link was leased as by the version before.
         assert_eq!(read.browser(), HEXLOWER.encode(&Sha256::digest(format!("browser {}", "c".repeat(64)))));
     }
 

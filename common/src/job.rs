@@ -19,7 +19,7 @@ pub use landing::next_look;
 pub use lost::{OVERDUE, Silence};
 pub use outcome::{Conference, EventResult, Failure, FailureKind};
 pub use sealed_parts::SealedParts;
-pub use state::{BlockReason, Claim, JobState, StateName, WaitReason, WorkerId};
+pub use state::{BlockReason, JobState, Lease, StateName, WaitReason, WorkerId};
 pub use step::{Pause, Refusal, Step};
 pub use turn::{Place, Turn};
 
@@ -175,10 +175,10 @@ impl Job {
         self.state.is_finished()
     }
 
-    /// Whether its last attempt died, for a message with this hop: its claim is past, and it published no newer one.
+    /// Whether its last attempt died, for a message with this hop: its lease is past, and it published no newer one.
     #[must_use]
     pub fn was_left_behind(&self, hop: u32, now: Timestamp) -> bool {
-        matches!(&self.state, JobState::Running(claim) if claim.until <= now) && hop <= self.hop
+        matches!(&self.state, JobState::Running(lease) if lease.until <= now) && hop <= self.hop
     }
 
     /// From when on it could have been worked on: its acceptance, or its `notBefore` if that is later.

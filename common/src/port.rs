@@ -14,7 +14,7 @@ mod token;
 mod vault;
 mod vault_open_error;
 
-pub use allowance::{Allowances, Lease};
+pub use allowance::{Allotment, Allowances};
 pub use calendar::{Calendar, CalendarError, Meeting, NewEvent, Reach, StoredEvent, ThrottledKey};
 pub use clock::{Clock, SystemClock, pause};
 pub use queue::{Delivery, DeliveryTag, Depth, JobQueue, Lane, QueueError, Turns};

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::account::AccountId;
 use crate::event::Priority;
 use crate::fingerprint::{Fingerprint, HashKey};
-use crate::job::{Claim, Effect, Failure, FailureKind, Job, JobId, JobState, Tally, WorkerId};
+use crate::job::{Effect, Failure, FailureKind, Job, JobId, JobState, Lease, Tally, WorkerId};
 use crate::message::{Message, Work};
 use crate::owner::Owner;
 use crate::port::Line;
@@ -91,8 +91,8 @@ pub fn message() -> Message {
 
 /// A hold that ends then.
 #[must_use]
-pub fn claim(until: Timestamp) -> Claim {
-    Claim { worker: WorkerId::random(), until }
+pub fn lease(until: Timestamp) -> Lease {
+    Lease { worker: WorkerId::random(), until }
 }
 
 /// A failure for good.

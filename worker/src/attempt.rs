@@ -1,14 +1,14 @@
-//! One delivery, from the queue to its end: claim the job, do what the plan says, record what came of it.
+//! One delivery, from the queue to its end: lease the job, do what the plan says, record what came of it.
 //!
 //! The order is always: call Google, publish what must come back and what is to be told, record, and only then let the
 //! delivery go. A crash between any two of these is safe: the delivery comes again, finds how far
 //! the record came, and where a write may have happened it asks Google before it writes.
 
-mod claim;
 mod create;
 mod held;
 mod judge;
 mod key_reused;
+mod lease;
 mod opened;
 mod publishing;
 mod put_off;
@@ -44,8 +44,8 @@ use crate::records::Records;
 use crate::sealing::MissingKeys;
 use crate::suspects::Suspects;
 use crate::{Ports, Settings, metrics};
-use claim::Arrival;
 use held::{Held, LONG_AGO};
+use lease::Arrival;
 use opened::Writing;
 use success::Success;
 use under_way::UnderWay;
@@ -53,7 +53,7 @@ use under_way::UnderWay;
 pub(crate) use create::{Wish, event_result};
 pub(crate) use publishing::Abandoned;
 
-/// The calls of an attempt take no longer, which leaves time to record before its claim ends.
+/// The calls of an attempt take no longer, which leaves time to record before its lease ends.
 const CALLS: Duration = Duration::from_secs(50);
 
 /// The attempt that published a message is waited for so long: it only has to record that it did.
@@ -175,7 +175,7 @@ impl Attempts {
                 return;
             }
             // Calls that panic are caught where they are made. Should anything else do so, the delivery
-            // comes again, meets its own claim, and counts as a crash once that is past.
+            // comes again, meets its own lease, and counts as a crash once that is past.
             Ok(message) => {
                 let work = AssertUnwindSafe(self.work_on(message, arrival)).catch_unwind();
                 work.instrument(log_span(message.trace)).await.unwrap_or(Verdict::PutBack)
@@ -225,7 +225,7 @@ impl Attempts {
 
     /// Claims the job and runs the attempt: one that may have killed workers in a small group, or alone.
     async fn take(&self, message: &Message, arrival: Arrival) -> Verdict {
-        // Looked up before the job is claimed: what is claimed is charged with the worker's death.
+        // Looked up before the job is leased: what is leased is charged with the worker's death.
         let (known, seen) = self.deaths(message, arrival).await;
         let mut seat = match self.suspects.enter(known) {
             Ok(seat) => seat,
@@ -234,7 +234,7 @@ impl Attempts {
                 return self.stand_back(&Message { effect, ..message.clone() }, seen, pause).await;
             }
         };
-        let held = match self.claim(message, arrival).await {
+        let held = match self.lease(message, arrival).await {
             Ok(held) => held,
             Err(verdict) => return verdict,
         };

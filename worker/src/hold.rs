@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
-use common::job::{Claim, Effect, Job, Refusal, Step, Turn, next_look};
+use common::job::{Effect, Job, Lease, Refusal, Step, Turn, next_look};
 use common::port::{Change, StoreError};
 use common::seal::Sealed;
 use jiff::Timestamp;
@@ -15,7 +15,7 @@ use crate::attempt_error::AttemptError;
 use crate::metrics;
 use crate::records::Records;
 
-/// Tries of a step: as asked, with the record put back, and with the job claimed anew.
+/// Tries of a step: as asked, with the record put back, and with the job leased anew.
 const TRIES: usize = 3;
 
 /// One attempt's hold on its job.
@@ -23,7 +23,7 @@ pub(crate) struct Hold {
     records: Arc<Records>,
     /// As it was when it was taken.
     job: Arc<Job>,
-    claim: Claim,
+    lease: Lease,
     /// When the write began that was not refused.
     began: Mutex<Option<Timestamp>>,
     absent: AtomicBool,
@@ -41,16 +41,16 @@ enum Mending {
     /// The record has vanished.
     PutBack,
     /// The record knows nothing of this hold: it was rebuilt by another process, or away at the start.
-    Claim,
+    Lease,
 }
 
 impl Hold {
-    /// The hold that `claim` has taken on `job`.
-    pub(crate) fn new(records: Arc<Records>, job: Arc<Job>, claim: Claim) -> Self {
+    /// The hold that `lease` has taken on `job`.
+    pub(crate) fn new(records: Arc<Records>, job: Arc<Job>, lease: Lease) -> Self {
         let conference_refused = job.conference_refused.clone().map(OnceLock::from).unwrap_or_default();
         let (began, absent) = Default::default();
         let turn = Mutex::new(job.turn);
-        Self { records, job, claim, began, absent, conference_refused, turn }
+        Self { records, job, lease, began, absent, conference_refused, turn }
     }
 
     /// Takes a step, having put the record right where that is needed.
@@ -64,7 +64,7 @@ impl Hold {
             match mending(&change) {
                 Mending::Nothing => return Ok(change),
                 Mending::PutBack => self.put_back().await?,
-                Mending::Claim => {
+                Mending::Lease => {
                     if let Change::Refused(refusal) = self.claim_again().await? {
                         return Ok(Change::Refused(refusal));
                     }
@@ -80,7 +80,7 @@ impl Hold {
     /// # Errors
     /// [`AttemptError::Lost`] when the job is no longer this attempt's to write: cancelled, ended, taken.
     pub(crate) async fn begin_write(&self) -> Result<(), AttemptError> {
-        self.begin(Step::BeginWrite(self.claim.clone())).await
+        self.begin(Step::BeginWrite(self.lease.clone())).await
     }
 
     /// The same for the write that uses up the id of a job that was taken back.
@@ -88,7 +88,7 @@ impl Hold {
     /// # Errors
     /// As [`Self::begin_write`].
     pub(crate) async fn begin_spending(&self) -> Result<(), AttemptError> {
-        self.begin(Step::SpendId(self.claim.clone())).await
+        self.begin(Step::SpendId(self.lease.clone())).await
     }
 
     async fn begin(&self, step: Step) -> Result<(), AttemptError> {
@@ -138,7 +138,7 @@ impl Hold {
     /// When the job is no longer this attempt's. Where records are away the words travel with the message.
     pub(crate) async fn leave_out_conference(&self, words: Sealed<String>) -> Result<(), AttemptError> {
         let words = self.conference_refused.get_or_init(|| words).clone();
-        match self.take(&Step::LeaveOutConference(self.claim.clone(), words)).await {
+        match self.take(&Step::LeaveOutConference(self.lease.clone(), words)).await {
             Ok(Change::Taken(_)) | Err(AttemptError::Store(_)) => Ok(()),
             Ok(Change::Refused(refusal)) => Err(AttemptError::Lost(refusal)),
             Err(trouble) => Err(trouble),
@@ -177,8 +177,8 @@ impl Hold {
     }
 
     /// What names this hold.
-    pub(crate) fn claim(&self) -> &Claim {
-        &self.claim
+    pub(crate) fn lease(&self) -> &Lease {
+        &self.lease
     }
 
     /// Writes the record anew, as this hold knows the job. Should another process have done so meanwhile,
@@ -205,7 +205,7 @@ impl Hold {
     /// Takes hold of a job that no attempt holds; refused when another does, or when the job has gone on without us.
     async fn claim_again(&self) -> Result<Change, AttemptError> {
         let start = Step::Start {
-            claim: self.claim.clone(),
+            lease: self.lease.clone(),
             hop: self.job.hop,
             tally: self.job.tally,
             effect: self.effect(),
@@ -228,11 +228,11 @@ impl Hold {
 fn mending(change: &Change) -> Mending {
     match change {
         Change::Refused(Refusal::Unknown) => Mending::PutBack,
-        Change::Refused(Refusal::NotYours) => Mending::Claim,
+        Change::Refused(Refusal::NotYours) => Mending::Lease,
         Change::Taken(_)
         | Change::Refused(
             Refusal::Finished(_)
-            | Refusal::ClaimedUntil(_)
+            | Refusal::LeasedUntil(_)
             | Refusal::StaleHop
             | Refusal::CancelRequested
             | Refusal::OutOfPlace

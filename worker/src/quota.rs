@@ -17,10 +17,10 @@ use crate::calls::Calls;
 
 /// A job waits in hand for its turn so long, by the clock; beyond that it goes back to the queue.
 const IN_HAND: Duration = Duration::from_secs(2);
-/// A job that is not begun yet is put off for a turn that is further away: by the time it were claimed and had asked, its
+/// A job that is not begun yet is put off for a turn that is further away: by the time it were leased and had asked, its
 /// turn could be too far to wait for in hand.
 const NEAR: Duration = Duration::from_secs(1);
-/// A job that was put off before it was begun is back so long before its turn, to be claimed in time for it.
+/// A job that was put off before it was begun is back so long before its turn, to be leased in time for it.
 const EARLY: Duration = Duration::from_millis(300);
 
 /// Asks the throttle before every request.

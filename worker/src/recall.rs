@@ -100,7 +100,7 @@ async fn take_back(ports: &OperatorPorts, job: &Job) -> Result<Option<Job>, Reca
         }
         Change::Refused(
             Refusal::Unknown
-            | Refusal::ClaimedUntil(_)
+            | Refusal::LeasedUntil(_)
             | Refusal::StaleHop
             | Refusal::NotYours
             | Refusal::CancelRequested

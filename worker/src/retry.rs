@@ -163,7 +163,7 @@ pub(crate) fn decide(trouble: &AttemptError, standing: &RetryContext) -> Disposi
         ),
         // Another attempt has it, or has ended it.
         AttemptError::Lost(
-            Refusal::Finished(_) | Refusal::NotYours | Refusal::StaleHop | Refusal::ClaimedUntil(_),
+            Refusal::Finished(_) | Refusal::NotYours | Refusal::StaleHop | Refusal::LeasedUntil(_),
         ) => Disposition::LetGo,
         // It is still to be done, or undone: the next delivery sees how it stands.
         AttemptError::Lost(

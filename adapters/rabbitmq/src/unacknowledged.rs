@@ -99,7 +99,7 @@ impl Unacknowledged {
         Some((received.headers.clone(), received.body.clone()?))
     }
 
-    /// Keeps the claim on a dead letter without acknowledging it: the broker gives it to nobody until
+    /// Keeps the lease on a dead letter without acknowledging it: the broker gives it to nobody until
     /// this process is gone, so it is not given twice to the same one.
     pub(super) fn leave(&self, acker: Acker) {
         self.cards().seen.push(acker);

@@ -9,7 +9,7 @@ use data_encoding::HEXLOWER;
 use deadpool_redis::redis::Script;
 
 use super::Redis;
-use common::port::{Allowances, Lease, StoreError};
+use common::port::{Allotment, Allowances, StoreError};
 use common::random;
 
 /// An ingress that has asked for nothing for so long is not counted.
@@ -26,7 +26,7 @@ pub struct RedisAllowances {
 
 impl RedisAllowances {
     pub(super) fn new(redis: Arc<Redis>) -> Self {
-        let script = Script::new(concat!(include_str!("lua/line.lua"), include_str!("lua/lease.lua")));
+        let script = Script::new(concat!(include_str!("lua/line.lua"), include_str!("lua/allot.lua")));
         let own = HEXLOWER.encode(&random::bytes::<8>());
         Self { redis, script, own, ingresses: AtomicU32::new(1) }
     }
@@ -34,7 +34,13 @@ impl RedisAllowances {
 
 #[async_trait]
 impl Allowances for RedisAllowances {
-    async fn lease(&self, caller: &str, limit: u32, per: Duration, want: u32) -> Result<Lease, StoreError> {
+    async fn allot(
+        &self,
+        caller: &str,
+        limit: u32,
+        per: Duration,
+        want: u32,
+    ) -> Result<Allotment, StoreError> {
         let mut call = self.script.key(format!("calrelay:rate:{caller}"));
         call.key(INGRESSES)
             .arg(limit)
@@ -44,7 +50,7 @@ impl Allowances for RedisAllowances {
             .arg(FORGOTTEN.as_micros() as u64);
         let (granted, left, life, ingresses): (u32, u32, u64, u32) = self.redis.link.invoke(&call).await?;
         self.ingresses.store(ingresses, Ordering::Relaxed);
-        Ok(Lease { granted, left, resets_in: Duration::from_millis(life) })
+        Ok(Allotment { granted, left, resets_in: Duration::from_millis(life) })
     }
 
     fn ingresses(&self) -> u32 {

@@ -99,7 +99,7 @@ impl Intake {
             }
             Change::Refused(
                 job::Refusal::Unknown
-                | job::Refusal::ClaimedUntil(_)
+                | job::Refusal::LeasedUntil(_)
                 | job::Refusal::StaleHop
                 | job::Refusal::NotYours
                 | job::Refusal::CancelRequested

@@ -62,7 +62,7 @@ impl Ledger {
             Ok(Change::Taken(job) | Change::Refused(Refusal::Finished(job))) => Ok(*job),
             Ok(Change::Refused(
                 Refusal::Unknown
-                | Refusal::ClaimedUntil(_)
+                | Refusal::LeasedUntil(_)
                 | Refusal::StaleHop
                 | Refusal::NotYours
                 | Refusal::CancelRequested

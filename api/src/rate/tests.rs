@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use common::port::{Lease, StoreError};
+use common::port::{Allotment, StoreError};
 use common::seal::Key;
 
 use super::windows::SHARED;
@@ -92,7 +92,13 @@ struct Counts {
 
 #[async_trait::async_trait]
 impl Allowances for Counts {
-    async fn lease(&self, caller: &str, limit: u32, per: Duration, want: u32) -> Result<Lease, StoreError> {
+    async fn allot(
+        &self,
+        caller: &str,
+        limit: u32,
+        per: Duration,
+        want: u32,
+    ) -> Result<Allotment, StoreError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         if self.away.load(Ordering::Relaxed) {
             return Err(StoreError("as told".to_owned()));
@@ -105,7 +111,7 @@ impl Allowances for Counts {
         }
         let granted = want.min(limit.saturating_sub(window.0));
         window.0 += granted;
-        Ok(Lease { granted, left: limit - window.0, resets_in: time::until(now, window.1) })
+        Ok(Allotment { granted, left: limit - window.0, resets_in: time::until(now, window.1) })
     }
 
     fn ingresses(&self) -> u32 {

@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::port::Lease;
+use common::port::Allotment;
 use common::time;
 use jiff::Timestamp;
 
@@ -108,12 +108,12 @@ impl Window {
         self.asked.saturating_mul(2).min(limit.requests / 64).min(left / 8).max(1)
     }
 
-    pub(super) fn leased(&mut self, want: u32, lease: Lease, limit: RateLimit, now: Timestamp) {
-        self.ends = time::after(now, lease.resets_in);
+    pub(super) fn allotted(&mut self, want: u32, allotment: Allotment, limit: RateLimit, now: Timestamp) {
+        self.ends = time::after(now, allotment.resets_in);
         self.asked = want;
-        self.held = lease.granted;
-        self.used = limit.requests.saturating_sub(lease.left.saturating_add(lease.granted));
-        if lease.granted == 0 {
+        self.held = allotment.granted;
+        self.used = limit.requests.saturating_sub(allotment.left.saturating_add(allotment.granted));
+        if allotment.granted == 0 {
             self.sharing = Sharing::Spent;
         }
     }

@@ -320,10 +320,10 @@ async fn a_wait_ends_when_the_job_becomes_blocked_and_the_answer_says_so() {
             let delivery = rig.queue.receive().await.unwrap();
             let id = delivery.message.unwrap().job.to_string();
             rig.eventually(&id, |job| job.state == JobState::Queued).await;
-            let claim = rig.begin(&id).await;
+            let lease = rig.begin(&id).await;
             let (tally, effect) = (Tally::default(), Effect::None);
             let pause = Pause::Blocked { why, until };
-            rig.take(&id, Step::Postpone { claim, pause, tally, effect, hop: 2, turn: None }).await;
+            rig.take(&id, Step::Postpone { lease, pause, tally, effect, hop: 2, turn: None }).await;
         });
         assert!(waited < THE_WAIT, "{path}: {waited:?}");
         if path == EVENTS {

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use accounts::keys::Scope;
-use common::job::{Claim, Effect, JobState, Step, Tally, WorkerId};
+use common::job::{Effect, JobState, Lease, Step, Tally, WorkerId};
 use common::port::{Shelf, Vault as _};
 use serde_json::json;
 
@@ -39,8 +39,8 @@ async fn a_job_that_has_written_nothing_is_cancelled_at_once_and_stays_so() {
 async fn a_job_that_may_have_written_is_marked_and_woken() {
     let rig = Rig::start().await;
     let id = rig.accepted().await;
-    let claim = rig.begin(&id).await;
-    rig.take(&id, Step::BeginWrite(claim)).await;
+    let lease = rig.begin(&id).await;
+    rig.take(&id, Step::BeginWrite(lease)).await;
     let before = rig.queued().await;
     let reply = cancel(&rig, &id).await;
     assert_eq!((reply.status, &reply.json()["state"]), (202, &json!("cancelling")));
@@ -167,8 +167,8 @@ async fn a_job_that_was_left_alone_may_have_been_done() {
     let rig = Rig::start().await;
     let id = rig.accepted().await;
     let until = rig.clock.now() - jiff::SignedDuration::from_secs(60);
-    let claim = Claim { worker: WorkerId::random(), until };
-    rig.take(&id, Step::Start { claim, hop: 1, tally: Tally::default(), effect: Effect::None }).await;
+    let lease = Lease { worker: WorkerId::random(), until };
+    rig.take(&id, Step::Start { lease, hop: 1, tally: Tally::default(), effect: Effect::None }).await;
     let reply = cancel(&rig, &id).await;
     assert_eq!((reply.status, &reply.json()["state"]), (202, &json!("cancelling")));
     assert!(rig.stored(&id).await.unwrap().lost_at.is_some());

@@ -84,7 +84,7 @@ async fn without_keys_everybody_is_let_in_at_the_rate_of_their_address() {
         assert_eq!(reply.header("ratelimit-policy"), Some("\"address\";q=2;w=900"));
     }
     rig.send(&from("203.0.113.9")).await.problem(429, "rate-limited");
-    // What is in front of the proxy's own entry is anybody's claim.
+    // What is in front of the proxy's own entry is anybody's lease.
     rig.send(&from("198.51.100.1, 203.0.113.9")).await.problem(429, "rate-limited");
     assert_eq!(rig.send(&from("203.0.113.10")).await.status, 202);
 }

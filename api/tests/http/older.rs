@@ -74,8 +74,8 @@ async fn failing(rig: &Rig, kind: FailureKind) -> Reply {
             effect: Effect::None,
             detail: Some(key.seal(&id, &"Google's own words".to_owned())),
         };
-        let claim = rig.begin(&id).await;
-        rig.take(&id, Step::Fail(claim, failure)).await;
+        let lease = rig.begin(&id).await;
+        rig.take(&id, Step::Fail(lease, failure)).await;
     });
     reply
 }

@@ -10,7 +10,7 @@ use accounts::{Accounts, Connection};
 use adapter_embedded::{Embedded, Role};
 use api::{GoogleKind, Ingress, Ports, Settings};
 use common::account::AccountId;
-use common::job::{Claim, Conference, Effect, EventResult, Job, JobId, JobState, Step, Tally, WorkerId};
+use common::job::{Conference, Effect, EventResult, Job, JobId, JobState, Lease, Step, Tally, WorkerId};
 use common::owner::Owner;
 use common::port::{
     Change, Clock, JobQueue as _, JobStore, RefreshToken, Shelf, TokenEndpoint as _, Vault as _,
@@ -236,12 +236,12 @@ impl Rig {
     }
 
     /// Starts a job as a worker would.
-    pub async fn begin(&self, id: &str) -> Claim {
+    pub async fn begin(&self, id: &str) -> Lease {
         let until = time::after(self.clock.now(), time::hours(1));
-        let claim = Claim { worker: WorkerId::random(), until };
+        let lease = Lease { worker: WorkerId::random(), until };
         let (tally, effect) = (Tally::default(), Effect::None);
-        self.take(id, Step::Start { claim: claim.clone(), hop: 1, tally, effect }).await;
-        claim
+        self.take(id, Step::Start { lease: lease.clone(), hop: 1, tally, effect }).await;
+        lease
     }
 
     /// Ends a job with an event, as a worker would.
@@ -258,12 +258,12 @@ impl Rig {
         self.take(id, Step::Succeed(key.seal(id, &result))).await;
     }
 
-    /// Whether a nonce of this name has been used or claimed.
+    /// Whether a nonce of this name has been used or leased.
     pub async fn vault_has_mark(&self, nonce: &str) -> bool {
         self.vault.get(Shelf::Nonces, nonce).await.unwrap().is_some()
     }
 
-    /// How many nonces have been used or claimed.
+    /// How many nonces have been used or leased.
     pub async fn marks(&self) -> usize {
         self.vault.list(Shelf::Nonces).await.unwrap().len()
     }

@@ -11,13 +11,13 @@ use jiff::Timestamp;
 use super::{Job, JobState};
 use crate::time::{after, hours, minutes};
 
-/// So long after its end a claim proves that nobody is at the job who has told of it: an attempt's calls are over before
-/// its claim is, and its message is back at the latest when the claim has ended.
+/// So long after its end a lease proves that nobody is at the job who has told of it: an attempt's calls are over before
+/// its lease is, and its message is back at the latest when the lease has ended.
 const LEFT: Duration = minutes(1);
 /// What is overdue for so long is lost, where nothing else makes it wait. No message waits as long without its record
 /// saying so: those that are put aside come back within two minutes, and a delay never ends late.
 pub const OVERDUE: Duration = minutes(15);
-/// What was begun is lost so long after its claim, however much else there is to do: its message is given back to the
+/// What was begun is lost so long after its lease, however much else there is to do: its message is given back to the
 /// head of the queue, or comes back behind what was due by then.
 const BEGUN: Duration = hours(1);
 /// A job that Google's limit on guests blocks comes back after up to a quarter more than it was told, and it is told of
@@ -43,8 +43,8 @@ impl Job {
     pub fn silence(&self, due: Timestamp, now: Timestamp) -> Silence {
         let since = |then: Timestamp, span| after(then.max(self.updated_at), span) <= now;
         match &self.state {
-            JobState::Running(claim) if after(claim.until, BEGUN) <= now => Silence::Certain,
-            JobState::Running(claim) if after(claim.until, OVERDUE) <= now => Silence::Long,
+            JobState::Running(lease) if after(lease.until, BEGUN) <= now => Silence::Certain,
+            JobState::Running(lease) if after(lease.until, OVERDUE) <= now => Silence::Long,
             JobState::Accepting { .. } | JobState::Queued if since(due, OVERDUE) => Silence::Long,
             JobState::Waiting { until, .. } if since(*until, OVERDUE) => Silence::Long,
             JobState::Blocked { until: Some(until), .. } if since(*until, BLOCKED) => Silence::Long,
@@ -63,7 +63,7 @@ impl Job {
     /// Whether its record says that an attempt is running which has ended, and nobody has begun another.
     #[must_use]
     pub fn is_left_alone(&self, now: Timestamp) -> bool {
-        matches!(&self.state, JobState::Running(claim) if after(claim.until, LEFT) <= now)
+        matches!(&self.state, JobState::Running(lease) if after(lease.until, LEFT) <= now)
     }
 
     /// Whether an event of it that was created then stays where its caller takes the job back: the job had succeeded by
@@ -100,7 +100,7 @@ mod tests {
             JobState::Accepting { since: noon },
             JobState::Queued,
             JobState::Waiting { why: WaitReason::Retry, until: noon },
-            JobState::Running(sample::claim(noon)),
+            JobState::Running(sample::lease(noon)),
         ] {
             let job = job(state);
             assert_eq!(job.silence(noon, at(OVERDUE - SECOND)), Silence::Usual, "{job:?}");
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn what_was_begun_is_lost_after_an_hour_and_nothing_else_for_certain() {
         let noon = sample::noon();
-        let running = job(JobState::Running(sample::claim(noon)));
+        let running = job(JobState::Running(sample::lease(noon)));
         assert_eq!(running.silence(noon, at(BEGUN - SECOND)), Silence::Long);
         assert_eq!(running.silence(noon, at(BEGUN)), Silence::Certain);
         let late = at(hours(1_000));
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn an_attempt_is_over_a_minute_after_its_claim() {
-        let running = job(JobState::Running(sample::claim(sample::noon())));
+        let running = job(JobState::Running(sample::lease(sample::noon())));
         assert!(!running.is_left_alone(at(LEFT - SECOND)));
         assert!(running.is_left_alone(at(LEFT)));
         assert!(!job(JobState::Queued).is_left_alone(at(hours(9))));

@@ -21,7 +21,7 @@ pub enum JobState {
     /// The queue holds it; the first free worker takes it.
     Queued,
     /// A worker is at it.
-    Running(Claim),
+    Running(Lease),
     /// It comes back by itself.
     Waiting {
         /// What it waits for.
@@ -49,7 +49,7 @@ pub enum JobState {
 
 /// One attempt's hold on a job, good until its own hard deadline and no longer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claim {
+pub struct Lease {
     /// The process that runs the attempt.
     pub worker: WorkerId,
     /// The attempt has ended by then, whatever happens.

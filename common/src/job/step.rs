@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::outcome::{EventResult, Failure};
 use super::sealed_parts::SealedParts;
-use super::state::{BlockReason, Claim, JobState, WaitReason};
+use super::state::{BlockReason, JobState, Lease, WaitReason};
 use super::turn::Turn;
 use super::{Effect, Job, Tally};
 use crate::fingerprint::Fingerprint;
@@ -26,7 +26,7 @@ pub enum Step {
     /// A delivery wants to run the job.
     Start {
         /// The attempt's hold.
-        claim: Claim,
+        lease: Lease,
         /// What the message knows.
         hop: u32,
         /// What the message has counted.
@@ -35,16 +35,16 @@ pub enum Step {
         effect: Effect,
     },
     /// The attempt is about to write. From here on the effect is unknown.
-    BeginWrite(Claim),
+    BeginWrite(Lease),
     /// The attempt is about to take the id of a job that was taken back with an event of no content, so that no write
     /// of the job can take effect any more. That is a write too.
-    SpendId(Claim),
+    SpendId(Lease),
     /// Google has refused the event's conference, in these words: from here on the event is written without it.
-    LeaveOutConference(Claim, Sealed<String>),
+    LeaveOutConference(Lease, Sealed<String>),
     /// The attempt ends and the job comes back later.
     Postpone {
         /// The attempt's hold.
-        claim: Claim,
+        lease: Lease,
         /// Where the job stands until then.
         pause: Pause,
         /// What has been counted.
@@ -59,9 +59,9 @@ pub enum Step {
     /// The event is in the calendar, whoever wrote it.
     Succeed(Sealed<EventResult>),
     /// The attempt found that the job cannot be done.
-    Fail(Claim, Failure),
+    Fail(Lease, Failure),
     /// The attempt found that a cancelled job has left no event.
-    ConfirmCancelled(Claim),
+    ConfirmCancelled(Lease),
     /// A caller takes the job back.
     Cancel,
     /// Nobody is at the job, and nothing may be left that would bring it to a worker. A message with this hop has been
@@ -75,7 +75,7 @@ pub enum Step {
     /// The record may be older than what was written last, which was lost with the store at this instant.
     Doubt(Timestamp),
     /// The attempt found that the event had been created before the job was taken back: it stays.
-    Stand(Claim, Sealed<EventResult>),
+    Stand(Lease, Sealed<EventResult>),
     /// What blocked it has ended. Of several who see that, the one whose step is taken publishes its message.
     Unblock {
         /// The hop below which messages are forgotten from now on: the record's own, while no newer
@@ -140,7 +140,7 @@ pub enum Refusal {
     /// The job has ended; carries how it stands.
     Finished(Box<Job>),
     /// Another attempt may still be at it until then.
-    ClaimedUntil(Timestamp),
+    LeasedUntil(Timestamp),
     /// A newer message of this job is on its way: forget this one.
     StaleHop,
     /// The attempt's hold was lost to another.
@@ -181,7 +181,7 @@ impl Job {
                 // Nothing that anybody waits for has changed.
                 job.updated_at = self.updated_at;
             }
-            Step::Start { claim, hop, tally, effect } => {
+            Step::Start { lease, hop, tally, effect } => {
                 self.still_open()?;
                 if *hop < self.hop {
                     return Err(Refusal::StaleHop);
@@ -190,34 +190,34 @@ impl Job {
                 job.effect = self.effect.max(*effect);
                 if let JobState::Running(last) = &self.state {
                     if last.until > now {
-                        return Err(Refusal::ClaimedUntil(last.until));
+                        return Err(Refusal::LeasedUntil(last.until));
                     }
                     // Where its holder published a newer message it did not die: it could not record that.
                     job.abandoned(last.until, self.was_left_behind(*hop, now));
                 }
                 job.hop = *hop;
                 job.turn = self.turn.map(Turn::come);
-                job.state = JobState::Running(claim.clone());
+                job.state = JobState::Running(lease.clone());
             }
-            Step::BeginWrite(claim) => {
-                self.held_by(claim)?;
+            Step::BeginWrite(lease) => {
+                self.held_by(lease)?;
                 if self.cancel_requested {
                     return Err(Refusal::CancelRequested);
                 }
                 job.effect = Effect::Unknown;
                 job.write_began_at = Some(now);
             }
-            Step::SpendId(claim) => {
-                self.held_by(claim)?;
+            Step::SpendId(lease) => {
+                self.held_by(lease)?;
                 job.effect = Effect::Unknown;
                 job.write_began_at = Some(now);
             }
-            Step::LeaveOutConference(claim, words) => {
-                self.held_by(claim)?;
+            Step::LeaveOutConference(lease, words) => {
+                self.held_by(lease)?;
                 job.conference_refused = Some(words.clone());
             }
-            Step::Postpone { claim, pause, tally, effect, hop, turn } => {
-                self.held_by(claim)?;
+            Step::Postpone { lease, pause, tally, effect, hop, turn } => {
+                self.held_by(lease)?;
                 job.turn = turn.or(self.turn);
                 job.tally = *tally;
                 job.known(*effect);
@@ -235,24 +235,24 @@ impl Job {
                 }
             }
             Step::Succeed(result) => {
-                // Whoever knows that the event exists is believed, with or without a claim.
+                // Whoever knows that the event exists is believed, with or without a lease.
                 self.still_open()?;
                 if self.cancel_requested {
                     return Err(Refusal::CancelRequested);
                 }
                 job.succeed(result, now);
             }
-            Step::Stand(claim, result) => {
-                self.held_by(claim)?;
+            Step::Stand(lease, result) => {
+                self.held_by(lease)?;
                 job.succeed(result, now);
             }
-            Step::Fail(claim, failure) => {
-                self.held_by(claim)?;
+            Step::Fail(lease, failure) => {
+                self.held_by(lease)?;
                 job.known(failure.effect);
                 job.end(JobState::Failed(failure.clone()), now);
             }
-            Step::ConfirmCancelled(claim) => {
-                self.held_by(claim)?;
+            Step::ConfirmCancelled(lease) => {
+                self.held_by(lease)?;
                 // When the write began that this answers stays: a message may tell of a later one.
                 job.effect = Effect::None;
                 job.end(JobState::Cancelled, now);
@@ -272,7 +272,7 @@ impl Job {
                 if let JobState::Running(last) = &self.state
                     && last.until > now
                 {
-                    return Err(Refusal::ClaimedUntil(last.until));
+                    return Err(Refusal::LeasedUntil(last.until));
                 }
                 if *hop <= self.hop {
                     return Err(Refusal::StaleHop);
@@ -400,10 +400,10 @@ impl Job {
         if self.is_finished() { Err(Refusal::Finished(Box::new(self.clone()))) } else { Ok(()) }
     }
 
-    fn held_by(&self, claim: &Claim) -> Result<(), Refusal> {
+    fn held_by(&self, lease: &Lease) -> Result<(), Refusal> {
         self.still_open()?;
         match &self.state {
-            JobState::Running(current) if current == claim => Ok(()),
+            JobState::Running(current) if current == lease => Ok(()),
             JobState::Running(_)
             | JobState::Accepting { .. }
             | JobState::Queued

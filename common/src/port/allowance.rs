@@ -15,7 +15,13 @@ pub trait Allowances: Send + Sync {
     ///
     /// # Errors
     /// When it cannot be asked; then an ingress keeps to its share, by [`Self::ingresses`].
-    async fn lease(&self, caller: &str, limit: u32, per: Duration, want: u32) -> Result<Lease, StoreError>;
+    async fn allot(
+        &self,
+        caller: &str,
+        limit: u32,
+        per: Duration,
+        want: u32,
+    ) -> Result<Allotment, StoreError>;
 
     /// How many ingresses there are that ask, as far as is known; at least one.
     fn ingresses(&self) -> u32;
@@ -23,7 +29,7 @@ pub trait Allowances: Send + Sync {
 
 /// A part of what a caller may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lease {
+pub struct Allotment {
     /// Requests that are the ingress's alone; none when the window is used up.
     pub granted: u32,
     /// Requests that nobody has taken.

@@ -150,13 +150,13 @@ pub async fn the_longest_due_is_found(bench: &mut impl Bench<dyn JobStore>) {
     accepted(&store, &first).await;
     assert_eq!(oldest(0).await, Some(sample::noon()));
     // Being run does not make it younger; waiting does, for its reason is known.
-    let claim = sample::claim(sample::at(60));
-    let start = Step::Start { claim: claim.clone(), hop: 1, tally: Tally::default(), effect: Effect::None };
+    let lease = sample::lease(sample::at(60));
+    let start = Step::Start { lease: lease.clone(), hop: 1, tally: Tally::default(), effect: Effect::None };
     taken(&store, &first.id, start).await;
     assert_eq!(oldest(1_000).await, Some(sample::noon()));
     let pause = Pause::Waiting { why: WaitReason::Retry, until: sample::at(300) };
     let postpone =
-        Step::Postpone { claim, pause, tally: Tally::default(), effect: Effect::None, hop: 2, turn: None };
+        Step::Postpone { lease, pause, tally: Tally::default(), effect: Effect::None, hop: 2, turn: None };
     taken(&store, &first.id, postpone).await;
     assert_eq!(oldest(299).await, None);
     assert_eq!(oldest(1_000).await, Some(sample::at(300)));
@@ -200,8 +200,8 @@ pub async fn what_is_overdue_is_found_in_order(bench: &mut impl Bench<dyn JobSto
     store.restore(&ended).await.unwrap();
     taken(&store, &ended.id, Step::Cancel).await;
     // A job that is being run was due when it was begun.
-    let claim = sample::claim(sample::at(60));
-    let start = Step::Start { claim, hop: 1, tally: Tally::default(), effect: Effect::None };
+    let lease = sample::lease(sample::at(60));
+    let start = Step::Start { lease, hop: 1, tally: Tally::default(), effect: Effect::None };
     let run = taken(&store, &expected[0].1.id, start).await;
     expected[0].1 = run;
     expected.sort_by_key(|(due, job)| (*due, job.id.clone()));

@@ -7,23 +7,23 @@ use crate::Bench;
 use common::event::Priority;
 use common::fingerprint::Fingerprint;
 use common::job::{
-    BlockReason, Claim, Effect, Job, JobId, JobState, Pause, Place, Refusal, Step, Tally, Turn, WaitReason,
+    BlockReason, Effect, Job, JobId, JobState, Lease, Pause, Place, Refusal, Step, Tally, Turn, WaitReason,
 };
 use common::port::{Change, JobStore};
 use common::seal::{Key, Keyring};
 use common::warning::{Warning, WarningCode};
 
-fn start(claim: Claim, hop: u32) -> Step {
-    Step::Start { claim, hop, tally: Tally { attempts: 1, ..Tally::default() }, effect: Effect::None }
+fn start(lease: Lease, hop: u32) -> Step {
+    Step::Start { lease, hop, tally: Tally { attempts: 1, ..Tally::default() }, effect: Effect::None }
 }
 
-/// Every state a job can be in; the running ones are held by `claim`.
-fn states(claim: &Claim) -> Vec<JobState> {
+/// Every state a job can be in; the running ones are held by `lease`.
+fn states(lease: &Lease) -> Vec<JobState> {
     vec![
         JobState::Accepting { since: sample::noon() },
         JobState::Queued,
-        JobState::Running(claim.clone()),
-        JobState::Running(sample::claim(sample::at(3_600))),
+        JobState::Running(lease.clone()),
+        JobState::Running(sample::lease(sample::at(3_600))),
         JobState::Waiting { why: WaitReason::Quota, until: sample::at(60) },
         JobState::Blocked { why: BlockReason::Paused, until: None },
         JobState::Blocked { why: BlockReason::CalendarLimits, until: Some(sample::at(60)) },
@@ -37,10 +37,10 @@ fn turn() -> Turn {
     Turn { priority: Priority::Bulk, cost: 2, place: Place::InLine { micros: 204_082 }, yields: 1 }
 }
 
-/// Every step there is, by the holder of `claim` where somebody has to hold the job.
-fn steps(claim: &Claim) -> Vec<Step> {
+/// Every step there is, by the holder of `lease` where somebody has to hold the job.
+fn steps(lease: &Lease) -> Vec<Step> {
     let postpone = |pause| Step::Postpone {
-        claim: claim.clone(),
+        lease: lease.clone(),
         pause,
         tally: Tally { attempts: 2, deferrals: 3, crashes: 0 },
         effect: Effect::Unknown,
@@ -52,16 +52,16 @@ fn steps(claim: &Claim) -> Vec<Step> {
         Step::Enqueued,
         placed(None),
         placed(Some(Warning { field: "notAfter".to_owned(), code: WarningCode::Late })),
-        start(sample::claim(sample::at(90)), 5),
-        start(sample::claim(sample::at(90)), 0),
-        Step::BeginWrite(claim.clone()),
-        Step::LeaveOutConference(claim.clone(), sample::sealed()),
+        start(sample::lease(sample::at(90)), 5),
+        start(sample::lease(sample::at(90)), 0),
+        Step::BeginWrite(lease.clone()),
+        Step::LeaveOutConference(lease.clone(), sample::sealed()),
         postpone(Pause::Queued),
         postpone(Pause::Waiting { why: WaitReason::Retry, until: sample::at(600) }),
         postpone(Pause::Blocked { why: BlockReason::Reauthorization, until: None }),
         Step::Succeed(sample::sealed()),
-        Step::Fail(claim.clone(), sample::failure()),
-        Step::ConfirmCancelled(claim.clone()),
+        Step::Fail(lease.clone(), sample::failure()),
+        Step::ConfirmCancelled(lease.clone()),
         Step::Cancel,
         Step::Unblock { hop: 6 },
         Step::Replay { hop: 7, not_after: sample::at(7_200) },
@@ -71,9 +71,9 @@ fn steps(claim: &Claim) -> Vec<Step> {
         Step::Forget,
         Step::For(
             sample::job("local", "default").fingerprint,
-            Box::new(start(sample::claim(sample::at(90)), 5)),
+            Box::new(start(sample::lease(sample::at(90)), 5)),
         ),
-        Step::For(other_request(), Box::new(start(sample::claim(sample::at(90)), 5))),
+        Step::For(other_request(), Box::new(start(sample::lease(sample::at(90)), 5))),
         Step::For(other_request(), Box::new(Step::Succeed(sample::sealed()))),
     ]
 }
@@ -85,12 +85,12 @@ fn other_request() -> Fingerprint {
 /// Whatever the state and the step, the store does what `Job::take` says, and keeps it.
 pub async fn every_step_goes_by_the_rules(bench: &mut impl Bench<dyn JobStore>) {
     let store = bench.open().await;
-    let claim = sample::claim(sample::at(30));
+    let lease = sample::lease(sample::at(30));
     let old = Key::random();
     let keys = Keyring::new(Key::random(), vec![old.clone()]);
     let (mut changed, mut refused) = (0, 0);
-    for state in states(&claim) {
-        for step in steps(&claim).into_iter().map(Some).chain([None]) {
+    for state in states(&lease) {
+        for step in steps(&lease).into_iter().map(Some).chain([None]) {
             let finished_at = state.is_finished().then(sample::noon);
             let job = Job { state: state.clone(), finished_at, hop: 1, ..sample::job("o", "a") };
             let job = Job { payload: Some(sample::sealed_with(&old, job.id.as_str())), ..job };
@@ -125,15 +125,15 @@ pub async fn one_of_fifty_starts_wins(bench: &mut impl Bench<dyn JobStore>) {
     for _ in 0..50 {
         let (store, id) = (store.clone(), job.id.clone());
         starting.spawn(async move {
-            let claim = sample::claim(sample::at(60));
-            (claim.clone(), store.take(&id, &start(claim, 1), sample::at(1)).await.unwrap())
+            let lease = sample::lease(sample::at(60));
+            (lease.clone(), store.take(&id, &start(lease, 1), sample::at(1)).await.unwrap())
         });
     }
     let mut winners = Vec::new();
-    for (claim, outcome) in starting.join_all().await {
+    for (lease, outcome) in starting.join_all().await {
         match outcome {
-            Change::Taken(_) => winners.push(claim),
-            Change::Refused(refusal) => assert_eq!(refusal, Refusal::ClaimedUntil(sample::at(60))),
+            Change::Taken(_) => winners.push(lease),
+            Change::Refused(refusal) => assert_eq!(refusal, Refusal::LeasedUntil(sample::at(60))),
         }
     }
     assert_eq!(winners.len(), 1);
@@ -169,7 +169,7 @@ pub async fn a_restored_record_replaces_nothing(bench: &mut impl Bench<dyn JobSt
 pub async fn a_record_survives_a_restart(bench: &mut impl Bench<dyn JobStore>) {
     let store = bench.open().await;
     let mut kept = Vec::new();
-    for state in states(&sample::claim(sample::at(30))) {
+    for state in states(&sample::lease(sample::at(30))) {
         // A running one is the next worker's to recover, where there is only one worker.
         if matches!(state, JobState::Running(_)) {
             continue;

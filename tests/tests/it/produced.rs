@@ -61,7 +61,7 @@ fn each_state_is_produced_by_a_test() {
         StateName::Queued => {
             ("api/tests/http/accepting.rs", "what_may_start_now_is_queued_whatever_its_not_before_was")
         }
-        StateName::Running => ("worker/tests/it/claims.rs", "a_second_delivery_of_a_running_job_is_parked"),
+        StateName::Running => ("worker/tests/it/leases.rs", "a_second_delivery_of_a_running_job_is_parked"),
         StateName::Waiting => (
             "tests/tests/it/grants/switches.rs",
             "a_client_that_is_gone_or_has_another_secret_now_blames_no_account",

@@ -1,13 +1,13 @@
 //! Putting a job off that has not begun, where it is known that it would wait for Google's quotas.
 //!
-//! The job is not claimed for that, and its record stays as it is: a turn is booked, and the message comes back for it.
+//! The job is not leased for that, and its record stays as it is: a turn is booked, and the message comes back for it.
 
 use common::account::AccountState;
 use common::job::Effect;
 use common::message::{Message, Progress};
 use common::port::Lane;
 
-use super::claim::Arrival;
+use super::lease::Arrival;
 use super::{Attempts, Verdict};
 use crate::metrics;
 use crate::retry::Deferral;
@@ -26,7 +26,7 @@ impl Attempts {
         if !is_fresh || !self.gateway.quota_gate.has_long_lines() {
             return None;
         }
-        // Whatever stands in the way is seen to once the job is claimed.
+        // Whatever stands in the way is seen to once the job is leased.
         let wanted = message.payload.key_id().ok()?;
         let (account, keys) = self.ports.unlock(&message.account, wanted).await.ok()??;
         let payload = keys.open(message.job.as_str(), &message.payload).ok()?;

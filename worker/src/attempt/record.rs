@@ -11,8 +11,8 @@ use common::random;
 use common::time::{minutes, until};
 use notices::told_of;
 
-use super::claim::Arrival;
 use super::judge::blocked_recheck;
+use super::lease::Arrival;
 use super::{Attempts, Conclusion, Held, LONG_AGO, Verdict};
 use crate::attempt_error::AttemptError;
 use crate::metrics;
@@ -49,7 +49,7 @@ impl Attempts {
                     write_began_at: Some(LONG_AGO),
                     ..held.next_message()
                 };
-                self.record_end(held, Step::ConfirmCancelled(held.hold.claim().clone()), carrying).await
+                self.record_end(held, Step::ConfirmCancelled(held.hold.lease().clone()), carrying).await
             }
             Conclusion::Wait { why, until: then } => {
                 let tally = Self::waited(tally, Deferral::NotDue);
@@ -89,7 +89,7 @@ impl Attempts {
     /// Records a failure that its message has carried here; its dead letter has been kept.
     pub(super) async fn record_carried_failure(&self, message: &Message, failure: &Failure) -> Verdict {
         // Nothing is run, so no other attempt stands in the way.
-        match self.claim(message, Arrival::First).await {
+        match self.lease(message, Arrival::First).await {
             Ok(held) => self.record_failed(&held, failure.clone()).await,
             Err(verdict) => verdict,
         }
@@ -98,7 +98,7 @@ impl Attempts {
     async fn record_failed(&self, held: &Held<'_>, failure: Failure) -> Verdict {
         let carrying =
             Message { failure: Some(failure.clone()), effect: failure.effect, ..held.next_message() };
-        self.record_end(held, Step::Fail(held.hold.claim().clone(), failure), carrying).await
+        self.record_end(held, Step::Fail(held.hold.lease().clone(), failure), carrying).await
     }
 
     /// Records an end. Where that cannot be done now the message `carrying` it comes back.
@@ -148,7 +148,7 @@ impl Attempts {
             return self.hand_back(held).await;
         }
         let step = Step::Postpone {
-            claim: held.hold.claim().clone(),
+            lease: held.hold.lease().clone(),
             pause: back.pause,
             tally: back.tally,
             effect: message.effect,
@@ -210,7 +210,7 @@ impl Attempts {
     /// Lets go of the job; its message is still to come.
     pub(super) async fn release(&self, held: &Held<'_>) {
         let step = Step::Postpone {
-            claim: held.hold.claim().clone(),
+            lease: held.hold.lease().clone(),
             pause: Pause::Queued,
             tally: held.job.tally,
             effect: held.effect(),

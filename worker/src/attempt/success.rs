@@ -7,7 +7,7 @@ use common::port::{Change, Lane, Shelf};
 use common::seal::Sealed;
 use notices::told_of;
 
-use super::claim::Arrival;
+use super::lease::Arrival;
 use super::record::UNRECORDED;
 use super::{Abandoned, Attempts, Conclusion, Held, Verdict, Writing};
 use crate::attempt_error::AttemptError;
@@ -86,7 +86,7 @@ impl Attempts {
             tracing::warn!(job.id = %held.job.id, "The cancellation mark of job {} stays: {error}", held.job.id);
         }
         metrics::succeeded();
-        let step = Step::Stand(held.hold.claim().clone(), success.result);
+        let step = Step::Stand(held.hold.lease().clone(), success.result);
         self.record_end(held, step, held.next_message()).await
     }
 

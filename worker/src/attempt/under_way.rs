@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 use common::job::JobId;
 use tokio::sync::watch;
 
-use super::claim::Arrival;
+use super::lease::Arrival;
 
 /// The copies of each job that are in.
 #[derive(Default)]
@@ -51,7 +51,7 @@ impl Entry<'_> {
         if self.before.is_none_or(|before| before < self.hop) { said } else { Arrival::Again }
     }
 
-    /// Waits until the copies that this one comes after have left: their claim is about to be recorded as over.
+    /// Waits until the copies that this one comes after have left: their lease is about to be recorded as over.
     pub(super) async fn after_the_others(&self) {
         if self.before.is_none_or(|before| before >= self.hop) {
             return;

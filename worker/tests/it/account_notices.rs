@@ -101,11 +101,11 @@ async fn a_worker_that_dies_while_it_tells_of_an_account_leaves_that_to_another(
     let (mut bench, receiver) = told().await;
     end(&bench, 1).await;
     // What it leaves behind.
-    let claimed = json!({
+    let leased = json!({
         "generation": 1, "claimedUntil": after(bench.now(), minutes(3)),
         "left": [{ "channel": "webhook", "tries": 0, "due": bench.now() }],
     });
-    bench.vault.put(Shelf::Notices, "account.default", &claimed, None).await.unwrap();
+    bench.vault.put(Shelf::Notices, "account.default", &leased, None).await.unwrap();
     bench.start();
     bench.sleeping_for(Duration::from_secs(30)).await;
     assert_eq!(receiver.calls().len(), 0, "it may still be at it");

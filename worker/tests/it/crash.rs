@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::job::{Claim, Effect, FailureKind, Job, JobId, JobState, Step, Tally, WorkerId};
+use common::job::{Effect, FailureKind, Job, JobId, JobState, Lease, Step, Tally, WorkerId};
 use common::port::{CalendarError, Change, JobQueue as _, JobStore as _, Meeting};
 use common::time::minutes;
 
@@ -44,13 +44,13 @@ async fn a_hang_is_cut_at_the_deadline_and_counts_as_one_attempt() {
     }
 }
 
-/// A job whose worker died: its claim is past, and its message comes again.
+/// A job whose worker died: its lease is past, and its message comes again.
 async fn left_behind(bench: &Bench, crashes: u32) -> JobId {
     let job = bench.job_for(&order()).await;
     let job = Job { tally: Tally { crashes, ..Tally::default() }, ..job };
     bench.store.restore(&job).await.unwrap();
-    let claim = Claim { worker: WorkerId::random(), until: bench.now() };
-    let step = Step::Start { claim, hop: 1, tally: job.tally, effect: Effect::None };
+    let lease = Lease { worker: WorkerId::random(), until: bench.now() };
+    let step = Step::Start { lease, hop: 1, tally: job.tally, effect: Effect::None };
     let change = bench.store.take(&job.id, &step, bench.now()).await.unwrap();
     assert!(matches!(change, Change::Taken(_)), "{change:?}");
     bench.queue.publish(&message(&job), common::port::Lane::Fresh, std::time::Duration::ZERO).await.unwrap();
@@ -130,7 +130,7 @@ async fn no_other_suspect_runs_beside_one_that_runs_alone() {
     assert!(calls.iter().all(|call| !call.overlapped), "{calls:#?}");
 }
 
-/// A delivery that came before is known for a suspect before it is claimed: were the worker to die now, the job would
+/// A delivery that came before is known for a suspect before it is leased: were the worker to die now, the job would
 /// not be charged with that.
 #[tokio::test]
 async fn a_suspect_that_waits_for_its_group_is_not_claimed() {
@@ -139,8 +139,8 @@ async fn a_suspect_that_waits_for_its_group_is_not_claimed() {
     bench.under_way(1).await;
     let job = bench.job_for(&order()).await;
     bench.store.restore(&job).await.unwrap();
-    let claim = Claim { worker: WorkerId::random(), until: bench.now() };
-    let step = Step::Start { claim, hop: 1, tally: job.tally, effect: Effect::None };
+    let lease = Lease { worker: WorkerId::random(), until: bench.now() };
+    let step = Step::Start { lease, hop: 1, tally: job.tally, effect: Effect::None };
     bench.store.take(&job.id, &step, bench.now()).await.unwrap();
     let before = bench.job(&job.id).await;
     bench.queue.deliver_again(message(&job));

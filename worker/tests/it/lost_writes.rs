@@ -325,7 +325,7 @@ async fn taking_back_a_job_while_its_attempt_may_be_running_leaves_no_event() {
     let mut bench = Bench::new().await;
     let older = succeeded(&mut bench).await;
     falls_back(&mut bench, std::slice::from_ref(&older)).await;
-    // Its claim has ended less than a minute ago.
+    // Its lease has ended less than a minute ago.
     bench.turn(Duration::from_secs(119));
     assert!(bench.cancel(&older.id).await.cancel_requested);
     bench.cancelled(&older.id).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use accounts::AtGoogle;
 use common::account::{AccountId, AccountState, Generation, ReauthorizationCause};
-use common::job::{BlockReason, Claim, Effect, JobId, JobState, Pause, Step, Tally, WorkerId};
+use common::job::{BlockReason, Effect, JobId, JobState, Lease, Pause, Step, Tally, WorkerId};
 use common::port::{CalendarError, Change, ClientRef, JobQueue as _, JobStore as _, TokenError};
 use common::time::minutes;
 use futures_util::future::join_all;
@@ -230,12 +230,12 @@ impl Bench {
 
     /// A job that an attempt has recorded as blocked, having seen the account as it was before.
     async fn submit_blocked(&self, job: common::job::Job) -> JobId {
-        let claim = Claim { worker: WorkerId::random(), until: common::time::after(self.now(), minutes(1)) };
+        let lease = Lease { worker: WorkerId::random(), until: common::time::after(self.now(), minutes(1)) };
         let (tally, effect, hop) = (job.tally, job.effect, 1);
         self.store.restore(&job).await.unwrap();
-        let start = Step::Start { claim: claim.clone(), hop, tally, effect };
+        let start = Step::Start { lease: lease.clone(), hop, tally, effect };
         let pause = Pause::Blocked { why: BlockReason::Reauthorization, until: None };
-        for step in [start, Step::Postpone { claim, pause, tally, effect, hop, turn: None }] {
+        for step in [start, Step::Postpone { lease, pause, tally, effect, hop, turn: None }] {
             let change = self.store.take(&job.id, &step, self.now()).await.unwrap();
             assert!(matches!(change, Change::Taken(_)), "{change:?}");
         }

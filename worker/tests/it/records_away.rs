@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::job::{Claim, Effect, FailureKind, Job, JobId, JobState, Step, Tally, WorkerId};
+use common::job::{Effect, FailureKind, Job, JobId, JobState, Lease, Step, Tally, WorkerId};
 use common::message::{Message, Progress};
 use common::port::{CalendarError, Change, JobQueue as _, JobStore as _, Lane, ThrottledKey};
 use common::time::{after, minutes, until};
@@ -307,14 +307,14 @@ async fn an_attempt_begun_without_records_is_known_to_them_once_they_are_back() 
 async fn an_attempt_begun_without_records_does_not_write_what_another_worker_has_taken() {
     let mut bench = Bench::new().await;
     let (job, token) = begun_without_records(&mut bench).await;
-    let claim = Claim { worker: WorkerId::random(), until: after(bench.now(), CLAIM) };
-    let step = Step::Start { claim: claim.clone(), hop: 1, tally: Tally::default(), effect: Effect::None };
+    let lease = Lease { worker: WorkerId::random(), until: after(bench.now(), CLAIM) };
+    let step = Step::Start { lease: lease.clone(), hop: 1, tally: Tally::default(), effect: Effect::None };
     let change = bench.store.take(&job.id, &step, bench.now()).await.unwrap();
     assert!(matches!(change, Change::Taken(_)), "{change:?}");
     token.open();
     assert_eq!(bench.quiet().await.delayed, 0);
     assert_eq!(insertions(&bench, &job.id), 0);
-    assert_eq!(bench.job(&job.id).await.state, JobState::Running(claim));
+    assert_eq!(bench.job(&job.id).await.state, JobState::Running(lease));
 }
 
 #[tokio::test]

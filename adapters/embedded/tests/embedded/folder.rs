@@ -51,7 +51,7 @@ async fn an_operator_works_beside_the_worker_and_leaves_its_deliveries_alone() {
     let worker = folder.worker().await;
     let held = publish(worker, Lane::Fresh, Duration::ZERO).await;
     assert_eq!(received(worker).await.0, held);
-    let running = Job { state: JobState::Running(sample::claim(sample::at(60))), ..sample::job("o", "a") };
+    let running = Job { state: JobState::Running(sample::lease(sample::at(60))), ..sample::job("o", "a") };
     worker.store().restore(&running).await.unwrap();
 
     let operator = open(&path, Role::Operator).await.unwrap();
@@ -83,7 +83,7 @@ async fn running_jobs_of_a_dead_worker_are_queued_with_an_unknown_effect() {
     let mut folder = Folder::new();
     let store = folder.worker().await.store();
     for _ in 0..1_100 {
-        let state = JobState::Running(sample::claim(time::after(Timestamp::now(), time::hours(9))));
+        let state = JobState::Running(sample::lease(time::after(Timestamp::now(), time::hours(9))));
         store.restore(&Job { state, ..sample::job("o", "a") }).await.unwrap();
     }
     let waiting = Job { state: JobState::Queued, ..sample::job("o", "a") };

@@ -210,10 +210,10 @@ mod tests {
     #[test]
     fn a_job_without_trouble_moves_once() {
         let job = sample::job("o", "a");
-        let claim = sample::claim(sample::at(60));
+        let lease = sample::lease(sample::at(60));
         let start =
-            Step::Start { claim: claim.clone(), hop: 1, tally: Tally::default(), effect: Effect::None };
-        let steps = [Step::Enqueued, start, Step::BeginWrite(claim)];
+            Step::Start { lease: lease.clone(), hop: 1, tally: Tally::default(), effect: Effect::None };
+        let steps = [Step::Enqueued, start, Step::BeginWrite(lease)];
         let mut last = job;
         for step in steps {
             let next = last.take(&step, sample::at(1)).unwrap();

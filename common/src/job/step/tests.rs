@@ -16,8 +16,8 @@ fn now() -> Timestamp {
     "2027-01-01T00:00:00Z".parse().expect("an instant")
 }
 
-fn claim(worker: &WorkerId, until: Timestamp) -> Claim {
-    Claim { worker: worker.clone(), until }
+fn lease(worker: &WorkerId, until: Timestamp) -> Lease {
+    Lease { worker: worker.clone(), until }
 }
 
 fn result() -> Sealed<EventResult> {
@@ -75,13 +75,13 @@ fn job(state: JobState) -> Job {
 }
 
 struct Case {
-    mine: Claim,
+    mine: Lease,
     states: Vec<JobState>,
 }
 
 /// Every state; the running one is held by `mine`, for another minute.
 fn cases() -> Case {
-    let mine = claim(&WorkerId::random(), after(now(), minutes(1)));
+    let mine = lease(&WorkerId::random(), after(now(), minutes(1)));
     let states = vec![
         JobState::Accepting { since: now() },
         JobState::Queued,
@@ -100,7 +100,7 @@ fn outcome(state: &JobState, step: &Step) -> &'static str {
     match job(state.clone()).take(step, now()) {
         Ok(job) => job.state.name().as_str(),
         Err(Refusal::Finished(_)) => "-finished",
-        Err(Refusal::ClaimedUntil(_)) => "-claimed",
+        Err(Refusal::LeasedUntil(_)) => "-leased",
         Err(Refusal::StaleHop) => "-stale",
         Err(Refusal::NotYours) => "-not yours",
         Err(Refusal::CancelRequested) => "-cancel requested",
@@ -114,13 +114,13 @@ fn outcome(state: &JobState, step: &Step) -> &'static str {
 fn every_step_from_every_state_does_what_the_table_says() {
     let Case { mine, states } = cases();
     let start = Step::Start {
-        claim: claim(&WorkerId::random(), after(now(), minutes(2))),
+        lease: lease(&WorkerId::random(), after(now(), minutes(2))),
         hop: 5,
         tally: Tally::default(),
         effect: Effect::None,
     };
     let postpone = |pause| Step::Postpone {
-        claim: mine.clone(),
+        lease: mine.clone(),
         pause,
         tally: Tally::default(),
         effect: Effect::None,
@@ -138,7 +138,7 @@ fn every_step_from_every_state_does_what_the_table_says() {
         //                                    accepting    queued       running      waiting      blocked      succeeded    failed    cancelled
         (Step::Enqueued,                     ["queued",    out,         out,         out,         out,         out,         out,      out]),
         (placed,                             ["queued",    "queued",    "running",   "waiting",   "blocked",   over,        over,     over]),
-        (start,                              ["running",   "running",   "-claimed",  "running",   "running",   over,        over,     over]),
+        (start,                              ["running",   "running",   "-leased",  "running",   "running",   over,        over,     over]),
         (Step::BeginWrite(mine.clone()),     [not,         not,         "running",   not,         not,         over,        over,     over]),
         (Step::SpendId(mine.clone()),        [not,         not,         "running",   not,         not,         over,        over,     over]),
         (Step::LeaveOutConference(mine.clone(), words()),
@@ -153,9 +153,9 @@ fn every_step_from_every_state_does_what_the_table_says() {
                                              [not,         not,         "cancelled", not,         not,         over,        over,     over]),
         (Step::Cancel,                       ["cancelled", "cancelled", "cancelled", "cancelled", "cancelled", over,        over,     over]),
         (Step::Revive { hop: 6, lost_at: None },
-                                             ["queued",    "queued",    "-claimed",  "queued",    "queued",    over,        over,     over]),
+                                             ["queued",    "queued",    "-leased",  "queued",    "queued",    over,        over,     over]),
         (Step::Revive { hop: 5, lost_at: None },
-                                             ["-stale",    "-stale",    "-claimed",  "-stale",    "-stale",    over,        over,     over]),
+                                             ["-stale",    "-stale",    "-leased",  "-stale",    "-stale",    over,        over,     over]),
         (Step::Doubt(now()),                 ["queued",    "queued",    "running",   "waiting",   "blocked",   over,        over,     over]),
         (Step::Stand(mine.clone(), result()),
                                              [not,         not,         "succeeded", not,         not,         over,        over,     over]),
@@ -181,7 +181,7 @@ fn every_step_from_every_state_does_what_the_table_says() {
 #[test]
 fn an_older_message_of_another_request_is_told_apart_from_an_older_one_of_its_own() {
     let Case { mine, .. } = cases();
-    let start = Step::Start { claim: mine, hop: 1, tally: Tally::default(), effect: Effect::None };
+    let start = Step::Start { lease: mine, hop: 1, tally: Tally::default(), effect: Effect::None };
     let queued = job(JobState::Queued);
     let of = |request: Fingerprint| queued.take(&Step::For(request, Box::new(start.clone())), now());
     assert_eq!(of(request(b"body")), Err(Refusal::StaleHop));
@@ -198,7 +198,7 @@ fn left_to_the_queue(state: &JobState, step: &Step, not_before: Timestamp) -> Jo
 fn a_job_that_is_left_to_the_queue_before_its_time_waits_for_it() {
     let Case { mine, .. } = cases();
     let postpone = Step::Postpone {
-        claim: mine.clone(),
+        lease: mine.clone(),
         pause: Pause::Queued,
         tally: Tally::default(),
         effect: Effect::None,
@@ -291,22 +291,22 @@ fn a_record_without_the_newer_fields_is_still_read() {
 
 #[test]
 fn a_claim_ends_at_its_own_deadline_and_costs_a_crash() {
-    let dead = claim(&WorkerId::random(), now());
+    let dead = lease(&WorkerId::random(), now());
     let running = job(JobState::Running(dead));
-    let fresh = claim(&WorkerId::random(), after(now(), minutes(1)));
-    let step = Step::Start { claim: fresh.clone(), hop: 5, tally: Tally::default(), effect: Effect::None };
+    let fresh = lease(&WorkerId::random(), after(now(), minutes(1)));
+    let step = Step::Start { lease: fresh.clone(), hop: 5, tally: Tally::default(), effect: Effect::None };
     let taken = running.take(&step, now()).expect("the claim is over");
     assert_eq!(taken.state, JobState::Running(fresh));
     assert_eq!((taken.tally.crashes, taken.effect), (1, Effect::Unknown));
     assert!(matches!(
         running.take(&step, now() - jiff::SignedDuration::from_secs(1)),
-        Err(Refusal::ClaimedUntil(_))
+        Err(Refusal::LeasedUntil(_))
     ));
 }
 
 #[test]
 fn a_revived_job_may_have_written_and_is_charged_with_nothing() {
-    let dead = claim(&WorkerId::random(), now());
+    let dead = lease(&WorkerId::random(), now());
     let later = after(now(), minutes(60));
     for state in [JobState::Running(dead), JobState::Queued, JobState::Accepting { since: now() }] {
         let before = job(state);
@@ -315,9 +315,9 @@ fn a_revived_job_may_have_written_and_is_charged_with_nothing() {
         assert_eq!((revived.tally, revived.hop, revived.updated_at), (before.tally, 6, later));
         assert_eq!((revived.effect, revived.write_began_at), (Effect::Unknown, Some(later)));
         assert_eq!(revived.lost_at, Some(later));
-        let fresh = claim(&WorkerId::random(), after(later, minutes(1)));
+        let fresh = lease(&WorkerId::random(), after(later, minutes(1)));
         let start =
-            |hop| Step::Start { claim: fresh.clone(), hop, tally: Tally::default(), effect: Effect::Unknown };
+            |hop| Step::Start { lease: fresh.clone(), hop, tally: Tally::default(), effect: Effect::Unknown };
         assert_eq!(revived.take(&start(5), later), Err(Refusal::StaleHop), "the older message is overtaken");
         let run = revived.take(&start(6), later).expect("the newer one counts");
         assert_eq!(run.tally, before.tally);
@@ -343,7 +343,7 @@ fn a_wish_that_was_known_before_the_loss_keeps_nothing() {
 #[test]
 fn taking_back_a_job_that_was_left_alone_does_not_settle_what_it_wrote() {
     let cancelled = |until, effect| {
-        let running = Job { effect, ..job(JobState::Running(claim(&WorkerId::random(), until))) };
+        let running = Job { effect, ..job(JobState::Running(lease(&WorkerId::random(), until))) };
         running.take(&Step::Cancel, now()).expect("it is open")
     };
     let minute = jiff::SignedDuration::from_mins(1);
@@ -379,7 +379,7 @@ fn recovery_costs_a_crash_and_leaves_the_effect_unknown() {
 #[test]
 fn an_older_copy_dies_out() {
     let step = |hop| Step::Start {
-        claim: claim(&WorkerId::random(), now()),
+        lease: lease(&WorkerId::random(), now()),
         hop,
         tally: Tally::default(),
         effect: Effect::None,
@@ -394,7 +394,7 @@ fn whichever_of_message_and_record_knows_more_is_believed() {
     let queued = job(JobState::Queued);
     let tally = Tally { attempts: 7, deferrals: 0, crashes: 0 };
     let step =
-        Step::Start { claim: claim(&WorkerId::random(), now()), hop: 5, tally, effect: Effect::Unknown };
+        Step::Start { lease: lease(&WorkerId::random(), now()), hop: 5, tally, effect: Effect::Unknown };
     let taken = queued.take(&step, now()).expect("it was queued");
     assert_eq!(taken.tally, Tally { attempts: 7, deferrals: 2, crashes: 0 });
     assert_eq!(taken.effect, Effect::Unknown);
@@ -408,7 +408,7 @@ fn a_write_makes_the_effect_unknown_until_somebody_knows() {
     assert_eq!(writing.effect, Effect::Unknown);
     let done = writing.take(&Step::Succeed(result()), now()).expect("it is open");
     assert_eq!((done.effect, done.finished_at), (Effect::Done, Some(now())));
-    let stolen = claim(&WorkerId::random(), mine.until);
+    let stolen = lease(&WorkerId::random(), mine.until);
     assert_eq!(running.take(&Step::BeginWrite(stolen), now()), Err(Refusal::NotYours));
 }
 
@@ -470,9 +470,9 @@ fn place_after(place: Place, state: JobState, step: &Step) -> Option<Place> {
 fn a_job_keeps_its_place_in_line_until_a_delivery_or_an_attempt_says_otherwise() {
     let Case { mine, .. } = cases();
     let in_line = Place::InLine { micros: 7 };
-    let start = Step::Start { claim: mine.clone(), hop: 5, tally: Tally::default(), effect: Effect::None };
+    let start = Step::Start { lease: mine.clone(), hop: 5, tally: Tally::default(), effect: Effect::None };
     let postpone = |turn| Step::Postpone {
-        claim: mine.clone(),
+        lease: mine.clone(),
         pause: Pause::Queued,
         tally: Tally::default(),
         effect: Effect::None,
@@ -516,7 +516,7 @@ fn when_a_write_began_is_known_while_its_outcome_is_not() {
         Job { effect, write_began_at: began, ..job(JobState::Running(mine.clone())) }
     };
     let postpone = |effect| Step::Postpone {
-        claim: mine.clone(),
+        lease: mine.clone(),
         pause: Pause::Queued,
         tally: Tally::default(),
         effect,
@@ -544,7 +544,7 @@ fn when_a_write_began_is_known_while_its_outcome_is_not() {
 fn a_write_of_which_it_is_not_known_when_it_began_counts_from_the_last_instant_it_could_have() {
     let later = after(now(), minutes(5));
     let start = |effect| Step::Start {
-        claim: claim(&WorkerId::random(), after(later, minutes(1))),
+        lease: lease(&WorkerId::random(), after(later, minutes(1))),
         hop: 5,
         tally: Tally::default(),
         effect,
@@ -552,10 +552,10 @@ fn a_write_of_which_it_is_not_known_when_it_began_counts_from_the_last_instant_i
     let began = |job: Job, step: &Step| job.take(step, later).expect("the step fits").write_began_at;
     let known = Job { effect: Effect::Unknown, write_began_at: Some(now()), ..job(JobState::Queued) };
     assert_eq!(began(known.clone(), &start(Effect::Unknown)), Some(now()), "it does not begin anew");
-    // A worker that died may have written until its claim ended.
+    // A worker that died may have written until its lease ended.
     let until = after(now(), minutes(1));
     for step in [start(Effect::None), Step::Recover] {
-        let dead = JobState::Running(claim(&WorkerId::random(), until));
+        let dead = JobState::Running(lease(&WorkerId::random(), until));
         assert_eq!(began(Job { state: dead, ..known.clone() }, &step), Some(until), "{step:?}");
     }
     let cancelled = Job { state: JobState::Cancelled, ..known };
@@ -569,7 +569,7 @@ fn a_job_that_was_taken_back_ends_when_its_attempt_has_written_nothing() {
         let write_began_at = Some(now());
         let job = Job { cancel_requested, write_began_at, ..job(JobState::Running(mine.clone())) };
         let (pause, tally) = (Pause::Queued, Tally::default());
-        let step = Step::Postpone { claim: mine.clone(), pause, tally, effect, hop: 6, turn: None };
+        let step = Step::Postpone { lease: mine.clone(), pause, tally, effect, hop: 6, turn: None };
         let job = job.take(&step, now()).expect("the step fits");
         (job.state == JobState::Cancelled, job.write_began_at == Some(now()))
     };

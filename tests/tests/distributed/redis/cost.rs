@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use common::job::{Claim, Effect, Job, Step, Tally};
+use common::job::{Effect, Job, Lease, Step, Tally};
 use common::port::{Backlog, JobStore};
 use common::sample;
 use tests::RedisServer;
@@ -45,14 +45,14 @@ async fn step(
     ingress: &Arc<dyn JobStore>,
     worker: &Arc<dyn JobStore>,
     job: &Job,
-    claim: &Claim,
+    lease: &Lease,
 ) {
-    let start = Step::Start { claim: claim.clone(), hop: 1, tally: Tally::default(), effect: Effect::None };
+    let start = Step::Start { lease: lease.clone(), hop: 1, tally: Tally::default(), effect: Effect::None };
     match number {
         0 => accepted(ingress, job, Backlog::default()).await,
         1 => drop(taken(ingress, &job.id, Step::Enqueued).await),
         2 => drop(taken(worker, &job.id, start).await),
-        3 => drop(taken(worker, &job.id, Step::BeginWrite(claim.clone())).await),
+        3 => drop(taken(worker, &job.id, Step::BeginWrite(lease.clone())).await),
         _ => drop(taken(worker, &job.id, Step::Succeed(sample::sealed())).await),
     }
 }
@@ -62,23 +62,23 @@ async fn all(
     number: usize,
     ingress: &Arc<dyn JobStore>,
     worker: &Arc<dyn JobStore>,
-    jobs: &Arc<Vec<(Job, Claim)>>,
+    jobs: &Arc<Vec<(Job, Lease)>>,
 ) {
     let mut running = JoinSet::new();
     for task in 0..AT_ONCE {
         let (ingress, worker, jobs) = (ingress.clone(), worker.clone(), jobs.clone());
         running.spawn(async move {
-            for (job, claim) in jobs.iter().skip(task).step_by(AT_ONCE) {
-                step(number, &ingress, &worker, job, claim).await;
+            for (job, lease) in jobs.iter().skip(task).step_by(AT_ONCE) {
+                step(number, &ingress, &worker, job, lease).await;
             }
         });
     }
     running.join_all().await;
 }
 
-fn jobs(number: usize) -> Arc<Vec<(Job, Claim)>> {
+fn jobs(number: usize) -> Arc<Vec<(Job, Lease)>> {
     let account = |number: usize| format!("a{}", number % 100);
-    let job = |number| (sample::job("o", &account(number)), sample::claim(sample::at(60)));
+    let job = |number| (sample::job("o", &account(number)), sample::lease(sample::at(60)));
     Arc::new((0..number).map(job).collect())
 }
 

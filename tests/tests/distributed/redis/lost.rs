@@ -60,17 +60,17 @@ async fn a_record_that_was_wiped_is_not_brought_back_by_who_remembers_it() {
     let store = store(&server);
     let job = sample::job("o", "a");
     accepted(&store, &job, Backlog::default()).await;
-    let claim = sample::claim(sample::at(60));
-    let start = Step::Start { claim: claim.clone(), hop: 1, tally: Tally::default(), effect: Effect::None };
+    let lease = sample::lease(sample::at(60));
+    let start = Step::Start { lease: lease.clone(), hop: 1, tally: Tally::default(), effect: Effect::None };
     taken(&store, &job.id, start).await;
     server.wipe();
-    let begun = store.take(&job.id, &Step::BeginWrite(claim.clone()), sample::at(2)).await;
+    let begun = store.take(&job.id, &Step::BeginWrite(lease.clone()), sample::at(2)).await;
     assert_eq!(begun, Ok(Change::Refused(Refusal::Unknown)));
     assert_eq!(store.get(&job.id).await, Ok(None));
     // Rebuilt by somebody else it is another record, though it looks the same.
-    let held = Job { state: JobState::Running(claim.clone()), effect: Effect::Unknown, ..job };
+    let held = Job { state: JobState::Running(lease.clone()), effect: Effect::Unknown, ..job };
     assert_eq!(store.restore(&held).await, Ok(held.clone()));
-    let begun = taken(&store, &held.id, Step::BeginWrite(claim)).await;
+    let begun = taken(&store, &held.id, Step::BeginWrite(lease)).await;
     assert_eq!(begun.effect, Effect::Unknown);
 }
 
@@ -145,18 +145,18 @@ async fn everything_expires_by_itself_but_the_note_since_when_it_is_whole() {
             0 => drop(taken(&store, &job.id, Step::Succeed(sample::sealed())).await),
             1 => drop(taken(&store, &job.id, Step::Cancel).await),
             2 => {
-                let claim = sample::claim(sample::at(60));
+                let lease = sample::lease(sample::at(60));
                 let (tally, effect) = (Tally::default(), Effect::None);
-                let start = Step::Start { claim: claim.clone(), hop: 1, tally, effect };
+                let start = Step::Start { lease: lease.clone(), hop: 1, tally, effect };
                 taken(&store, &job.id, start).await;
                 match number {
-                    2 => drop(taken(&store, &job.id, Step::Fail(claim, sample::failure())).await),
+                    2 => drop(taken(&store, &job.id, Step::Fail(lease, sample::failure())).await),
                     _ => {
                         let pause = common::job::Pause::Blocked {
                             why: common::job::BlockReason::Reauthorization,
                             until: None,
                         };
-                        let postpone = Step::Postpone { claim, pause, tally, effect, hop: 2, turn: None };
+                        let postpone = Step::Postpone { lease, pause, tally, effect, hop: 2, turn: None };
                         taken(&store, &job.id, postpone).await;
                     }
                 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::job::{
-    BlockReason, Claim, Effect, Job, JobId, JobState, Pause, Refusal, StateName, Step, Tally, WaitReason,
+    BlockReason, Effect, Job, JobId, JobState, Lease, Pause, Refusal, StateName, Step, Tally, WaitReason,
 };
 use common::port::{Accepted, Backlog, Change, JobStore, ListFilter, Page};
 use common::sample;
@@ -22,13 +22,13 @@ async fn one_of_fifty_processes_starts_a_job() {
     for _ in 0..50 {
         let (store, id) = (store(&server), job.id.clone());
         starting.spawn(async move {
-            let claim = sample::claim(sample::at(60));
+            let lease = sample::lease(sample::at(60));
             let (tally, effect) = (Tally::default(), Effect::None);
-            let start = Step::Start { claim: claim.clone(), hop: 1, tally, effect };
+            let start = Step::Start { lease: lease.clone(), hop: 1, tally, effect };
             match store.take(&id, &start, sample::at(1)).await.unwrap() {
-                Change::Taken(_) => Some(claim),
+                Change::Taken(_) => Some(lease),
                 Change::Refused(refusal) => {
-                    assert_eq!(refusal, Refusal::ClaimedUntil(sample::at(60)));
+                    assert_eq!(refusal, Refusal::LeasedUntil(sample::at(60)));
                     None
                 }
             }
@@ -60,11 +60,11 @@ async fn who_remembers_a_record_hears_what_others_did_to_it() {
     let (worker, ingress) = (store(&server), store(&server));
     let job = sample::job("o", "a");
     accepted(&ingress, &job, Backlog::default()).await;
-    let claim = sample::claim(sample::at(60));
+    let lease = sample::lease(sample::at(60));
     let (tally, effect) = (Tally::default(), Effect::Unknown);
-    taken(&worker, &job.id, Step::Start { claim: claim.clone(), hop: 1, tally, effect }).await;
+    taken(&worker, &job.id, Step::Start { lease: lease.clone(), hop: 1, tally, effect }).await;
     taken(&ingress, &job.id, Step::Cancel).await;
-    let begun = worker.take(&job.id, &Step::BeginWrite(claim), sample::at(2)).await;
+    let begun = worker.take(&job.id, &Step::BeginWrite(lease), sample::at(2)).await;
     assert_eq!(begun, Ok(Change::Refused(Refusal::CancelRequested)));
 }
 
@@ -151,7 +151,7 @@ async fn a_rare_job_is_found_among_thousands() {
             let account = if number % 1_000 == 999 { "rare" } else { "a" };
             let state = match number % 4 {
                 0 => JobState::Queued,
-                1 => JobState::Running(sample::claim(sample::at(60))),
+                1 => JobState::Running(sample::lease(sample::at(60))),
                 2 => JobState::Failed(sample::failure()),
                 _ => JobState::Succeeded { result: sample::sealed() },
             };
@@ -190,11 +190,11 @@ impl Dice {
 }
 
 /// Does something to one of the jobs, whatever comes of it.
-async fn meddle(store: &Arc<dyn JobStore>, job: &Job, claim: &Claim, dice: &mut Dice) {
+async fn meddle(store: &Arc<dyn JobStore>, job: &Job, lease: &Lease, dice: &mut Dice) {
     let (tally, effect) = (Tally::default(), Effect::None);
     let paused = || Pause::Blocked { why: BlockReason::Paused, until: None };
     let waiting = || Pause::Waiting { why: WaitReason::Retry, until: sample::at(300) };
-    let postpone = |pause| Step::Postpone { claim: claim.clone(), pause, tally, effect, hop: 1, turn: None };
+    let postpone = |pause| Step::Postpone { lease: lease.clone(), pause, tally, effect, hop: 1, turn: None };
     let step = match dice.below(13) {
         0 => return drop(store.accept(job, Backlog::default(), &sample::line("a")).await.unwrap()),
         1 => return drop(store.restore(job).await.unwrap()),
@@ -204,10 +204,10 @@ async fn meddle(store: &Arc<dyn JobStore>, job: &Job, claim: &Claim, dice: &mut 
             return;
         }
         4 => Step::Enqueued,
-        5 | 6 => Step::Start { claim: claim.clone(), hop: 1, tally, effect },
+        5 | 6 => Step::Start { lease: lease.clone(), hop: 1, tally, effect },
         7 => postpone(paused()),
         8 => postpone(waiting()),
-        9 => Step::Fail(claim.clone(), sample::failure()),
+        9 => Step::Fail(lease.clone(), sample::failure()),
         10 => Step::Cancel,
         11 => Step::Replay { hop: 1, not_after: sample::at(dice.below(9_000) as u64) },
         _ => Step::Succeed(sample::sealed()),
@@ -219,11 +219,11 @@ async fn meddle(store: &Arc<dyn JobStore>, job: &Job, claim: &Claim, dice: &mut 
 #[tokio::test(flavor = "multi_thread")]
 async fn records_and_the_sets_they_are_found_by_agree_whatever_happened() {
     let server = server().await;
-    let jobs: Vec<(Job, Claim)> = (0..60)
+    let jobs: Vec<(Job, Lease)> = (0..60)
         .map(|number| {
             let owner = ["o", "p"][number % 2];
             let job = Job { submitted_at: sample::at(number as u64 / 5), ..sample::job(owner, "a") };
-            (job, sample::claim(sample::at(60)))
+            (job, sample::lease(sample::at(60)))
         })
         .collect();
     let jobs = Arc::new(jobs);
@@ -233,8 +233,8 @@ async fn records_and_the_sets_they_are_found_by_agree_whatever_happened() {
         meddling.spawn(async move {
             let mut dice = Dice(process);
             for _ in 0..600 {
-                let (job, claim) = &jobs[dice.below(jobs.len())];
-                meddle(&store, job, claim, &mut dice).await;
+                let (job, lease) = &jobs[dice.below(jobs.len())];
+                meddle(&store, job, lease, &mut dice).await;
             }
         });
     }

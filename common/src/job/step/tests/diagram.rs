@@ -78,9 +78,9 @@ fn step_name(step: &Step) -> &'static str {
 }
 
 /// Every step, with each pause and each effect that it can carry.
-fn steps(mine: &Claim, sealed: &SealedParts) -> Vec<Step> {
-    let fresh = claim(&WorkerId::random(), after(now(), minutes(2)));
-    let start = Step::Start { claim: fresh, hop: 5, tally: Tally::default(), effect: Effect::None };
+fn steps(mine: &Lease, sealed: &SealedParts) -> Vec<Step> {
+    let fresh = lease(&WorkerId::random(), after(now(), minutes(2)));
+    let start = Step::Start { lease: fresh, hop: 5, tally: Tally::default(), effect: Effect::None };
     let mut steps = vec![
         Step::Enqueued,
         Step::Placed { turn: turn(), warning: None },
@@ -112,16 +112,16 @@ fn steps(mine: &Claim, sealed: &SealedParts) -> Vec<Step> {
     ] {
         for effect in [Effect::None, Effect::Unknown] {
             let (pause, tally) = (pause.clone(), Tally::default());
-            steps.push(Step::Postpone { claim: mine.clone(), pause, tally, effect, hop: 6, turn: None });
+            steps.push(Step::Postpone { lease: mine.clone(), pause, tally, effect, hop: 6, turn: None });
         }
     }
     steps
 }
 
 /// Every state, with whatever else of a job decides where a step leads.
-fn jobs() -> (Claim, Vec<Job>) {
+fn jobs() -> (Lease, Vec<Job>) {
     let Case { mine, mut states } = cases();
-    states.push(JobState::Running(claim(&WorkerId::random(), now())));
+    states.push(JobState::Running(lease(&WorkerId::random(), now())));
     let mut jobs = Vec::new();
     for state in states {
         for effect in [Effect::None, Effect::Unknown] {

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use common::jitter::spread_by;
-use common::job::{Claim, Effect, Job, JobState, Refusal, Step, next_look};
+use common::job::{Effect, Job, JobState, Lease, Refusal, Step, next_look};
 use common::message::{Message, Progress};
 use common::port::{Change, Delivery, Lane, StoreError, pause};
 use common::random;
@@ -25,7 +25,7 @@ use crate::retry::Deferral;
 
 /// A job that cannot even be looked at comes back after so long, or a little longer.
 const NOTHING_KNOWN: Duration = Duration::from_secs(15);
-/// A claim that is all but over is waited for so long.
+/// A lease that is all but over is waited for so long.
 const SHORTEST: Duration = Duration::from_secs(1);
 /// What an attempt takes from publishing a job's next message to recording it, where its store is near; and so often as
 /// much again, each time twice as long, where that is far away.
@@ -125,30 +125,30 @@ fn known_progress(said: Progress, arrival: Arrival, began: Option<Timestamp>) ->
 /// What came of trying to take hold.
 enum Taken {
     /// The record says so.
-    Recorded(Box<Job>, Claim),
+    Recorded(Box<Job>, Lease),
     /// Nothing does.
-    Unrecorded(Box<Job>, Claim),
+    Unrecorded(Box<Job>, Lease),
     /// Not now.
     PutAside,
 }
 
 impl Attempts {
     /// Takes hold of the job, or says what to do with the delivery.
-    pub(super) async fn claim<'a>(
+    pub(super) async fn lease<'a>(
         &self,
         message: &'a Message,
         arrival: Arrival,
     ) -> Result<Held<'a>, Verdict> {
         match self.start(message, arrival).await {
-            Ok(Taken::Recorded(job, claim)) => {
-                self.with_cancellation(self.held(message, arrival, Arc::new(*job), claim)).await
+            Ok(Taken::Recorded(job, lease)) => {
+                self.with_cancellation(self.held(message, arrival, Arc::new(*job), lease)).await
             }
-            Ok(Taken::Unrecorded(job, claim)) => Ok(self.held(message, arrival, Arc::new(*job), claim)),
+            Ok(Taken::Unrecorded(job, lease)) => Ok(self.held(message, arrival, Arc::new(*job), lease)),
             Ok(Taken::PutAside) => {
                 let effect = Arrival::Again.effect(message.effect);
                 Err(self.put_aside(&Message { effect, ..message.clone() }, CLAIM).await)
             }
-            Err(AttemptError::Lost(Refusal::ClaimedUntil(then))) => {
+            Err(AttemptError::Lost(Refusal::LeasedUntil(then))) => {
                 let left = until(self.ports.clock.now(), then).clamp(SHORTEST, CLAIM);
                 Err(self.put_aside(message, left).await)
             }
@@ -169,7 +169,7 @@ impl Attempts {
         }
     }
 
-    fn held<'a>(&self, message: &'a Message, arrival: Arrival, mut job: Arc<Job>, claim: Claim) -> Held<'a> {
+    fn held<'a>(&self, message: &'a Message, arrival: Arrival, mut job: Arc<Job>, lease: Lease) -> Held<'a> {
         if message.reopened > job.reopened {
             Arc::make_mut(&mut job).reopened = message.reopened;
         }
@@ -181,7 +181,7 @@ impl Attempts {
         if began != job.write_began_at {
             Arc::make_mut(&mut job).write_began_at = began;
         }
-        let hold = Hold::new(Arc::clone(&self.records), Arc::clone(&job), claim);
+        let hold = Hold::new(Arc::clone(&self.records), Arc::clone(&job), lease);
         if let Some(words) = &message.conference_refused {
             hold.note_refused_conference(words);
         }
@@ -243,16 +243,16 @@ impl Attempts {
         let mut tries = 0..TRIES;
         while tries.next().is_some() {
             let now = self.ports.clock.now();
-            let claim = Claim { worker: self.worker.clone(), until: after(now, CLAIM) };
+            let lease = Lease { worker: self.worker.clone(), until: after(now, CLAIM) };
             let start = Step::Start {
-                claim: claim.clone(),
+                lease: lease.clone(),
                 hop: message.hop,
                 tally: message.tally,
                 effect: arrival.effect(message.effect),
             };
             let step = Step::For(message.fingerprint.clone(), Box::new(start));
             let record = match self.records.take(&message.job, &step).await {
-                Ok(Change::Taken(job)) => return Ok(Taken::Recorded(job, claim)),
+                Ok(Change::Taken(job)) => return Ok(Taken::Recorded(job, lease)),
                 Ok(Change::Refused(Refusal::Unknown)) => Record::Gone,
                 Ok(Change::Refused(Refusal::Finished(job))) if may_have_left_its_event(&job, message) => {
                     match self.records.take(&message.job, &Step::TakeBack { hop: message.hop }).await {
@@ -260,7 +260,7 @@ impl Attempts {
                         Err(_) => Record::Away,
                     }
                 }
-                Ok(Change::Refused(refusal @ Refusal::ClaimedUntil(_))) => match moments.next() {
+                Ok(Change::Refused(refusal @ Refusal::LeasedUntil(_))) => match moments.next() {
                     Some(waited) => {
                         // Its holder may have published it a moment ago, and be about to record that.
                         pause(MOMENT * 2_u32.pow(waited)).await;
@@ -279,12 +279,12 @@ impl Attempts {
                     let rebuilt = self.records.rebuilt(message).await.map_err(AttemptError::Vault)?;
                     // A store that answers reads and takes no writes is away: the record would never stay.
                     if self.records.restore(&rebuilt).await.is_err() {
-                        return unrecorded(&rebuilt, &step, claim, now);
+                        return unrecorded(&rebuilt, &step, lease, now);
                     }
                 }
                 Beginning::Unrecorded => {
                     let rebuilt = self.records.rebuilt(message).await.map_err(AttemptError::Vault)?;
-                    return unrecorded(&rebuilt, &step, claim, now);
+                    return unrecorded(&rebuilt, &step, lease, now);
                 }
             }
         }
@@ -321,16 +321,16 @@ impl Attempts {
             Ok(Change::Refused(Refusal::Finished(_))) => Err(Verdict::Done),
             Ok(Change::Taken(_) | Change::Refused(_)) | Err(_) => {
                 let job = Job { cancel_requested: true, ..held.job.as_ref().clone() };
-                Ok(self.held(held.message, Arrival::Again, Arc::new(job), held.hold.claim().clone()))
+                Ok(self.held(held.message, Arrival::Again, Arc::new(job), held.hold.lease().clone()))
             }
         }
     }
 }
 
 /// A job that is run from its message alone, as the step leaves it.
-fn unrecorded(rebuilt: &Job, step: &Step, claim: Claim, now: Timestamp) -> Result<Taken, AttemptError> {
+fn unrecorded(rebuilt: &Job, step: &Step, lease: Lease, now: Timestamp) -> Result<Taken, AttemptError> {
     let job = rebuilt.take(step, now).map_err(AttemptError::Lost)?;
-    Ok(Taken::Unrecorded(Box::new(job), claim))
+    Ok(Taken::Unrecorded(Box::new(job), lease))
 }
 
 #[cfg(test)]
