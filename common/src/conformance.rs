@@ -4,6 +4,7 @@
 //! A test calls them with a bench of its own: an empty folder, or servers with an empty prefix.
 #![expect(clippy::unwrap_used, reason = "a suite is a test")]
 
+pub mod golden;
 pub mod queue;
 pub mod sample;
 pub mod store;

@@ -290,3 +290,6 @@ fn told(answer: Result<bool, String>) -> Result<(), QueueError> {
         Err(why) => Err(QueueError::Unreachable(why)),
     }
 }
+
+#[cfg(test)]
+mod golden;

@@ -273,3 +273,6 @@ impl From<Trouble> for StoreError {
         Self(trouble.to_string())
     }
 }
+
+#[cfg(test)]
+mod golden;
