@@ -1,5 +1,6 @@
 //! calrelay from outside: starts the real program, talks to it over HTTP, kills it, starts it again.
 
+pub mod before;
 mod checked;
 mod connecting;
 mod corpus;
@@ -19,7 +20,7 @@ mod smtp;
 pub use checked::Checked;
 pub use connecting::{accounts, connect, connect_with};
 pub use corpus::{corpus, expanded};
-pub use installation::{Accepted, Answer, Caller, Installation, Member, Plan, VaultServer};
+pub use installation::{Accepted, Answer, Before, Caller, Installation, Member, Plan, VaultServer};
 pub use launch::{Launch, free_port, program};
 pub use log_lines::{json_lines, outcomes};
 pub use metrics_page::{MetricsPage, Shape};

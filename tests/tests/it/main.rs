@@ -1,6 +1,7 @@
 //! The real program, from outside.
 
 mod accounts;
+mod before;
 mod blocked;
 mod browser;
 mod cancel;
