@@ -318,4 +318,6 @@ async fn read(vault: &dyn Vault, name: &str) -> Result<Option<(Arc<Account>, Ver
 }
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod tests;

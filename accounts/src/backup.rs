@@ -242,4 +242,6 @@ async fn empty(vault: &dyn Vault) -> Result<(), BackupError> {
 }
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod tests;

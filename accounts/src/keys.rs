@@ -238,6 +238,9 @@ fn hashed(secret: &str) -> String {
 }
 
 #[cfg(test)]
+mod golden;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

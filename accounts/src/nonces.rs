@@ -210,4 +210,6 @@ fn read(doc: Doc) -> Result<(Mark, Version), VaultError> {
 }
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod tests;

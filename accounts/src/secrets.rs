@@ -92,6 +92,9 @@ fn unseal(value: serde_json::Value, ring: &Keyring) -> Result<HashKey, LockedOut
 }
 
 #[cfg(test)]
+mod golden;
+
+#[cfg(test)]
 mod tests {
     use std::sync::Arc;
 

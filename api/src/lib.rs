@@ -13,6 +13,8 @@ mod cookies;
 mod entrance;
 mod follow;
 mod front;
+#[cfg(test)]
+mod golden;
 mod hosts;
 mod idempotency;
 mod ingress;

@@ -26,6 +26,9 @@ impl Mark<'_> {
 }
 
 #[cfg(test)]
+mod golden;
+
+#[cfg(test)]
 mod tests {
     use serde_json::json;
 

@@ -229,3 +229,6 @@ impl Job {
         }
     }
 }
+
+#[cfg(test)]
+mod golden;

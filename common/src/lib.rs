@@ -11,6 +11,8 @@ pub mod due;
 pub mod event;
 pub mod field;
 pub mod fingerprint;
+#[cfg(any(test, feature = "sample"))]
+pub mod golden;
 pub mod jitter;
 pub mod job;
 pub mod memory;

@@ -295,4 +295,6 @@ impl Message {
 }
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod tests;

@@ -25,3 +25,6 @@ impl Payload {
         self.conference || self.event.brings_conference()
     }
 }
+
+#[cfg(test)]
+mod golden;

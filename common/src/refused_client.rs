@@ -53,3 +53,6 @@ impl RefusedClient {
         vault.remove(Shelf::Notices, NAME).await
     }
 }
+
+#[cfg(test)]
+mod golden;

@@ -7,6 +7,8 @@
 mod account;
 mod body;
 mod delivery;
+#[cfg(test)]
+mod golden;
 mod guard;
 mod letter;
 mod line;

@@ -70,6 +70,8 @@ mod controls;
 mod event;
 mod events;
 mod faults;
+#[cfg(test)]
+mod golden;
 mod grant;
 mod hosts;
 mod identifier;

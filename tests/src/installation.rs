@@ -8,6 +8,7 @@ pub use member::Member;
 
 use futures_util::future::join_all;
 
+use crate::before::{Broker, QueuedMessage, moved, replay_redis};
 use crate::launch::Launch;
 use crate::sandbox_process::SandboxProcess;
 use crate::servers::{Cluster, Durability, PostgresServer, Proxy, RedisServer, Vhost, shared_rabbit};
@@ -20,7 +21,22 @@ pub struct Plan {
     apis: usize,
     workers: usize,
     postgres: bool,
+    before: Option<Before>,
     launch: Launch,
+}
+
+/// What an earlier build has left on the servers; the vault's SQL and the sandbox's state name a port of the sandbox.
+pub struct Before {
+    /// The sandbox's port.
+    pub port: u16,
+    /// The sandbox's state file.
+    pub sandbox: Vec<u8>,
+    /// SQL that makes PostgreSQL's database.
+    pub vault: String,
+    /// Commands that fill Redis.
+    pub redis: Vec<Vec<String>>,
+    /// The messages in the broker.
+    pub messages: Vec<QueuedMessage>,
 }
 
 /// Where an installation keeps what cannot be rebuilt.
@@ -49,7 +65,7 @@ impl Plan {
     #[must_use]
     pub fn new(apis: usize, workers: usize) -> Self {
         let launch = Launch::new().with("ENCRYPTION_KEY", ENCRYPTION_KEY);
-        Self { apis, workers, postgres: false, launch }
+        Self { apis, workers, postgres: false, before: None, launch }
     }
 
     /// With a variable set in every process.
@@ -73,31 +89,58 @@ impl Plan {
         self
     }
 
+    /// With what a process is started with changed in some way.
+    #[must_use]
+    pub fn launched(mut self, change: impl FnOnce(Launch) -> Launch) -> Self {
+        self.launch = change(self.launch);
+        self
+    }
+
+    /// On PostgreSQL, with what an earlier build has left on the servers.
+    #[must_use]
+    pub fn taking_over(self, before: Before) -> Self {
+        Self { before: Some(before), ..self.on_postgres() }
+    }
+
     /// Installs it on the broker that all tests share.
     pub async fn start(self) -> Installation {
+        self.start_first(|_| {}).await
+    }
+
+    /// The same, after a look at what was prepared: `look` is given what operators' commands are run with.
+    pub async fn start_first(self, look: impl FnOnce(&Launch)) -> Installation {
         let vhost = shared_rabbit().await.vhost().await;
-        self.start_in(vhost).await
+        let port = vhost.server().port();
+        self.install(vhost, &[port], look).await
     }
 
     /// Installs it in `vhost`: on a broker of the test's own, which it may hurt.
     pub async fn start_in(self, vhost: Vhost) -> Installation {
         let port = vhost.server().port();
-        self.install(vhost, &[port]).await
+        self.install(vhost, &[port], |_| {}).await
     }
 
     /// Installs it on a cluster: a process that loses its node connects to another.
     pub async fn start_on(self, cluster: &Cluster) -> Installation {
         let ports: Vec<u16> = cluster.nodes().iter().map(crate::servers::RabbitServer::port).collect();
-        self.install(cluster.vhost().await, &ports).await
+        self.install(cluster.vhost().await, &ports, |_| {}).await
     }
 
-    async fn install(self, vhost: Vhost, broker: &[u16]) -> Installation {
+    async fn install(self, vhost: Vhost, broker: &[u16], look: impl FnOnce(&Launch)) -> Installation {
         let redis = RedisServer::start(Durability::Nothing).await;
         let vault = match self.postgres {
             true => VaultServer::Postgres(PostgresServer::start().await),
             false => VaultServer::Redis(RedisServer::start(Durability::Always).await),
         };
-        let sandbox = SandboxProcess::start().await;
+        let sandbox = match &self.before {
+            Some(before) => SandboxProcess::start_on(|port| moved(&before.sandbox, before.port, port)).await,
+            None => SandboxProcess::start().await,
+        };
+        if let (Some(before), VaultServer::Postgres(vault)) = (&self.before, &vault) {
+            let sql = moved(before.vault.as_bytes(), before.port, sandbox.port());
+            let _ = vault.sql(&vault.url(), &String::from_utf8(sql).expect("SQL"));
+            replay_redis(&redis.url(), &before.redis);
+        }
         let launch = self.launch.with_sandbox(&sandbox.view());
         let join = |role: &'static str| {
             let (vhost, redis, vault, launch) = (&vhost, &redis, &vault, &launch);
@@ -117,6 +160,14 @@ impl Plan {
         };
         let setup = join("setup").await;
         setup.launch().prepare();
+        look(setup.launch());
+        if let Some(before) = &self.before {
+            let broker = Broker::connect(&vhost).await;
+            for message in &before.messages {
+                broker.put(message).await;
+            }
+            broker.close().await;
+        }
         let mut apis = join_all((0..self.apis).map(|_| join("api"))).await;
         let mut workers = join_all((0..self.workers).map(|_| join("worker"))).await;
         join_all(apis.iter_mut().chain(&mut workers).map(Member::start)).await;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::checked::Checked;
+use crate::installation::Caller;
 use crate::process::Calrelay;
 use crate::sandbox::SandboxView;
 use crate::sink::Sink;
@@ -179,6 +180,19 @@ impl Launch {
         if self.open() { None } else { self.key.lock().expect("no panics").clone() }
     }
 
+    /// With an admin key that was printed long ago.
+    #[must_use]
+    pub fn with_key(self, key: &str) -> Self {
+        *self.key.lock().expect("no panics") = Some(key.to_owned());
+        self
+    }
+
+    /// Whoever posts to this process alone.
+    #[must_use]
+    pub fn caller(&self) -> Caller {
+        Caller::of(std::iter::once(self))
+    }
+
     /// A URL of the public port.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
@@ -194,7 +208,9 @@ impl Launch {
         self.admin_port
     }
 
-    pub(crate) fn sandbox_port(&self) -> u16 {
+    /// The port of the sandbox inside it.
+    #[must_use]
+    pub fn sandbox_port(&self) -> u16 {
         self.sandbox_port
     }
 

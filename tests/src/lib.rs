@@ -1,6 +1,7 @@
 //! calrelay from outside: starts the real program, talks to it over HTTP, kills it, starts it again.
 #![expect(clippy::disallowed_methods, reason = "tests go by the machine's time")]
 
+pub mod before;
 mod checked;
 mod connecting;
 mod corpus;
@@ -21,7 +22,7 @@ mod vaults;
 pub use checked::Checked;
 pub use connecting::{accounts, connect, connect_with};
 pub use corpus::{corpus, expanded};
-pub use installation::{Accepted, Answer, Caller, Installation, Member, Plan, VaultServer};
+pub use installation::{Accepted, Answer, Before, Caller, Installation, Member, Plan, VaultServer};
 pub use launch::{Launch, free_port, program};
 pub use log_lines::{json_lines, outcomes};
 pub use metrics_page::{MetricsPage, Shape};

@@ -1,6 +1,7 @@
 //! `calrelay sandbox` as a process of its own, which can go away and come back.
 
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -25,6 +26,27 @@ impl SandboxProcess {
         process
     }
 
+    /// Starts it as another one was left, whose state file had this text but for its port.
+    pub async fn start_on(state: impl FnOnce(u16) -> Vec<u8>) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let mut process = Self { dir, port: free_port(), child: None };
+        std::fs::write(process.state(), state(process.port)).expect("it is written");
+        process.come_back().await;
+        process
+    }
+
+    /// The file that it keeps everything in.
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
+        self.dir.path().join("state.jsonl")
+    }
+
+    /// Its port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Starts it again, where it was and as it was.
     ///
     /// # Panics
@@ -33,7 +55,7 @@ impl SandboxProcess {
         assert!(self.child.is_none(), "it is there");
         let child = Command::new(program())
             .args(["sandbox", "--port", &self.port.to_string(), "--state"])
-            .arg(self.dir.path().join("state.jsonl"))
+            .arg(self.state())
             .current_dir(self.dir.path())
             .env_clear()
             .stdin(Stdio::null())

@@ -298,3 +298,6 @@ fn told(answer: Result<bool, String>) -> Result<(), QueueError> {
         Err(why) => Err(QueueError::Unreachable(why)),
     }
 }
+
+#[cfg(test)]
+mod golden;

@@ -273,3 +273,6 @@ impl From<LinkError> for StoreError {
         Self(trouble.to_string())
     }
 }
+
+#[cfg(test)]
+mod golden;

@@ -146,3 +146,6 @@ impl TokenCache for RedisTokens {
         RefreshTurn::holding(self.turns.take(account, seen.as_deref().unwrap_or_default(), here).await)
     }
 }
+
+#[cfg(test)]
+mod golden;

@@ -44,7 +44,7 @@ pub struct Accepted {
 }
 
 impl Caller {
-    pub(super) fn of<'a>(apis: impl Iterator<Item = &'a Launch>) -> Self {
+    pub(crate) fn of<'a>(apis: impl Iterator<Item = &'a Launch>) -> Self {
         let apis: Vec<&Launch> = apis.collect();
         let http =
             reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(40)).build().expect("a client");
@@ -65,6 +65,11 @@ impl Caller {
             Some(key) => request.bearer_auth(key),
             None => request,
         }
+    }
+
+    /// The same with another key.
+    pub fn request_with(&self, key: &str, method: Method, path: &str) -> RequestBuilder {
+        Self { key: Some(key.to_owned()), ..self.clone() }.request(method, path)
     }
 
     /// Posts an event once; `Err` when nobody answered.

@@ -93,6 +93,16 @@ impl PostgresServer {
         self.run("psql", &["-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql, url])
     }
 
+    /// SQL that makes what is in the database at `url`, and nothing of how this server is set.
+    #[must_use]
+    pub fn dump(&self, url: &str) -> String {
+        let dump = self.run("pg_dump", &["--inserts", "--no-owner", "--no-privileges", url]);
+        let settings = ["--", "\\", "SET ", "SELECT pg_catalog.set_config"];
+        let kept = dump.lines().filter(|line| !line.is_empty());
+        kept.filter(|line| !settings.iter().any(|start| line.starts_with(start)))
+            .fold(String::new(), |sql, line| sql + line + "\n")
+    }
+
     /// Its port on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {

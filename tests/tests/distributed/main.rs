@@ -3,6 +3,7 @@
 
 mod accounts;
 mod alerts;
+mod before;
 mod cancelled;
 mod certificate;
 mod chaos;
@@ -29,6 +30,9 @@ mod outputs;
 mod quota;
 mod rabbitmq;
 mod rates;
+#[expect(dead_code, reason = "the other suite uses more of it")]
+#[path = "../it/receiver.rs"]
+mod receiver;
 mod reconnecting;
 mod redis;
 mod redis_away;

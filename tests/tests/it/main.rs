@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests go by the machine's time")]
 
 mod accounts;
+mod before;
 mod blocked;
 mod browser;
 mod cancel;
