@@ -4,7 +4,6 @@ mod lookups;
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use jiff::Timestamp;
@@ -16,7 +15,6 @@ use common::account::AccountId;
 use common::owner::Owner;
 use common::port::{Clock, Shelf, Vault, VaultError};
 use common::random;
-use common::time;
 use lookups::Lookups;
 
 /// What a key may do.
@@ -117,17 +115,13 @@ fn fits(pattern: &str, text: &str) -> bool {
 }
 
 /// The keys of an installation, as the vault has them; what was asked for is remembered for
-/// [`FRESH`], and for an hour while the vault is away or does not answer.
+/// [`FRESH`](crate::FRESH), and for an hour while the vault is away or does not answer.
 pub struct ApiKeys {
     vault: Arc<dyn Vault>,
     clock: Arc<dyn Clock>,
     lookups: Lookups,
 }
 
-/// How long a key or an account that was read counts as up to date.
-pub const FRESH: Duration = Duration::from_secs(30);
-/// How long it is still used while the vault cannot be read.
-pub const STALE: Duration = time::hours(1);
 impl ApiKeys {
     /// The keys in `vault`.
     #[must_use]
@@ -182,7 +176,7 @@ impl ApiKeys {
     /// The same; but a look-up of a key that was not good when it was last looked up needs `permit`,
     /// which is asked once, at the beginning, and by one of all who ask for the same key at once.
     /// Without a permit a key is good if it is among all keys, which are looked through every
-    /// [`FRESH`] at most, however many ask.
+    /// [`FRESH`](crate::FRESH) at most, however many ask.
     ///
     /// # Errors
     /// What `permit` says; inside, what [`find`](Self::find) says.
@@ -210,7 +204,7 @@ impl ApiKeys {
             .collect()
     }
 
-    /// Revokes the keys with this name; answers how many there were. Processes notice within [`FRESH`].
+    /// Revokes the keys with this name; answers how many there were. Processes notice within [`FRESH`](crate::FRESH).
     ///
     /// # Errors
     /// When the vault cannot be written.

@@ -13,3 +13,4 @@ mod remembered;
 pub mod secrets;
 
 pub use accounts::{AccountError, Accounts, AtGoogle, Connection, Standing};
+pub use remembered::FRESH;

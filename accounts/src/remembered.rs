@@ -16,10 +16,13 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use crate::keys::{FRESH, STALE};
 use common::port::{Clock, VaultError};
 use common::time;
 
+/// How long a key or an account that was read counts as up to date.
+pub const FRESH: Duration = Duration::from_secs(30);
+/// How long it is still used while the vault cannot be read.
+pub(crate) const STALE: Duration = time::hours(1);
 /// An answer is waited for so long by those who have an older one.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// A vault that has failed is asked again after so long.

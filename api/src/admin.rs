@@ -17,8 +17,8 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use crate::binding::BindError;
 use crate::hosts::Hosts;
-use crate::ingress::BindError;
 
 /// Whether a role can do its own work now.
 pub type Readiness = Arc<dyn Fn() -> bool + Send + Sync>;

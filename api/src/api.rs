@@ -8,11 +8,14 @@ use accounts::keys::ApiKeys;
 use accounts::nonces::Nonces;
 use common::account::AccountId;
 use common::job::{Job, JobId};
-use common::port::{Allowances, Clock, JobQueue, JobStore, StoreError, Throttle, TokenEndpoint, Vault};
+use common::port::{
+    Allowances, Clock, ConsentRequest, JobQueue, JobStore, StoreError, Throttle, TokenEndpoint, Vault,
+};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::auth::{Authenticator, Caller};
+use crate::auth::Authenticator;
+use crate::caller::Caller;
 use crate::follow::Follows;
 use crate::hosts::Hosts;
 use crate::intake::Intake;
@@ -93,6 +96,18 @@ impl Sight {
 }
 
 impl Api {
+    /// A consent URL, to learn from it where it leads and comes back to.
+    pub(crate) fn consent_url(&self) -> String {
+        let request =
+            ConsentRequest { state: String::new(), code_challenge: String::new(), login_hint: None };
+        self.ports.google.consent_url(&request)
+    }
+
+    /// The origin of Google's consent page.
+    pub(crate) fn consent_origin(&self) -> String {
+        Url::parse(&self.consent_url()).map(|url| url.origin().ascii_serialization()).unwrap_or_default()
+    }
+
     /// Waits for jobs that exist for `caller`; for jobs known to be theirs it need not be told.
     pub(crate) fn waiting<'a>(&'a self, caller: Option<&'a Caller>) -> Waiting<'a> {
         let (ledger, follows, clock) = (&self.ledger, &self.follows, &*self.ports.clock);

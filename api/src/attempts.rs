@@ -6,6 +6,7 @@
 use actix_web::http::header::HeaderMap;
 use common::seal::Keyring;
 use jiff::Timestamp;
+use url::form_urlencoded;
 
 use crate::consent::Consent;
 use crate::cookies::Cookie;
@@ -37,6 +38,12 @@ pub(crate) enum Stray {
     Expired,
     /// It has begun others.
     Mismatch,
+}
+
+/// The state that Google's answer names, in the query of the path it comes back to.
+pub(crate) fn answered_state(query: &str) -> String {
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    pairs.find(|(name, _)| name == "state").map(|(_, value)| value.into_owned()).unwrap_or_default()
 }
 
 impl Attempts {

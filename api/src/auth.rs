@@ -1,19 +1,17 @@
-//! Who calls, and what they may do.
+//! Lets callers in by their keys, and counts their requests.
 
 use std::future::{Ready, ready};
 use std::sync::Arc;
 
 use accounts::keys::{ApiKey, ApiKeys, Scope};
 use actix_web::HttpRequest;
-use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
-use common::account::AccountId;
-use common::job::Job;
-use common::owner::Owner;
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use common::port::{Clock, VaultError};
 use secrecy::SecretString;
 use tracing::error;
 
-use crate::entrance::{Entrance, Window};
+use crate::arrival::{Arrival, Window};
+use crate::caller::{Bearer, Caller, unauthenticated};
 use crate::problem::{Kind, Problem};
 use crate::proxies::TrustedProxies;
 use crate::rate::{Counted, RateLimit, RateStatus, Rates};
@@ -23,7 +21,7 @@ use crate::rate::{Counted, RateLimit, RateStatus, Rates};
 pub enum Access {
     /// They do.
     Keys,
-    /// They do not: every caller is [`Owner::local`] with every scope (`DEV_NO_AUTH`, loopback only).
+    /// They do not: every caller is [`Owner::local`](common::owner::Owner::local) with every scope (`DEV_NO_AUTH`, loopback only).
     Open,
 }
 
@@ -36,79 +34,6 @@ pub(crate) struct Authenticator {
     without_key: RateLimit,
     proxies: TrustedProxies,
     clock: Arc<dyn Clock>,
-}
-
-/// A caller who was let in.
-#[derive(Debug, Clone)]
-pub(crate) struct Caller {
-    owner: Owner,
-    /// `None` where no key is needed.
-    key: Option<ApiKey>,
-}
-
-/// What the header `Authorization` has shown.
-#[derive(Debug, Clone)]
-pub(crate) enum Bearer {
-    /// There is none.
-    Nobody,
-    /// The holder of a good key.
-    Holder(Caller),
-    /// Something else than a key.
-    Malformed,
-    /// A key that is unknown or was revoked.
-    Unknown,
-    /// A key that cannot be looked up now.
-    Unreadable,
-}
-
-impl Bearer {
-    /// The caller, if there is one; a key that was sent must be good.
-    fn caller(self) -> Result<Option<Caller>, Problem> {
-        match self {
-            Self::Nobody => Ok(None),
-            Self::Holder(caller) => Ok(Some(caller)),
-            Self::Malformed => Err(unauthenticated(
-                "The header must read Authorization: Bearer <key>.",
-                "Bearer realm=\"calrelay\", error=\"invalid_request\"",
-            )),
-            Self::Unknown => Err(unauthenticated(
-                "The key is unknown or was revoked.",
-                "Bearer realm=\"calrelay\", error=\"invalid_token\"",
-            )),
-            Self::Unreadable => Err(Problem::storage_unavailable()),
-        }
-    }
-}
-
-impl Caller {
-    /// On whose behalf they speak.
-    pub(crate) fn owner(&self) -> &Owner {
-        &self.owner
-    }
-
-    /// Names their key, and says nothing of it.
-    pub(crate) fn name(&self) -> &str {
-        self.key.as_ref().map_or("", |key| &key.name)
-    }
-
-    /// Whether they may do `scope`.
-    pub(crate) fn may(&self, scope: Scope) -> bool {
-        self.key.as_ref().is_none_or(|key| key.may(scope))
-    }
-
-    /// Refuses an account that their key is not for.
-    pub(crate) fn may_use(&self, account: &AccountId) -> Result<(), Problem> {
-        if self.key.as_ref().is_none_or(|key| key.may_use(account)) {
-            return Ok(());
-        }
-        let detail = "The key is limited to other accounts.";
-        Err(Problem::new(Kind::AccountNotAllowed, detail).naming("account", "not-allowed", detail))
-    }
-
-    /// Whether `job` exists for them: others' jobs do not.
-    pub(crate) fn sees(&self, job: &Job) -> bool {
-        job.owner == self.owner && self.may_use(&job.account).is_ok()
-    }
 }
 
 impl Authenticator {
@@ -135,8 +60,8 @@ impl Authenticator {
 
     fn entered(&self, request: &HttpRequest, scope: Scope) -> Result<Caller, Problem> {
         let caller = match self.access {
-            Access::Open => Caller { owner: Owner::local(), key: None },
-            Access::Keys => Entrance::of(request).bearer.caller()?.ok_or_else(|| {
+            Access::Open => Caller::local(),
+            Access::Keys => Arrival::of(request).bearer.caller()?.ok_or_else(|| {
                 unauthenticated("Send the header Authorization: Bearer <key>.", "Bearer realm=\"calrelay\"")
             })?,
         };
@@ -150,7 +75,7 @@ impl Authenticator {
     /// The caller, if they sent a key; a key that was sent must be good.
     pub(crate) fn key_holder(&self, request: &HttpRequest) -> Result<Option<Caller>, Problem> {
         match self.access {
-            Access::Keys => Entrance::of(request).bearer.caller(),
+            Access::Keys => Arrival::of(request).bearer.caller(),
             Access::Open => Ok(None),
         }
     }
@@ -188,8 +113,7 @@ impl Authenticator {
         match (found, charged) {
             (Ok(Some(key)), _) => {
                 let standing = self.count_key(&key).await;
-                let caller = Caller { owner: key.owner.clone(), key: Some(key) };
-                (Bearer::Holder(caller), Window::Counted(standing))
+                (Bearer::Holder(Caller::holding(key)), Window::Counted(standing))
             }
             (Ok(None), Some(charged)) => (Bearer::Unknown, Window::Counted(charged)),
             (Ok(None), None) => (Bearer::Unknown, self.by_address(request).await),
@@ -259,14 +183,9 @@ fn bearer(headers: &HeaderMap) -> Result<Option<SecretString>, Malformed> {
     token.map(|token| Some(SecretString::from(token.to_owned()))).ok_or(Malformed)
 }
 
-fn unauthenticated(detail: &str, challenge: &'static str) -> Problem {
-    Problem::new(Kind::Unauthenticated, detail)
-        .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
-        .naming("Authorization", "unauthenticated", detail)
-}
-
 #[cfg(test)]
 mod tests {
+    use actix_web::http::header::HeaderValue;
     use secrecy::ExposeSecret as _;
 
     use super::*;

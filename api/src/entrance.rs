@@ -9,51 +9,15 @@ use actix_web::{HttpMessage as _, HttpRequest};
 use tracing::error;
 
 use crate::api::Api;
-use crate::attempts::Attempts;
-use crate::auth::Bearer;
+use crate::arrival::{Arrival, SignedIn, Window};
+use crate::attempts::{Attempts, answered_state};
+use crate::caller::Bearer;
 use crate::link::Link;
 use crate::metrics::Route;
+use crate::paths;
 use crate::problem::Problem;
 use crate::rate::{Counted, RateStatus};
-use crate::routes::{self, callback};
 use crate::session::Session;
-
-/// What is known of the sender of a request.
-#[derive(Clone)]
-pub(crate) struct Entrance {
-    /// What the header `Authorization` has shown.
-    pub(crate) bearer: Bearer,
-    /// The session of the browser, if it has one.
-    pub(crate) session: Option<Session>,
-    /// Whether that is an administrator's.
-    pub(crate) signed_in: SignedIn,
-}
-
-/// Whether a browser is an administrator's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SignedIn {
-    Yes,
-    No,
-    /// The vault cannot be read.
-    Unknown,
-}
-
-/// In which window a request counts.
-pub(crate) enum Window {
-    /// In this one, already.
-    Counted(RateStatus),
-    /// In none: the vault cannot be read, so that a good key could not be told from a wrong one.
-    Exempt,
-    /// That depends on what else the request shows.
-    Open,
-}
-
-impl Entrance {
-    /// What was settled for this request.
-    pub(crate) fn of(request: &HttpRequest) -> Self {
-        request.extensions().get::<Self>().cloned().expect("it is settled for every request")
-    }
-}
 
 /// Settles who has sent `request` and counts it; notes both at the request.
 ///
@@ -69,11 +33,11 @@ pub(crate) async fn enter(api: &Api, request: &HttpRequest, route: Route) -> Res
     standing.check().map(drop)
 }
 
-async fn settled(api: &Api, request: &HttpRequest, route: Route) -> (Entrance, Option<RateStatus>) {
+async fn settled(api: &Api, request: &HttpRequest, route: Route) -> (Arrival, Option<RateStatus>) {
     let (headers, now) = (request.headers(), api.ports.clock.now());
     let session = Session::from_headers(headers, api.ports.accounts.ring(), now);
     if api.door.is_open() {
-        let entrance = Entrance { bearer: Bearer::Nobody, session, signed_in: SignedIn::Yes };
+        let entrance = Arrival { bearer: Bearer::Nobody, session, signed_in: SignedIn::Yes };
         let standing = by_address(api, request).await;
         return (entrance, standing);
     }
@@ -81,7 +45,7 @@ async fn settled(api: &Api, request: &HttpRequest, route: Route) -> (Entrance, O
     if let Window::Counted(standing) = window
         && standing.check().is_err()
     {
-        return (Entrance { bearer, session, signed_in: SignedIn::No }, Some(standing));
+        return (Arrival { bearer, session, signed_in: SignedIn::No }, Some(standing));
     }
     let (signed_in, key) = match &session {
         Some(session) => signed_in(api, session).await,
@@ -96,7 +60,7 @@ async fn settled(api: &Api, request: &HttpRequest, route: Route) -> (Entrance, O
             None => by_address(api, request).await,
         },
     };
-    (Entrance { bearer, session, signed_in }, standing)
+    (Arrival { bearer, session, signed_in }, standing)
 }
 
 /// Whether this is an administrator's session, and with which key. That we have sealed it means that its
@@ -132,7 +96,7 @@ fn link(api: &Api, request: &HttpRequest, route: Route) -> Option<Link> {
         }
         Route::Callback => {
             let attempts = Attempts::read(request.headers(), ring);
-            let attempt = attempts.answered(&callback::state(request.query_string()), now).ok()?;
+            let attempt = attempts.answered(&answered_state(request.query_string()), now).ok()?;
             attempt.consent.link.clone()
         }
         Route::Events
@@ -152,7 +116,7 @@ fn link(api: &Api, request: &HttpRequest, route: Route) -> Option<Link> {
 
 async fn by_address(api: &Api, request: &HttpRequest) -> Option<RateStatus> {
     // It is the same for every caller, and the page that says "too many requests" needs it.
-    if request.path() == routes::STYLE {
+    if request.path() == paths::STYLE {
         return None;
     }
     api.door.count_address(request).await

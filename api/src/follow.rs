@@ -12,7 +12,7 @@ use futures_util::future::select;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::auth::Caller;
+use crate::caller::Caller;
 use crate::ledger::Ledger;
 use crate::problem::{Kind, Problem};
 

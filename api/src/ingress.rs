@@ -1,7 +1,7 @@
 //! The ingress as the binary starts it: made, bound, served until told to stop.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -20,6 +20,7 @@ use url::Url;
 use crate::admin::Readiness;
 use crate::api::{Api, OnConnected, Ports};
 use crate::auth::{Access, Authenticator};
+use crate::binding::{BindError, listen};
 use crate::follow::Follows;
 use crate::front::front;
 use crate::hosts::Hosts;
@@ -58,22 +59,6 @@ pub struct Listening {
     ports: Ports,
     linger: Duration,
     drain: Duration,
-}
-
-/// Why an ingress does not listen.
-#[derive(Debug, thiserror::Error)]
-pub enum BindError {
-    /// Anybody on the network could use it.
-    #[error("without keys the server may listen on loopback addresses only, not on {0}")]
-    OpenBeyondLoopback(SocketAddr),
-    /// The system does not give us this address.
-    #[error("cannot listen on {address}: {cause}")]
-    Unavailable {
-        /// Which.
-        address: SocketAddr,
-        /// Why.
-        cause: io::Error,
-    },
 }
 
 impl Ingress {
@@ -230,24 +215,6 @@ impl Listening {
         ledger.close().await;
         served
     }
-}
-
-fn listen(addresses: &[SocketAddr]) -> Result<Vec<(TcpListener, SocketAddr)>, BindError> {
-    let mut listeners: Vec<(TcpListener, SocketAddr)> = Vec::new();
-    for address in addresses {
-        let mut address = *address;
-        if address.port() == 0
-            && let Some((_, first)) = listeners.first()
-        {
-            address.set_port(first.port());
-        }
-        let bound = TcpListener::bind(address).and_then(|listener| {
-            let address = listener.local_addr()?;
-            Ok((listener, address))
-        });
-        listeners.push(bound.map_err(|cause| BindError::Unavailable { address, cause })?);
-    }
-    Ok(listeners)
 }
 
 fn local_url(bound: &[SocketAddr]) -> Url {

@@ -13,7 +13,6 @@ mod refusal;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 use accounts::Accounts;
 use common::account::AccountState;
@@ -28,15 +27,13 @@ use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, error};
 
+use crate::contract::Contract;
 use crate::idempotency::IdempotencyKey;
 use crate::ledger::{Identity, Ledger};
 use crate::metrics;
 pub(crate) use cancel::{CancelRefusal, Cancellation};
 use publication::{Placed, Spot};
 pub(crate) use refusal::Refusal;
-
-/// The queue has this long to confirm.
-pub(crate) const CONFIRM_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Accepts jobs and takes them back.
 pub(crate) struct Intake {
@@ -56,33 +53,11 @@ pub(crate) struct Intake {
     pub(crate) tasks: TaskTracker,
 }
 
-/// The routes that accept jobs. An idempotency key belongs to one of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Entrance {
-    /// `POST /api/v1/events`.
-    Events,
-    /// `POST /api/create-calendar-event`.
-    Older,
-}
-
-impl Entrance {
-    /// Every entrance, for metrics.
-    pub(crate) const ALL: [Self; 2] = [Self::Events, Self::Older];
-
-    /// The route as job ids are derived from it: never to be changed.
-    pub(crate) fn route(self) -> &'static str {
-        match self {
-            Self::Events => "POST /api/v1/events",
-            Self::Older => "POST /api/create-calendar-event",
-        }
-    }
-}
-
 /// A request to accept a job.
 #[derive(Debug)]
 pub(crate) struct Ask {
     pub(crate) owner: Owner,
-    pub(crate) entrance: Entrance,
+    pub(crate) contract: Contract,
     pub(crate) key: Option<IdempotencyKey>,
     pub(crate) submission: Submission,
     pub(crate) trace: TraceContext,
@@ -105,7 +80,7 @@ impl Intake {
         let now = self.clock.now();
         let fingerprint = self.fingerprint(&ask.submission);
         let (id, identity) = match &ask.key {
-            Some(key) => (JobId::derived(&ask.owner, ask.entrance.route(), key.as_str()), Identity::Derived),
+            Some(key) => (JobId::derived(&ask.owner, ask.contract.route(), key.as_str()), Identity::Derived),
             None => (JobId::random(), Identity::Random),
         };
         let (account, job) = match self.prepare(&ask, id.clone(), fingerprint.clone(), now).await {
@@ -126,7 +101,7 @@ impl Intake {
             // The request may have been dropped.
             let _ = answer.send(receipt);
             if let Some((message, keeper)) = published {
-                metrics::accepted(ask.entrance);
+                metrics::accepted(ask.contract);
                 intake.ledger.enqueued(&message, keeper).await;
             }
         };

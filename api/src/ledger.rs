@@ -28,6 +28,9 @@ use memory::Memory;
 use reconcile::newest;
 use refused::RefusedJobs;
 
+/// The queue has this long to confirm.
+pub(crate) const CONFIRM_DEADLINE: Duration = Duration::from_secs(10);
+
 /// The records of jobs, as an ingress reads and writes them.
 pub(crate) struct Ledger {
     store: Arc<dyn JobStore>,

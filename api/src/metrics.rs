@@ -8,7 +8,7 @@ use actix_web::http::{Method, StatusCode};
 pub(crate) use common::metrics::{finished, publish_confirmed};
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
-use crate::intake::Entrance;
+use crate::contract::Contract;
 use crate::problem::Kind;
 pub(crate) use route::Route;
 
@@ -47,8 +47,8 @@ pub(crate) fn register() {
         }
         let _ = histogram!(DURATION, "route" => route.label());
     }
-    for entrance in Entrance::ALL {
-        counter!(ACCEPTED, "route" => entrance_label(entrance)).increment(0);
+    for contract in Contract::ALL {
+        counter!(ACCEPTED, "route" => contract_label(contract)).increment(0);
     }
     for kind in Kind::REJECTIONS {
         counter!(REJECTED, "reason" => kind.slug()).increment(0);
@@ -56,10 +56,10 @@ pub(crate) fn register() {
     gauge!(OLDEST).set(0.0);
 }
 
-fn entrance_label(entrance: Entrance) -> &'static str {
-    match entrance {
-        Entrance::Events => Route::Events.label(),
-        Entrance::Older => Route::Older.label(),
+fn contract_label(contract: Contract) -> &'static str {
+    match contract {
+        Contract::Events => Route::Events.label(),
+        Contract::Older => Route::Older.label(),
     }
 }
 
@@ -71,8 +71,8 @@ pub(crate) fn answered(route: Route, method: &Method, status: StatusCode, took: 
 }
 
 /// The queue has confirmed a job.
-pub(crate) fn accepted(entrance: Entrance) {
-    counter!(ACCEPTED, "route" => entrance_label(entrance)).increment(1);
+pub(crate) fn accepted(contract: Contract) {
+    counter!(ACCEPTED, "route" => contract_label(contract)).increment(1);
 }
 
 /// A job was refused.
@@ -141,7 +141,7 @@ mod tests {
                     }
                 }
             }
-            Entrance::ALL.into_iter().for_each(accepted);
+            Contract::ALL.into_iter().for_each(accepted);
             Kind::REJECTIONS.into_iter().for_each(rejected);
             oldest_age(Duration::ZERO);
             publish_confirmed(Duration::ZERO);

@@ -14,7 +14,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::api::Api;
-use crate::routes::{SETUP, STYLE};
+use crate::paths::{SETUP, STYLE};
 use crate::settings::{GoogleKind, OAuthClient};
 
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
@@ -68,7 +68,7 @@ pub(crate) fn wanted(request: &HttpRequest) -> bool {
 
 /// Nothing but our style and our forms, one of which ends at Google's consent page.
 fn policy(api: &Api) -> HeaderValue {
-    let consent = crate::routes::consent_origin(api);
+    let consent = api.consent_origin();
     let text = format!(
         "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self' {consent}; \
          frame-ancestors 'none'; base-uri 'none'"

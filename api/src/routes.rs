@@ -17,66 +17,15 @@ mod stream;
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderValue, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, Resource, Route, guard, web};
-use common::job::JobId;
-use common::port::ConsentRequest;
-use url::Url;
 
 use crate::api::Api;
 use crate::openapi;
 use crate::pages::{self, notice};
+use crate::paths::{
+    ACCOUNT, ACCOUNTS, CALLBACK, CONNECT, EVENTS, JOB, LINK, LINKS, OLDER, OPENAPI, REVOKE, SETUP, STATUS,
+    STYLE,
+};
 use crate::problem::{Kind, Problem};
-
-/// `POST`: accepts a job.
-pub(crate) const EVENTS: &str = "/api/v1/events";
-/// `POST`: the same for clients of the older contract.
-pub(crate) const OLDER: &str = "/api/create-calendar-event";
-/// What a job's path begins with.
-pub(crate) const JOBS: &str = "/api/v1/jobs";
-/// `GET`, `DELETE`: a job.
-pub(crate) const JOB: &str = "/api/v1/jobs/{id}";
-/// `GET`: whether the calendar is connected.
-pub(crate) const STATUS: &str = "/api/calendar-status";
-/// `GET`: the setup page; `POST`: signs in and out.
-pub(crate) const SETUP: &str = "/google-calendar-setup";
-/// `POST`: begins a connection.
-pub(crate) const CONNECT: &str = "/google-calendar-connect";
-/// `GET`: Google's answer.
-pub(crate) const CALLBACK: &str = "/oauth2callback";
-/// `GET`: the page of a connect link; `POST`: goes on to Google.
-pub(crate) const LINK: &str = "/google-calendar-link/{token}";
-/// `GET`: lists accounts.
-pub(crate) const ACCOUNTS: &str = "/api/v1/accounts";
-/// `GET`, `DELETE`: an account.
-pub(crate) const ACCOUNT: &str = "/api/v1/accounts/{account}";
-/// `POST`: makes a connect link.
-pub(crate) const LINKS: &str = "/api/v1/accounts/{account}/connect-links";
-/// `GET` asks, `POST` disconnects.
-pub(crate) const REVOKE: &str = "/google-calendar-revoke";
-/// `GET`: the contract.
-pub(crate) const OPENAPI: &str = "/api/openapi.json";
-/// `GET`: how pages look.
-pub(crate) const STYLE: &str = "/assets/style.css";
-
-/// Where a job's record is.
-pub(crate) fn job_path(id: &JobId) -> String {
-    format!("{JOBS}/{id}")
-}
-
-/// Where an administrator connects and disconnects this account.
-pub(crate) fn setup_path(account: &str) -> String {
-    if account == "default" { SETUP.to_owned() } else { format!("{SETUP}?account={account}") }
-}
-
-/// A consent URL, to learn from it where it leads and comes back to.
-fn consent_url(api: &Api) -> String {
-    let request = ConsentRequest { state: String::new(), code_challenge: String::new(), login_hint: None };
-    api.ports.google.consent_url(&request)
-}
-
-/// The origin of Google's consent page.
-pub(crate) fn consent_origin(api: &Api) -> String {
-    Url::parse(&consent_url(api)).map(|url| url.origin().ascii_serialization()).unwrap_or_default()
-}
 
 /// Registers everything.
 pub(crate) fn configure(config: &mut web::ServiceConfig) {

@@ -9,7 +9,7 @@ use futures_util::future::{select, select_all};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::Caller;
+use crate::caller::Caller;
 use crate::follow::{Follows, Seen};
 use crate::ledger::Ledger;
 

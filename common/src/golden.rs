@@ -1,5 +1,6 @@
 //! Golden files: what is persisted, as the builds before this one have written it. A line of a golden file is never
 //! changed: data that looks like it is out there. New lines are added.
+#![expect(clippy::unwrap_used, reason = "what is golden is for tests")]
 
 use std::fmt::Debug;
 

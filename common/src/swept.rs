@@ -6,7 +6,7 @@ use std::collections::HashMap;
 const FEW: usize = 64;
 
 /// Swept whenever it has doubled since the last sweep: each new entry pays a constant, and there
-/// are never more than twice as many entries as there were live ones, or [`FEW`].
+/// are never more than twice as many entries as there were live ones, or sixty-four.
 pub struct Swept<K, V> {
     /// The entries.
     pub entries: HashMap<K, V>,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 
-use super::{ApiKey, FRESH};
-use crate::remembered::Remembered;
+use super::ApiKey;
+use crate::remembered::{FRESH, Remembered};
 use common::port::{Clock, Doc, Shelf, Vault, VaultError};
 
 /// What is known of the keys that callers have sent.

@@ -5,7 +5,7 @@ use common::job::{Job, JobState};
 use common::time;
 use jiff::Timestamp;
 
-use super::CONFIRM_DEADLINE;
+use crate::ledger::CONFIRM_DEADLINE;
 
 /// What to do with a repeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,8 +13,8 @@ use tracing::{info, warn};
 
 use super::decision::{Decision, decide};
 use super::lane::{lane, late};
-use super::{CONFIRM_DEADLINE, Intake, Receipt, Refusal};
-use crate::ledger::{Entry, Identity, Keeper};
+use super::{Intake, Receipt, Refusal};
+use crate::ledger::{CONFIRM_DEADLINE, Entry, Identity, Keeper};
 use crate::metrics;
 
 /// How often a repeat looks at a record that is being accepted.

@@ -7,8 +7,8 @@ use common::deadline::AlreadyPast;
 use common::job::JobId;
 
 use crate::idempotency;
+use crate::paths::{job_path, setup_path};
 use crate::problem::{Kind, Problem};
-use crate::routes::{job_path, setup_path};
 
 /// Why a job was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]

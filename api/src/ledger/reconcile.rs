@@ -4,7 +4,7 @@ use common::job::{Effect, Job, JobState, Step};
 use common::time;
 use jiff::Timestamp;
 
-use crate::intake::CONFIRM_DEADLINE;
+use super::CONFIRM_DEADLINE;
 
 /// Who publishes a job has given up by then, whatever came of it.
 const GIVEN_UP: std::time::Duration = CONFIRM_DEADLINE.saturating_mul(2);

@@ -2,7 +2,7 @@
 
 use actix_web::http::Method;
 
-use crate::routes;
+use crate::paths;
 
 /// Every other method.
 const OTHER: &str = "other";
@@ -53,19 +53,19 @@ impl Route {
     /// Its name in metrics.
     pub(crate) fn label(self) -> &'static str {
         match self {
-            Self::Events => routes::EVENTS,
-            Self::Older => routes::OLDER,
-            Self::Job => routes::JOB,
-            Self::Status => routes::STATUS,
-            Self::Setup => routes::SETUP,
-            Self::Connect => routes::CONNECT,
-            Self::Callback => routes::CALLBACK,
-            Self::Revoke => routes::REVOKE,
-            Self::Accounts => routes::ACCOUNTS,
-            Self::Account => routes::ACCOUNT,
-            Self::Links => routes::LINKS,
-            Self::Link => routes::LINK,
-            Self::OpenApi => routes::OPENAPI,
+            Self::Events => paths::EVENTS,
+            Self::Older => paths::OLDER,
+            Self::Job => paths::JOB,
+            Self::Status => paths::STATUS,
+            Self::Setup => paths::SETUP,
+            Self::Connect => paths::CONNECT,
+            Self::Callback => paths::CALLBACK,
+            Self::Revoke => paths::REVOKE,
+            Self::Accounts => paths::ACCOUNTS,
+            Self::Account => paths::ACCOUNT,
+            Self::Links => paths::LINKS,
+            Self::Link => paths::LINK,
+            Self::OpenApi => paths::OPENAPI,
             Self::Other => OTHER,
         }
     }

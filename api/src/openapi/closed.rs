@@ -40,7 +40,7 @@ pub(super) fn describe(document: &mut Value) {
         let field = &mut document["components"]["schemas"][schema]["properties"][field];
         enumerate(field, words());
     }
-    let accounts = &mut document["paths"][crate::routes::ACCOUNTS]["get"]["parameters"];
+    let accounts = &mut document["paths"][crate::paths::ACCOUNTS]["get"]["parameters"];
     let parameters = accounts.as_array_mut().expect("accounts are listed by parameters");
     let state = parameters.iter_mut().find(|parameter| parameter["name"] == "state").expect("one of them");
     state["schema"] = json!({"type": "string", "enum": STATES});

@@ -34,7 +34,7 @@ pub(super) fn describe(document: &mut Value) {
     let operations = paths.filter_map(Value::as_object_mut).flat_map(Map::values_mut);
     let parameters = operations.filter_map(|operation| operation.get_mut("parameters")?.as_array_mut());
     parameters.flatten().for_each(|parameter| not_null(&mut parameter["schema"]));
-    let links = &mut document["paths"][crate::routes::LINKS]["post"]["requestBody"];
+    let links = &mut document["paths"][crate::paths::LINKS]["post"]["requestBody"];
     links["required"] = json!(false);
 }
 

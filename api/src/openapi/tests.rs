@@ -6,6 +6,7 @@ use common::event::{BodyError, Submission, schema_properties};
 use common::field::FieldCode;
 
 use super::*;
+use crate::paths;
 
 /// Every operation: its path or webhook, its method, and what it says.
 fn operations(document: &Value) -> Vec<(String, String, Value)> {
@@ -23,16 +24,16 @@ fn the_contract_is_openapi_3_1_and_has_every_route_for_programs_under_its_name()
     let document = document();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{}", document["openapi"]);
     let expected = [
-        (routes::EVENTS, "post", "createEvent"),
-        (routes::OLDER, "post", "createEventOlder"),
-        (routes::JOB, "get", "getJob"),
-        (routes::JOB, "delete", "cancelJob"),
-        (routes::STATUS, "get", "getCalendarStatus"),
-        (routes::ACCOUNTS, "get", "listAccounts"),
-        (routes::ACCOUNT, "get", "getAccount"),
-        (routes::ACCOUNT, "delete", "disconnectAccount"),
-        (routes::LINKS, "post", "createConnectLink"),
-        (routes::OPENAPI, "get", "getContract"),
+        (paths::EVENTS, "post", "createEvent"),
+        (paths::OLDER, "post", "createEventOlder"),
+        (paths::JOB, "get", "getJob"),
+        (paths::JOB, "delete", "cancelJob"),
+        (paths::STATUS, "get", "getCalendarStatus"),
+        (paths::ACCOUNTS, "get", "listAccounts"),
+        (paths::ACCOUNT, "get", "getAccount"),
+        (paths::ACCOUNT, "delete", "disconnectAccount"),
+        (paths::LINKS, "post", "createConnectLink"),
+        (paths::OPENAPI, "get", "getContract"),
         ("job", "post", "jobNotice"),
         ("account", "post", "accountNotice"),
     ];
@@ -197,7 +198,7 @@ fn what_a_record_always_has_is_required() {
             assert!(kind.is_string(), "{method} {path} {}: {kind}", parameter["name"]);
         }
     }
-    let body = &document["paths"][routes::LINKS]["post"]["requestBody"];
+    let body = &document["paths"][paths::LINKS]["post"]["requestBody"];
     assert_eq!(body["required"], false);
     assert_eq!(body["content"]["application/json"]["schema"]["$ref"], "#/components/schemas/LinkRequest");
 }

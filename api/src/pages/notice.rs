@@ -5,8 +5,8 @@ use actix_web::http::StatusCode;
 use maud::{Markup, html};
 
 use super::{Page, Reader};
+use crate::paths::SETUP;
 use crate::problem::Problem;
-use crate::routes::SETUP;
 
 /// Where Google lists what a user has allowed.
 pub(crate) const PERMISSIONS: &str = "https://myaccount.google.com/permissions";

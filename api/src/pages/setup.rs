@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use super::help::troubleshooting;
 use super::trouble::printable;
 use super::{Page, Reader, csrf_field, redirects};
-use crate::routes::{CONNECT, OPENAPI, REVOKE, SETUP, setup_path};
+use crate::paths::{CONNECT, OPENAPI, REVOKE, SETUP, setup_path};
 use crate::settings::OAuthClient;
 
 /// What the page says of an account.

@@ -7,7 +7,7 @@ use url::Url;
 use super::notice::{PERMISSIONS, prose};
 use super::{Page, Reader, redirects};
 use crate::link::{Ending, Link};
-use crate::routes::{self, setup_path};
+use crate::paths::{self, setup_path};
 use crate::settings::OAuthClient;
 
 /// Why a connection did not come about.
@@ -116,7 +116,7 @@ impl Begun {
                     Self::OnSetupPage(account) => {
                         a.button href=(setup_path(account)) { "Back to the setup page" }
                     }
-                    Self::Somehow => { a.button href=(routes::SETUP) { "Back to the setup page" } }
+                    Self::Somehow => { a.button href=(paths::SETUP) { "Back to the setup page" } }
                     Self::WithLink { again, back } => {
                         @if let Some(path) = again { a.button href=(path) { "Try again" } }
                         @if let Some(url) = back {
@@ -355,7 +355,7 @@ mod tests {
                 let text = page.content.into_string();
                 assert!(page.status.is_client_error() || page.status.is_server_error(), "{trouble:?}");
                 assert!(!text.contains("<script"), "{text}");
-                let operators = text.contains(routes::SETUP) || text.contains("setup page");
+                let operators = text.contains(paths::SETUP) || text.contains("setup page");
                 assert_eq!(operators, !matches!(begun, Begun::WithLink { .. }), "{trouble:?}: {text}");
                 if let Begun::WithLink { .. } = begun {
                     assert!(text.contains("/google-calendar-link/abc"), "{trouble:?}: {text}");

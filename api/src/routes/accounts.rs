@@ -10,10 +10,10 @@ use serde::Serialize;
 use tracing::{error, info};
 use utoipa::ToSchema;
 
-use super::setup_path;
 use crate::api::Api;
 use crate::openapi::{AccountProblems, AccountsProblems};
 use crate::pages::notice::PERMISSIONS;
+use crate::paths::setup_path;
 use crate::problem::{Kind, Problem};
 use crate::query;
 

@@ -15,12 +15,10 @@ use common::port::Grant;
 use common::time;
 use tracing::{error, info, warn};
 
-pub(crate) use answer::state;
 use answer::{Answer, no_token, refused};
 
 use super::links::link_path;
 use super::setup::standing;
-use super::setup_path;
 use crate::api::Api;
 use crate::attempts::{Attempt, Attempts, Stray};
 use crate::consent::{self, Consent};
@@ -28,6 +26,7 @@ use crate::link::{Ending, Link};
 use crate::pages::link;
 use crate::pages::setup::Standing;
 use crate::pages::trouble::{self, Begun, Obstacle};
+use crate::paths::setup_path;
 
 /// Either of them lets us write events.
 const WRITING: [&str; 2] =

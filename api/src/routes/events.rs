@@ -10,8 +10,9 @@ use common::job::{Job, StateName};
 use super::reply::{self, AcceptedReply};
 use crate::api::Api;
 use crate::body::{self, BodyType};
+use crate::contract::Contract;
 use crate::idempotency::IdempotencyKey;
-use crate::intake::{Ask, Entrance, Receipt};
+use crate::intake::{Ask, Receipt};
 use crate::metrics;
 use crate::openapi::{EventRequest, SubmitProblems};
 use crate::prefer::Preference;
@@ -47,7 +48,7 @@ pub(crate) async fn create(
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     let preference = Preference::from_headers(request.headers());
-    let receipt = submit(&api, &request, payload, Entrance::Events).await?;
+    let receipt = submit(&api, &request, payload, Contract::Events).await?;
     let seen = seen(&api, &receipt, preference.budget(Duration::ZERO)).await;
     let mut response = match &seen {
         Some(job) if job.is_finished() => {
@@ -77,9 +78,9 @@ pub(super) async fn submit(
     api: &Api,
     request: &HttpRequest,
     payload: web::Payload,
-    entrance: Entrance,
+    contract: Contract,
 ) -> Result<Receipt, Problem> {
-    let receipt = attempt(api, request, payload, entrance).await;
+    let receipt = attempt(api, request, payload, contract).await;
     receipt.inspect_err(|problem| metrics::rejected(problem.kind()))
 }
 
@@ -87,7 +88,7 @@ async fn attempt(
     api: &Api,
     request: &HttpRequest,
     payload: web::Payload,
-    entrance: Entrance,
+    contract: Contract,
 ) -> Result<Receipt, Problem> {
     let caller = api.door.enter(request, Scope::Submit).await?;
     query::none(request.query_string())?;
@@ -96,6 +97,6 @@ async fn attempt(
     let submission = Submission::parse(&body)?;
     caller.may_use(&submission.account)?;
     let trace = trace::of(request);
-    let ask = Ask { owner: caller.owner().clone(), entrance, key, submission, trace };
+    let ask = Ask { owner: caller.owner().clone(), contract, key, submission, trace };
     Ok(api.intake.submit(ask).await?)
 }

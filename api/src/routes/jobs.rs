@@ -9,10 +9,11 @@ use common::job::{Job, StateName};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{job_path, reply, stream};
+use super::{reply, stream};
 use crate::api::{Api, Sight, unreadable};
 use crate::intake::{CancelRefusal, Cancellation};
 use crate::openapi::{CancelProblems, ReadProblems};
+use crate::paths::job_path;
 use crate::prefer::Preference;
 use crate::problem::{Kind, Problem};
 use crate::query;

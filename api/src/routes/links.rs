@@ -12,12 +12,12 @@ use tracing::info;
 use url::Url;
 use utoipa::ToSchema;
 
-use super::LINK;
 use super::accounts::account_in_path;
 use crate::api::Api;
 use crate::body::{self, BodyType};
 use crate::link::Link;
 use crate::openapi::LinkProblems;
+use crate::paths::LINK;
 use crate::problem::Problem;
 use crate::query;
 

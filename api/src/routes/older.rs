@@ -7,10 +7,12 @@ use common::job::{BlockReason, Job, JobState, StateName};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{events, job_path, reply};
+use super::{events, reply};
 use crate::api::Api;
-use crate::intake::{Entrance, Receipt};
+use crate::contract::Contract;
+use crate::intake::Receipt;
 use crate::openapi::{EventRequest, OlderProblems};
+use crate::paths::job_path;
 use crate::prefer::Preference;
 use crate::problem::{Kind, Problem};
 use crate::record::{JobRecord, ResultRecord, WarningRecord};
@@ -81,7 +83,7 @@ pub(crate) async fn create(
 
 async fn answer(api: &Api, request: &HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let preference = Preference::from_headers(request.headers());
-    let receipt = events::submit(api, request, payload, Entrance::Older).await?;
+    let receipt = events::submit(api, request, payload, Contract::Older).await?;
     let job = events::seen(api, &receipt, preference.budget(PATIENCE)).await;
     let why = job.as_ref().and_then(blocked_by);
     let mut response = match job.filter(Job::is_finished) {

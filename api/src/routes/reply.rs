@@ -6,8 +6,8 @@ use common::job::StateName;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::job_path;
 use crate::intake::Receipt;
+use crate::paths::job_path;
 use crate::prefer::{APPLIED, Preference};
 use crate::record::WarningRecord;
 

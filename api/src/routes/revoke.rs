@@ -8,10 +8,10 @@ use common::account::AccountId;
 use tracing::{error, info};
 
 use super::setup::{Form, Visit, account_in_query, standing};
-use super::setup_path;
 use crate::api::Api;
 use crate::pages::notice::{self, PERMISSIONS};
 use crate::pages::setup;
+use crate::paths::setup_path;
 use crate::problem::Problem;
 
 /// Ask whether to disconnect.

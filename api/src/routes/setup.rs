@@ -10,12 +10,12 @@ use secrecy::SecretString;
 use tracing::error;
 use url::{Url, form_urlencoded};
 
-use super::{consent_url, setup_path};
 use crate::api::Api;
+use crate::arrival::{Arrival, SignedIn};
 use crate::body::{self, BodyType};
 use crate::cookies::Cookie;
-use crate::entrance::{Entrance, SignedIn};
 use crate::pages::{notice, setup};
+use crate::paths::setup_path;
 use crate::problem::{Kind, Problem};
 use crate::query;
 use crate::session::{self, Session};
@@ -139,7 +139,7 @@ pub(super) struct Visit {
 
 impl Visit {
     pub(super) fn of(api: &Api, request: &HttpRequest) -> Self {
-        let Entrance { session, signed_in, .. } = Entrance::of(request);
+        let Arrival { session, signed_in, .. } = Arrival::of(request);
         let new = session.is_none();
         let session = session.unwrap_or_else(|| Session::begin(None, api.ports.clock.now()));
         Self { session, signed_in, new }
@@ -272,7 +272,7 @@ fn unreadable(error: &VaultError) -> Problem {
 /// The same page under the loopback name that Google sends the browser back to, where that is
 /// another one than the browser uses: cookies do not pass between the two.
 pub(super) fn under_the_callbacks_name(api: &Api, request: &HttpRequest) -> Option<HttpResponse> {
-    let asked = Url::parse(&consent_url(api)).ok()?;
+    let asked = Url::parse(&api.consent_url()).ok()?;
     let (_, callback) = asked.query_pairs().find(|(name, _)| name == "redirect_uri")?;
     let callback = Url::parse(&callback).ok()?;
     let here = request.headers().get(HOST)?.to_str().ok()?;

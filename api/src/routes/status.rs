@@ -7,10 +7,10 @@ use serde::Serialize;
 use tracing::error;
 use utoipa::ToSchema;
 
-use super::SETUP;
 use super::accounts::AccountReply;
 use crate::api::Api;
 use crate::openapi::StatusProblems;
+use crate::paths::SETUP;
 use crate::problem::Problem;
 use crate::query;
 

@@ -11,7 +11,7 @@ use futures_util::stream::{self, Stream};
 use jiff::Timestamp;
 
 use crate::api::{Api, Sight};
-use crate::auth::Caller;
+use crate::caller::Caller;
 use crate::follow::Seat;
 use crate::record::Told;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use accounts::AtGoogle;
-use accounts::keys::FRESH;
+use accounts::FRESH;
 use anyhow::{Context as _, bail};
 use common::account::{Account, AccountId, AccountState};
 use common::job::JobId;

@@ -7,6 +7,7 @@ mod dockerfile;
 mod installed;
 mod k8s;
 mod manual;
+mod modules;
 mod nginx;
 mod prometheus;
 mod repository;

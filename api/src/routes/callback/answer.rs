@@ -4,12 +4,8 @@ use common::port::TokenError;
 use tracing::{error, warn};
 use url::form_urlencoded;
 
+use crate::attempts::answered_state;
 use crate::pages::trouble::Obstacle;
-
-/// The state that an answer names.
-pub(crate) fn state(query: &str) -> String {
-    Answer::read(query).state
-}
 
 /// What Google says through the browser.
 pub(super) struct Answer {
@@ -28,7 +24,7 @@ impl Answer {
             (None, Some(code)) => Ok(code),
             (refusal, _) => Err(refusal),
         };
-        Self { state: get("state").unwrap_or_default(), code }
+        Self { state: answered_state(query), code }
     }
 }
 
