@@ -3,6 +3,7 @@
 
 mod folder;
 mod servers;
+pub mod vault_choice;
 
 use std::sync::Arc;
 

@@ -1,7 +1,6 @@
 //! `calrelay vault`: other keys for what is sealed, and a copy of what cannot be rebuilt.
 
 mod backup;
-pub mod choice;
 pub mod open;
 mod restore;
 mod rotate;

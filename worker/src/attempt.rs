@@ -4,6 +4,7 @@
 //! delivery go. A crash between any two of these is safe: the delivery comes again, finds how far
 //! the record came, and where a write may have happened it asks Google before it writes.
 
+mod conference;
 mod create;
 mod held;
 mod judge;
@@ -39,18 +40,20 @@ use crate::calls::Calls;
 use crate::complaint::Complaint;
 use crate::gateway::Gateway;
 use crate::guests::{ASKED, GuestProbes};
+use crate::metrics;
 use crate::plan::{Plan, plan};
+use crate::ports::Ports;
 use crate::records::Records;
 use crate::sealing::MissingKeys;
+use crate::settings::Settings;
 use crate::suspects::Suspects;
-use crate::{Ports, Settings, metrics};
 use held::{Held, LONG_AGO};
 use lease::Arrival;
 use opened::Writing;
 use success::Success;
 use under_way::UnderWay;
 
-pub(crate) use create::{Wish, event_result};
+use create::{Wish, event_result};
 pub(crate) use publishing::Abandoned;
 
 /// The calls of an attempt take no longer, which leaves time to record before its lease ends.

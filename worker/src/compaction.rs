@@ -7,7 +7,7 @@ use common::port::StoreError;
 use common::time;
 use jiff::Timestamp;
 
-use crate::Ports;
+use crate::ports::Ports;
 
 /// So long after its end a job's record stays as it is: callers look at it, and its conference may change.
 const SETTLED: Duration = time::hours(1);

@@ -14,10 +14,11 @@ use crate::attempt_error::AttemptError;
 use crate::breaker::{Breaker, OFTEN, Outcome, PROBES, Permit};
 use crate::calls::Calls;
 use crate::hold::Hold;
+use crate::ports::Ports;
 use crate::quota::QuotaGate;
 use crate::refused::Refused;
 use crate::request::Request;
-use crate::{Ports, metrics, token};
+use crate::{metrics, token};
 
 /// Speaks to Google on behalf of attempts.
 pub(crate) struct Gateway {

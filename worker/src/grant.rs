@@ -3,7 +3,7 @@
 use common::account::{AccountId, Generation, ReauthorizationCause};
 use common::port::TokenError;
 
-use crate::Ports;
+use crate::ports::Ports;
 
 /// Why the user has to connect again, if that is what an answer of the token endpoint means.
 pub(crate) fn lost(error: &TokenError) -> Option<ReauthorizationCause> {

@@ -18,8 +18,10 @@ use tokio_util::sync::CancellationToken;
 use crate::attempt::Attempts;
 use crate::compaction::compact_records;
 use crate::lost::revive_lost;
+use crate::metrics;
+use crate::ports::Ports;
 use crate::resume::{Resumed, wake_all};
-use crate::{Ports, Settings, metrics};
+use crate::settings::Settings;
 
 /// Between two looks at the accounts.
 const SWEEP: Duration = Duration::from_secs(30);

@@ -20,8 +20,11 @@ use common::time::{minutes, until};
 use jiff::Timestamp;
 
 use crate::attempt::Attempts;
-use crate::replay::{OperatorPorts, ReplayError};
-use crate::{Ports, Settings, metrics};
+use crate::metrics;
+use crate::ports::OperatorPorts;
+use crate::ports::Ports;
+use crate::replay_error::ReplayError;
+use crate::settings::Settings;
 
 /// Between two looks, or a little more. So long after its start a worker looks for the first time: what its predecessors
 /// had in hand has been delivered by then.

@@ -9,7 +9,7 @@ use common::port::{Change, Lane, ListFilter, Page, Shelf, StoreError, VaultError
 use common::quotas::Quotas;
 use serde_json::json;
 
-use crate::replay::OperatorPorts;
+use crate::ports::OperatorPorts;
 
 /// Jobs read at a time.
 const PAGE: u32 = 200;

@@ -1,52 +1,24 @@
 //! Running a job again that has ended: an operator has mended what stood in its way.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use accounts::Accounts;
 use common::account::Account;
 use common::cancellation::Mark;
 use common::deadline;
 use common::job::{FailureKind, Job, JobState, Place, Silence, StateName, Step, Tally, Turn};
 use common::message::{Message, Work};
-use common::port::{
-    Change, Clock, JobQueue, JobStore, Lane, QueueError, Shelf, StoreError, Throttle, Vault, VaultError,
-};
+use common::port::{Change, Lane, Shelf, VaultError};
 use common::quotas::Quotas;
 use common::time::until;
 use jiff::Timestamp;
 
-use crate::Ports;
 use crate::line::join;
 use crate::lost::revive;
+use crate::ports::OperatorPorts;
+use crate::replay_error::ReplayError;
 
 /// A message that met its job before the record is open again would be forgotten: it comes no earlier.
 const LEAD: Duration = Duration::from_secs(5);
-
-/// What an operator's command works with: everything but Google.
-#[derive(Clone)]
-#[expect(missing_docs, reason = "each field is the port of that name")]
-pub struct OperatorPorts {
-    pub queue: Arc<dyn JobQueue>,
-    pub store: Arc<dyn JobStore>,
-    pub vault: Arc<dyn Vault>,
-    pub accounts: Arc<Accounts>,
-    pub throttle: Arc<dyn Throttle>,
-    pub clock: Arc<dyn Clock>,
-}
-
-impl From<&Ports> for OperatorPorts {
-    fn from(ports: &Ports) -> Self {
-        Self {
-            queue: Arc::clone(&ports.queue),
-            store: Arc::clone(&ports.store),
-            vault: Arc::clone(&ports.vault),
-            accounts: Arc::clone(&ports.accounts),
-            throttle: Arc::clone(&ports.throttle),
-            clock: Arc::clone(&ports.clock),
-        }
-    }
-}
 
 /// What became of a wish to run a job again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,20 +34,6 @@ pub enum Replayed {
     Ended(StateName),
     /// Another request under its key has its record: nothing was done, and its dead letter is of use once that is gone.
     OtherRequest,
-}
-
-/// Why a job was not run again; doing it once more is safe.
-#[derive(Debug, thiserror::Error)]
-pub enum ReplayError {
-    /// The record could not be read or written.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The message could not be published.
-    #[error(transparent)]
-    Queue(#[from] QueueError),
-    /// The job's cancellation could not be lifted.
-    #[error(transparent)]
-    Vault(#[from] VaultError),
 }
 
 /// Runs `job` again, which has failed or was cancelled, at its account's pace, with a fresh tally and

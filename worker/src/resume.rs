@@ -15,8 +15,8 @@ use common::port::{Change, Lane, StoreError};
 use common::quotas::Quotas;
 use common::random;
 
-use crate::Ports;
 use crate::line::join;
+use crate::ports::Ports;
 
 /// Jobs that are left together to a worker that is faster.
 const PAGE: usize = 200;

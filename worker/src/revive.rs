@@ -7,7 +7,9 @@ use common::message::{Message, Work};
 use common::port::Lane;
 use common::quotas::Quotas;
 
-use crate::replay::{OperatorPorts, ReplayError, Replayed, left_alone, note_place, refreshed, replay};
+use crate::ports::OperatorPorts;
+use crate::replay::{Replayed, left_alone, note_place, refreshed, replay};
+use crate::replay_error::ReplayError;
 
 /// What is to be done for a dead letter, given the job's record.
 #[derive(Debug, Clone, PartialEq, Eq)]

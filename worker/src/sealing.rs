@@ -10,8 +10,8 @@ use common::seal::{KeyId, Keyring};
 use common::time::{hours, until};
 use jiff::Timestamp;
 
-use crate::Ports;
 use crate::attempt_error::AttemptError;
+use crate::ports::Ports;
 
 /// A job that waits for a key asks again every hour: a key that no job asks for is missed no more.
 const MISSED: std::time::Duration = hours(2);

@@ -8,8 +8,9 @@ use common::port::{AccessToken, Grant, TokenError};
 
 use crate::attempt_error::AttemptError;
 use crate::breaker::{Breaker, Outcome, Permit};
+use crate::ports::Ports;
 use crate::refused::Refused;
-use crate::{Ports, grant, metrics};
+use crate::{grant, metrics};
 
 /// Another job of the account that refreshes its token is waited for so long.
 const TURN: Duration = Duration::from_secs(5);

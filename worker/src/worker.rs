@@ -14,8 +14,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::attempt::Attempts;
+use crate::ports::Ports;
+use crate::settings::Settings;
 use crate::slots::{Slot, Slots, Waiting};
-use crate::{Ports, Settings, housekeeping, metrics};
+use crate::{housekeeping, metrics};
 
 /// Between two tries to reach a queue that is away.
 const RECONNECT: Schedule = Schedule { first: Duration::from_secs(1), longest: Duration::from_secs(15) };

@@ -11,7 +11,7 @@ use secrecy::ExposeSecret as _;
 
 use super::finding::{Check, Finding};
 use crate::config::Servers;
-use crate::vault::choice::open_vault;
+use crate::installation::vault_choice::open_vault;
 
 /// A server's clock may differ by this much without anybody noticing.
 const NEAR: SignedDuration = SignedDuration::from_secs(2);

@@ -12,11 +12,11 @@ use common::port::{Vault, VaultOpenError};
 use common::seal::Keyring;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::vault_choice;
 use super::{Behind, Installation, is_prepared, unlock};
 use crate::config::Servers;
 use crate::keyfile;
 use crate::patience::{Outlook, Patience};
-use crate::vault::choice;
 
 /// An operator's command waits so long for the broker.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -150,7 +150,7 @@ pub async fn open_vault(
         true => Outlook::Hopeful,
         false => Outlook::Hopeless,
     };
-    patience.ask(async || choice::open_vault(url.expose_secret(), redis).await, outlook).await
+    patience.ask(async || vault_choice::open_vault(url.expose_secret(), redis).await, outlook).await
 }
 
 async fn prepared(vault: &dyn Vault, patience: Patience) -> anyhow::Result<()> {

@@ -7,11 +7,11 @@ use common::port::{Change, Lane, Shelf};
 use common::seal::Sealed;
 use notices::told_of;
 
+use super::conference;
 use super::lease::Arrival;
 use super::record::UNRECORDED;
 use super::{Abandoned, Attempts, Conclusion, Held, Verdict, Writing};
 use crate::attempt_error::AttemptError;
-use crate::conference;
 use crate::metrics;
 
 /// Tries to record: as asked, and with the record rebuilt.

@@ -7,7 +7,7 @@ use common::message::{Message, News, Work};
 use common::port::{Change, Lane};
 use common::time::{hours, minutes};
 
-use crate::attempt::{Attempts, Verdict, Wish, event_result};
+use super::{Attempts, Verdict, Wish, event_result};
 use crate::attempt_error::AttemptError;
 use crate::calls::Calls;
 use crate::request::Get;
