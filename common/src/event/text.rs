@@ -51,7 +51,12 @@ fn is_forbidden(c: char) -> bool {
 /// Whether `text` is one bare e-mail address: no name beside it, a domain with a dot.
 #[must_use]
 pub fn is_email(text: &str) -> bool {
-    let bare = Options { minimum_sub_domains: 2, allow_domain_literal: false, allow_display_text: false };
+    let bare = Options {
+        minimum_sub_domains: 2,
+        allow_domain_literal: false,
+        allow_display_text: false,
+        allow_long_local_parts: false,
+    };
     text.len() <= limits::EMAIL_BYTES
         && !text.contains(|c: char| c.is_control() || c.is_whitespace())
         && EmailAddress::parse_with_options(text, bare).is_ok()
