@@ -4,6 +4,7 @@ mod google;
 mod logs;
 mod notices;
 mod operator;
+mod parsers;
 mod problems;
 mod servers;
 mod variables;
@@ -15,8 +16,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use api::{Access, RateLimit, TrustedProxies};
 use common::quotas::Quotas;
-use common::time::days;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use url::Url;
 
 pub use google::GoogleSource;
@@ -29,8 +29,13 @@ pub use problems::{Problem, Problems};
 pub use servers::Servers;
 pub use variables::{secret_files, table};
 
-use crate::keyfile;
 use problems::Reader;
+use variables::{
+    ADMIN_PORT, ALLOWED_ORIGINS, BIND, DATA_DIR, DEV_NO_AUTH, DRAIN_SECONDS, ENCRYPTION_KEY,
+    GOOGLE_REDIRECT_URI, JOB_RETENTION_DAYS, MAX_ATTEMPTS, PORT, PUBLIC_URL, QUOTA_ACCOUNT_PER_MINUTE,
+    QUOTA_CALENDAR_PER_SECOND, QUOTA_INVITES_PER_DAY, QUOTA_PROJECT_PER_DAY, QUOTA_PROJECT_PER_MINUTE,
+    RATE_LIMIT, TRUSTED_PROXIES, WORKER_CONCURRENCY,
+};
 
 /// Which long-running command reads the configuration; each needs other variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,11 +103,11 @@ impl Config {
     pub fn from_env(role: Role, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Problems> {
         let mut env = Reader::new(lookup);
         let config = Self {
-            port: env.parse("PORT", "a port number", 3001),
-            bind: bind(&mut env),
-            admin_port: admin_port(&mut env),
-            public_url: env.optional("PUBLIC_URL", "an http or https URL without a path", origin),
-            data_dir: data_dir(&mut env),
+            port: env.value(&PORT),
+            bind: env.value(&BIND),
+            admin_port: env.value(&ADMIN_PORT),
+            public_url: env.optional(&PUBLIC_URL),
+            data_dir: env.value(&DATA_DIR),
             servers: match role {
                 Role::Run => Servers::refuse(&mut env),
                 Role::Api | Role::Worker | Role::Setup => Servers::require(&mut env),
@@ -111,32 +116,20 @@ impl Config {
                 Role::Run => GoogleSource::or_own_sandbox(&mut env),
                 Role::Api | Role::Worker | Role::Setup => GoogleSource::one(&mut env),
             },
-            redirect_uri: env.optional("GOOGLE_REDIRECT_URI", "a URL", |text| {
-                Url::parse(text).ok().map(|_| text.to_owned())
-            }),
+            redirect_uri: env.optional(&GOOGLE_REDIRECT_URI),
             encryption_keys: match role {
-                Role::Run => encryption_keys(&mut env),
+                Role::Run => env.secret(&ENCRYPTION_KEY),
                 Role::Api | Role::Worker | Role::Setup => shared_encryption_keys(&mut env),
             },
-            access: env.one_of("DEV_NO_AUTH", &[("1", Access::Open), ("0", Access::Keys)], Access::Keys),
-            rate_limit: env.parse("RATE_LIMIT", "requests/span, such as 100/15m", RateLimit::default()),
-            trusted_proxies: env.parse(
-                "TRUSTED_PROXIES",
-                "IP addresses or networks, separated by commas",
-                TrustedProxies::default(),
-            ),
-            allowed_origins: env
-                .optional(
-                    "ALLOWED_ORIGINS",
-                    "origins such as https://crm.example.com, separated by commas",
-                    origins,
-                )
-                .unwrap_or_default(),
+            access: env.value(&DEV_NO_AUTH),
+            rate_limit: env.value(&RATE_LIMIT),
+            trusted_proxies: env.value(&TRUSTED_PROXIES),
+            allowed_origins: env.optional(&ALLOWED_ORIGINS).unwrap_or_default(),
             quotas: quotas(&mut env),
-            concurrency: env.positive("WORKER_CONCURRENCY", 256) as usize,
-            drain: Duration::from_secs(env.parse("DRAIN_SECONDS", "a number of seconds", 25)),
-            max_attempts: env.positive("MAX_ATTEMPTS", 12),
-            retention: retention(&mut env),
+            concurrency: env.value(&WORKER_CONCURRENCY),
+            drain: env.value(&DRAIN_SECONDS),
+            max_attempts: env.value(&MAX_ATTEMPTS),
+            retention: env.value(&JOB_RETENTION_DAYS),
             notices: match role {
                 Role::Run | Role::Worker => Some(NoticesConfig::read(&mut env)),
                 Role::Api | Role::Setup => None,
@@ -144,11 +137,11 @@ impl Config {
             log: LogConfig::read(&mut env),
         };
         if config.access == Access::Open && !config.bind.is_loopback() {
-            env.add("DEV_NO_AUTH", "only allowed while BIND is a loopback address such as 127.0.0.1");
+            env.add(&DEV_NO_AUTH, "only allowed while BIND is a loopback address such as 127.0.0.1");
         }
         if role == Role::Api && config.public_url.is_none() && !config.bind.is_loopback() {
             env.add(
-                "PUBLIC_URL",
+                &PUBLIC_URL,
                 "must be set while BIND is not a loopback address: links to jobs and to the setup page begin with it",
             );
         }
@@ -199,74 +192,32 @@ impl Config {
     }
 }
 
-fn bind<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> IpAddr {
-    env.parse("BIND", "an IP address", IpAddr::from([127, 0, 0, 1]))
-}
-
-fn admin_port<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> u16 {
-    env.parse("ADMIN_PORT", "a port number", 9464)
-}
-
-fn data_dir<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> PathBuf {
-    env.parse("DATA_DIR", "a path", PathBuf::from("./data"))
-}
-
 fn quotas<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Quotas {
-    let defaults = Quotas::default();
     Quotas {
-        project_per_minute: env.positive("QUOTA_PROJECT_PER_MINUTE", defaults.project_per_minute),
-        project_per_day: env.positive("QUOTA_PROJECT_PER_DAY", defaults.project_per_day),
-        account_per_minute: env.positive("QUOTA_ACCOUNT_PER_MINUTE", defaults.account_per_minute),
-        calendar_per_second: env.positive("QUOTA_CALENDAR_PER_SECOND", defaults.calendar_per_second),
-        invites_per_day: env.positive("QUOTA_INVITES_PER_DAY", defaults.invites_per_day),
+        project_per_minute: env.value(&QUOTA_PROJECT_PER_MINUTE),
+        project_per_day: env.value(&QUOTA_PROJECT_PER_DAY),
+        account_per_minute: env.value(&QUOTA_ACCOUNT_PER_MINUTE),
+        calendar_per_second: env.value(&QUOTA_CALENDAR_PER_SECOND),
+        invites_per_day: env.value(&QUOTA_INVITES_PER_DAY),
     }
-}
-
-fn retention<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Duration {
-    days(u64::from(env.positive("JOB_RETENTION_DAYS", 7)))
 }
 
 /// On servers nobody can make a key by themselves: all processes have to have the same.
 fn shared_encryption_keys<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<SecretString> {
-    if !env.has_secret("ENCRYPTION_KEY") {
+    if !env.has_secret(&ENCRYPTION_KEY) {
         env.add(
-            "ENCRYPTION_KEY",
+            &ENCRYPTION_KEY,
             "it or ENCRYPTION_KEY_FILE must be set, the same for every process; `openssl rand -base64 32` makes one",
         );
     }
-    encryption_keys(env)
-}
-
-fn encryption_keys<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<SecretString> {
-    let text = env.secret("ENCRYPTION_KEY")?;
-    if keyfile::parse(text.expose_secret()).is_err() {
-        env.add("ENCRYPTION_KEY", "it or its file must hold keys of 32 bytes in base64, separated by commas");
-    }
-    Some(text)
-}
-
-/// Origins as browsers write them; a path, even `*`, would promise what is not kept.
-fn origins(text: &str) -> Option<Vec<String>> {
-    text.split(',').map(|text| Some(origin(text.trim())?.origin().ascii_serialization())).collect()
-}
-
-/// A URL of a scheme, a host and a port alone.
-fn origin(text: &str) -> Option<Url> {
-    let url = web_url(text)?;
-    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-    let nobody = url.username().is_empty() && url.password().is_none();
-    (bare && nobody).then_some(url)
-}
-
-fn web_url(text: &str) -> Option<Url> {
-    Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some())
+    env.secret(&ENCRYPTION_KEY)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
+    use std::collections::{BTreeSet, HashMap};
 
-    use super::variables::VARIABLES;
+    use super::variables::{RUST_LOG, VARIABLES};
     use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> Result<Config, Problems> {
@@ -281,7 +232,24 @@ mod tests {
         assert_eq!((config.port, config.admin_port), (3001, 9464));
         assert!(config.bind.is_loopback());
         assert_eq!(config.access, Access::Keys);
-        assert_eq!(config.quotas, Quotas::default());
+    }
+
+    /// The readers take their defaults from the table, and the libraries have some for themselves: none differ.
+    #[test]
+    fn every_shown_default_is_what_the_config_has_when_nothing_is_set() {
+        // Mail settings exist only where mail is sent.
+        let mail = [("SMTP_HOST", "h"), ("SMTP_FROM", "a@example.com"), ("NOTIFY_TO", "b@example.com")];
+        let config = |pairs: &[(&str, &str)]| {
+            read(&[&mail, pairs].concat()).map(|config| (format!("{config:?}"), config)).expect("fine")
+        };
+        let (unset, defaults) = config(&[]);
+        for row in VARIABLES.iter().filter(|row| !row.default.is_empty()) {
+            // Unset it is `info` without the lines of two libraries.
+            if row.name != RUST_LOG.row.name {
+                assert_eq!(config(&[(row.name, row.default)]).0, unset, "{}", row.name);
+            }
+        }
+        assert_eq!((defaults.quotas, defaults.rate_limit), (Quotas::default(), RateLimit::default()));
     }
 
     #[test]
@@ -389,16 +357,14 @@ mod tests {
     }
 
     #[test]
-    fn every_variable_that_is_read_is_in_the_table() {
-        let asked = std::cell::RefCell::new(Vec::new());
+    fn the_table_has_every_variable_that_is_read_and_no_other() {
+        let asked = std::cell::RefCell::new(BTreeSet::new());
         for role in [Role::Run, Role::Api, Role::Worker, Role::Setup] {
             let _ = Config::from_env(role, |name| {
-                asked.borrow_mut().push(name.to_owned());
+                asked.borrow_mut().insert(name.to_owned());
                 None
             });
         }
-        for name in asked.into_inner() {
-            assert!(VARIABLES.iter().any(|variable| variable.name == name), "{name} is not in the table");
-        }
+        assert_eq!(asked.into_inner(), VARIABLES.iter().map(|row| row.name.to_owned()).collect());
     }
 }

@@ -32,6 +32,7 @@ use tokio::sync::Notify;
 pub use account::tell_of_accounts;
 pub use delivery::{Delivery, news_again, told_of};
 pub use guard::{Networks, NotNetworks};
+pub use lettre::message::{Mailbox, Mailboxes};
 pub use mail::{Encryption, Mail, MailSettings, NoMail, Users};
 pub use metrics::describe as describe_metrics;
 pub use mute::{muted_since, unmute};

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 use super::problems::Reader;
+use super::variables::{GOOGLE_API_URL, GOOGLE_CREDENTIALS, SANDBOX_PORT, SANDBOX_URL};
 
 /// The credentials file that `run` looks for when none is named.
 const USUAL_FILE: &str = "./google-credentials.json";
@@ -32,15 +33,16 @@ impl GoogleSource {
     /// What `run` speaks to. Only when nothing is named, and the usual file is not there, is it our
     /// own sandbox.
     pub(super) fn or_own_sandbox<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Self {
-        let port = env.parse("SANDBOX_PORT", "a port number", 8090);
-        let api_url = api_url(env);
+        let port = env.value(&SANDBOX_PORT);
+        // Looked at whether it is used or not: a sandbox now may be the real Google tomorrow.
+        let api_url = env.optional(&GOOGLE_API_URL);
         if let Some(named) = Self::named(env, api_url.clone()) {
             return named;
         }
         let usual = Path::new(USUAL_FILE);
         if usual.is_dir() {
             env.add(
-                "GOOGLE_CREDENTIALS",
+                &GOOGLE_CREDENTIALS,
                 "./google-credentials.json is a directory; put the downloaded file in its place or remove it",
             );
         }
@@ -53,10 +55,10 @@ impl GoogleSource {
 
     /// What one of many processes speaks to: it has to be said, since all have to speak to the same.
     pub(super) fn one<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Self {
-        let api_url = api_url(env);
+        let api_url = env.optional(&GOOGLE_API_URL);
         Self::named(env, api_url).unwrap_or_else(|| {
             env.add(
-                "GOOGLE_CREDENTIALS",
+                &GOOGLE_CREDENTIALS,
                 "set it to the OAuth client's JSON file, or SANDBOX_URL to a sandbox's address; only `run` brings a sandbox of its own",
             );
             Self::OwnSandbox { port: 0 }
@@ -64,18 +66,16 @@ impl GoogleSource {
     }
 
     fn named<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>, api_url: Option<String>) -> Option<Self> {
-        let file = env.text("GOOGLE_CREDENTIALS").map(PathBuf::from);
-        let sandbox_named = env.text("SANDBOX_URL").is_some();
-        let sandbox = env.optional("SANDBOX_URL", "an http URL", |text| {
-            Url::parse(text).ok().filter(|url| url.scheme() == "http" || url.scheme() == "https")
-        });
+        let file = env.optional(&GOOGLE_CREDENTIALS);
+        let sandbox_named = env.text(&SANDBOX_URL).is_some();
+        let sandbox = env.optional(&SANDBOX_URL);
         if file.is_some() && sandbox_named {
-            env.add("SANDBOX_URL", "set it or GOOGLE_CREDENTIALS, not both: jobs go to one Google");
+            env.add(&SANDBOX_URL, "set it or GOOGLE_CREDENTIALS, not both: jobs go to one Google");
         }
         if let Some(file) = &file
             && !file.is_file()
         {
-            env.add("GOOGLE_CREDENTIALS", "must name a readable file");
+            env.add(&GOOGLE_CREDENTIALS, "must name a readable file");
         }
         match (sandbox, file) {
             (Some(url), _) => Some(Self::SandboxAt(url)),
@@ -85,13 +85,4 @@ impl GoogleSource {
             (None, None) => None,
         }
     }
-}
-
-/// Looked at where it is set, whether it is used or not: a sandbox now may be the real Google tomorrow.
-fn api_url<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<String> {
-    env.optional(
-        "GOOGLE_API_URL",
-        "the Calendar API's URL: https://, or http:// on this machine, without user, password and query",
-        |text| google::given_api_url(text).ok().map(|_| text.to_owned()),
-    )
 }

@@ -1,7 +1,7 @@
 //! How logs look, and what is in them.
 
 use super::problems::{Problems, Reader};
-use crate::logging;
+use super::variables::{LOG_FORMAT, RUST_LOG};
 
 /// What a process is told about its logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,15 +33,7 @@ impl LogConfig {
     }
 
     pub(super) fn read<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Self {
-        let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
-        Self {
-            format: env.one_of("LOG_FORMAT", &formats, LogFormat::Text),
-            filter: env.optional(
-                "RUST_LOG",
-                "log levels, such as info or worker=debug, separated by commas",
-                |text| logging::filter(text).map(|_| text.to_owned()),
-            ),
-        }
+        Self { format: env.value(&LOG_FORMAT), filter: env.optional(&RUST_LOG) }
     }
 }
 

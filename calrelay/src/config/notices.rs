@@ -8,7 +8,7 @@ use secrecy::ExposeSecret as _;
 use url::Url;
 
 use super::problems::Reader;
-use super::web_url;
+use super::variables::{WEBHOOK_NETWORKS, WEBHOOK_SECRET, WEBHOOK_URL};
 
 /// Whom to tell.
 #[derive(Debug)]
@@ -47,27 +47,26 @@ impl NoticesConfig {
 }
 
 fn webhook<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<WebhookConfig> {
-    let url = env.optional("WEBHOOK_URL", "an https URL, or http inside WEBHOOK_NETWORKS", web_url);
-    let secret = env.secret("WEBHOOK_SECRET");
-    let networks: Networks =
-        env.parse("WEBHOOK_NETWORKS", "IP addresses or networks, separated by commas", Networks::default());
+    let url = env.optional(&WEBHOOK_URL);
+    let secret = env.secret(&WEBHOOK_SECRET);
+    let networks = env.value(&WEBHOOK_NETWORKS);
     let signer = secret.as_ref().map(|secret| secret.expose_secret().parse());
     if let Some(Err(_)) = &signer {
         env.add(
-            "WEBHOOK_SECRET",
+            &WEBHOOK_SECRET,
             "it or its file must hold whsec_ and 24 to 64 bytes in base64; several are separated by commas",
         );
     }
     let url = url?;
     if url.scheme() == "http" && networks.is_empty() {
         env.add(
-            "WEBHOOK_URL",
+            &WEBHOOK_URL,
             "must be https: only inside the networks that WEBHOOK_NETWORKS names may notices travel unencrypted",
         );
     }
-    if signer.is_none() && !env.has_secret("WEBHOOK_SECRET") {
+    if signer.is_none() && !env.has_secret(&WEBHOOK_SECRET) {
         env.add(
-            "WEBHOOK_SECRET",
+            &WEBHOOK_SECRET,
             "it or WEBHOOK_SECRET_FILE must be set beside WEBHOOK_URL: `echo whsec_$(openssl rand -base64 32)` makes one",
         );
     }

@@ -9,8 +9,11 @@ use secrecy::SecretString;
 
 use super::GoogleSource;
 use super::problems::{Problems, Reader};
-use super::servers::{self, Servers};
-use super::{admin_port, bind, data_dir, encryption_keys, quotas, retention, shared_encryption_keys};
+use super::servers::Servers;
+use super::variables::{
+    ADMIN_PORT, AMQP_URL, BIND, DATA_DIR, ENCRYPTION_KEY, JOB_RETENTION_DAYS, REDIS_URL, VAULT_URL,
+};
+use super::{quotas, shared_encryption_keys};
 
 const MISSING: &str = "what is missing was told as a problem";
 
@@ -84,10 +87,10 @@ impl JobsConfig {
         let mut env = Reader::new(lookup);
         let place = place(&mut env, Servers::require);
         let encryption_keys = match &place {
-            Some(Place::Folder(_)) => encryption_keys(&mut env),
+            Some(Place::Folder(_)) => env.secret(&ENCRYPTION_KEY),
             Some(Place::Servers(_)) | None => shared_encryption_keys(&mut env),
         };
-        let (quotas, retention) = (quotas(&mut env), retention(&mut env));
+        let (quotas, retention) = (quotas(&mut env), env.value(&JOB_RETENTION_DAYS));
         let place = env.finish(place)?.expect(MISSING);
         Ok(Self { place, encryption_keys, quotas, retention })
     }
@@ -103,13 +106,14 @@ impl AccountsConfig {
         let place = place(&mut env, Servers::require);
         let in_folder = matches!(place, Some(Place::Folder(_)));
         let encryption_keys =
-            if in_folder { encryption_keys(&mut env) } else { shared_encryption_keys(&mut env) };
+            if in_folder { env.secret(&ENCRYPTION_KEY) } else { shared_encryption_keys(&mut env) };
         let google = match (tells_google, in_folder) {
             (false, _) => None,
             (true, true) => Some(GoogleSource::or_own_sandbox(&mut env)),
             (true, false) => Some(GoogleSource::one(&mut env)),
         };
-        let (data_dir, quotas, retention) = (data_dir(&mut env), quotas(&mut env), retention(&mut env));
+        let (data_dir, quotas, retention) =
+            (env.value(&DATA_DIR), quotas(&mut env), env.value(&JOB_RETENTION_DAYS));
         let place = env.finish(place)?.expect(MISSING);
         Ok(Self { place, encryption_keys, google, data_dir, quotas, retention })
     }
@@ -134,7 +138,7 @@ impl AdminPort {
     /// All problems at once.
     pub fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Problems> {
         let mut env = Reader::new(lookup);
-        let address = SocketAddr::new(bind(&mut env), admin_port(&mut env));
+        let address = SocketAddr::new(env.value(&BIND), env.value(&ADMIN_PORT));
         let here = match address.ip() {
             ip if !ip.is_unspecified() => ip,
             IpAddr::V4(_) => IpAddr::from(Ipv4Addr::LOCALHOST),
@@ -153,7 +157,7 @@ impl SealedVaultConfig {
         let mut env = Reader::new(lookup);
         let place = vault_place(&mut env);
         let encryption_keys = match &place {
-            Some(Place::Folder(_)) => encryption_keys(&mut env),
+            Some(Place::Folder(_)) => env.secret(&ENCRYPTION_KEY),
             Some(Place::Servers(_)) | None => shared_encryption_keys(&mut env),
         };
         let place = env.finish(place)?.expect(MISSING);
@@ -163,10 +167,10 @@ impl SealedVaultConfig {
 
 fn vault_place<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<Place<VaultConfig>> {
     place(env, |env| {
-        let redis = servers::redis(env);
-        let vault = servers::vault(env);
-        if !env.has_secret("VAULT_URL") {
-            env.add("VAULT_URL", "must be set where AMQP_URL or REDIS_URL is: keys are kept in the vault");
+        let redis = env.secret(&REDIS_URL);
+        let vault = env.secret(&VAULT_URL);
+        if !env.has_secret(&VAULT_URL) {
+            env.add(&VAULT_URL, "must be set where AMQP_URL or REDIS_URL is: keys are kept in the vault");
         }
         Some(VaultConfig { vault: vault?, redis })
     })
@@ -179,10 +183,10 @@ fn vault_place<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<Pla
 pub fn queue_place(lookup: impl Fn(&str) -> Option<String>) -> Result<Place<SecretString>, Problems> {
     let mut env = Reader::new(lookup);
     let place = place(&mut env, |env| {
-        if !env.has_secret("AMQP_URL") {
-            env.add("AMQP_URL", "must be set where REDIS_URL or VAULT_URL is: it is the queue");
+        if !env.has_secret(&AMQP_URL) {
+            env.add(&AMQP_URL, "must be set where REDIS_URL or VAULT_URL is: it is the queue");
         }
-        servers::amqp(env)
+        env.secret(&AMQP_URL)
     });
     Ok(env.finish(place)?.expect(MISSING))
 }
@@ -192,7 +196,11 @@ fn place<L: Fn(&str) -> Option<String>, S>(
     env: &mut Reader<L>,
     servers: impl FnOnce(&mut Reader<L>) -> Option<S>,
 ) -> Option<Place<S>> {
-    if Servers::named(env) { servers(env).map(Place::Servers) } else { Some(Place::Folder(data_dir(env))) }
+    if Servers::named(env) {
+        servers(env).map(Place::Servers)
+    } else {
+        Some(Place::Folder(env.value(&DATA_DIR)))
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! Reading variables while collecting what is wrong with them.
 
 use std::fmt;
-use std::str::FromStr;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
-use super::variables::file_of;
+use super::variables::Variable;
 
 /// What is wrong with one variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,91 +44,54 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
     }
 
     /// The variable's text; an empty one counts as unset.
-    pub fn text(&self, name: &'static str) -> Option<String> {
-        (self.lookup)(name).filter(|text| !text.is_empty())
+    pub fn text<T>(&self, variable: &Variable<T>) -> Option<String> {
+        (self.lookup)(variable.row.name).filter(|text| !text.is_empty())
     }
 
     /// Adds a problem.
-    pub fn add(&mut self, variable: &'static str, expected: impl Into<String>) {
-        self.problems.0.push(Problem { variable, expected: expected.into() });
-    }
-
-    /// A variable of any parseable type, or its default.
-    pub fn parse<T: FromStr>(&mut self, name: &'static str, expected: &str, default: T) -> T {
-        match self.text(name).map(|text| text.parse()) {
-            None => default,
-            Some(Ok(value)) => value,
-            Some(Err(_)) => {
-                self.add(name, format!("must be {expected}"));
-                default
-            }
-        }
-    }
-
-    /// A whole number above zero, or its default.
-    pub fn positive(&mut self, name: &'static str, default: u32) -> u32 {
-        let value = self.parse(name, "a whole number above 0", default);
-        if value == 0 {
-            self.add(name, "must be a whole number above 0");
-            return default;
-        }
-        value
+    pub fn add<T>(&mut self, variable: &Variable<T>, expected: impl Into<String>) {
+        self.problems.0.push(Problem { variable: variable.row.name, expected: expected.into() });
     }
 
     /// A variable that may be absent.
-    pub fn optional<T>(
-        &mut self,
-        name: &'static str,
-        expected: &str,
-        parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Option<T> {
-        let text = self.text(name)?;
-        let value = parse(&text);
-        if value.is_none() {
-            self.add(name, format!("must be {expected}"));
-        }
-        value
+    pub fn optional<T>(&mut self, variable: &Variable<T>) -> Option<T> {
+        let value = (variable.parse)(&self.text(variable)?);
+        value.map_err(|expected| self.add(variable, format!("must be {expected}"))).ok()
     }
 
-    /// One of a few words.
-    pub fn one_of<T: Copy>(&mut self, name: &'static str, words: &[(&str, T)], default: T) -> T {
-        let Some(text) = self.text(name) else {
-            return default;
-        };
-        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
-            return *value;
-        }
-        let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        self.add(name, format!("must be one of: {}", words.join(", ")));
-        default
+    /// A variable, or its default.
+    pub fn value<T>(&mut self, variable: &Variable<T>) -> T {
+        self.optional(variable).unwrap_or_else(|| variable.default())
     }
 
     /// A secret: in the variable, or in the file that its twin `…_FILE` names, not both. The line end
     /// that editors and `openssl` leave at the end of a file is not part of it.
-    pub fn secret(&mut self, name: &'static str) -> Option<SecretString> {
-        let file = file_of(name);
-        match (self.text(name), self.text(file)) {
-            (None, None) => None,
-            (Some(text), None) => Some(SecretString::from(text)),
+    pub fn secret<T>(&mut self, variable: &Variable<T>) -> Option<T> {
+        let file = variable.file();
+        let secret = match (self.text(variable), self.text(&file)) {
+            (None, None) => return None,
+            (Some(text), None) => SecretString::from(text),
             (None, Some(path)) => {
                 let text = std::fs::read_to_string(path).unwrap_or_default();
                 let text = text.trim_end_matches(['\r', '\n']);
                 if text.is_empty() {
-                    self.add(file, "must name a readable file that is not empty");
+                    self.add(&file, "must name a readable file that is not empty");
                     return None;
                 }
-                Some(SecretString::from(text))
+                SecretString::from(text)
             }
             (Some(_), Some(_)) => {
-                self.add(name, format!("set it or {file}, not both"));
-                None
+                self.add(variable, format!("set it or {}, not both", file.row.name));
+                return None;
             }
-        }
+        };
+        let value = (variable.parse)(secret.expose_secret());
+        value.map_err(|expected| self.add(variable, format!("it or its file must hold {expected}"))).ok()
     }
 
     /// Whether a secret is given, well or badly: in the variable or in its twin.
-    pub fn has_secret(&self, name: &'static str) -> bool {
-        self.text(name).is_some() || self.text(file_of(name)).is_some()
+    pub fn has_secret<T>(&self, variable: &Variable<T>) -> bool {
+        self.text(variable).is_some() || self.text(&variable.file()).is_some()
     }
 
     /// `value`, unless there were problems.
@@ -143,20 +105,20 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
 
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret as _;
-
-    use super::super::variables::VARIABLES;
+    use super::super::parsers::any;
+    use super::super::variables::{SMTP_PASS, VARIABLES};
     use super::*;
 
     /// Every variable that may be in a file instead.
-    fn secrets() -> impl Iterator<Item = &'static str> {
-        let names = || VARIABLES.iter().map(|variable| variable.name);
-        names().filter(move |name| names().any(|file| file == format!("{name}_FILE")))
+    fn secrets() -> impl Iterator<Item = Variable<SecretString>> {
+        let has_file = |name| VARIABLES.iter().any(|file| file.name.strip_suffix("_FILE") == Some(name));
+        let rows = VARIABLES.iter().filter(move |row| has_file(row.name));
+        rows.map(|row| Variable { row: *row, parse: any })
     }
 
     #[test]
     fn whatever_may_hold_a_password_may_be_in_a_file() {
-        let found: Vec<&str> = secrets().collect();
+        let found: Vec<&str> = secrets().map(|variable| variable.row.name).collect();
         assert_eq!(
             found,
             ["AMQP_URL", "REDIS_URL", "VAULT_URL", "ENCRYPTION_KEY", "WEBHOOK_SECRET", "SMTP_PASS"]
@@ -169,11 +131,12 @@ mod tests {
         let path = dir.path().join("secret");
         for (written, read) in [("a b", "a b"), ("a b\n", "a b"), (" a b\r\n", " a b")] {
             std::fs::write(&path, written).expect("it can be written");
-            for name in secrets() {
+            for variable in secrets() {
                 let file = path.to_str().expect("UTF-8").to_owned();
-                let mut env = Reader::new(move |asked| (asked == file_of(name)).then(|| file.clone()));
-                assert!(env.has_secret(name));
-                assert_eq!(env.secret(name).expect("it is there").expose_secret(), read, "{name}");
+                let name = variable.file().row.name;
+                let mut env = Reader::new(move |asked| (asked == name).then(|| file.clone()));
+                assert!(env.has_secret(&variable));
+                assert_eq!(env.secret(&variable).expect("it is there").expose_secret(), read, "{name}");
                 env.finish(()).expect("nothing is wrong");
             }
         }
@@ -191,7 +154,7 @@ mod tests {
                 "SMTP_PASS" => beside.map(str::to_owned),
                 _ => Some(file.clone()),
             });
-            assert!(env.secret("SMTP_PASS").is_none());
+            assert!(env.secret(&SMTP_PASS).is_none());
             env.finish(()).expect_err("it is wrong").0.remove(0).variable
         };
         assert_eq!(wrong(&empty, None), "SMTP_PASS_FILE");

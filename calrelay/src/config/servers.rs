@@ -3,7 +3,9 @@
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
+use super::parsers::must;
 use super::problems::Reader;
+use super::variables::{AMQP_URL, REDIS_URL, VAULT_URL, Variable};
 
 /// Where they are. The URLs may hold passwords.
 #[derive(Debug, Clone)]
@@ -17,15 +19,15 @@ pub struct Servers {
 }
 
 /// The variables.
-const NAMES: [&str; 3] = ["AMQP_URL", "REDIS_URL", "VAULT_URL"];
+const URLS: [Variable<SecretString>; 3] = [AMQP_URL, REDIS_URL, VAULT_URL];
 
 impl Servers {
     /// For roles that cannot do without.
     pub(super) fn require<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<Self> {
-        let (amqp, redis, vault) = (amqp(env), redis(env), vault(env));
-        for name in NAMES {
-            if !env.has_secret(name) {
-                env.add(name, "must be set: many processes work together through it");
+        let (amqp, redis, vault) = (env.secret(&AMQP_URL), env.secret(&REDIS_URL), env.secret(&VAULT_URL));
+        for url in &URLS {
+            if !env.has_secret(url) {
+                env.add(url, "must be set: many processes work together through it");
             }
         }
         // The law is that they are two servers, which is looked at when they answer; this is the
@@ -34,7 +36,7 @@ impl Servers {
             && redis.expose_secret() == vault.expose_secret()
         {
             env.add(
-                "VAULT_URL",
+                &VAULT_URL,
                 "must be another server than REDIS_URL's: what is in Redis may be lost, the vault may not",
             );
         }
@@ -44,10 +46,10 @@ impl Servers {
     /// For `run`, which uses none: better to say so than to leave somebody waiting for the other
     /// processes.
     pub(super) fn refuse<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<Self> {
-        for name in NAMES {
-            if env.has_secret(name) {
+        for url in &URLS {
+            if env.has_secret(url) {
                 env.add(
-                    name,
+                    url,
                     "`run` is one process with everything in DATA_DIR; unset it, or start `calrelay api` and `calrelay worker`",
                 );
             }
@@ -57,47 +59,31 @@ impl Servers {
 
     /// Whether any is named.
     pub(super) fn named<L: Fn(&str) -> Option<String>>(env: &Reader<L>) -> bool {
-        NAMES.iter().any(|name| env.has_secret(name))
+        URLS.iter().any(|url| env.has_secret(url))
     }
 }
 
-pub(super) fn amqp<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<SecretString> {
-    url(env, "AMQP_URL", "amqp://user:password@host:port/vhost, or amqps://", &["amqp", "amqps"])
+pub(super) fn amqp(text: &str) -> Result<SecretString, String> {
+    url(text, "amqp://user:password@host:port/vhost, or amqps://", &["amqp", "amqps"])
 }
 
-pub(super) fn redis<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<SecretString> {
+pub(super) fn redis(text: &str) -> Result<SecretString, String> {
     const SCHEMES: [&str; 4] = ["redis", "rediss", "redis+sentinel", "rediss+sentinel"];
-    url(env, "REDIS_URL", "redis://host:port, rediss://, or redis+sentinel://host:port,…/master", &SCHEMES)
+    url(text, "redis://host:port, rediss://, or redis+sentinel://host:port,…/master", &SCHEMES)
 }
 
-pub(super) fn vault<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<SecretString> {
+pub(super) fn vault(text: &str) -> Result<SecretString, String> {
     const SCHEMES: [&str; 4] = ["redis", "rediss", "postgres", "postgresql"];
-    url(
-        env,
-        "VAULT_URL",
-        "postgres://user:password@host:port/database, or redis:// of a second Redis",
-        &SCHEMES,
-    )
+    url(text, "postgres://user:password@host:port/database, or redis:// of a second Redis", &SCHEMES)
 }
 
-fn url<L: Fn(&str) -> Option<String>>(
-    env: &mut Reader<L>,
-    name: &'static str,
-    expected: &str,
-    schemes: &[&str],
-) -> Option<SecretString> {
-    let secret = env.secret(name)?;
-    let text = secret.expose_secret();
+fn url(text: &str, expected: &str, schemes: &[&str]) -> Result<SecretString, String> {
     let fits = text.split_once("://").is_some_and(|(scheme, _)| {
-        // These may name several hosts, which no URL does; whoever connects reads them.
+        // These may name several hosts, which no URL does; the adapter that connects reads them.
         let hosts = scheme.ends_with("sentinel") || scheme.starts_with("postgres");
         schemes.contains(&scheme) && (hosts || Url::parse(text).is_ok())
     });
-    if !fits {
-        env.add(name, format!("it or its file must hold {expected}"));
-        return None;
-    }
-    Some(secret)
+    must(fits.then(|| text.into()), expected)
 }
 
 #[cfg(test)]

@@ -4,48 +4,45 @@ use notices::{Encryption, MailSettings, Users};
 use url::Url;
 
 use super::super::problems::Reader;
-use super::super::web_url;
+use super::super::variables::{
+    NOTIFY_TO, NOTIFY_USERS, PUBLIC_URL, SMTP_FROM, SMTP_HOST, SMTP_PASS, SMTP_PORT, SMTP_TLS, SMTP_USER,
+};
 
 /// The port that is TLS from the first byte (RFC 8314).
 const TLS: u16 = 465;
 
 /// Reads the variables; `None` where nobody is to be written to.
 pub fn read<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<MailSettings> {
-    let host = env.text("SMTP_HOST");
-    let port = env.parse("SMTP_PORT", "a port number", 587);
+    let host = env.text(&SMTP_HOST);
+    let port = env.value(&SMTP_PORT);
     let usual = if port == TLS { Encryption::Tls } else { Encryption::StartTls };
-    let encryption = env.one_of(
-        "SMTP_TLS",
-        &[("starttls", Encryption::StartTls), ("tls", Encryption::Tls), ("none", Encryption::None)],
-        usual,
-    );
-    let user = env.text("SMTP_USER");
-    let password = env.secret("SMTP_PASS");
-    let given = env.has_secret("SMTP_PASS");
-    let addresses = "e-mail addresses, separated by commas";
-    let operators = env.optional("NOTIFY_TO", addresses, |text| text.parse().ok());
-    let users = env.one_of("NOTIFY_USERS", &[("1", Users::Told), ("0", Users::Left)], Users::Left);
-    let named = env.optional("SMTP_FROM", "an e-mail address", |text| text.parse().ok());
+    let encryption = env.optional(&SMTP_TLS).unwrap_or(usual);
+    let user = env.text(&SMTP_USER);
+    let password = env.secret(&SMTP_PASS);
+    let given = env.has_secret(&SMTP_PASS);
+    let operators = env.optional(&NOTIFY_TO);
+    let users = env.value(&NOTIFY_USERS);
+    let named = env.optional(&SMTP_FROM);
     let from = named.or_else(|| user.as_deref().and_then(|user| user.parse().ok()));
 
-    let wanted = env.text("NOTIFY_TO").is_some() || users == Users::Told;
+    let wanted = env.text(&NOTIFY_TO).is_some() || users == Users::Told;
     match (&host, wanted) {
         (None, true) => {
-            env.add("SMTP_HOST", "must be set beside NOTIFY_TO and NOTIFY_USERS: it sends the e-mail")
+            env.add(&SMTP_HOST, "must be set beside NOTIFY_TO and NOTIFY_USERS: it sends the e-mail")
         }
         (Some(_), false) => {
-            env.add("NOTIFY_TO", "must be set beside SMTP_HOST, or NOTIFY_USERS=1: nobody is written to");
+            env.add(&NOTIFY_TO, "must be set beside SMTP_HOST, or NOTIFY_USERS=1: nobody is written to");
         }
         (Some(_), true) | (None, false) => {}
     }
-    if host.is_some() && from.is_none() && env.text("SMTP_FROM").is_none() {
-        env.add("SMTP_FROM", "must be set beside SMTP_HOST, unless SMTP_USER is an e-mail address");
+    if host.is_some() && from.is_none() && env.text(&SMTP_FROM).is_none() {
+        env.add(&SMTP_FROM, "must be set beside SMTP_HOST, unless SMTP_USER is an e-mail address");
     }
     if user.is_some() != given {
-        env.add("SMTP_USER", "must be set beside SMTP_PASS or SMTP_PASS_FILE, and only there");
+        env.add(&SMTP_USER, "must be set beside SMTP_PASS or SMTP_PASS_FILE, and only there");
     }
     if given && encryption == Encryption::None {
-        env.add("SMTP_TLS", "must not be none beside SMTP_PASS: the password would travel unencrypted");
+        env.add(&SMTP_TLS, "must not be none beside SMTP_PASS: the password would travel unencrypted");
     }
     let page = |url: Url| url.join("google-calendar-setup").ok().map(String::from);
     Some(MailSettings {
@@ -57,7 +54,7 @@ pub fn read<L: Fn(&str) -> Option<String>>(env: &mut Reader<L>) -> Option<MailSe
         operators,
         users,
         // What is wrong with it is said where it matters.
-        setup_page: env.text("PUBLIC_URL").as_deref().and_then(web_url).and_then(page),
+        setup_page: env.text(&PUBLIC_URL).and_then(|text| (PUBLIC_URL.parse)(&text).ok()).and_then(page),
     })
 }
 
