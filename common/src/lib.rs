@@ -15,6 +15,8 @@ pub mod fingerprint;
 pub mod golden;
 pub mod jitter;
 pub mod job;
+#[cfg(any(test, feature = "sample"))]
+pub mod manual_clock;
 pub mod memory;
 pub mod message;
 pub mod metrics;

@@ -2,9 +2,12 @@
 //!
 //! Each suite is a module of asynchronous functions, one promise each, that panic when it is broken.
 //! A test calls them with a bench of its own: an empty folder, or servers with an empty prefix.
+//!
+//! And the clocks of tests: [`ManualClock`], and [`ScaledClock`] where no test can turn it.
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a suite is a test")]
 
 pub mod queue;
+mod scaled_clock;
 pub mod store;
 pub mod throttle;
 pub mod tokens;
@@ -15,6 +18,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use common::sample;
+
+pub use common::manual_clock::ManualClock;
+pub use scaled_clock::ScaledClock;
 
 /// Where a suite gets the adapter of a port from. A new bench is empty.
 #[async_trait]

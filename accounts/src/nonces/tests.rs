@@ -1,25 +1,11 @@
 //! Once, for one holder, over many processes; and nothing left behind.
 
-use std::time::Duration;
-
-use async_trait::async_trait;
 use tokio::task::JoinSet;
 
 use super::*;
 use adapter_embedded::{Embedded, Role};
 use common::port::SystemClock;
-
-/// A clock that stands still until it is told to go on.
-struct StoppedClock(Mutex<Timestamp>);
-
-#[async_trait]
-impl Clock for StoppedClock {
-    fn now(&self) -> Timestamp {
-        *self.0.lock().expect("no panics")
-    }
-
-    async fn sleep(&self, _: Duration) {}
-}
+use testing::ManualClock;
 
 async fn vault() -> (Arc<dyn Vault>, tempfile::TempDir) {
     let dir = tempfile::tempdir().expect("a folder");
@@ -71,11 +57,11 @@ async fn a_claimed_nonce_is_its_holders_until_it_is_spent() {
 async fn marks_go_once_their_nonces_are_refused_for_their_age() {
     let (vault, _dir) = vault().await;
     let start = SystemClock.now();
-    let clock = Arc::new(StoppedClock(Mutex::new(start)));
+    let clock = ManualClock::at(start);
     let nonces = Nonces::new(Arc::clone(&vault), Arc::clone(&clock) as Arc<dyn Clock>);
     nonces.spend("old", time::after(start, time::minutes(1))).await.expect("the vault works");
     nonces.spend("young", time::after(start, time::hours(1))).await.expect("the vault works");
-    *clock.0.lock().expect("no panics") = time::after(start, time::minutes(15));
+    clock.turn(time::minutes(15));
     nonces.claim("new", "ada", time::after(start, time::hours(1))).await.expect("the vault works");
     let left = vault.list(Shelf::Nonces).await.expect("the vault works");
     let left: Vec<String> = left.into_iter().map(|(name, _)| name).collect();

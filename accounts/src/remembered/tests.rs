@@ -1,5 +1,6 @@
 use std::sync::atomic::AtomicUsize;
 
+use testing::ManualClock;
 use tokio::sync::Semaphore;
 
 use super::*;
@@ -9,18 +10,7 @@ struct Source {
     asked: AtomicUsize,
     may_answer: Semaphore,
     fails: std::sync::atomic::AtomicBool,
-    now: Mutex<Timestamp>,
-}
-
-#[async_trait::async_trait]
-impl Clock for Source {
-    fn now(&self) -> Timestamp {
-        *lock(&self.now)
-    }
-
-    async fn sleep(&self, span: Duration) {
-        common::port::pause(span).await;
-    }
+    clock: Arc<ManualClock>,
 }
 
 impl Source {
@@ -29,10 +19,10 @@ impl Source {
             asked: AtomicUsize::new(0),
             may_answer: Semaphore::new(Semaphore::MAX_PERMITS),
             fails: false.into(),
-            now: Mutex::new(Timestamp::UNIX_EPOCH),
+            clock: ManualClock::at(Timestamp::UNIX_EPOCH),
         });
         let asked = Arc::clone(&source);
-        let remembered = Remembered::new(source.clone(), FRESH, move |name| {
+        let remembered = Remembered::new(source.clock.clone(), FRESH, move |name| {
             let (source, there) = (Arc::clone(&asked), !name.starts_with("no"));
             async move {
                 let number = source.asked.fetch_add(1, Ordering::Relaxed) + 1;
@@ -45,11 +35,6 @@ impl Source {
             .boxed()
         });
         (source, remembered)
-    }
-
-    fn turn(&self, span: Duration) {
-        let mut now = lock(&self.now);
-        *now = time::after(*now, span);
     }
 
     fn asked(&self) -> usize {
@@ -99,7 +84,7 @@ async fn a_vault_that_hangs_is_waited_for_once_and_asked_seldom() {
         assert!(remembered.get(name).await.unwrap().is_some());
     }
     source.hang();
-    source.turn(FRESH);
+    source.clock.turn(FRESH);
     let began = Instant::now();
     assert_eq!(remembered.get("a").await, Ok(Some(1)));
     let first = began.elapsed();
@@ -122,9 +107,9 @@ async fn what_is_an_hour_old_is_used_no_more_and_a_failure_is_remembered() {
     let (source, remembered) = Source::new();
     assert_eq!(remembered.get("a").await, Ok(Some(1)));
     source.fails.store(true, Ordering::Relaxed);
-    source.turn(STALE - Duration::from_secs(1));
+    source.clock.turn(STALE - Duration::from_secs(1));
     assert_eq!(remembered.get("a").await, Ok(Some(1)));
-    source.turn(Duration::from_secs(1));
+    source.clock.turn(Duration::from_secs(1));
     let asked = source.asked();
     for _ in 0..100 {
         assert!(remembered.get("a").await.is_err());
@@ -166,6 +151,6 @@ async fn made_up_names_push_out_nothing_that_is_there() {
         assert!(lock(&remembered.inner.kept).missing.len() <= MISSING);
     }
     source.fails.store(true, Ordering::Relaxed);
-    source.turn(FRESH);
+    source.clock.turn(FRESH);
     assert_eq!(remembered.get("a").await, Ok(Some(1)));
 }

@@ -3,16 +3,15 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use jiff::Timestamp;
 use rusqlite::Connection;
 use serde_json::json;
+use testing::ManualClock;
 
 use super::*;
+use common::golden;
 use common::job::{Job, JobId};
 use common::message::{Message, Work};
 use common::port::{JobQueue as _, JobStore as _, Lane, Shelf, Vault as _};
-use common::{golden, sample};
 
 /// SQL that makes the file.
 const FILE_SQL: &str = include_str!("golden/file.sql");
@@ -25,22 +24,8 @@ const TABLES: [(&str, &str); 5] = [
     ("queue", "id, job, lane, available_at, taken, redelivered"),
 ];
 
-/// A clock that stands still.
-struct Noon;
-
-#[async_trait]
-impl Clock for Noon {
-    fn now(&self) -> Timestamp {
-        sample::noon()
-    }
-
-    async fn sleep(&self, _: Duration) {
-        std::future::pending().await
-    }
-}
-
 async fn open(dir: &Path, role: Role) -> Embedded {
-    Embedded::open(dir, role, Arc::new(Noon), None).await.unwrap()
+    Embedded::open(dir, role, ManualClock::new(), None).await.unwrap()
 }
 
 /// A record of each state.

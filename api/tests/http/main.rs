@@ -8,7 +8,6 @@ mod bad_inputs;
 mod cancelled;
 mod cancelling;
 mod client;
-mod clock;
 mod connecting;
 mod connections;
 mod consents;

@@ -21,11 +21,11 @@ use common::time;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use testing::ScaledClock;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::{Reply, Request, get, post};
-use crate::clock::FastClock;
 use crate::faults::{FaultyQueue, FaultyStore, FaultyVault};
 use crate::google::{FakeGoogle, user};
 
@@ -79,7 +79,7 @@ impl Rig {
 
     pub async fn with(plan: Plan) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let clock: Arc<dyn Clock> = Arc::new(FastClock::new(plan.speed));
+        let clock: Arc<dyn Clock> = Arc::new(ScaledClock::new(plan.speed));
         let embedded = Embedded::open(dir.path(), Role::Worker, Arc::clone(&clock), None).await.unwrap();
         let queue = Arc::new(FaultyQueue::new(embedded.queue()));
         let store = Arc::new(FaultyStore::new(embedded.store()));

@@ -1,27 +1,11 @@
 //! The breaker against a clock that is set by hand.
 
+use testing::ManualClock;
+
 use super::*;
 
-struct Hands(Mutex<Timestamp>);
-
-impl Hands {
-    fn turn(&self, span: Duration) {
-        let mut now = self.0.lock().expect("one thread");
-        *now = after(*now, span);
-    }
-}
-
-#[async_trait::async_trait]
-impl Clock for Hands {
-    fn now(&self) -> Timestamp {
-        *self.0.lock().expect("one thread")
-    }
-
-    async fn sleep(&self, _: Duration) {}
-}
-
-fn breaker() -> (Arc<Hands>, Breaker) {
-    let clock = Arc::new(Hands(Mutex::new(Timestamp::UNIX_EPOCH)));
+fn breaker() -> (Arc<ManualClock>, Breaker) {
+    let clock = ManualClock::at(Timestamp::UNIX_EPOCH);
     (Arc::clone(&clock), Breaker::new(clock, PROBES))
 }
 

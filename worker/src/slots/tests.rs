@@ -1,34 +1,8 @@
 use std::time::Duration;
 
-use async_trait::async_trait;
-use common::time::after;
+use testing::ManualClock;
 
 use super::*;
-
-/// A clock that a test turns.
-struct Hands(Mutex<Timestamp>);
-
-impl Hands {
-    fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new("2027-01-01T00:00:00Z".parse().expect("an instant"))))
-    }
-
-    fn turn(&self, span: Duration) {
-        let mut now = self.0.lock().expect("nothing panics holding it");
-        *now = after(*now, span);
-    }
-}
-
-#[async_trait]
-impl Clock for Hands {
-    fn now(&self) -> Timestamp {
-        *self.0.lock().expect("nothing panics holding it")
-    }
-
-    async fn sleep(&self, _: Duration) {
-        unreachable!("nothing here sleeps")
-    }
-}
 
 fn account(name: &str) -> AccountId {
     AccountId::parse(name).expect("a name")
@@ -70,7 +44,7 @@ fn an_account_alone_takes_fifteen_of_sixteen() {
     for (count, held) in
         [(1, 1), (2, 2), (7, 7), (8, 7), (16, 15), (32, 30), (64, 60), (256, 240), (1_000, 937)]
     {
-        let slots = Slots::new(count, Hands::new());
+        let slots = Slots::new(count, ManualClock::new());
         assert_eq!(all_for(&slots, &account("a")).len(), held, "of {count}");
     }
 }
@@ -79,7 +53,7 @@ fn an_account_alone_takes_fifteen_of_sixteen() {
 fn however_many_slow_accounts_there_are_one_slot_is_left_for_another() {
     for count in [8, 16, 64, 256] {
         for accounts in 1..count.min(20) {
-            let slots = Slots::new(count, Hands::new());
+            let slots = Slots::new(count, ManualClock::new());
             let slow: Vec<AccountId> =
                 (0..accounts).map(|number| account(&format!("slow-{number}"))).collect();
             let held = all_for_each(&slots, &slow);
@@ -91,7 +65,7 @@ fn however_many_slow_accounts_there_are_one_slot_is_left_for_another() {
 
 #[test]
 fn an_account_that_holds_all_it_may_gives_up_half_to_one_that_waits() {
-    let clock = Hands::new();
+    let clock = ManualClock::new();
     let slots = Slots::new(16, clock.clone());
     let (a, b) = (account("a"), account("b"));
     let mut of_a = all_for(&slots, &a);
@@ -119,7 +93,7 @@ fn an_account_that_holds_all_it_may_gives_up_half_to_one_that_waits() {
 
 #[test]
 fn fast_accounts_leave_no_slot_empty() {
-    let clock = Hands::new();
+    let clock = ManualClock::new();
     let slots = Slots::new(16, clock.clone());
     let accounts: Vec<AccountId> = (0..3).map(|number| account(&format!("fast-{number}"))).collect();
     let once = all_for_each(&slots, &accounts);
@@ -132,7 +106,7 @@ fn fast_accounts_leave_no_slot_empty() {
 
 #[test]
 fn what_is_given_no_slot_comes_back_when_its_account_will_have_one() {
-    let clock = Hands::new();
+    let clock = ManualClock::new();
     let slots = Slots::new(16, clock.clone());
     let a = account("a");
     let held = all_for(&slots, &a);
@@ -149,7 +123,7 @@ fn what_is_given_no_slot_comes_back_when_its_account_will_have_one() {
 
 #[test]
 fn accounts_that_do_nothing_are_forgotten() {
-    let clock = Hands::new();
+    let clock = ManualClock::new();
     let slots = Slots::new(16, clock.clone());
     for number in 0..10 * REMEMBERED {
         drop(slots.take_for(&account(&format!("a-{number}"))));
@@ -159,7 +133,7 @@ fn accounts_that_do_nothing_are_forgotten() {
 
 #[tokio::test]
 async fn a_slot_that_is_given_back_wakes_who_waits_for_one() {
-    let slots = Slots::new(1, Hands::new());
+    let slots = Slots::new(1, ManualClock::new());
     let slot = slots.take();
     let waiting = tokio::spawn({
         let slots = Arc::clone(&slots);

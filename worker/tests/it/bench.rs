@@ -15,10 +15,10 @@ use common::quotas::Quotas;
 use common::seal::{Key, Keyring};
 use secrecy::SecretString;
 use tempfile::TempDir;
+use testing::ManualClock;
 use tokio::task::JoinHandle;
 use worker::{Ports, Settings, Stop, Worker};
 
-use crate::clock::Hands;
 use crate::google::{Google, client, refresh_token};
 use crate::moody::{MoodyQueue, MoodyStore, MoodyVault};
 use crate::wait::{eventually, soon};
@@ -27,7 +27,7 @@ pub use intake::message;
 
 pub struct Bench {
     pub folder: TempDir,
-    pub clock: Arc<Hands>,
+    pub clock: Arc<ManualClock>,
     pub google: Arc<Google>,
     pub settings: Settings,
     pub store: Arc<MoodyStore>,
@@ -55,7 +55,7 @@ impl Bench {
     pub async fn new() -> Self {
         crate::logs::prepare();
         let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(Hands::new());
+        let clock = ManualClock::new();
         let google = Google::new(clock.clone());
         let ring = Keyring::new(Key::random(), Vec::new());
         let settings = Settings { drain: Duration::from_secs(10), quotas: plenty(), ..Settings::default() };
@@ -66,7 +66,7 @@ impl Bench {
 
     async fn open(
         folder: TempDir,
-        clock: Arc<Hands>,
+        clock: Arc<ManualClock>,
         google: Arc<Google>,
         settings: Settings,
         ring: Keyring,

@@ -1,11 +1,10 @@
 //! What a folder promises beyond its ports: one worker, operators beside it, and a clean end.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use adapter_embedded::{Embedded, Role};
-use async_trait::async_trait;
 use common::job::{Effect, Job, JobState, StateName};
 use common::message::Message;
 use common::port::{
@@ -14,6 +13,7 @@ use common::port::{
 use common::sample;
 use common::time;
 use jiff::Timestamp;
+use testing::{ManualClock, ScaledClock};
 use tokio::time::timeout;
 
 use crate::bench::{Folder, open};
@@ -132,24 +132,10 @@ async fn after_the_end_everything_is_an_error_and_nothing_hangs() {
     timeout(SOON, ends).await.unwrap();
 }
 
-/// A clock that stands where the test puts it.
-struct Standing(Mutex<Timestamp>);
-
-#[async_trait]
-impl Clock for Standing {
-    fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap()
-    }
-
-    async fn sleep(&self, _: Duration) {
-        std::future::pending().await
-    }
-}
-
 #[tokio::test]
 async fn what_was_due_earlier_comes_earlier_within_its_lane() {
     let folder = tempfile::tempdir().unwrap();
-    let clock = Arc::new(Standing(Mutex::new(sample::noon())));
+    let clock = ManualClock::new();
     let worker = Embedded::open(folder.path(), Role::Worker, clock.clone(), None).await.unwrap();
     // More than are taken at once, the last published first due.
     let mut expected = Vec::new();
@@ -157,7 +143,7 @@ async fn what_was_due_earlier_comes_earlier_within_its_lane() {
         expected.push(publish(&worker, Lane::Due, Duration::from_secs(delay)).await);
     }
     assert!(timeout(BRIEF, worker.queue().receive()).await.is_err());
-    *clock.0.lock().unwrap() = sample::at(200);
+    clock.set(sample::at(200));
     while let Some(message) = expected.pop() {
         assert_eq!(received(&worker).await.0, message);
     }
@@ -166,13 +152,13 @@ async fn what_was_due_earlier_comes_earlier_within_its_lane() {
 #[tokio::test]
 async fn one_accounts_later_jobs_do_not_stand_before_anothers_earlier_one() {
     let folder = tempfile::tempdir().unwrap();
-    let clock = Arc::new(Standing(Mutex::new(sample::noon())));
+    let clock = ManualClock::new();
     let worker = Embedded::open(folder.path(), Role::Worker, clock.clone(), None).await.unwrap();
     for place in 2..500 {
         publish(&worker, Lane::Fresh, Duration::from_secs(place)).await;
     }
     let single = publish(&worker, Lane::Fresh, Duration::from_secs(1)).await;
-    *clock.0.lock().unwrap() = sample::at(600);
+    clock.set(sample::at(600));
     assert_eq!(received(&worker).await.0, single);
 }
 
@@ -274,24 +260,10 @@ async fn old_dead_letters_are_forgotten() {
     assert_eq!((depth.dead, depth.fresh), (0, 1));
 }
 
-/// A clock a thousand times as fast as the machine's.
-struct Fast(Instant, Timestamp);
-
-#[async_trait]
-impl Clock for Fast {
-    fn now(&self) -> Timestamp {
-        time::after(self.1, self.0.elapsed() * 1_000)
-    }
-
-    async fn sleep(&self, span: Duration) {
-        tokio::time::sleep(span / 1_000).await;
-    }
-}
-
 #[tokio::test]
 async fn delays_pass_at_the_pace_of_the_clock() {
     let folder = tempfile::tempdir().unwrap();
-    let clock = Arc::new(Fast(Instant::now(), Timestamp::now()));
+    let clock = Arc::new(ScaledClock::new(1_000));
     let worker = Embedded::open(folder.path(), Role::Worker, clock.clone(), None).await.unwrap();
     let published = clock.now();
     let message = publish(&worker, Lane::Due, time::minutes(5)).await;
@@ -316,18 +288,11 @@ async fn the_folder_and_all_that_is_in_it_are_for_this_user_alone() {
     }
 }
 
-/// A clock that shows what a test sets.
-impl Standing {
-    fn set(&self, now: Timestamp) {
-        *self.0.lock().unwrap() = now;
-    }
-}
-
 #[tokio::test]
 async fn delays_are_kept_when_the_clock_is_set_back() {
     let folder = tempfile::tempdir().unwrap();
     let noon = sample::noon();
-    let clock = Arc::new(Standing(Mutex::new(noon)));
+    let clock = ManualClock::at(noon);
     let worker = Embedded::open(folder.path(), Role::Worker, clock.clone(), None).await.unwrap();
     let minute = time::minutes(1);
     let before = publish(&worker, Lane::Due, minute).await;
@@ -355,7 +320,7 @@ async fn delays_are_kept_when_the_clock_is_set_back() {
 async fn a_clock_that_was_ahead_for_a_moment_freezes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let noon = sample::noon();
-    let clock = Arc::new(Standing(Mutex::new(noon)));
+    let clock = ManualClock::at(noon);
     let worker = Embedded::open(folder.path(), Role::Worker, clock.clone(), None).await.unwrap();
     clock.set(time::after(noon, time::days(1)));
     let published = publish(&worker, Lane::Due, time::minutes(1)).await;
@@ -379,7 +344,7 @@ async fn a_clock_that_was_ahead_for_a_moment_freezes_nothing() {
 #[tokio::test]
 async fn a_small_correction_of_the_clock_hides_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let clock = Arc::new(Standing(Mutex::new(sample::noon())));
+    let clock = ManualClock::new();
     let worker = Embedded::open(folder.path(), Role::Worker, clock.clone(), None).await.unwrap();
     publish(&worker, Lane::Fresh, Duration::ZERO).await;
     clock.set(sample::noon() - jiff::SignedDuration::from_millis(400));

@@ -8,6 +8,7 @@ use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use super::*;
+use crate::manual_clock::ManualClock;
 use crate::pace;
 use crate::time;
 
@@ -19,29 +20,9 @@ const LIMITS: [(Window, u32); 5] = [
     (Window::Minute, 10_000),
 ];
 
-/// A clock that the test moves.
-struct Hand(Mutex<Timestamp>);
-
-impl Hand {
-    fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new("2026-12-30T14:00:00Z".parse().unwrap())))
-    }
-
-    fn pass(&self, span: Duration) {
-        let mut now = self.0.lock().unwrap();
-        *now = time::after(*now, span);
-    }
-}
-
-#[async_trait]
-impl Clock for Hand {
-    fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap()
-    }
-
-    async fn sleep(&self, span: Duration) {
-        self.pass(span);
-    }
+/// A quarter of a day after the last midnight in California.
+fn clock() -> Arc<ManualClock> {
+    ManualClock::at("2026-12-30T14:00:00Z".parse().unwrap())
 }
 
 fn limit(window: Window, allowed: u32, cost: u32) -> Limit {
@@ -94,12 +75,12 @@ async fn no_sliding_window_ever_exceeds_what_is_allowed() {
     for (window, allowed) in LIMITS {
         for seed in 0..40 {
             let mut rng = SmallRng::seed_from_u64(seed);
-            let clock = Hand::new();
+            let clock = clock();
             let throttle = MemoryThrottle::new(clock.clone());
             let mut watcher = Watcher::new(window);
             let largest = if seed % 2 == 0 { 1 } else { allowed.min(5) };
             for _ in 0..3_000 {
-                clock.pass(pauses(&mut rng, seed as u32 / 2, window.span(), allowed));
+                clock.turn(pauses(&mut rng, seed as u32 / 2, window.span(), allowed));
                 let cost = rng.random_range(1..=largest);
                 if throttle.try_take(&[limit(window, allowed, cost)]).await == Take::Granted {
                     watcher.see(clock.now(), cost);
@@ -116,7 +97,7 @@ async fn a_saturating_caller_uses_97_percent() {
     for (window, allowed) in LIMITS {
         // A caller that wakes up a little late, as all callers do.
         let late = window.span() / 200;
-        let clock = Hand::new();
+        let clock = clock();
         let throttle = MemoryThrottle::new(clock.clone());
         let mut watcher = Watcher::new(window);
         let start = clock.now();
@@ -130,7 +111,7 @@ async fn a_saturating_caller_uses_97_percent() {
                 }
                 Take::Refused { retry_in } => {
                     assert!(!retry_in.is_zero());
-                    clock.pass(retry_in + late);
+                    clock.turn(retry_in + late);
                 }
                 other @ (Take::Reserved { .. } | Take::Booked { .. }) => {
                     panic!("{other:?}: now or not at all")
@@ -151,7 +132,7 @@ async fn a_saturating_caller_uses_97_percent() {
 async fn a_refusal_says_exactly_when_to_come_back() {
     for (window, allowed) in LIMITS {
         for cost in [1, 2, allowed] {
-            let clock = Hand::new();
+            let clock = clock();
             let throttle = MemoryThrottle::new(clock.clone());
             let limits = [limit(window, allowed, cost)];
             let wait = loop {
@@ -163,9 +144,9 @@ async fn a_refusal_says_exactly_when_to_come_back() {
                     }
                 }
             };
-            clock.pass(wait - Duration::from_nanos(1));
+            clock.turn(wait - Duration::from_nanos(1));
             assert_ne!(throttle.try_take(&limits).await, Take::Granted, "{limits:?}");
-            clock.pass(Duration::from_nanos(1));
+            clock.turn(Duration::from_nanos(1));
             assert_eq!(throttle.try_take(&limits).await, Take::Granted, "{limits:?}");
         }
     }
@@ -174,12 +155,12 @@ async fn a_refusal_says_exactly_when_to_come_back() {
 #[tokio::test]
 async fn a_cost_above_the_burst_is_granted_to_an_idle_key() {
     for (window, allowed) in LIMITS {
-        let throttle = MemoryThrottle::new(Hand::new());
+        let throttle = MemoryThrottle::new(clock());
         assert_eq!(throttle.try_take(&[limit(window, allowed, allowed)]).await, Take::Granted);
-        let clock = Hand::new();
+        let clock = clock();
         let throttle = MemoryThrottle::new(clock.clone());
         throttle.try_take(&[limit(window, allowed, 1)]).await;
-        clock.pass(window.span() * 2);
+        clock.turn(window.span() * 2);
         assert_eq!(throttle.try_take(&[limit(window, allowed, allowed)]).await, Take::Granted);
     }
 }
@@ -188,18 +169,18 @@ async fn a_cost_above_the_burst_is_granted_to_an_idle_key() {
 async fn no_sliding_day_exceeds_98_percent() {
     for seed in 0..20 {
         let mut rng = SmallRng::seed_from_u64(seed);
-        let clock = Hand::new();
+        let clock = clock();
         let throttle = MemoryThrottle::new(clock.clone());
         let mut watcher = Watcher::new(Window::Day);
         for _ in 0..20_000 {
-            clock.pass(Duration::from_secs(rng.random_range(0..120)));
+            clock.turn(Duration::from_secs(rng.random_range(0..120)));
             let cost = rng.random_range(1..=200);
             match throttle.try_take(&[limit(Window::Day, 9_000, cost)]).await {
                 Take::Granted => watcher.see(clock.now(), cost),
                 Take::Refused { retry_in } => {
                     assert!(retry_in <= time::hours(25), "{retry_in:?}");
                     if rng.random_bool(0.01) {
-                        clock.pass(retry_in);
+                        clock.turn(retry_in);
                         let again = throttle.try_take(&[limit(Window::Day, 9_000, cost)]).await;
                         assert_eq!(again, Take::Granted);
                         watcher.see(clock.now(), cost);
@@ -216,20 +197,20 @@ async fn no_sliding_day_exceeds_98_percent() {
 
 #[tokio::test]
 async fn guests_beyond_a_whole_day_pass_on_an_empty_day() {
-    let clock = Hand::new();
+    let clock = clock();
     let throttle = MemoryThrottle::new(clock.clone());
     let crowd = [limit(Window::Day, 10, 200)];
     assert_eq!(throttle.try_take(&crowd).await, Take::Granted);
     let Take::Refused { retry_in } = throttle.try_take(&[limit(Window::Day, 10, 1)]).await else {
         panic!("refused");
     };
-    clock.pass(retry_in);
+    clock.turn(retry_in);
     assert_eq!(throttle.try_take(&crowd).await, Take::Granted);
 }
 
 #[tokio::test]
 async fn a_limit_of_nothing_lets_nothing_through_and_does_not_divide_by_it() {
-    let throttle = MemoryThrottle::new(Hand::new());
+    let throttle = MemoryThrottle::new(clock());
     for window in Window::ALL {
         let refused = Take::Refused { retry_in: window.span() };
         assert_eq!(throttle.try_take(&[limit(window, 0, 1)]).await, refused);
@@ -240,7 +221,7 @@ async fn a_limit_of_nothing_lets_nothing_through_and_does_not_divide_by_it() {
 
 #[tokio::test]
 async fn keys_that_fall_idle_are_dropped() {
-    let clock = Hand::new();
+    let clock = clock();
     let throttle = MemoryThrottle::new(clock.clone());
     for number in 0..100_000 {
         let key = ThrottleKey::User(number.to_string());
@@ -249,7 +230,7 @@ async fn keys_that_fall_idle_are_dropped() {
         let (user, priority, charge) = (number.to_string(), Priority::Bulk, Duration::from_millis(100));
         throttle.place(&Line { user, priority, charge }).await;
         throttle.push_back(&key, Duration::from_secs(1)).await;
-        clock.pass(Duration::from_millis(20));
+        clock.turn(Duration::from_millis(20));
     }
     // A hundred keys are in use in any two seconds.
     let lines = throttle.lines.lock().unwrap();
@@ -260,7 +241,7 @@ async fn keys_that_fall_idle_are_dropped() {
 
 #[tokio::test]
 async fn a_place_that_is_dropped_is_left() {
-    let throttle = Arc::new(MemoryThrottle::new(Hand::new()));
+    let throttle = Arc::new(MemoryThrottle::new(clock()));
     let (user, priority, charge) = ("u".to_owned(), Priority::Normal, Duration::from_secs(1));
     let line = Line { user, priority, charge };
     Placed::join(throttle.clone(), line.clone()).keep();
@@ -273,7 +254,7 @@ async fn a_place_that_is_dropped_is_left() {
 
 /// Many callers, each of whom does what it is told: comes at its turn, or a little late, or never.
 struct Crowd {
-    clock: Arc<Hand>,
+    clock: Arc<ManualClock>,
     throttle: MemoryThrottle,
     habits: Habits,
     /// When somebody acts next: the instant, the caller, how it comes.
@@ -303,7 +284,7 @@ enum Comes {
 
 impl Crowd {
     fn new(seed: u64, callers: usize, within: Duration, habits: Habits) -> Self {
-        let clock = Hand::new();
+        let clock = clock();
         let throttle = MemoryThrottle::new(clock.clone());
         let rng = SmallRng::seed_from_u64(seed);
         let (next, asked, calls) = Default::default();
@@ -323,7 +304,7 @@ impl Crowd {
     async fn run(&mut self, limits: impl Fn(usize) -> Vec<Limit>) {
         let Habits { late, missing, twice } = self.habits;
         while let Some(Reverse((then, caller, comes))) = self.next.pop() {
-            self.clock.pass(time::until(self.clock.now(), then));
+            self.clock.turn(time::until(self.clock.now(), then));
             self.asked += 1;
             let calls_twice = (caller as f64 * 0.618).fract() < twice;
             let turn = match comes {
@@ -437,7 +418,7 @@ async fn turns_that_nobody_takes_are_taken_by_those_who_come() {
 
 #[tokio::test]
 async fn a_turn_that_was_booked_for_nothing_is_given_up() {
-    let clock = Hand::new();
+    let clock = clock();
     let throttle = MemoryThrottle::new(clock.clone());
     let limits = [limit(Window::Minute, 60, 1)];
     let far = async || match throttle.take(&limits, Turn::New { calls: 2 }).await {

@@ -1,12 +1,9 @@
 //! What happens to users and clients at Google, as far as there is a switch for it: nothing is injected here.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use common::port::Clock;
 use common::time::{days, hours};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use testing::ManualClock;
 use tests::{Launch, SandboxProcess, eventually};
 
 use super::bench::{Bench, LIMIT, USER};
@@ -156,20 +153,6 @@ async fn a_late_refusal_of_the_old_grant_leaves_the_new_connection_alone() {
     assert_eq!(bench.notices(0).await, Vec::<Value>::new());
 }
 
-/// A week and an hour ago.
-struct LastWeek;
-
-#[async_trait::async_trait]
-impl Clock for LastWeek {
-    fn now(&self) -> Timestamp {
-        Timestamp::now() - SignedDuration::try_from(days(7) + hours(1)).expect("a week")
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        tokio::time::sleep(duration).await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_week_after_which_google_ends_permissions_of_an_app_in_testing_is_named_on_the_page() {
     let sandbox = SandboxProcess::start().await;
@@ -180,7 +163,8 @@ async fn the_week_after_which_google_ends_permissions_of_an_app_in_testing_is_na
     let launch = Launch::new();
     // The account's first start makes the folder; then it is connected as if that were a week ago.
     launch.with_sandbox(&google).start().await.terminate().await;
-    connect_at(&launch, &google, "default", USER, Arc::new(LastWeek)).await;
+    let last_week = Timestamp::now() - SignedDuration::try_from(days(7) + hours(1)).expect("a week");
+    connect_at(&launch, &google, "default", USER, ManualClock::at(last_week)).await;
     let callback = json!({"redirect_uris": [launch.url("/oauth2callback")]});
     google.control("/_sandbox/credentials", &callback).await;
     google.control("/_sandbox/clock", &json!({"advanceSeconds": 7 * 24 * 3600 + 3600})).await;

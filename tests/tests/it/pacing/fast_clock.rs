@@ -21,7 +21,8 @@ const STEP: Duration = Duration::from_millis(1);
 /// No step is larger than so many times what it should be.
 const LATE: u32 = 3;
 
-/// The clock. Drop the handle from [`FastClock::start`]'s runtime and time stops.
+/// The clock. It stays beside [`testing::ManualClock`] because real requests are under way while it runs, and beside
+/// [`testing::ScaledClock`] because it waits for them. Drop the handle from [`FastClock::start`]'s runtime and time stops.
 pub struct FastClock {
     base: Timestamp,
     /// Nanoseconds since `base`.
