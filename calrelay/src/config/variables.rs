@@ -60,7 +60,7 @@ impl<T> Variable<T> {
 macro_rules! variables {
     ($($name:ident: $of:ty = $default:literal, $parse:expr, $meaning:literal;)+) => {
         $(
-            #[doc = $meaning]
+            #[doc = concat!("The variable `", stringify!($name), "`.")]
             pub const $name: Variable<$of> = Variable {
                 row: Row { name: stringify!($name), default: $default, meaning: $meaning },
                 parse: $parse,
