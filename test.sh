@@ -146,7 +146,7 @@ alone=(alerts:: chaos:: cluster:: fairness:: installation:: mixed:: waits::rarel
 # These wait for minutes of real time.
 slow=()
 if [ "$mode" = quick ]; then
-    slow=(outage:: pacing:: outputs:: full_disk:: ending:: refused_writes:: grants:: refusals::breakers rabbitmq::troubles servers:: accounts:: cut:: deaths:: erased:: keys:: lost_writes:: notices:: quota:: reconnecting:: secrets:: redis_away:: throttle::newcomers)
+    slow=(before:: outage:: pacing:: outputs:: full_disk:: ending:: refused_writes:: grants:: refusals::breakers rabbitmq::troubles servers:: accounts:: cut:: deaths:: erased:: keys:: lost_writes:: notices:: quota:: reconnecting:: secrets:: redis_away:: throttle::newcomers)
 fi
 # Their clock runs twenty times as fast, which makes each pause of a busy machine twenty times as long.
 fast=(pacing::)
