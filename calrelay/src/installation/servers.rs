@@ -20,6 +20,8 @@ use crate::patience::{Outlook, Patience};
 
 /// An operator's command waits so long for the broker.
 const CONNECT: Duration = Duration::from_secs(10);
+/// An ingress that starts waits so long for its first connection to the broker, or for what keeps it from one.
+const FIRST_CONNECT: Duration = Duration::from_secs(5);
 
 /// What there may be in the vault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +76,8 @@ impl Unlocked {
 
 impl Installation {
     /// Opens the installation for a process that stays. RabbitMQ and Redis may be away, and are
-    /// connected to in the background; without the vault there is nothing to start with.
+    /// connected to in the background; without the vault there is nothing to start with. An ingress waits a moment for
+    /// RabbitMQ's first answer: a caller who comes at once would be refused.
     ///
     /// # Errors
     /// A sentence that says what to do.
@@ -84,7 +87,12 @@ impl Installation {
         keys: Option<&SecretString>,
         retention: Duration,
     ) -> anyhow::Result<Self> {
-        Self::connected(servers, part, keys, retention, Patience::AMinute).await
+        let all = Self::connected(servers, part, keys, retention, Patience::AMinute).await?;
+        if let (Part::Ingress, Behind::Servers(Connections { rabbit, .. })) = (part, &all.behind) {
+            // That it failed is told elsewhere, and is no reason to wait longer.
+            let _ = tokio::time::timeout(FIRST_CONNECT, rabbit.link().changed()).await;
+        }
+        Ok(all)
     }
 
     /// Opens the installation for an operator's command, which needs all of it, and now.

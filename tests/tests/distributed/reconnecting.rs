@@ -1,4 +1,4 @@
-//! A worker that has lost its broker works again: seen by its work.
+//! Processes whose broker is slow to answer, or was lost, work once it is there: seen by their work.
 
 use std::time::Duration;
 
@@ -16,6 +16,33 @@ async fn it_works(calrelay: &Installation, what: &str, ids: &mut Vec<String>) {
         ids.push(caller.submit(&event(&title), &title, LIMIT).await.id);
     }
     all_succeeded(&caller, ids, LIMIT).await;
+}
+
+/// As when an autoscaler or a rolling update has started it, and sends it callers the moment it is ready.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ingress_that_starts_far_from_its_broker_refuses_nobody_who_comes_at_once() {
+    let mut calrelay = Plan::new(1, 1).unlimited().start().await;
+    calrelay.api(0).kill();
+    calrelay.apis()[0].broker().move_away(Duration::from_millis(50));
+    calrelay.api(0).start().await;
+    let caller = calrelay.caller();
+    let posted = caller.post(&event("at once"), Some("at-once")).await.unwrap();
+    assert_eq!(posted.status, 202, "{posted:?}");
+    let id = posted.body["jobId"].as_str().unwrap().to_owned();
+    all_succeeded(&caller, &[id], LIMIT).await;
+}
+
+/// Nor does it wait for a broker that does not answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ingress_whose_broker_hangs_is_ready_in_a_few_seconds_and_says_that_it_can_accept_nothing() {
+    let mut calrelay = Plan::new(1, 0).unlimited().start().await;
+    calrelay.api(0).kill();
+    calrelay.apis()[0].broker().freeze();
+    // It fails when that takes half a minute.
+    calrelay.api(0).start().await;
+    let posted = calrelay.caller().post(&event("in vain"), Some("in-vain")).await.unwrap();
+    assert_eq!((posted.status.as_u16(), posted.retry_after), (503, Some(5)), "{posted:?}");
+    calrelay.apis()[0].broker().heal().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
