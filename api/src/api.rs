@@ -57,7 +57,7 @@ pub(crate) struct Api {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) follows: Follows,
     pub(crate) ports: Ports,
-    pub(crate) door: Authenticator,
+    pub(crate) authenticator: Authenticator,
     pub(crate) hosts: Hosts,
     pub(crate) settings: Settings,
     pub(crate) public_url: Url,

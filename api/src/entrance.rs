@@ -1,4 +1,4 @@
-//! Who is at the door: settled once for every request, before its handler, and counted in one window.
+//! Who sends a request: settled once for every request, before its handler, and counted in one window.
 //!
 //! A caller with a good key is counted by that key, and so is the browser of an administrator who is
 //! signed in with one. A person with a connect link is counted by the link. All others are counted by
@@ -36,12 +36,12 @@ pub(crate) async fn enter(api: &Api, request: &HttpRequest, route: Route) -> Res
 async fn settled(api: &Api, request: &HttpRequest, route: Route) -> (Arrival, Option<RateStatus>) {
     let (headers, now) = (request.headers(), api.ports.clock.now());
     let session = Session::from_headers(headers, api.ports.accounts.ring(), now);
-    if api.door.is_open() {
+    if api.authenticator.is_open() {
         let entrance = Arrival { bearer: Bearer::Nobody, session, signed_in: SignedIn::Yes };
         let standing = by_address(api, request).await;
         return (entrance, standing);
     }
-    let (bearer, window) = api.door.bearer(request).await;
+    let (bearer, window) = api.authenticator.bearer(request).await;
     if let Window::Counted(standing) = window
         && standing.check().is_err()
     {
@@ -54,9 +54,9 @@ async fn settled(api: &Api, request: &HttpRequest, route: Route) -> (Arrival, Op
     let standing = match (window, signed_in, key) {
         (Window::Counted(standing), _, _) => Some(standing),
         (Window::Exempt, _, _) | (Window::Open, SignedIn::Unknown, _) => None,
-        (Window::Open, SignedIn::Yes, Some(key)) => Some(api.door.count_key(&key).await),
+        (Window::Open, SignedIn::Yes, Some(key)) => Some(api.authenticator.count_key(&key).await),
         (Window::Open, SignedIn::Yes | SignedIn::No, _) => match link(api, request, route) {
-            Some(link) => Some(api.door.count(Counted::Link(link.nonce)).await),
+            Some(link) => Some(api.authenticator.count(Counted::Link(link.nonce)).await),
             None => by_address(api, request).await,
         },
     };
@@ -119,5 +119,5 @@ async fn by_address(api: &Api, request: &HttpRequest) -> Option<RateStatus> {
     if request.path() == paths::STYLE {
         return None;
     }
-    api.door.count_address(request).await
+    api.authenticator.count_address(request).await
 }

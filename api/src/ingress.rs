@@ -105,7 +105,7 @@ impl Ingress {
             queue_refuses: AtomicBool::new(false),
             tasks: tasks.clone(),
         };
-        let door = Authenticator::new(
+        let authenticator = Authenticator::new(
             settings.access,
             Arc::clone(&ports.keys),
             Rates::new(ports.allowances.clone(), ports.accounts.hash_key().clone()),
@@ -119,7 +119,7 @@ impl Ingress {
             ledger: Arc::clone(&ledger),
             follows: Follows::new(Arc::clone(&ledger), Arc::clone(&ports.clock)),
             ports: ports.clone(),
-            door,
+            authenticator,
             hosts: Hosts::new(loopback, Some(public_url.clone()), settings.allowed_origins.clone()),
             settings,
             public_url: public_url.clone(),

@@ -25,7 +25,7 @@ use super::mail::NotMailed;
 use super::progress::{Channel, Errand, Progress, Run};
 use super::retry::{Next, decide, is_stale, wait};
 use super::{Endpoint, Notices, Post, Sources};
-use crate::metrics::{self, Became, Kind};
+use crate::metrics::{self, Kind, Outcome};
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_secs(30);
@@ -232,7 +232,7 @@ fn give_up(id: &AccountId, errand: Errand) -> Run {
         Channel::Webhook => Kind::Webhook,
         Channel::Operators | Channel::User => Kind::Email,
     };
-    metrics::notice(kind, Became::GivenUp);
+    metrics::notice(kind, Outcome::GivenUp);
     tracing::error!(account.id = %id, "Gave up telling of account {id}: for days nobody has taken it");
     Run::Over
 }
@@ -273,7 +273,7 @@ impl Endpoint {
         let now = sources.clock.now();
         let receiver = sources.accounts.hash_key().name("webhook", self.webhook.url());
         if self.mute.holds(sources.vault.as_ref(), &receiver, now).await {
-            metrics::notice(Kind::Webhook, Became::Dropped);
+            metrics::notice(Kind::Webhook, Outcome::Dropped);
             return Run::Over;
         }
         let _place = match self.line.enter(PLACES, now) {
@@ -284,21 +284,21 @@ impl Endpoint {
         match self.webhook.send(&ended.id(), now, ended.body()).await {
             Ok(()) => {
                 self.line.answered(began.elapsed());
-                metrics::notice(Kind::Webhook, Became::Sent);
+                metrics::notice(Kind::Webhook, Outcome::Sent);
                 Run::Over
             }
             Err(error) => {
                 let fraction = random::fraction();
                 match decide(&error, errand.tries, fraction) {
                     Next::Again { delay } => {
-                        metrics::notice(Kind::Webhook, Became::Retried);
+                        metrics::notice(Kind::Webhook, Outcome::Retried);
                         tracing::warn!(
                             "The receiver of webhooks did not take what became of an account: {error}"
                         );
                         Run::Again(delay)
                     }
                     Next::LeaveAlone { delay, at_least } => {
-                        metrics::notice(Kind::Webhook, Became::Retried);
+                        metrics::notice(Kind::Webhook, Outcome::Retried);
                         if let Some(alone) = self.line.failed(at_least, now) {
                             tracing::warn!(
                                 "The receiver of webhooks is left alone for {} s: {error}",
@@ -308,7 +308,7 @@ impl Endpoint {
                         Run::Again(delay)
                     }
                     Next::Mute => {
-                        metrics::notice(Kind::Webhook, Became::Disabled);
+                        metrics::notice(Kind::Webhook, Outcome::Disabled);
                         self.silence(sources, &receiver, now).await;
                         Run::Over
                     }
@@ -346,7 +346,7 @@ impl Post {
             }
         };
         let Ok(address) = user.email.parse() else {
-            metrics::notice(Kind::Email, Became::Dropped);
+            metrics::notice(Kind::Email, Outcome::Dropped);
             return Run::Over;
         };
         let to = Mailboxes::new().with(address);
@@ -380,20 +380,20 @@ impl Post {
                 if self.line.answered(began.elapsed()) {
                     tracing::info!("The mail server takes e-mail again");
                 }
-                metrics::notice(Kind::Email, Became::Sent);
+                metrics::notice(Kind::Email, Outcome::Sent);
                 Run::Over
             }
             Err(NotMailed::NoAddress) => {
-                metrics::notice(Kind::Email, Became::Dropped);
+                metrics::notice(Kind::Email, Outcome::Dropped);
                 Run::Over
             }
             Err(error @ NotMailed::Refused(_)) => {
-                metrics::notice(Kind::Email, Became::Retried);
+                metrics::notice(Kind::Email, Outcome::Retried);
                 tracing::error!("The mail server (SMTP_HOST) refuses an e-mail: {error}");
                 Run::Again(wait(errand.tries, random::fraction()))
             }
             Err(error @ NotMailed::Away(_)) => {
-                metrics::notice(Kind::Email, Became::Retried);
+                metrics::notice(Kind::Email, Outcome::Retried);
                 if let Some(alone) = self.line.failed(Duration::ZERO, now) {
                     tracing::error!(
                         "The mail server (SMTP_HOST) takes nothing, and is left alone for {} s: {error}",

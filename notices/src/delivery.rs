@@ -18,7 +18,7 @@ use super::line::NoPlace;
 use super::retry::{Next, decide, is_stale, wait};
 use super::webhook::NotTaken;
 use super::{Endpoint, Notices, Sources};
-use crate::metrics::{self, Became, Kind};
+use crate::metrics::{self, Kind, Outcome};
 
 /// The key that a notice is sealed with is missing: an operator has to act.
 const KEY_MISSING: Duration = hours(1);
@@ -31,7 +31,7 @@ pub fn told_of(message: Message, job: &Job) -> Message {
 
 /// What is to be done with a notice after it was tried.
 #[derive(Debug)]
-pub enum Delivery {
+pub enum Sent {
     /// Nothing: it was taken, or is of no more use.
     Over,
     /// It is to be tried again: this message after so long.
@@ -90,18 +90,18 @@ impl Notices {
         notice: Notice,
         places: usize,
         abandoned: impl Future<Output = ()>,
-    ) -> Delivery {
+    ) -> Sent {
         let now = sources.clock.now();
         let Some(endpoint) = &self.webhook else {
             // A receiver was configured when it was published.
-            return count(Became::Dropped);
+            return count(Outcome::Dropped);
         };
         if !self.anybody_listens(sources, now).await {
-            return count(Became::Dropped);
+            return count(Outcome::Dropped);
         }
         if is_stale(notice.at, now) {
             tracing::error!(job.id = %message.job, "Gave up telling of job {}: the receiver of webhooks has not taken it for days", message.job);
-            return count(Became::GivenUp);
+            return count(Outcome::GivenUp);
         }
         let _place = match endpoint.line.enter(places, now) {
             Ok(place) => place,
@@ -112,13 +112,13 @@ impl Notices {
         // That of another request under the same key says nothing about this one.
         let record = record.filter(|job| !job.fingerprint.is_other_request(&message.fingerprint));
         if record.as_ref().is_some_and(|job| supersedes(job, notice.news)) {
-            return count(Became::Dropped);
+            return count(Outcome::Dropped);
         }
         let opened = match opened(&sources.accounts, message).await {
             Ok(opened) => opened,
             Err(error) => {
                 tracing::warn!("A notice cannot be read, again later: {error}");
-                return Delivery::Later(Box::new(message.clone()), KEY_MISSING);
+                return Sent::Later(Box::new(message.clone()), KEY_MISSING);
             }
         };
         let id = body::id(message, notice);
@@ -127,14 +127,14 @@ impl Notices {
         // Dropped half-way it may have arrived all the same: it then comes again under its id.
         let sent = tokio::select! {
             sent = endpoint.webhook.send(&id, now, body) => sent,
-            () = abandoned => return Delivery::Abandoned,
+            () = abandoned => return Sent::Abandoned,
         };
         match sent {
             Ok(()) => {
                 if endpoint.line.answered(began.elapsed()) {
                     tracing::info!("The receiver of webhooks answers again");
                 }
-                count(Became::Sent)
+                count(Outcome::Sent)
             }
             Err(error) => endpoint.not_taken(sources, message, notice, &error).await,
         }
@@ -143,18 +143,18 @@ impl Notices {
 
 /// A receiver that is left alone is away for each of its notices: those that did not meet that themselves wait as
 /// long as those that did, or the whole backlog would come back as often as the receiver is tried.
-fn no_place(message: &Message, notice: Notice, none: NoPlace) -> Delivery {
+fn no_place(message: &Message, notice: Notice, none: NoPlace) -> Sent {
     let fraction = random::fraction();
     let delay = spread_by(none.pause(), fraction);
     match none {
-        NoPlace::Full(_) => Delivery::Later(Box::new(message.clone()), delay),
+        NoPlace::Full(_) => Sent::Later(Box::new(message.clone()), delay),
         NoPlace::LeftAlone(_) => once_more(message, notice, delay.max(wait(notice.tries, fraction))),
     }
 }
 
-fn once_more(message: &Message, notice: Notice, delay: Duration) -> Delivery {
+fn once_more(message: &Message, notice: Notice, delay: Duration) -> Sent {
     let work = Work::Notice(Notice { tries: notice.tries.saturating_add(1), ..notice });
-    Delivery::Later(Box::new(Message { work, ..message.clone() }), delay)
+    Sent::Later(Box::new(Message { work, ..message.clone() }), delay)
 }
 
 /// Why what is sealed in a notice cannot be read now.
@@ -207,7 +207,7 @@ impl Endpoint {
         message: &Message,
         notice: Notice,
         error: &NotTaken,
-    ) -> Delivery {
+    ) -> Sent {
         let now = sources.clock.now();
         let fraction = random::fraction();
         let delay = match decide(error, notice.tries, fraction) {
@@ -227,10 +227,10 @@ impl Endpoint {
             Next::Mute => {
                 let receiver = sources.accounts.hash_key().name("webhook", self.webhook.url());
                 self.silence(sources, &receiver, now).await;
-                return count(Became::Disabled);
+                return count(Outcome::Disabled);
             }
         };
-        metrics::notice(Kind::Webhook, Became::Retried);
+        metrics::notice(Kind::Webhook, Outcome::Retried);
         once_more(message, notice, delay)
     }
 
@@ -246,9 +246,9 @@ impl Endpoint {
     }
 }
 
-fn count(became: Became) -> Delivery {
-    metrics::notice(Kind::Webhook, became);
-    Delivery::Over
+fn count(outcome: Outcome) -> Sent {
+    metrics::notice(Kind::Webhook, outcome);
+    Sent::Over
 }
 
 /// Whether the job has gone on so that the news would mislead. A notice is published before its news is

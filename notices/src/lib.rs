@@ -30,7 +30,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 pub use account::tell_of_accounts;
-pub use delivery::{Delivery, news_again, told_of};
+pub use delivery::{Sent, news_again, told_of};
 pub use guard::{Networks, NotNetworks};
 pub use lettre::message::{Mailbox, Mailboxes};
 pub use mail::{Encryption, Mail, MailSettings, NoMail, Users};

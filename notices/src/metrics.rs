@@ -13,7 +13,7 @@ pub(crate) enum Kind {
 
 /// What became of a notice.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Became {
+pub(crate) enum Outcome {
     /// Taken.
     Sent,
     /// Not taken now: it is tried again.
@@ -30,14 +30,14 @@ pub(crate) enum Became {
 pub fn describe() {
     describe_counter!(NOTICES, "Notices by how they travel and what became of them");
     for kind in Kind::ALL {
-        for became in Became::ALL {
-            counter!(NOTICES, "kind" => kind.as_label(), "result" => became.as_label()).increment(0);
+        for outcome in Outcome::ALL {
+            counter!(NOTICES, "kind" => kind.as_label(), "result" => outcome.as_label()).increment(0);
         }
     }
 }
 
-pub(crate) fn notice(kind: Kind, became: Became) {
-    counter!(NOTICES, "kind" => kind.as_label(), "result" => became.as_label()).increment(1);
+pub(crate) fn notice(kind: Kind, outcome: Outcome) {
+    counter!(NOTICES, "kind" => kind.as_label(), "result" => outcome.as_label()).increment(1);
 }
 
 impl Kind {
@@ -51,7 +51,7 @@ impl Kind {
     }
 }
 
-impl Became {
+impl Outcome {
     const ALL: [Self; 5] = [Self::Sent, Self::Retried, Self::GivenUp, Self::Dropped, Self::Disabled];
 
     fn as_label(self) -> &'static str {

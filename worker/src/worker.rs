@@ -70,7 +70,7 @@ impl Worker {
     /// Works until told to stop, then drains: what still runs after [`Settings::drain`] is handed
     /// back to the queue as it was. Answers how many jobs were handed back.
     pub async fn run(self) -> usize {
-        let house = tokio::spawn(housekeeping::maintain(
+        let maintenance = tokio::spawn(housekeeping::maintain(
             self.ports.clone(),
             self.settings.clone(),
             Arc::clone(&self.attempts),
@@ -88,7 +88,7 @@ impl Worker {
         let unbegun = join_all(waiting.empty().map(|delivery| self.attempts.return_unbegun(delivery)));
         put_offs.close();
         let (handed_back, ..) = tokio::join!(self.drain(&tasks), unbegun, put_offs.wait());
-        let _ = house.await;
+        let _ = maintenance.await;
         handed_back
     }
 

@@ -59,7 +59,7 @@ impl Requests {
 #[derive(Clone)]
 pub(super) struct Publisher {
     link: watch::Receiver<Link>,
-    door: Requests,
+    requests: Requests,
 }
 
 impl Publisher {
@@ -67,9 +67,9 @@ impl Publisher {
     pub(super) fn new(address: Address, closing: CancellationToken) -> (Self, Publishing) {
         let why = "there is no connection to RabbitMQ yet".to_owned();
         let (link, seen) = watch::channel(Link::Down { why });
-        let door = Requests::default();
-        let publisher = Self { link: seen, door: door.clone() };
-        (publisher, Publishing::new(address, link, door, closing))
+        let requests = Requests::default();
+        let publisher = Self { link: seen, requests: requests.clone() };
+        (publisher, Publishing::new(address, link, requests, closing))
     }
 
     pub(super) fn link(&self) -> watch::Receiver<Link> {
@@ -81,7 +81,7 @@ impl Publisher {
         if let Some(refusal) = self.link.borrow().refusal() {
             return Err(refusal);
         }
-        let way = self.door.way().ok_or_else(lost)?;
+        let way = self.requests.way().ok_or_else(lost)?;
         let deadline = Instant::now() + CONFIRM;
         let (reply, answer) = oneshot::channel();
         match timeout_at(deadline, way.send(Request { outgoing, reply })).await {

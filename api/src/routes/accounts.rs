@@ -82,7 +82,7 @@ pub(crate) struct AccountsReply {
     responses((status = 200, description = "The accounts, by name", body = AccountsReply), AccountsProblems)
 )]
 pub(crate) async fn list(api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let caller = api.door.enter(&request, Scope::Admin).await?;
+    let caller = api.authenticator.enter(&request, Scope::Admin).await?;
     let [state, after, limit] = query::parse(request.query_string(), ["state", "after", "limit"])?;
     let limit = self::limit(limit.as_deref())?;
     if let Some(state) = state.as_deref().filter(|state| !STATES.contains(state)) {
@@ -126,7 +126,7 @@ pub(crate) async fn show(
     request: HttpRequest,
     account: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let caller = api.door.enter(&request, Scope::Admin).await?;
+    let caller = api.authenticator.enter(&request, Scope::Admin).await?;
     query::none(request.query_string())?;
     let id = account_in_path(&account)?;
     caller.may_use(&id)?;
@@ -167,7 +167,7 @@ pub(crate) async fn disconnect(
     request: HttpRequest,
     account: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let caller = api.door.enter(&request, Scope::Admin).await?;
+    let caller = api.authenticator.enter(&request, Scope::Admin).await?;
     query::none(request.query_string())?;
     let id = account_in_path(&account)?;
     caller.may_use(&id)?;

@@ -90,7 +90,7 @@ async fn attempt(
     payload: web::Payload,
     contract: Contract,
 ) -> Result<Receipt, Problem> {
-    let caller = api.door.enter(request, Scope::Submit).await?;
+    let caller = api.authenticator.enter(request, Scope::Submit).await?;
     query::none(request.query_string())?;
     let key = IdempotencyKey::from_headers(request.headers())?;
     let body = body::read(request, payload, BodyType::Json).await?;

@@ -59,7 +59,7 @@ pub(crate) async fn read(
     request: HttpRequest,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let caller = api.door.enter(&request, Scope::Read).await?;
+    let caller = api.authenticator.enter(&request, Scope::Read).await?;
     let asked = query::wait(request.query_string())?;
     let sight = api.sight(&caller, &id).await?;
     if wants_stream(request.headers()) {
@@ -120,7 +120,7 @@ pub(crate) async fn cancel(
     request: HttpRequest,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let caller = api.door.enter(&request, Scope::Submit).await?;
+    let caller = api.authenticator.enter(&request, Scope::Submit).await?;
     query::none(request.query_string())?;
     let job = match api.sight(&caller, &id).await? {
         Sight::Known(job) => job,

@@ -68,7 +68,7 @@ pub(crate) async fn create(
     account: web::Path<String>,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let caller = api.door.enter(&request, Scope::Admin).await?;
+    let caller = api.authenticator.enter(&request, Scope::Admin).await?;
     query::none(request.query_string())?;
     let account = account_in_path(&account)?;
     caller.may_use(&account)?;

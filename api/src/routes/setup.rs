@@ -55,7 +55,7 @@ async fn page(api: &Api, request: &HttpRequest) -> Result<HttpResponse, Problem>
             client: api.settings.client.as_ref(),
             refused: refused.as_ref(),
             csrf: visit.session.csrf(),
-            may_sign_out: !api.door.is_open(),
+            may_sign_out: !api.authenticator.is_open(),
         })
     } else {
         setup::sign_in(visit.session.csrf(), &account, false)
@@ -88,7 +88,7 @@ async fn signed(api: &Api, request: &HttpRequest, payload: web::Payload) -> Resu
         return Ok(signed_out(api, &visit.session, &account).await);
     }
     let key = form.get("key").unwrap_or_default().trim().to_owned();
-    if !api.door.is_admin(&SecretString::from(key.clone())).await? {
+    if !api.authenticator.is_admin(&SecretString::from(key.clone())).await? {
         let page = setup::sign_in(visit.session.csrf(), &account, true);
         return Ok(visit.dress(api, page.respond(api)));
     }

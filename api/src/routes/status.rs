@@ -41,7 +41,7 @@ pub(crate) struct StatusReply {
 )]
 pub(crate) async fn show(api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     query::none(request.query_string())?;
-    let caller = api.door.key_holder(&request)?;
+    let caller = api.authenticator.key_holder(&request)?;
     let admin = caller.is_some_and(|caller| caller.may(Scope::Admin));
     let account = api.ports.accounts.get(&AccountId::default_account()).await.map_err(|error| {
         error!(%error, "The account cannot be read: {error}");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use common::job::Job;
 use common::message::{Message, News, Notice};
 use common::port::Lane;
-use notices::{Delivery, news_again, places};
+use notices::{Sent, news_again, places};
 
 use super::publishing::Abandoned;
 use super::{Attempts, Verdict};
@@ -33,12 +33,12 @@ impl Attempts {
     pub(super) async fn send_notice(&self, message: &Message, notice: Notice) -> Verdict {
         let places = places(self.settings.concurrency);
         match self.notices().send(&self.sources, message, notice, places, self.abandoned()).await {
-            Delivery::Over => Verdict::Done,
-            Delivery::Later(message, delay) => match self.publish(&message, Lane::Due, delay).await {
+            Sent::Over => Verdict::Done,
+            Sent::Later(message, delay) => match self.publish(&message, Lane::Due, delay).await {
                 Ok(()) => Verdict::Done,
                 Err(_abandoned) => Verdict::PutBack,
             },
-            Delivery::Abandoned => Verdict::PutBack,
+            Sent::Abandoned => Verdict::PutBack,
         }
     }
 }

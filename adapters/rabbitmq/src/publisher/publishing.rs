@@ -32,7 +32,7 @@ const PROBES: u32 = 2;
 pub(crate) struct Publishing {
     address: Address,
     link: watch::Sender<Link>,
-    door: Requests,
+    requests: Requests,
     closing: CancellationToken,
     /// When the queues were declared last.
     declared: Option<Instant>,
@@ -43,10 +43,10 @@ impl Publishing {
     pub(super) fn new(
         address: Address,
         link: watch::Sender<Link>,
-        door: Requests,
+        requests: Requests,
         closing: CancellationToken,
     ) -> Self {
-        Self { address, link, door, closing, declared: None, may_declare: true }
+        Self { address, link, requests, closing, declared: None, may_declare: true }
     }
 
     /// Connects, publishes, and connects again, until it is told to close.
@@ -122,17 +122,17 @@ impl Publishing {
     /// Publishes until the connection is lost, which is the error, or closed.
     async fn serve(&mut self, connection: &Connection, channel: Channel) -> Result<(), String> {
         let closing = self.closing.clone();
-        let mut requests = self.door.open();
+        let mut requests = self.requests.open();
         let mut flight = Flight::new(channel);
         let ended = tokio::select! {
             why = self.publish_all(connection, &mut requests, &mut flight) => Err(why),
             () = closing.cancelled() => Ok(()),
         };
         if let Err(why) = &ended {
-            // First the word, so that nobody comes to a door that is not there.
+            // First the word, so that nobody sends to a channel that is not there.
             self.tell(Link::Down { why: why.clone() });
         }
-        self.door.close();
+        self.requests.close();
         requests.close();
         while let Ok(request) = requests.try_recv() {
             let _ = request.reply.send(Err(lost()));
