@@ -152,11 +152,8 @@ fi
 fast=(pacing::)
 # What these show is shown by others in their module too, for a cause that is met more often.
 rare=(refused_writes::rarely waits::rarely slow_account::rarely redis::compact::rarely many_accounts::rarely hanging_vault::rarely started_away::rarely late::rarely deaths::rarely deaths::a_job_that_kills)
-# How many of what mostly waits run at a time: the long runs wait for minutes, the others work more of their time.
-waiting=3
 if [ "$mode" = long ]; then
     rare=()
-    waiting=4
 fi
 # They need the build before this one.
 if [ "$mixed" = skip ]; then
@@ -180,7 +177,7 @@ run --doc
 run --lib --bins --test embedded --test http --test it
 run --test program --test deploy -- --test-threads=6 "${skip[@]}" "${skip_fast[@]}"
 run --test distributed -- --test-threads=4 "${adapters[@]}" "${skip[@]}"
-run --test distributed -- --test-threads="$waiting" "${skip_both[@]}" "${skip[@]}"
+run --test distributed -- --test-threads=4 "${skip_both[@]}" "${skip[@]}"
 if [ "$mode" != quick ]; then
     run --test program -- --test-threads=1 "${fast[@]}"
     run --test distributed -- --test-threads=1 "${alone[@]}" "${skip[@]}"
