@@ -120,10 +120,10 @@ async fn concurrent_connections_are_all_counted() {
 #[tokio::test]
 async fn the_vault_never_sees_an_address_or_a_token() {
     let office = office().await;
-    office.accounts.connect(&id(), &connection("ada", "very-secret")).await.expect("it is new");
+    office.accounts.connect(&id(), &connection("adalovelace", "very-secret")).await.expect("it is new");
     let doc = office.vault.get(Shelf::Accounts, "default").await.expect("readable").expect("there");
     let text = doc.value.to_string();
-    assert!(!text.contains("very-secret") && !text.contains("ada"), "{text}");
+    assert!(!text.contains("very-secret") && !text.contains("adalovelace"), "{text}");
 }
 
 #[tokio::test]

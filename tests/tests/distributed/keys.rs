@@ -188,7 +188,7 @@ async fn lose_and_restore(plan: Plan) {
     let said = operator.run(&["vault", "backup", file]);
     assert!(said.contains("2 accounts"), "{said}");
     let text = std::fs::read_to_string(file).unwrap();
-    assert!(!text.contains("bob") && !text.contains("second"), "{text}");
+    assert!(!text.contains("bob@example.com") && !text.contains("second"), "{text}");
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(file).unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);
     assert!(operator.refused(&["vault", "backup", file]).contains("already"), "no backup is overwritten");
