@@ -20,14 +20,16 @@ use writer::{Order, Unit};
 
 /// Reads that run at once.
 const READERS: usize = 4;
+/// Bytes of the largest job: a body is at most 64 KiB, and stands in the queue and in the record.
+const LARGEST_JOB: i64 = 128 << 10;
 
 /// An open database. What is written is on disk when the call returns.
 pub struct Database {
     orders: mpsc::UnboundedSender<Order>,
     writer: Mutex<Option<JoinHandle<()>>>,
     readers: Readers,
-    /// Whether the last commit failed, as on a full disk.
-    failing: Arc<AtomicBool>,
+    /// Whether a commit failed, as on a full disk, since it was last known that a job fits.
+    failed: Arc<AtomicBool>,
 }
 
 /// Why the database did not do it.
@@ -84,8 +86,8 @@ impl Database {
         let connection = schema::open_writer(file, migrate)?;
         let readers = (0..READERS).map(|_| schema::open_reader(file)).collect::<Result<_, _>>()?;
         let (orders, ordered) = mpsc::unbounded_channel();
-        let failing = Arc::new(AtomicBool::new(false));
-        let telling = Arc::clone(&failing);
+        let failed = Arc::new(AtomicBool::new(false));
+        let telling = Arc::clone(&failed);
         let writer = std::thread::Builder::new()
             .name("database-writer".to_owned())
             .spawn(move || {
@@ -95,7 +97,7 @@ impl Database {
                 drop(lock);
             })
             .map_err(|error| DatabaseError::NotDone(error.to_string()))?;
-        Ok(Self { orders, writer: Mutex::new(Some(writer)), readers: Readers::new(readers), failing })
+        Ok(Self { orders, writer: Mutex::new(Some(writer)), readers: Readers::new(readers), failed })
     }
 
     /// Runs `work` in a transaction of its own, as far as it can tell; on disk when it returns.
@@ -126,17 +128,23 @@ impl Database {
         told.await.unwrap_or_else(|_| Err(DatabaseError::closed()))
     }
 
-    /// Whether it can be written, as far as is known: where the last commit failed, one is tried that changes nothing.
+    /// Whether it can be written, as far as is known: since a commit failed, only when a job as large as any fits. A
+    /// small commit that fits does not tell: on a full disk there is room for some, in what a large one left of the
+    /// log.
     pub(super) async fn is_writable(&self) -> Result<(), DatabaseError> {
-        if !self.failing.load(Ordering::Relaxed) {
+        if !self.failed.load(Ordering::Relaxed) {
             return Ok(());
         }
-        self.write(|connection| {
-            // The same number again takes a page of the disk, as any change does.
-            let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-            Ok(connection.pragma_update(None, "user_version", version)?)
-        })
-        .await
+        let failed = Arc::clone(&self.failed);
+        let a_job = |connection: &Connection| {
+            let row = "INSERT INTO docs VALUES ('', '', 0, CAST(zeroblob(?1) AS TEXT))";
+            connection.execute(row, [LARGEST_JOB])?;
+            // Takes the room on the disk now; the commit has nothing left of it to write.
+            connection.cache_flush()?;
+            connection.execute("DELETE FROM docs WHERE shelf = '' AND name = ''", [])?;
+            Ok(())
+        };
+        self.write_then(a_job, move |tried| tried.inspect(|()| failed.store(false, Ordering::Relaxed))).await
     }
 
     /// Runs `work` on one of the readers; it sees everything that was written before.
@@ -173,5 +181,42 @@ impl Drop for Database {
         if writer.thread().id() != std::thread::current().id() {
             let _ = writer.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn pages(database: &Database, more: i64) {
+        let limit = database.write(move |db| {
+            let used: i64 = db.pragma_query_value(None, "page_count", |row| row.get(0))?;
+            Ok(db.pragma_update(None, "max_page_count", used + more)?)
+        });
+        limit.await.unwrap();
+    }
+
+    async fn keep(database: &Database, name: &'static str, bytes: usize) -> Result<usize, DatabaseError> {
+        let value = "x".repeat(bytes);
+        let row = "INSERT INTO docs VALUES ('shelf', ?1, 0, ?2)";
+        database.write(move |db| Ok(db.execute(row, (name, value))?)).await
+    }
+
+    #[tokio::test]
+    async fn a_disk_with_room_for_little_is_full_until_there_is_room_for_a_job() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = Database::open(&dir.path().join("x.db"), Migrate::Here, None).unwrap();
+        let log = || dir.path().join("x.db-wal").metadata().unwrap().len();
+        pages(&database, 2).await;
+        database.is_writable().await.expect("nobody has met the end of the disk");
+        keep(&database, "large", 60_000).await.unwrap_err();
+        keep(&database, "small", 10).await.expect("there is room for little");
+        database.is_writable().await.unwrap_err();
+        pages(&database, 1_000).await;
+        let before = log();
+        database.is_writable().await.expect("there is room again");
+        assert!(log() > before + 128 * 1024, "the room was taken on the disk");
+        let rows = database.read(|db| Ok(db.query_row("SELECT count(*) FROM docs", [], |row| row.get(0))?));
+        assert_eq!(rows.await, Ok(1), "what tries the disk leaves nothing");
     }
 }

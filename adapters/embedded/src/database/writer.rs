@@ -62,9 +62,9 @@ where
     }
 }
 
-/// Writes until told to stop. Nothing that fails ends it: not the disk, not a unit that panics. Says in `failing`
-/// whether the last commit failed.
-pub(super) fn run(connection: &Connection, mut orders: UnboundedReceiver<Order>, failing: &AtomicBool) {
+/// Writes until told to stop. Nothing that fails ends it: not the disk, not a unit that panics. Says in `failed` that
+/// a commit did.
+pub(super) fn run(connection: &Connection, mut orders: UnboundedReceiver<Order>, failed: &AtomicBool) {
     let mut received = Vec::with_capacity(GROUP);
     loop {
         if orders.blocking_recv_many(&mut received, GROUP) == 0 {
@@ -78,8 +78,8 @@ pub(super) fn run(connection: &Connection, mut orders: UnboundedReceiver<Order>,
                 Order::Stop => stop = true,
             }
         }
-        if !group.is_empty() {
-            failing.store(!commit(connection, group), Ordering::Relaxed);
+        if !group.is_empty() && !commit(connection, group) {
+            failed.store(true, Ordering::Relaxed);
         }
         if stop {
             return;
