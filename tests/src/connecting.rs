@@ -9,6 +9,7 @@ use common::seal::{Key, Keyring};
 use serde_json::{Value, json};
 
 use crate::installation::Installation;
+use crate::sandbox::SandboxView;
 
 /// Connects `account` to the sandbox's `user`, who has these calendars besides their own.
 ///
@@ -31,17 +32,33 @@ pub async fn connect_with(
 ) {
     let google = calrelay.sandbox().view();
     google.control(&format!("/_sandbox/users/{user}"), &json!({"calendars": calendars})).await;
-    let client = google.read("/_sandbox/credentials").await["web"].take();
-    let grant = google.control("/_sandbox/tokens", &json!({"user": user})).await;
-    let text = |object: &Value, name: &str| object[name].as_str().expect("text").to_owned();
-    let connection = Connection {
-        user: GoogleUser { sub: text(&grant, "sub"), email: text(&grant, "email") },
-        refresh_token: RefreshToken(text(&grant, "refresh_token").into()),
-        client: ClientRef { token_uri: text(&client, "token_uri"), client_id: text(&client, "client_id") },
-        scopes: text(&grant, "scope").split(' ').map(str::to_owned).collect(),
-    };
+    let connection = granted(&google, user).await;
     let id = AccountId::parse(account).expect("an account's name");
     opened(calrelay, ring).await.connect(&id, &connection).await.expect("it is connected");
+}
+
+/// What the sandbox's `user` grants.
+///
+/// # Panics
+/// When the sandbox does not answer as it should.
+pub async fn granted(google: &SandboxView, user: &str) -> Connection {
+    let client = google.read("/_sandbox/credentials").await["web"].take();
+    connection(&google.control("/_sandbox/tokens", &json!({"user": user})).await, &client)
+}
+
+/// What the sandbox's grant comes to for a client, as its credentials file describes it.
+///
+/// # Panics
+/// When one of them lacks a field.
+#[must_use]
+pub fn connection(grant: &Value, client: &Value) -> Connection {
+    let text = |object: &Value, name: &str| object[name].as_str().expect("text").to_owned();
+    Connection {
+        user: GoogleUser { sub: text(grant, "sub"), email: text(grant, "email") },
+        refresh_token: RefreshToken(text(grant, "refresh_token").into()),
+        client: ClientRef { token_uri: text(client, "token_uri"), client_id: text(client, "client_id") },
+        scopes: text(grant, "scope").split(' ').map(str::to_owned).collect(),
+    }
 }
 
 /// Its accounts, as whoever has the vault and its key sees them.

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
 use serde_json::json;
-use tests::{Caller, Installation, Plan, SandboxView, eventually};
+use tests::{
+    Caller, Installation, Plan, SandboxView, all_succeeded, connect, each_once, event_of, eventually,
+    succeeded,
+};
 
 use crate::links::{Page, Visitor, install, link};
-use crate::support::{all_succeeded, connect, each_once, event_of, succeeded};
 
 const LIMIT: Duration = Duration::from_secs(120);
 const USER: &str = "ada@example.com";

@@ -19,13 +19,14 @@ use std::time::Duration;
 use common::seal::{Key, Keyring};
 use jiff::Timestamp;
 use serde_json::json;
-use tests::{Plan, RabbitServer, SandboxView, VaultServer, eventually};
+use tests::{
+    Plan, RabbitServer, SandboxView, VaultServer, connect, connect_with, event, event_of, eventually,
+};
 
 use self::dashboard::Dashboard;
 use self::load::Load;
 use self::observed::Observed;
 use self::receiver::Receiver;
-use crate::support::{connect, connect_with, event, event_of};
 
 const LIMIT: Duration = Duration::from_secs(60);
 /// Jobs that have been due for more seconds are late, by the rules as they are scaled here.

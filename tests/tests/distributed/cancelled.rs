@@ -6,9 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use lapin::options::{BasicAckOptions, BasicGetOptions, BasicPublishOptions};
 use lapin::{BasicProperties, Connection, ConnectionProperties};
 use serde_json::json;
-use tests::{Caller, Installation, Plan, Vhost, eventually};
-
-use crate::support::event;
+use tests::{Caller, Installation, Plan, Vhost, event, eventually};
 
 const LIMIT: Duration = Duration::from_secs(60);
 const TIER: &str = "calrelay.delay.1h";

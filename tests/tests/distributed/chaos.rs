@@ -3,9 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tests::{Caller, Installation, Plan, RabbitServer, eventually};
-
-use crate::load::{Load, outcome, prepare};
+use tests::{Caller, Installation, Load, Plan, RabbitServer, eventually, outcome, prepare_load};
 
 /// How large the run is.
 struct Size {
@@ -113,7 +111,7 @@ async fn everything_goes_down_once_and_every_accepted_event_is_created_once() {
     let vhost = rabbit.vhost().await;
     let mut installation = Plan::new(2, 3).unlimited().with("RUST_LOG", "warn").start_in(vhost).await;
     let google = installation.sandbox().view();
-    prepare(&google).await;
+    prepare_load(&google).await;
     google.fault(json!({"method": "*", "latencyMs": 200})).await;
     google.fault(json!({"method": "events.insert", "drop": "after", "probability": 0.05})).await;
 

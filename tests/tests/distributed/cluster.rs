@@ -3,9 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tests::{Cluster, Plan, eventually};
-
-use crate::load::{Acceptance, Load, outcome, prepare, quantile};
+use tests::{Acceptance, Cluster, Load, Plan, eventually, outcome, prepare_load, quantile};
 
 /// How often a leader is killed: more often says more about the gap.
 fn kills() -> usize {
@@ -27,7 +25,7 @@ async fn killing_the_leader_under_load_loses_nothing_and_acceptance_resumes_by_i
     let cluster = Cluster::start().await;
     let installation = Plan::new(2, 2).unlimited().with("RUST_LOG", "warn").start_on(&cluster).await;
     let google = installation.sandbox().view();
-    prepare(&google).await;
+    prepare_load(&google).await;
     google.fault(json!({"method": "*", "latencyMs": 100})).await;
 
     let load = Load::start(&installation.caller(), usize::MAX, 50, Duration::from_millis(100));

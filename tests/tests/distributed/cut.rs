@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
-use tests::{Plan, Request, eventually};
-
-use crate::support::{all_succeeded, each_once, event};
+use tests::{Plan, Request, all_succeeded, each_once, event, eventually};
 
 /// Inserts in flight.
 const INSERTS: usize = 256;

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tests::{Caller, Installation, Plan, SandboxView, eventually};
-
-use crate::support::{all_succeeded, each_once, event, succeeded};
+use tests::{
+    Caller, Installation, Plan, SandboxView, all_succeeded, each_once, event, eventually, succeeded,
+};
 
 /// So many slots, of which one account leaves sixteen free.
 const SLOTS: usize = 256;

@@ -3,79 +3,33 @@
 use std::process::Command;
 use std::time::Duration;
 
-use futures_util::future::join_all;
-use serde_json::{Value, json};
-use tests::{Caller, Installation, Plan, eventually};
-
-fn event(number: usize) -> Value {
-    json!({
-        "summary": format!("Job {number}"), "conference": false,
-        "start": {"dateTime": "2027-03-01T09:00:00Z"}, "end": {"dateTime": "2027-03-01T10:00:00Z"},
-    })
-}
-
-/// So many jobs, accepted, that each take Google `latency`.
-async fn slow_jobs(all: &Installation, count: usize, latency: Duration) -> Vec<String> {
-    let slow = json!({"method": "events.insert", "latencyMs": latency.as_millis() as u64});
-    all.sandbox().view().no_quotas().await;
-    all.sandbox().view().fault(slow).await;
-    let caller = all.caller();
-    let submit = |number| {
-        let caller = &caller;
-        async move { caller.submit(&event(number), &format!("job-{number}"), Duration::from_secs(10)).await.id }
-    };
-    join_all((0..count).map(submit)).await
-}
-
-async fn each_is_done_once_and_untouched(all: &Installation, caller: &Caller, ids: &[String]) {
-    eventually("every job's success", Duration::from_secs(90), || async {
-        let jobs = join_all(ids.iter().map(|id| caller.job(id))).await;
-        let jobs: Vec<Value> = jobs.into_iter().map(|job| job.expect("an answer").body).collect();
-        for job in &jobs {
-            assert_ne!(job["state"], "failed", "{job}");
-            assert_eq!(job["attempts"], 0, "{job}");
-        }
-        jobs.iter().all(|job| job["state"] == "succeeded").then_some(())
-    })
-    .await;
-    let events = all.sandbox().view().events().await;
-    assert_eq!(events.len(), ids.len());
-    assert!(ids.iter().all(|id| events[id].inserts == 1));
-}
-
-async fn busy_with(all: &Installation, worker: usize, count: usize) {
-    let process = all.workers()[worker].process();
-    eventually("a worker to be busy", Duration::from_secs(20), || async {
-        (process.metric("calrelay_jobs_in_flight").await >= count as f64).then_some(())
-    })
-    .await;
-}
+use tests::{Plan, busy_with, each_is_done_once_and_untouched, event, eventually, slow_jobs};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_to_one_worker_finishes_what_it_runs_and_leaves_the_rest_to_the_other() {
     let mut all = Plan::new(1, 2).unlimited().with("WORKER_CONCURRENCY", 40).start().await;
-    let ids = slow_jobs(&all, 300, Duration::from_secs(2)).await;
+    let ids = slow_jobs(&all.sandbox().view(), &all.caller(), 300, Duration::from_secs(2)).await;
     // One account leaves three of forty slots free.
-    busy_with(&all, 0, 37).await;
+    busy_with(all.workers()[0].process(), 37).await;
     let (status, took, log) = all.worker(0).terminate().await;
     println!("a worker with 37 jobs in flight and more in hand ended after {} ms", took.as_millis());
     assert!(status.success() && took < Duration::from_secs(25), "{took:?}: {log}");
     assert!(log.contains("Stopped; 0 jobs went back"), "{log}");
     all.sandbox().view().no_faults().await;
-    each_is_done_once_and_untouched(&all, &all.caller(), &ids).await;
+    each_is_done_once_and_untouched(&all.sandbox().view(), &all.caller(), &ids).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_workers_drain_time_cuts_short_goes_to_another_uncounted() {
     let mut all = Plan::new(1, 2).unlimited().with("DRAIN_SECONDS", 1).start().await;
-    let ids = slow_jobs(&all, 60, Duration::from_secs(8)).await;
-    busy_with(&all, 0, 1).await;
+    let ids = slow_jobs(&all.sandbox().view(), &all.caller(), 60, Duration::from_secs(8)).await;
+    busy_with(all.workers()[0].process(), 1).await;
     let (status, took, log) = all.worker(0).terminate().await;
     println!("a worker with slow jobs in flight ended after {} ms", took.as_millis());
     assert!(status.success() && took < Duration::from_secs(10), "{took:?}: {log}");
     assert!(log.contains("Stopped; ") && !log.contains("Stopped; 0 jobs went back"), "{log}");
     all.sandbox().view().no_faults().await;
-    each_is_done_once_and_untouched(&all, &all.caller(), &ids).await;
+    each_is_done_once_and_untouched(&all.sandbox().view(), &all.caller(), &ids).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,7 +41,7 @@ async fn an_ingress_that_stops_is_unready_before_it_stops_listening_and_answers_
         .with("DRAIN_SECONDS", 10)
         .start()
         .await;
-    let ids = slow_jobs(&all, 1, Duration::from_secs(60)).await;
+    let ids = slow_jobs(&all.sandbox().view(), &all.caller(), 1, Duration::from_secs(60)).await;
     let process = all.apis()[0].process();
     let waiting = process.get(&format!("/api/v1/jobs/{}?wait=25", ids[0])).send();
     let waiting = tokio::spawn(waiting);
@@ -100,7 +54,7 @@ async fn an_ingress_that_stops_is_unready_before_it_stops_listening_and_answers_
         (ready().await.ok()? == 503).then_some(())
     })
     .await;
-    let late = all.caller().post(&event(1), Some("late")).await.expect("it still listens");
+    let late = all.caller().post(&event("late"), Some("late")).await.expect("it still listens");
     assert_eq!(late.status, 202);
     let told = waiting.await.unwrap().expect("an answer");
     assert_eq!(told.status(), 200, "who waited is told how the job stands");

@@ -9,9 +9,7 @@ use common::seal::OpenError;
 use lapin::options::BasicGetOptions;
 use lapin::{Connection, ConnectionProperties};
 use serde_json::{Value, json};
-use tests::{Installation, Plan, eventually};
-
-use crate::support::{accounts, connect, event_of, succeeded};
+use tests::{Installation, Plan, accounts, connect, event_of, eventually, succeeded};
 
 const SOON: Duration = Duration::from_secs(60);
 const TITLE: &str = "Merger talks";

@@ -5,10 +5,8 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 use serde_json::json;
-use tests::{Caller, Plan};
+use tests::{Caller, Plan, connect, event_of, succeeded};
 use tokio::time::{MissedTickBehavior, interval};
-
-use crate::support::{connect, event_of, succeeded};
 
 /// The account with the backlog, and the account with one job a second.
 const A: (&str, &str) = ("a", "ada@example.com");

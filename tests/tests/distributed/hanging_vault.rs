@@ -4,9 +4,7 @@
 mod rarely {
     use std::time::{Duration, Instant};
 
-    use tests::{Plan, VaultServer};
-
-    use crate::support::{all_succeeded, connect, each_once, event_of};
+    use tests::{Plan, VaultServer, all_succeeded, connect, each_once, event_of};
 
     const ACCOUNT: &str = "crm";
     const EVERY: Duration = Duration::from_millis(200);

@@ -10,11 +10,9 @@ use common::seal::{Key, Keyring};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tests::{
-    Calrelay, Durability, Launch, Plan, RedisServer, SandboxProcess, VaultServer, Vhost, eventually,
-    open_vault, shared_postgres, shared_rabbit,
+    Calrelay, Durability, Launch, Plan, RedisServer, SandboxProcess, VaultServer, Vhost, all_succeeded,
+    connect, each_once, event, event_of, eventually, open_vault, shared_postgres, shared_rabbit,
 };
-
-use crate::support::{all_succeeded, connect, each_once, event, event_of};
 
 const SOON: Duration = Duration::from_secs(30);
 

@@ -6,9 +6,7 @@ use std::time::Duration;
 use reqwest::header::{COOKIE, HOST, LOCATION, SET_COOKIE};
 use reqwest::{Response, Url, redirect};
 use serde_json::{Value, json};
-use tests::{Installation, Plan};
-
-use crate::support::{event_of, succeeded};
+use tests::{Installation, Plan, event_of, succeeded};
 
 /// The one name under which browsers know all of them.
 pub const PUBLIC: &str = "http://cal.example";

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use tests::{Caller, Installation, Plan, RedisServer, eventually};
-
-use crate::support::{each_once, event, succeeded};
+use tests::{Caller, Installation, Plan, RedisServer, each_once, event, eventually, succeeded};
 
 const LIMIT: Duration = Duration::from_secs(60);
 /// A worker's second look, and the widest spread of what it revives.

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use tests::{MetricsPage, Plan, eventually};
-
-use crate::support::{event, succeeded};
+use tests::{MetricsPage, Plan, event, eventually, succeeded};
 
 const LIMIT: Duration = Duration::from_secs(60);
 

@@ -16,10 +16,8 @@ use common::port::{JobStore as _, SystemClock};
 use common::time;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use tests::{Caller, Installation, Plan, connect, eventually};
+use tests::{Caller, Installation, Plan, connect, event, event_of, eventually, succeeded};
 use tokio::task::JoinSet;
-
-use crate::support::{event, event_of, succeeded};
 
 const LIMIT: Duration = Duration::from_secs(300);
 const JOBS: usize = 2_000;

@@ -2,20 +2,13 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tests::{
-    Durability, Launch, Plan, PostgresServer, RabbitServer, RedisServer, SandboxProcess, Vhost, eventually,
-    shared_rabbit,
+    Durability, Launch, Plan, PostgresServer, RabbitServer, RedisServer, SandboxProcess, Vhost, event,
+    eventually, shared_rabbit,
 };
 
 const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-
-fn event(title: &str) -> Value {
-    json!({
-        "summary": title, "conference": false,
-        "start": {"dateTime": "2027-03-01T09:00:00Z"}, "end": {"dateTime": "2027-03-01T10:00:00Z"},
-    })
-}
 
 /// Servers that nothing was prepared on.
 struct Servers {

@@ -2,18 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use tests::{Calrelay, Installation, Plan, Sink, eventually};
+use serde_json::json;
+use tests::{Calrelay, Installation, Plan, Sink, event, eventually};
 
 /// The drain time, and a little for the machine.
 const DRAIN: Duration = Duration::from_secs(30);
-
-fn event() -> Value {
-    json!({
-        "summary": "Unheard", "conference": false,
-        "start": {"dateTime": "2027-03-01T09:00:00Z"}, "end": {"dateTime": "2027-03-01T10:00:00Z"},
-    })
-}
 
 async fn start(all: &Installation, sink: Sink) -> (Calrelay, Calrelay) {
     let (api, worker) = (all.apis()[0].launch(), all.workers()[0].launch());
@@ -35,7 +28,7 @@ async fn go_on_and_stop(format: &str) {
         let what = format!("{sink:?}-{format}");
         let (api, worker) = start(&all, sink).await;
         all.sandbox().view().fault(json!({"method": "events.insert", "status": 503, "count": 5})).await;
-        let id = api.submit(&event(), &what).await.expect("accepted");
+        let id = api.submit(&event("Unheard"), &what).await.expect("accepted");
         let job = eventually("the job's end", Duration::from_secs(120), || async {
             let job = api.job(&id).await;
             (!job["finishedAt"].is_null()).then_some(job)

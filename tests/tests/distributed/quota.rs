@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
-use tests::{Plan, sliding_minutes};
-
-use crate::support::{all_succeeded, connect, each_once, event_of};
+use tests::{Plan, all_succeeded, connect, each_once, event_of, sliding_minutes};
 
 /// Google's limit for one user.
 const LIMIT: usize = 600;

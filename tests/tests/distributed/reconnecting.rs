@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use tests::{Installation, Plan, RabbitServer};
-
-use crate::support::{all_succeeded, each_once, event};
+use tests::{Installation, Plan, RabbitServer, all_succeeded, each_once, event};
 
 const LIMIT: Duration = Duration::from_secs(90);
 

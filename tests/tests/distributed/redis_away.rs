@@ -4,9 +4,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tests::{Caller, Installation, Plan, eventually};
-
-use crate::support::{all_succeeded, each_once, event, succeeded};
+use tests::{Caller, Installation, Plan, all_succeeded, each_once, event, eventually, succeeded};
 
 const LIMIT: Duration = Duration::from_secs(90);
 

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use tests::{Caller, Installation, Plan, RedisServer, SandboxView, eventually, json_lines};
-
-use crate::support::{all_succeeded, each_once, event};
+use tests::{
+    Caller, Installation, Plan, RedisServer, SandboxView, all_succeeded, each_once, event, eventually,
+    json_lines,
+};
 
 const LIMIT: Duration = Duration::from_secs(120);
 

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use tests::{Answer, Plan, RabbitServer, eventually};
-
-use crate::support::{all_succeeded, each_once, event};
+use tests::{Answer, Plan, RabbitServer, all_succeeded, each_once, event, eventually};
 
 const LIMIT: Duration = Duration::from_secs(60);
 

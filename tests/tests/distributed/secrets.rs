@@ -5,38 +5,15 @@ use std::time::Duration;
 
 use lapin::options::BasicGetOptions;
 use lapin::{Connection, ConnectionProperties};
-use serde_json::{Value, json};
-use tests::{Caller, Installation, Plan, RabbitServer, RedisServer, Search, VaultServer, Vhost, eventually};
+use serde_json::json;
+use tests::{
+    Installation, PEOPLE, PERSONAL, Plan, RabbitServer, RedisServer, Search, VaultServer, Vhost,
+    jobs_at_every_place, personal_event,
+};
 
 use crate::links::{PUBLIC, Visitor, link};
 
 const SOON: Duration = Duration::from_secs(40);
-/// Whose calendars they are.
-const PEOPLE: [(&str, &str); 2] =
-    [("acct-one", "ada.lovelace@victim.example"), ("acct-two", "grace.hopper@victim.example")];
-const TITLE: &str = "Merger talks with Zanzibar";
-const DESCRIPTION: &str = "Bring the unsigned contract";
-const LOCATION: &str = "Behind the waterfall";
-const GUEST: &str = "confidant@hidden-guest.example";
-const CALENDAR: &str = "quiet-room@group.victim.example";
-const WORDS: &str = "Google dislikes Zanzibar";
-const IDEMPOTENCY: &str = "order-of-confidant@hidden-guest.example";
-
-fn event(account: &str, calendar: &str) -> Value {
-    json!({
-        "account": account, "calendarId": calendar, "summary": TITLE, "description": DESCRIPTION, "location": LOCATION,
-        "attendees": [{"email": GUEST, "displayName": "Deep Throat"}],
-        "start": {"dateTime": "2027-03-01T09:00:00Z"}, "end": {"dateTime": "2027-03-01T10:00:00Z"},
-    })
-}
-
-async fn until(caller: &Caller, id: &str, state: &str) -> Value {
-    eventually(&format!("{id} to be {state}"), SOON, || async {
-        let job = caller.job(id).await.ok()?.body;
-        (job["state"] == state).then_some(job)
-    })
-    .await
-}
 
 /// Connects somebody through a link and Google's consent page; answers what of it is secret.
 async fn connect(all: &Installation, account: &str, user: &str) -> Vec<String> {
@@ -53,49 +30,6 @@ async fn connect(all: &Installation, account: &str, user: &str) -> Vec<String> {
     secrets.extend([csrf, code.to_owned(), code.replace("%2F", "/"), token.to_owned()]);
     secrets.retain(|secret| secret.len() > 8);
     secrets
-}
-
-/// Jobs at every place where one can be. Answers what of their outcomes is nobody's business.
-async fn use_it(all: &mut Installation) -> Vec<String> {
-    let google = all.sandbox().view();
-    let caller = all.caller();
-    let submit = async |body: Value, key: &str| caller.submit(&body, key, SOON).await.id;
-    let [(one, ada), (two, grace)] = PEOPLE;
-    google.control(&format!("/_sandbox/users/{ada}"), &json!({"calendars": [CALENDAR]})).await;
-
-    let done = submit(event(one, CALENDAR), IDEMPOTENCY).await;
-    let done = until(&caller, &done, "succeeded").await;
-    let refuse = json!({
-        "method": "events.insert", "status": 400, "reason": "invalid", "message": WORDS, "count": 1, "user": ada,
-    });
-    google.fault(refuse).await;
-    let failed = until(&caller, &submit(event(one, "primary"), "failed").await, "failed").await;
-    assert_eq!(failed["error"]["detail"], WORDS, "or the search is for words that nobody was told");
-    google.fault(json!({"method": "events.insert", "status": 503, "user": ada})).await;
-    until(&caller, &submit(event(one, "primary"), "retried").await, "waiting").await;
-    let mut later = event(one, "primary");
-    later["notBefore"] = json!("2027-02-01T00:00:00Z");
-    submit(later.clone(), "later").await;
-    let cancelled = submit(later, "cancelled").await;
-    caller.cancel(&cancelled).await.unwrap();
-    // What people get wrong is nobody else's business either.
-    let mut wrong = event(one, "primary");
-    wrong["start"] = json!(TITLE);
-    wrong[GUEST] = json!(DESCRIPTION);
-    assert_eq!(caller.post(&wrong, Some(IDEMPOTENCY)).await.unwrap().status, 422);
-    let path = format!("/api/v1/jobs?account={one}&{GUEST}={DESCRIPTION}").replace(' ', "+");
-    let _ = caller.request(reqwest::Method::GET, &path).send().await.unwrap();
-
-    google.control(&format!("/_sandbox/users/{grace}"), &json!({"revoked": true})).await;
-    until(&caller, &submit(event(two, "primary"), "blocked").await, "blocked").await;
-
-    // And some that nobody has taken yet.
-    all.worker(0).terminate().await;
-    for number in 0..3 {
-        submit(event(one, "primary"), &format!("fresh-{number}")).await;
-    }
-    let text = |name: &str| done["result"][name].as_str().expect("a link").to_owned();
-    vec![text("eventLink"), text("meetLink")]
 }
 
 /// Puts everything into `folder` that is not in files yet.
@@ -147,16 +81,18 @@ async fn nothing_leaks(plan: Plan) {
         let grant = all.sandbox().view().control("/_sandbox/tokens", &json!({"user": user})).await;
         secrets.push(grant["sub"].as_str().unwrap().to_owned());
     }
-    secrets.extend(use_it(&mut all).await);
+    secrets.extend(jobs_at_every_place(&all.sandbox().view(), &all.caller()).await);
+    // And some that nobody has taken yet.
+    all.worker(0).terminate().await;
+    for number in 0..3 {
+        let event = personal_event(PEOPLE[0].0, "primary");
+        all.caller().submit(&event, &format!("fresh-{number}"), SOON).await;
+    }
     let client = all.sandbox().view().read("/_sandbox/credentials").await;
     secrets.push(client["web"]["client_secret"].as_str().unwrap().to_owned());
     secrets.push(all.apis()[0].launch().key().expect("an admin key"));
     secrets.push(all.encryption_key().to_owned());
-    // How every token of Google's begins.
-    secrets.extend(["ya29.", "1//0"].map(str::to_owned));
-    let private =
-        [TITLE, DESCRIPTION, LOCATION, GUEST, CALENDAR, WORDS, IDEMPOTENCY, "Deep Throat", "guest:guest"];
-    secrets.extend(private.map(str::to_owned));
+    secrets.extend(PERSONAL.iter().chain(&["guest:guest"]).map(|text| (*text).to_owned()));
 
     let folder = tempfile::tempdir().unwrap();
     dump(&all, all.vhost(), folder.path()).await;

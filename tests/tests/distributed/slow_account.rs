@@ -5,9 +5,7 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 use serde_json::json;
-use tests::{Caller, Installation, Plan, eventually};
-
-use crate::support::{connect, event_of, succeeded};
+use tests::{Caller, Installation, Plan, connect, event_of, eventually, succeeded};
 
 /// Accounts for which Google is slow, and the account for which it is not.
 const SLOW: [(&str, &str); 2] = [("a", "ada@example.com"), ("c", "charles@example.com")];

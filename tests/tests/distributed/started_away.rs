@@ -5,9 +5,7 @@ mod rarely {
 
     use futures_util::stream::{self, StreamExt as _};
     use jiff::Timestamp;
-    use tests::{Installation, Plan, Request, SandboxView, eventually, sliding_minutes};
-
-    use crate::support::event;
+    use tests::{Installation, Plan, Request, SandboxView, event, eventually, sliding_minutes};
 
     /// Google's limit for the project, a minute.
     const LIMIT: usize = 120;

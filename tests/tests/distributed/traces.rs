@@ -8,9 +8,7 @@ use lapin::types::AMQPValue;
 use lapin::{Connection, ConnectionProperties};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::{Installation, Plan, eventually, json_lines, outcomes};
-
-use crate::support::event;
+use tests::{Installation, Plan, event, eventually, json_lines, outcomes};
 
 const LIMIT: Duration = Duration::from_secs(60);
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";

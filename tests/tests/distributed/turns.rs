@@ -5,9 +5,7 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use tests::{Caller, Plan};
-
-use crate::support::{connect, event_of, succeeded};
+use tests::{Caller, Plan, connect, event_of, succeeded};
 
 const MANY: usize = 400;
 const LIMIT: Duration = Duration::from_secs(60);

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
-use tests::{Caller, Installation, Plan, sliding_minutes};
-
-use crate::support::{all_succeeded, connect, each_once, event_of};
+use tests::{Caller, Installation, Plan, all_succeeded, connect, each_once, event_of, sliding_minutes};
 
 /// Half of the round trip to a Redis that is far away.
 const FAR: Duration = Duration::from_millis(90);

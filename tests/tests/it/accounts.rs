@@ -5,10 +5,9 @@ use std::sync::Arc;
 use accounts::{Accounts, Connection};
 use adapter_embedded::{Embedded, Role};
 use common::account::AccountId;
-use common::port::{ClientRef, Clock, GoogleUser, RefreshToken, SystemClock};
+use common::port::{Clock, SystemClock};
 use common::seal::{Key, Keyring};
-use serde_json::{Value, json};
-use tests::{Launch, SandboxView};
+use tests::{Launch, SandboxView, granted};
 
 /// Connects `account` to the sandbox's `user`.
 pub async fn connect(launch: &Launch, sandbox: &SandboxView, account: &str, user: &str) {
@@ -23,17 +22,7 @@ pub async fn connect_at(
     user: &str,
     clock: Arc<dyn Clock>,
 ) {
-    let client = sandbox.read("/_sandbox/credentials").await["web"].take();
-    let grant = sandbox.control("/_sandbox/tokens", &json!({"user": user})).await;
-    let text = |object: &Value, name: &str| object[name].as_str().expect("a text").to_owned();
-    let client = ClientRef { token_uri: text(&client, "token_uri"), client_id: text(&client, "client_id") };
-    let connection = Connection {
-        user: GoogleUser { sub: text(&grant, "sub"), email: text(&grant, "email") },
-        refresh_token: RefreshToken(text(&grant, "refresh_token").into()),
-        client,
-        scopes: text(&grant, "scope").split(' ').map(str::to_owned).collect(),
-    };
-    keep_at(launch, account, &connection, clock).await;
+    keep_at(launch, account, &granted(sandbox, user).await, clock).await;
 }
 
 /// Writes `connection` into the folder.

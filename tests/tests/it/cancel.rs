@@ -4,18 +4,13 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use tests::{Calrelay, Launch, eventually};
+use tests::{Calrelay, Launch, event_with, eventually};
 
 /// A job is tried again after a few seconds at most: it has not failed often.
 const SOON: Duration = Duration::from_secs(60);
 
 fn body(extra: &Value) -> Value {
-    let mut body = json!({
-        "summary": "Taken back", "conference": false,
-        "start": {"dateTime": "2027-03-01T09:00:00Z"}, "end": {"dateTime": "2027-03-01T10:00:00Z"},
-    });
-    body.as_object_mut().expect("an object").extend(extra.as_object().expect("an object").clone());
-    body
+    event_with("Taken back", extra)
 }
 
 fn in_seconds(seconds: i64) -> String {

@@ -2,21 +2,12 @@
 
 use std::time::Duration;
 
-use accounts::Connection;
-use common::port::{ClientRef, GoogleUser, RefreshToken};
-use serde_json::{Value, json};
-use tests::{Calrelay, Launch, SandboxProcess, eventually};
+use serde_json::json;
+use tests::{Calrelay, Launch, SandboxProcess, connection, event, eventually};
 
 use crate::accounts::keep;
 
 const LIMIT: Duration = Duration::from_secs(60);
-
-fn event(title: &str) -> Value {
-    json!({
-        "summary": title, "conference": false,
-        "start": {"dateTime": "2027-03-01T09:00:00Z"}, "end": {"dateTime": "2027-03-01T10:00:00Z"},
-    })
-}
 
 async fn becomes(calrelay: &Calrelay, id: &str, state: &str) {
     eventually(state, LIMIT, || async { (calrelay.job(id).await["state"] == state).then_some(()) }).await;
@@ -34,7 +25,6 @@ async fn accounts_of_a_client_that_was_replaced_wait_for_their_users_and_nothing
 
     let file = google.control("/_sandbox/clients/second", &json!({"kind": "web"})).await;
     let client = file["web"].clone();
-    let text = |object: &Value, name: &str| object[name].as_str().expect("a text").to_owned();
     let path = launch.dir().join("second.json");
     std::fs::write(&path, file.to_string()).expect("a file");
     let launch = launch.with("GOOGLE_CREDENTIALS", path.display());
@@ -55,13 +45,7 @@ async fn accounts_of_a_client_that_was_replaced_wait_for_their_users_and_nothing
     // Its user consents to the new client.
     let grant =
         google.control("/_sandbox/tokens", &json!({"user": "ada@example.com", "client": "second"})).await;
-    let connection = Connection {
-        user: GoogleUser { sub: text(&grant, "sub"), email: text(&grant, "email") },
-        refresh_token: RefreshToken(text(&grant, "refresh_token").into()),
-        client: ClientRef { token_uri: text(&client, "token_uri"), client_id: text(&client, "client_id") },
-        scopes: text(&grant, "scope").split(' ').map(str::to_owned).collect(),
-    };
-    keep(&launch, "default", &connection).await;
+    keep(&launch, "default", &connection(&grant, &client)).await;
     for id in &ids {
         becomes(&calrelay, id, "succeeded").await;
     }

@@ -7,15 +7,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::{Calrelay, Launch, eventually};
+use tests::{Calrelay, Launch, event_with, eventually};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-fn event(number: usize) -> Value {
-    json!({
-        "summary": format!("Of a full disk {number}"), "conference": false, "description": "x".repeat(8_000),
-        "start": {"dateTime": "2027-03-01T09:00:00Z"}, "end": {"dateTime": "2027-03-01T10:00:00Z"},
-    })
+fn numbered(number: usize) -> Value {
+    event_with(&format!("Of a full disk {number}"), &json!({"description": "x".repeat(8_000)}))
 }
 
 /// A disk as the process sees it: it is mounted for the process alone, and gone with it.
@@ -60,13 +57,14 @@ async fn with_data_and_log_on_one_full_disk_nothing_is_promised_and_what_was_acc
     calrelay.sandbox().fault(slow).await;
     let mut accepted = Vec::new();
     for number in 0..3 {
-        accepted.push(calrelay.submit(&event(number), &format!("before-{number}")).await.expect("accepted"));
+        accepted
+            .push(calrelay.submit(&numbered(number), &format!("before-{number}")).await.expect("accepted"));
     }
     let filler = Disk::of(&calrelay).fill();
     let mut refused = 0;
     for number in 0..40 {
         let reply = calrelay
-            .post("/api/v1/events", &event(number))
+            .post("/api/v1/events", &numbered(number))
             .header("Idempotency-Key", format!("full-{number}"))
             .send()
             .await
@@ -92,7 +90,7 @@ async fn with_data_and_log_on_one_full_disk_nothing_is_promised_and_what_was_acc
     println!("{}", told.await);
 
     File::options().write(true).open(&filler).and_then(|file| file.set_len(0)).expect("room is made");
-    let id = eventually("acceptance", LIMIT, || async { calrelay.submit(&event(99), "after").await.ok() });
+    let id = eventually("acceptance", LIMIT, || async { calrelay.submit(&numbered(99), "after").await.ok() });
     accepted.push(id.await);
     eventually("readiness to tell that it is over", LIMIT, || async {
         let reply = calrelay.http().get(calrelay.admin("/readyz")).send().await.expect("the process answers");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::{Calrelay, Launch, eventually};
+use tests::{Calrelay, Launch, event_with, eventually};
 
 use crate::accounts::connect;
 
@@ -11,11 +11,8 @@ use crate::accounts::connect;
 const LIMIT: Duration = Duration::from_secs(90);
 
 fn event(account: &str, extra: &Value) -> Value {
-    let mut event = json!({
-        "account": account, "summary": "Of somebody", "conference": false,
-        "start": {"dateTime": "2027-03-01T09:00:00Z"}, "end": {"dateTime": "2027-03-01T10:00:00Z"},
-    });
-    event.as_object_mut().expect("an object").extend(extra.as_object().expect("an object").clone());
+    let mut event = event_with("Of somebody", extra);
+    event["account"] = json!(account);
     event
 }
 

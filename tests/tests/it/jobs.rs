@@ -3,14 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::{Calrelay, Launch, eventually};
-
-fn event(title: &str) -> Value {
-    json!({
-        "summary": title, "conference": false,
-        "start": {"dateTime": "2027-03-01T09:00:00Z"}, "end": {"dateTime": "2027-03-01T10:00:00Z"},
-    })
-}
+use tests::{Calrelay, Launch, event, eventually};
 
 async fn until(calrelay: &Calrelay, id: &str, state: &str) {
     eventually(&format!("job {id} to be {state}"), Duration::from_secs(20), || async {

@@ -7,18 +7,13 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
-use tests::{Calrelay, Launch, MetricsPage, Shape, eventually, free_port};
+use tests::{Calrelay, Launch, MetricsPage, Shape, event_with, eventually, free_port};
 
 const EVENTS: &str = "/api/v1/events";
 const LIMIT: Duration = Duration::from_secs(40);
 
 fn event(extra: Value) -> Value {
-    let mut event = json!({
-        "summary": "Counted", "conference": false,
-        "start": {"dateTime": "2027-03-01T09:00:00Z"}, "end": {"dateTime": "2027-03-01T10:00:00Z"},
-    });
-    event.as_object_mut().expect("an object").extend(extra.as_object().expect("an object").clone());
-    event
+    event_with("Counted", &extra)
 }
 
 fn in_seconds(seconds: i64) -> String {

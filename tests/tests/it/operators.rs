@@ -11,17 +11,12 @@ use accounts::Connection;
 use common::port::{ClientRef, GoogleUser, RefreshToken};
 use common::seal::Key;
 use serde_json::{Value, json};
-use tests::{Calrelay, Launch, eventually};
+use tests::{Calrelay, Launch, event_with, eventually};
 
 use crate::accounts::keep;
 
 fn body(extra: &Value) -> Value {
-    let mut body = json!({
-        "summary": "Of an operator", "conference": false,
-        "start": {"dateTime": "2027-03-01T09:00:00Z"}, "end": {"dateTime": "2027-03-01T10:00:00Z"},
-    });
-    body.as_object_mut().expect("an object").extend(extra.as_object().expect("an object").clone());
-    body
+    event_with("Of an operator", extra)
 }
 
 /// A start that must be refused, and what was said: one line, and nothing else.

@@ -3,18 +3,11 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use tests::{Calrelay, Launch, Sink, eventually};
+use serde_json::json;
+use tests::{Calrelay, Launch, Sink, event, eventually};
 
 /// The drain time, and a little for the machine.
 const DRAIN: Duration = Duration::from_secs(25);
-
-fn event() -> Value {
-    json!({
-        "summary": "Unheard", "conference": false,
-        "start": {"dateTime": "2027-03-01T09:00:00Z"}, "end": {"dateTime": "2027-03-01T10:00:00Z"},
-    })
-}
 
 fn open(format: &str) -> Launch {
     Launch::new().unlimited().with("DEV_NO_AUTH", 1).with("LOG_FORMAT", format)
@@ -24,7 +17,7 @@ fn open(format: &str) -> Launch {
 async fn succeeds_after_five_503(calrelay: &Calrelay) {
     let fault = json!({"method": "events.insert", "status": 503, "count": 5});
     calrelay.sandbox().fault(fault).await;
-    let id = calrelay.submit(&event(), "unheard").await.expect("accepted");
+    let id = calrelay.submit(&event("Unheard"), "unheard").await.expect("accepted");
     let job = eventually("the job's end", Duration::from_secs(120), || async {
         let job = calrelay.job(&id).await;
         (!job["finishedAt"].is_null()).then_some(job)
@@ -128,7 +121,7 @@ fn answering(name: &str, job: &str) -> Vec<Vec<String>> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_whose_answer_cannot_be_written_fails_without_a_panic() {
     let calrelay = Launch::new().start().await;
-    let job = calrelay.submit(&event(), "asked-about").await.expect("accepted");
+    let job = calrelay.submit(&event("Unheard"), "asked-about").await.expect("accepted");
     let launch = calrelay.launch();
     for sink in [Sink::Gone, Sink::Full] {
         let key = launch.run(&["keys", "create"]);
@@ -219,6 +212,6 @@ async fn the_first_admin_key_is_made_at_the_first_start_that_can_show_it() {
         let calrelay = launch.start().await;
         assert!(calrelay.key().starts_with("crk_"));
         assert_eq!(keys(&launch), 1);
-        calrelay.submit(&event(), "with-it").await.expect("the key works");
+        calrelay.submit(&event("Unheard"), "with-it").await.expect("the key works");
     }
 }

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use serde_json::{Value, json};
-use tests::{Calrelay, Launch, SandboxView, eventually};
+use serde_json::json;
+use tests::{Calrelay, Launch, SandboxView, event, eventually};
 
 /// How long Google takes for an insert: long enough to be killed in.
 const LATENCY_MS: u64 = 2_000;
@@ -15,17 +15,10 @@ const POISON: &str = "poison@group.calendar.google.com";
 const RUNNING: u32 = 10;
 const LIMIT: Duration = Duration::from_secs(120);
 
-fn body(title: &str) -> Value {
-    json!({
-        "summary": title, "conference": false,
-        "start": {"dateTime": "2027-03-01T09:00:00Z"}, "end": {"dateTime": "2027-03-01T10:00:00Z"},
-    })
-}
-
 async fn submit(calrelay: &Calrelay, prefix: &str, jobs: usize) -> Vec<String> {
     let submitting = (0..jobs).map(|number| async move {
         let title = format!("{prefix}-{number}");
-        calrelay.submit(&body(&title), &title).await.expect("it is accepted")
+        calrelay.submit(&event(&title), &title).await.expect("it is accepted")
     });
     join_all(submitting).await
 }
@@ -37,7 +30,7 @@ async fn state(calrelay: &Calrelay, id: &str) -> String {
 /// How long a job takes that is posted now.
 async fn fresh(calrelay: &Calrelay, title: &str) -> Duration {
     let began = Instant::now();
-    let id = calrelay.submit(&body(title), title).await.expect("it is accepted");
+    let id = calrelay.submit(&event(title), title).await.expect("it is accepted");
     eventually("a fresh job's success", LIMIT, || async {
         (state(calrelay, &id).await == "succeeded").then_some(())
     })
@@ -109,7 +102,7 @@ async fn a_job_that_kills_its_process_is_found_within_five_deaths_and_not_run_ag
     let (_google, view) = google().await;
     let mut calrelay = Launch::new().unlimited().with("DEV_NO_AUTH", 1).with_sandbox(&view).start().await;
     let mut innocent = submit(&calrelay, "innocent", 120).await;
-    let mut body_of_poison = body("poison");
+    let mut body_of_poison = event("poison");
     body_of_poison["calendarId"] = json!(POISON);
     let poison = calrelay.submit(&body_of_poison, "poison").await.expect("it is accepted");
     innocent.extend(submit(&calrelay, "more", 120).await);
@@ -128,8 +121,9 @@ async fn a_job_that_kills_its_process_is_found_within_five_deaths_and_not_run_ag
         }
         deaths += 1;
         calrelay = calrelay.kill().start().await;
-        innocent
-            .push(calrelay.submit(&body("fresh"), &format!("fresh-{deaths}")).await.expect("it is accepted"));
+        innocent.push(
+            calrelay.submit(&event("fresh"), &format!("fresh-{deaths}")).await.expect("it is accepted"),
+        );
     }
     assert_eq!(deaths, 5);
     all_succeeded(&calrelay, &innocent).await;

@@ -3,21 +3,18 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::{Calrelay, Launch, eventually, json_lines, outcomes};
+use tests::{Calrelay, Launch, event, eventually, json_lines, outcomes};
 
 const LIMIT: Duration = Duration::from_secs(30);
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-fn event() -> Value {
-    json!({
-        "summary": "Wedding in the orangery", "conference": false,
-        "start": {"dateTime": "2027-03-01T09:00:00Z"}, "end": {"dateTime": "2027-03-01T10:00:00Z"},
-    })
-}
-
 /// Posts an event with this `traceparent`.
 async fn traced(calrelay: &Calrelay, traceparent: &str) -> String {
-    let reply = calrelay.post("/api/v1/events", &event()).header("traceparent", traceparent).send().await;
+    let reply = calrelay
+        .post("/api/v1/events", &event("Wedding in the orangery"))
+        .header("traceparent", traceparent)
+        .send()
+        .await;
     let reply: Value = reply.expect("an answer").json().await.expect("JSON");
     reply["jobId"].as_str().expect("it is accepted, whatever the header says").to_owned()
 }
@@ -62,7 +59,7 @@ async fn a_job_s_outcome_is_one_line_with_the_trace_of_its_caller_over_retries_a
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_its_caller_takes_back_has_its_line_with_its_own_trace() {
     let calrelay = Launch::new().with("LOG_FORMAT", "json").start().await;
-    let mut later = event();
+    let mut later = event("Wedding in the orangery");
     later["notBefore"] = json!((jiff::Timestamp::now() + Duration::from_secs(3_600)).to_string());
     let reply = calrelay
         .post("/api/v1/events", &later)

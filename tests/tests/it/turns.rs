@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use tests::{Calrelay, Launch, eventually};
+use tests::{Calrelay, Launch, event_with, eventually};
 
 const MANY: usize = 400;
 const LIMIT: Duration = Duration::from_secs(60);
@@ -16,12 +16,7 @@ fn in_seconds(seconds: i64) -> String {
 }
 
 fn event(more: &Value) -> Value {
-    let mut event = json!({
-        "summary": "Whose turn it is", "conference": false,
-        "start": {"dateTime": "2027-03-01T09:00:00Z"}, "end": {"dateTime": "2027-03-01T10:00:00Z"},
-    });
-    event.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
-    event
+    event_with("Whose turn it is", more)
 }
 
 async fn started() -> Calrelay {

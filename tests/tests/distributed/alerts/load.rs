@@ -3,11 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tests::Installation;
+use tests::{Installation, event_of};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
-
-use crate::support::event_of;
 
 /// Between two posts.
 const PACE: Duration = Duration::from_millis(40);

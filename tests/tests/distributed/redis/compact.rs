@@ -13,11 +13,10 @@ use common::time;
 use common::trace::TraceContext;
 use data_encoding::BASE64_NOPAD;
 use jiff::{SignedDuration, Timestamp};
-use tests::{Plan, RedisServer};
+use tests::{Plan, RedisServer, event, succeeded};
 use tokio::task::JoinSet;
 
 use super::{accepted, server, store, taken};
-use crate::support::{event, succeeded};
 
 const AT_ONCE: usize = 64;
 /// So many plain finished jobs the memory that is shipped holds, and so much it is.

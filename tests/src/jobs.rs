@@ -1,14 +1,17 @@
-//! What several of these tests do.
+//! Events to post, and the end of their jobs.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
 use serde_json::{Value, json};
-use tests::{Caller, SandboxView, eventually};
-pub use tests::{accounts, connect, connect_with};
 
-/// An event with this title, of the account `default`.
+use crate::eventually;
+use crate::installation::Caller;
+use crate::sandbox::SandboxView;
+
+/// An event with this title, of the account `default`, without a conference.
+#[must_use]
 pub fn event(title: &str) -> Value {
     json!({
         "summary": title, "conference": false,
@@ -16,7 +19,20 @@ pub fn event(title: &str) -> Value {
     })
 }
 
+/// The same with these fields, too.
+///
+/// # Panics
+/// When they are no object.
+#[must_use]
+pub fn event_with(title: &str, fields: &Value) -> Value {
+    let mut event = event(title);
+    let fields = fields.as_object().expect("an object").clone();
+    event.as_object_mut().expect("an object").extend(fields);
+    event
+}
+
 /// An event with this title in `calendar` of `account`.
+#[must_use]
 pub fn event_of(account: &str, calendar: &str, title: &str) -> Value {
     let mut event = event(title);
     event["account"] = json!(account);

@@ -1,4 +1,4 @@
-//! Many jobs through an installation, and what became of them.
+//! Many jobs, posted by many callers at once, and what became of them.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,8 +7,12 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tests::{Accepted, Caller, Installation, SandboxView, eventually};
 use tokio::task::JoinSet;
+
+use crate::eventually;
+use crate::installation::{Accepted, Caller, Installation};
+use crate::jobs::event_with;
+use crate::sandbox::SandboxView;
 
 const CALENDARS: usize = 50;
 
@@ -49,15 +53,13 @@ fn calendar(number: usize) -> String {
     format!("team-{number}@group.calendar.example.com")
 }
 
-fn event(number: usize) -> Value {
-    json!({
-        "summary": format!("Job {number}"), "conference": false, "calendarId": calendar(number % CALENDARS),
-        "start": {"dateTime": "2027-03-01T09:00:00Z"}, "end": {"dateTime": "2027-03-01T10:00:00Z"},
-    })
+fn numbered(number: usize) -> Value {
+    let calendar = calendar(number % CALENDARS);
+    event_with(&format!("Job {number}"), &json!({"calendarId": calendar}))
 }
 
 /// Gives the sandbox's first user the calendars that the jobs go to, and lifts its quotas.
-pub async fn prepare(sandbox: &SandboxView) {
+pub async fn prepare_load(sandbox: &SandboxView) {
     sandbox.no_quotas().await;
     let calendars: Vec<String> = (0..CALENDARS).map(calendar).collect();
     sandbox.control("/_sandbox/users/ada@example.com", &json!({"calendars": calendars})).await;
@@ -78,8 +80,11 @@ impl Load {
                     if number >= stopped.load(Ordering::Relaxed) {
                         return;
                     }
-                    let job = caller.submit(&event(number), &format!("load-{number}"), PATIENCE).await;
-                    accepted.lock().unwrap().push(Acceptance { job, at: Instant::now() });
+                    let job = caller.submit(&numbered(number), &format!("load-{number}"), PATIENCE).await;
+                    accepted
+                        .lock()
+                        .expect("nothing panics holding it")
+                        .push(Acceptance { job, at: Instant::now() });
                     tokio::time::sleep(pause).await;
                 }
             });
@@ -89,7 +94,7 @@ impl Load {
 
     /// How many were accepted by now.
     pub fn accepted(&self) -> usize {
-        self.accepted.lock().unwrap().len()
+        self.accepted.lock().expect("nothing panics holding it").len()
     }
 
     /// Waits until so many are accepted.
@@ -110,11 +115,11 @@ impl Load {
         while let Some(caller) = self.callers.join_next().await {
             caller.expect("every job was accepted");
         }
-        std::mem::take(&mut *self.accepted.lock().unwrap())
+        std::mem::take(&mut *self.accepted.lock().expect("nothing panics holding it"))
     }
 }
 
-/// Waits until no message is left, and looks what became of the jobs.
+/// Waits until no message is left in the installation's broker, and looks what became of the jobs.
 pub async fn outcome(installation: &Installation, jobs: &[Acceptance]) -> Outcome {
     eventually("an empty broker", Duration::from_secs(420), || async {
         let messages: u64 = installation.vhost().messages().await.values().sum();
@@ -124,14 +129,20 @@ pub async fn outcome(installation: &Installation, jobs: &[Acceptance]) -> Outcom
         (messages == 0).then_some(())
     })
     .await;
+    outcome_of(&installation.sandbox().view(), &installation.caller(), jobs).await
+}
 
-    let stored = installation.sandbox().view().events().await;
+/// Looks what became of the jobs.
+///
+/// # Panics
+/// When one of them is unknown to the caller's server, or two of them are one.
+pub async fn outcome_of(google: &SandboxView, caller: &Caller, jobs: &[Acceptance]) -> Outcome {
+    let stored = google.events().await;
     // The sandbox refuses an id that it knows, so a doubled event would have another id: titles tell.
     let mut titles: HashMap<&str, usize> = HashMap::new();
     for event in stored.values() {
         *titles.entry(event.event["summary"].as_str().expect("a title")).or_default() += 1;
     }
-    let caller = installation.caller();
     let mut states: HashMap<String, usize> = HashMap::new();
     for chunk in jobs.chunks(100) {
         for answer in join_all(chunk.iter().map(|accepted| caller.job(&accepted.job.id))).await {
