@@ -21,6 +21,7 @@ mod search;
 mod servers;
 mod sink;
 mod smtp;
+mod turns;
 mod vaults;
 
 pub use checked::Checked;
@@ -45,6 +46,7 @@ pub use servers::{
 };
 pub use sink::Sink;
 pub use smtp::{LOGIN, MailServer};
+pub use turns::{MANY, cancel_many, in_seconds, one_for_now, post_many};
 pub use vaults::open_vault;
 
 use std::time::{Duration, Instant};

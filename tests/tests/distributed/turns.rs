@@ -2,47 +2,18 @@
 
 use std::time::Duration;
 
-use futures_util::stream::{self, StreamExt as _};
-use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use tests::{Caller, Plan, connect, event_of, succeeded};
-
-const MANY: usize = 400;
-const LIMIT: Duration = Duration::from_secs(60);
+use tests::{MANY, Plan, cancel_many, connect, event_of, event_with, in_seconds, one_for_now, post_many};
 
 /// One of an account's many: with a conference, which takes two requests.
-fn one_of_many(account: &str, more: &Value) -> Value {
-    let mut event = event_of(account, "primary", "One of many");
-    event["conference"] = json!(true);
-    event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    event
+fn one_of_many(account: &str, mut more: Value) -> Value {
+    more["account"] = json!(account);
+    more["conference"] = json!(true);
+    event_with("One of many", &more)
 }
 
-async fn post_many(caller: &Caller, event: &Value) -> Vec<String> {
-    stream::iter(0..MANY)
-        .map(|_| async {
-            let accepted = caller.post(event, None).await.unwrap();
-            assert_eq!(accepted.status, 202, "{accepted:?}");
-            accepted.body["jobId"].as_str().unwrap().to_owned()
-        })
-        .buffer_unordered(16)
-        .collect()
-        .await
-}
-
-/// How long a job for now takes, from its acceptance to its end.
-async fn one_for_now(caller: &Caller, account: &str, more: &Value) -> Duration {
-    let mut event = event_of(account, "primary", "For now");
-    event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    let accepted = caller.post(&event, None).await.unwrap();
-    assert_eq!((accepted.status.as_u16(), &accepted.body["warnings"]), (202, &json!([])), "{accepted:?}");
-    let job = succeeded(caller, accepted.body["jobId"].as_str().unwrap(), LIMIT).await;
-    let at = |name: &str| job[name].as_str().unwrap().parse::<Timestamp>().unwrap();
-    at("finishedAt").duration_since(at("submittedAt")).unsigned_abs()
-}
-
-fn in_seconds(seconds: i64) -> String {
-    (Timestamp::now() + SignedDuration::from_secs(seconds)).to_string()
+fn for_now(account: &str) -> Value {
+    event_of(account, "primary", "For now")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,28 +24,24 @@ async fn four_hundred_jobs_that_wait_or_are_taken_back_hold_up_nobody() {
     for account in ["later", "bulk", "cancelled"] {
         connect(&calrelay, account, &format!("{account}@example.com"), &[]).await;
         // Its first job also fetches a token.
-        one_for_now(caller, account, &json!({})).await;
+        one_for_now(caller, &for_now(account)).await;
     }
-    let empty = one_for_now(caller, "later", &json!({})).await;
+    let empty = one_for_now(caller, &for_now("later")).await;
 
-    post_many(caller, &one_of_many("later", &json!({"notBefore": in_seconds(30 * 86_400)}))).await;
-    let later = one_for_now(caller, "later", &json!({})).await;
+    post_many(caller, &one_of_many("later", json!({"notBefore": in_seconds(30 * 86_400)}))).await;
+    let later = one_for_now(caller, &for_now("later")).await;
     let soon_over = json!({
-        "start": {"dateTime": in_seconds(5)}, "end": {"dateTime": in_seconds(30)}, "notAfter": in_seconds(30),
+        "account": "later", "start": {"dateTime": in_seconds(5)}, "end": {"dateTime": in_seconds(30)},
+        "notAfter": in_seconds(30),
     });
-    let soon_over = one_for_now(caller, "later", &soon_over).await;
+    let soon_over = one_for_now(caller, &event_with("For now", &soon_over)).await;
 
-    let many = post_many(caller, &one_of_many("cancelled", &json!({}))).await;
-    stream::iter(&many)
-        .for_each_concurrent(16, |id| async move {
-            let answer = caller.cancel(id).await.unwrap();
-            assert!([200, 202, 409].contains(&answer.status.as_u16()), "{answer:?}");
-        })
-        .await;
-    let cancelled = one_for_now(caller, "cancelled", &json!({})).await;
+    let many = post_many(caller, &one_of_many("cancelled", json!({}))).await;
+    cancel_many(caller, &many).await;
+    let cancelled = one_for_now(caller, &for_now("cancelled")).await;
 
-    post_many(caller, &one_of_many("bulk", &json!({"priority": "bulk"}))).await;
-    let bulk = one_for_now(caller, "bulk", &json!({})).await;
+    post_many(caller, &one_of_many("bulk", json!({"priority": "bulk"}))).await;
+    let bulk = one_for_now(caller, &for_now("bulk")).await;
 
     println!(
         "one job: {empty:?} in an empty installation, {later:?} behind {MANY} for later, {soon_over:?} for an event that \
