@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
-use crate::port::{ClientRef, GoogleUser, RefreshToken};
+use crate::grant::{ClientRef, GoogleUser, RefreshToken};
 use crate::seal::{Key, Keyring, OpenError, Sealed, reseal};
 
 /// The caller's name for a connected Google user: 1 to 64 of `A-Z a-z 0-9 _ -`.

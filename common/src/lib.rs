@@ -13,6 +13,7 @@ pub mod field;
 pub mod fingerprint;
 #[cfg(any(test, feature = "sample"))]
 pub mod golden;
+pub mod grant;
 pub mod jitter;
 pub mod job;
 #[cfg(any(test, feature = "sample"))]

@@ -11,9 +11,11 @@ mod queue;
 mod store;
 mod throttle;
 mod token;
+mod token_endpoint;
 mod vault;
 mod vault_open_error;
 
+pub use crate::grant::{ClientRef, GoogleUser, Grant, RefreshToken};
 pub use allowance::{Allotment, Allowances};
 pub use calendar::{Calendar, CalendarError, Meeting, NewEvent, Reach, StoredEvent, ThrottledKey};
 pub use clock::{Clock, SystemClock, pause};
@@ -22,9 +24,7 @@ pub use store::{Accepted, Backlog, Change, JobStore, ListFilter, Overdue, Page, 
 pub use throttle::{
     AHEAD, FURTHER_AHEAD, Limit, Line, Take, Throttle, ThrottleKey, Turn, Window, WorkerCount,
 };
-pub use token::{
-    AccessToken, ClientRef, ConsentRequest, GoogleUser, Grant, RefreshToken, RefreshTurn, TokenCache,
-    TokenEndpoint, TokenError,
-};
+pub use token::{AccessToken, RefreshTurn, TokenCache};
+pub use token_endpoint::{ConsentRequest, TokenEndpoint, TokenError};
 pub use vault::{Changes, Doc, Shelf, Vault, VaultError, Version};
 pub use vault_open_error::VaultOpenError;

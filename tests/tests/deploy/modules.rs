@@ -13,12 +13,13 @@ fn note(folder: &Path, module: Option<&str>, imports: &mut Imports) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if ["lib", "main", "tests", "golden"].contains(&name.as_str()) {
+            continue;
+        }
         let module = module.unwrap_or(&name);
         if path.is_dir() {
             note(&path, Some(module), imports);
-        } else if path.extension().is_some_and(|extension| extension == "rs")
-            && !["lib", "main", "tests", "golden"].contains(&name.as_str())
-        {
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = std::fs::read_to_string(&path).unwrap();
             imports.entry(module.to_owned()).or_default().extend(named(&text));
         }
@@ -57,8 +58,8 @@ fn in_circles(sources: &str) -> Vec<String> {
 #[test]
 fn no_module_imports_itself_by_way_of_others() {
     let adapters = ["embedded", "postgres", "rabbitmq", "redis"].map(|name| format!("adapters/{name}/src"));
-    let others =
-        ["accounts/src", "google/src", "notices/src", "testing/src", "worker/src"].map(str::to_owned);
+    let others = ["accounts", "calrelay", "common", "google", "notices", "testing", "worker"]
+        .map(|name| format!("{name}/src"));
     for sources in adapters.into_iter().chain(others) {
         assert_eq!(in_circles(&sources), [""; 0], "{sources}");
     }
