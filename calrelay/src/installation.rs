@@ -70,8 +70,8 @@ impl Installation {
 
     /// The ports of an operator's command.
     #[must_use]
-    pub fn operator_ports(&self) -> worker::OperatorPorts {
-        worker::OperatorPorts {
+    pub fn operator_ports(&self) -> lifecycle::Ports {
+        lifecycle::Ports {
             queue: Arc::clone(&self.queue),
             store: Arc::clone(&self.store),
             vault: Arc::clone(&self.vault),

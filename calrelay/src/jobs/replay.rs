@@ -76,7 +76,7 @@ impl Replay {
             Self::Real(outcomes) => {
                 let ports = installation.operator_ports();
                 for job in jobs {
-                    match worker::replay(&ports, &config.quotas, &job, ports.clock.now()).await {
+                    match lifecycle::replay(&ports, &config.quotas, &job, ports.clock.now()).await {
                         Ok(outcome) => outcomes.add(&job.id, outcome),
                         Err(error) => return Err(outcomes.cut_short(&job.id, &error)),
                     }

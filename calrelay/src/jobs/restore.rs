@@ -6,7 +6,7 @@ use comfy_table::{Table, presets};
 use common::job::JobId;
 use common::message::{Message, Unreadable};
 use common::port::{Delivery, DeliveryTag};
-use worker::Replayed;
+use lifecycle::Replayed;
 
 use super::outcome::{Outcomes, SHOWN};
 use crate::config::JobsConfig;
@@ -90,7 +90,7 @@ async fn revive(
             }
         };
         missing.remove(&message.job);
-        match worker::revive(&ports, &config.quotas, &message).await {
+        match lifecycle::revive(&ports, &config.quotas, &message).await {
             Ok(outcome) => {
                 outcomes.add(&message.job, outcome);
                 match outcome {

@@ -7,8 +7,8 @@ use common::job::{Effect, EventResult, FailureKind, Job, JobId, JobState};
 use common::message::Message;
 use common::port::{JobQueue as _, JobStore as _};
 use common::time::minutes;
+use lifecycle::{Ports, Replayed, revive};
 use serde_json::json;
-use worker::{OperatorPorts, Replayed, revive};
 
 use crate::bench::{Bench, message};
 use crate::google::Behaviour::{HoldThen, Refuse};
@@ -190,7 +190,7 @@ async fn a_dead_letter_of_another_request_brings_nothing_back_and_is_kept() {
     bench.start();
     bench.failed(&first.id).await;
     bench.quiet().await;
-    let ports = OperatorPorts::from(&bench.ports());
+    let ports = Ports::from(&bench.ports());
     let quotas = bench.settings.quotas;
     let revived = async |letter: &Message| revive(&ports, &quotas, letter).await.unwrap();
     assert_eq!(revived(&message(&first)).await, Replayed::OtherRequest);

@@ -6,7 +6,7 @@ use common::job::{Effect, Failure, FailureKind, Job, JobId, JobState, StateName,
 use common::message::Message;
 use common::port::{CalendarError, JobQueue as _, JobStore as _, Lane, Shelf, Vault as _};
 use common::time::{after, days};
-use worker::{OperatorPorts, Replayed, replay, revive};
+use lifecycle::{Ports, Replayed, replay, revive};
 
 use crate::bench::{Bench, message};
 use crate::google::Behaviour::{LoseAnswer, Refuse};
@@ -17,13 +17,13 @@ use crate::order::order;
 const LEAD: Duration = Duration::from_secs(5);
 
 async fn replay_job(bench: &Bench, id: &JobId) -> Replayed {
-    let ports = OperatorPorts::from(&bench.ports());
+    let ports = Ports::from(&bench.ports());
     let job = bench.job(id).await;
     replay(&ports, &bench.settings.quotas, &job, bench.now()).await.unwrap()
 }
 
 async fn revive_letter(bench: &Bench, letter: &Message) -> Replayed {
-    revive(&OperatorPorts::from(&bench.ports()), &bench.settings.quotas, letter).await.unwrap()
+    revive(&Ports::from(&bench.ports()), &bench.settings.quotas, letter).await.unwrap()
 }
 
 /// A job that Google has refused.

@@ -55,7 +55,7 @@ pub async fn resume(ports: &Ports, quotas: &Quotas, account: &Account) -> Result
 ///
 /// # Errors
 /// When the records cannot be reached; doing it again is safe.
-pub(crate) async fn wake_all(
+pub async fn wake_all(
     ports: &Ports,
     quotas: &Quotas,
     account: &Account,

@@ -9,7 +9,7 @@ use common::port::{Change, Lane, ListFilter, Page, Shelf, StoreError, VaultError
 use common::quotas::Quotas;
 use serde_json::json;
 
-use crate::ports::OperatorPorts;
+use crate::ports::Ports;
 
 /// Jobs read at a time.
 const PAGE: u32 = 200;
@@ -41,11 +41,7 @@ pub enum RecallError {
 ///
 /// # Errors
 /// [`RecallError`].
-pub async fn recall(
-    ports: &OperatorPorts,
-    quotas: &Quotas,
-    account: &Account,
-) -> Result<Recalled, RecallError> {
+pub async fn recall(ports: &Ports, quotas: &Quotas, account: &Account) -> Result<Recalled, RecallError> {
     let mut recalled = Recalled::default();
     for state in UNFINISHED {
         let filter =
@@ -78,7 +74,7 @@ pub async fn recall(
 }
 
 /// The job as it is now; `None` when it had ended, or no record of it is left.
-async fn take_back(ports: &OperatorPorts, job: &Job) -> Result<Option<Job>, RecallError> {
+async fn take_back(ports: &Ports, job: &Job) -> Result<Option<Job>, RecallError> {
     // The mark comes first: whatever else is lost, who meets the job's message does not write.
     let mark = json!({ "at": ports.clock.now(), "until": job.not_after });
     match ports.vault.put(Shelf::Cancellations, job.id.as_str(), &mark, None).await {
@@ -111,7 +107,7 @@ async fn take_back(ports: &OperatorPorts, job: &Job) -> Result<Option<Job>, Reca
 }
 
 /// Brings a job to a worker that may wait for something a cancelled one need not wait for.
-async fn wake(ports: &OperatorPorts, job: &Job) {
+async fn wake(ports: &Ports, job: &Job) {
     let Some(message) = Message::next_for(job, Work::Create) else {
         return;
     };
@@ -124,7 +120,7 @@ async fn wake(ports: &OperatorPorts, job: &Job) {
 ///
 /// # Errors
 /// When the records cannot be reached; doing it again is safe.
-pub async fn forget(ports: &OperatorPorts, account: &AccountId) -> Result<u64, StoreError> {
+pub async fn forget(ports: &Ports, account: &AccountId) -> Result<u64, StoreError> {
     let filter = ListFilter { account: Some(account.clone()), ..ListFilter::default() };
     let (mut after, mut count) = (None, 0);
     loop {

@@ -7,7 +7,7 @@ use common::message::{Message, Work};
 use common::port::Lane;
 use common::quotas::Quotas;
 
-use crate::ports::OperatorPorts;
+use crate::ports::Ports;
 use crate::replay::{Replayed, left_alone, note_place, refreshed, replay};
 use crate::replay_error::ReplayError;
 
@@ -28,7 +28,7 @@ enum Revival {
 ///
 /// # Errors
 /// [`ReplayError`]; the letter has to be kept then.
-pub async fn revive(ports: &OperatorPorts, quotas: &Quotas, dead: &Message) -> Result<Replayed, ReplayError> {
+pub async fn revive(ports: &Ports, quotas: &Quotas, dead: &Message) -> Result<Replayed, ReplayError> {
     let now = ports.clock.now();
     match dead.work {
         Work::Create | Work::Conference { .. } => {}

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 /// Joins the account's line as `turn`, which is `None` for a job of an older build. Answers where the job is then, and
 /// how long it waits. One whose turn would come beyond its deadline does not stay in line, where others would wait for
 /// it, and is tried before the deadline.
-pub(crate) async fn join(
+pub async fn join(
     throttle: &dyn Throttle,
     quotas: &Quotas,
     account: &Account,
