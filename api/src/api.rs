@@ -1,5 +1,6 @@
 //! What every handler shares.
 
+use lifecycle::{Absence, Intake, Ledger};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,14 +13,13 @@ use common::port::{
     Allowances, Clock, ConsentRequest, JobQueue, JobStore, StoreError, Throttle, TokenEndpoint, Vault,
 };
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::auth::Authenticator;
 use crate::caller::Caller;
 use crate::follow::Follows;
 use crate::hosts::Hosts;
-use crate::intake::Intake;
-use crate::ledger::{Absence, Ledger};
 use crate::problem::{Kind, Problem};
 use crate::settings::Settings;
 use crate::sign_outs::SignOuts;
@@ -48,6 +48,19 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
 }
 
+impl From<&Ports> for lifecycle::Ports {
+    fn from(ports: &Ports) -> Self {
+        Self {
+            queue: Arc::clone(&ports.queue),
+            store: Arc::clone(&ports.store),
+            vault: Arc::clone(&ports.vault),
+            accounts: Arc::clone(&ports.accounts),
+            throttle: Arc::clone(&ports.throttle),
+            clock: Arc::clone(&ports.clock),
+        }
+    }
+}
+
 /// Told when an account has been connected: its blocked jobs can go on.
 pub type OnConnected = Arc<dyn Fn(AccountId) + Send + Sync>;
 
@@ -55,6 +68,8 @@ pub type OnConnected = Arc<dyn Fn(AccountId) + Send + Sync>;
 pub(crate) struct Api {
     pub(crate) intake: Arc<Intake>,
     pub(crate) ledger: Arc<Ledger>,
+    /// What outlives the request that began it.
+    pub(crate) tasks: TaskTracker,
     pub(crate) follows: Follows,
     pub(crate) ports: Ports,
     pub(crate) authenticator: Authenticator,

@@ -1,5 +1,6 @@
 //! Who follows which job: all who follow the same one share its looks, and a caller follows so many at a time.
 
+use lifecycle::Ledger;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
@@ -13,7 +14,6 @@ use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::caller::Caller;
-use crate::ledger::Ledger;
 use crate::problem::{Kind, Problem};
 
 /// A change made by a process that announces nothing here (an operator's command) is seen after so long.

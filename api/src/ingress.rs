@@ -12,6 +12,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use common::port::{Clock, JobStore};
 use common::time;
+use lifecycle::{Intake, Ledger};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -24,8 +25,6 @@ use crate::binding::{BindError, listen};
 use crate::follow::Follows;
 use crate::front::front;
 use crate::hosts::Hosts;
-use crate::intake::Intake;
-use crate::ledger::Ledger;
 use crate::metrics;
 use crate::rate::Rates;
 use crate::routes;
@@ -86,25 +85,10 @@ impl Ingress {
         let tasks = TaskTracker::new();
         let (closing, stop_server) = (CancellationToken::new(), CancellationToken::new());
         let (linger, drain, threads) = (settings.linger, settings.drain, settings.threads);
-        let ledger = Arc::new(Ledger::new(
-            Arc::clone(&ports.store),
-            Arc::clone(&ports.vault),
-            Arc::clone(&ports.throttle),
-            Arc::clone(&ports.clock),
-            settings.retention,
-        ));
-        let intake = Intake {
-            ledger: Arc::clone(&ledger),
-            queue: Arc::clone(&ports.queue),
-            vault: Arc::clone(&ports.vault),
-            accounts: Arc::clone(&ports.accounts),
-            throttle: Arc::clone(&ports.throttle),
-            clock: Arc::clone(&ports.clock),
-            backlog: settings.backlog,
-            quotas: settings.quotas,
-            queue_refuses: AtomicBool::new(false),
-            tasks: tasks.clone(),
-        };
+        let jobs = lifecycle::Ports::from(&ports);
+        let ledger = Arc::new(Ledger::new(&jobs, settings.retention));
+        let (records, backlog, quotas) = (Arc::clone(&ledger), settings.backlog, settings.quotas);
+        let intake = Intake::new(jobs, records, backlog, quotas, tasks.clone());
         let authenticator = Authenticator::new(
             settings.access,
             Arc::clone(&ports.keys),
@@ -117,6 +101,7 @@ impl Ingress {
         let api = web::Data::new(Api {
             intake: Arc::new(intake),
             ledger: Arc::clone(&ledger),
+            tasks: tasks.clone(),
             follows: Follows::new(Arc::clone(&ledger), Arc::clone(&ports.clock)),
             ports: ports.clone(),
             authenticator,

@@ -1,5 +1,7 @@
-//! What happens to a job outside an attempt: an operator cancels it or runs it again, a process wakes it.
+//! What happens to a job outside an attempt: it is accepted, cancelled, run again, woken.
 
+mod intake;
+mod ledger;
 mod line;
 mod lost;
 mod ports;
@@ -9,6 +11,8 @@ mod replay_error;
 mod resume;
 mod revive;
 
+pub use intake::{Ask, CancelRefusal, Cancellation, Intake, Receipt, Refusal};
+pub use ledger::{Absence, Identity, Ledger};
 pub use line::join;
 pub use lost::revive as revive_lost;
 pub use ports::Ports;

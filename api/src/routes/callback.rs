@@ -80,7 +80,7 @@ async fn finished(api: &web::Data<Api>, attempt: Attempt, answer: Answer) -> Htt
     } else {
         // A browser that hangs up (a double click, a reload) must not leave a code half traded.
         let (api, consent) = (web::Data::clone(api), consent.clone());
-        let tasks = api.intake.tasks.clone();
+        let tasks = api.tasks.clone();
         match tasks.spawn(async move { carried_out(&api, &consent, answer).await }).await {
             Ok(outcome) => outcome,
             Err(error) if error.is_panic() => panic::resume_unwind(error.into_panic()),

@@ -1,5 +1,6 @@
 //! `GET` and `DELETE /api/v1/jobs/{id}`: reads a job, takes it back.
 
+use lifecycle::{CancelRefusal, Cancellation};
 use std::time::Duration;
 
 use accounts::keys::Scope;
@@ -11,7 +12,6 @@ use utoipa::ToSchema;
 
 use super::{reply, stream};
 use crate::api::{Api, Sight, unreadable};
-use crate::intake::{CancelRefusal, Cancellation};
 use crate::openapi::{CancelProblems, ReadProblems};
 use crate::paths::job_path;
 use crate::prefer::Preference;

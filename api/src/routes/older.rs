@@ -1,5 +1,6 @@
 //! `POST /api/create-calendar-event`: the same for clients of the older, synchronous contract.
 
+use lifecycle::Receipt;
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -10,7 +11,6 @@ use utoipa::ToSchema;
 use super::{events, reply};
 use crate::api::Api;
 use crate::contract::Contract;
-use crate::intake::Receipt;
 use crate::openapi::{EventRequest, OlderProblems};
 use crate::paths::job_path;
 use crate::prefer::Preference;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use common::backoff::Schedule;
 use common::job::Job;
+use common::metrics;
 use common::port::{Change, StoreError};
 use common::random;
 use futures_util::future::join_all;
@@ -11,7 +12,6 @@ use tracing::{info, warn};
 
 use super::Ledger;
 use super::reconcile::{is_settled, lacks, record};
-use crate::metrics;
 
 /// How often it is tried: soon, because callers ask for their jobs, and never all ingresses at once.
 const TRIES: Schedule = Schedule { first: Duration::from_millis(500), longest: Duration::from_secs(2) };
@@ -25,7 +25,7 @@ const LAST_TRY: Duration = Duration::from_secs(2);
 impl Ledger {
     /// Writes down whatever is remembered, as soon as the store takes it; never ends. Cancel safe:
     /// a job is forgotten only once it is written.
-    pub(crate) async fn write_down(&self) {
+    pub async fn write_down(&self) {
         let mut failures: u32 = 0;
         loop {
             self.memory.filled().await;
@@ -44,7 +44,7 @@ impl Ledger {
     }
 
     /// Removes the records of jobs that the queue refused, as soon as the store takes it; never ends.
-    pub(crate) async fn remove_refused(&self) {
+    pub async fn remove_refused(&self) {
         let mut failures: u32 = 0;
         loop {
             self.refused.filled().await;
@@ -70,7 +70,7 @@ impl Ledger {
     }
 
     /// Tries once more, at the end of the process, and tells what remains.
-    pub(crate) async fn close(&self) {
+    pub async fn close(&self) {
         let writing = async {
             while let Ok(1..) = self.write_batch().await {}
             while self.refused.count() > 0 && self.remove_batch().await.is_ok() {}

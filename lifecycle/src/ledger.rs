@@ -18,11 +18,12 @@ use std::time::Duration;
 
 use common::job::{Effect, Job, JobId, JobState, Refusal, Step};
 use common::message::Message;
-use common::port::{Accepted, Backlog, Change, Clock, JobStore, Line, StoreError, Throttle, Vault, Watch};
+use common::port::{Accepted, Backlog, Change, Clock, JobStore, Line, StoreError, Throttle, Watch};
 use jiff::Timestamp;
 use tracing::{error, info, warn};
 
-pub(crate) use absence::Absence;
+use crate::ports::Ports;
+pub use absence::Absence;
 use marks::Marks;
 use memory::Memory;
 use reconcile::newest;
@@ -32,7 +33,7 @@ use refused::RefusedJobs;
 pub(crate) const CONFIRM_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The records of jobs, as an ingress reads and writes them.
-pub(crate) struct Ledger {
+pub struct Ledger {
     store: Arc<dyn JobStore>,
     throttle: Arc<dyn Throttle>,
     clock: Arc<dyn Clock>,
@@ -53,7 +54,7 @@ struct Health {
 
 /// Where the id of a job that is being accepted is from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Identity {
+pub enum Identity {
     /// From the caller's key: an earlier request may have had it.
     Derived,
     /// From chance: no job had it before.
@@ -108,16 +109,19 @@ pub(crate) enum Wish {
 }
 
 impl Ledger {
-    pub(crate) fn new(
-        store: Arc<dyn JobStore>,
-        vault: Arc<dyn Vault>,
-        throttle: Arc<dyn Throttle>,
-        clock: Arc<dyn Clock>,
-        retention: Duration,
-    ) -> Self {
-        let (memory, marks, health) = (Memory::default(), Marks::new(vault, retention), Mutex::default());
-        let refused = RefusedJobs::default();
-        Self { store, throttle, clock, retention, memory, refused, marks, health }
+    /// A ledger that remembers nothing yet; the records of finished jobs are kept for `retention`.
+    #[must_use]
+    pub fn new(ports: &Ports, retention: Duration) -> Self {
+        Self {
+            store: Arc::clone(&ports.store),
+            throttle: Arc::clone(&ports.throttle),
+            clock: Arc::clone(&ports.clock),
+            retention,
+            memory: Memory::default(),
+            refused: RefusedJobs::default(),
+            marks: Marks::new(Arc::clone(&ports.vault), retention),
+            health: Mutex::default(),
+        }
     }
 
     /// Records a job that is being accepted, unless it is known or the backlog is full. While the
@@ -210,7 +214,7 @@ impl Ledger {
     ///
     /// # Errors
     /// When the store is away and the job is not remembered.
-    pub(crate) async fn get(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
+    pub async fn get(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
         // Memory first: a job is forgotten only once it is stored.
         let remembered = self.memory.get(id);
         match (self.heard(self.store.get(id).await), remembered) {
@@ -221,7 +225,8 @@ impl Ledger {
     }
 
     /// Watches a job from now on: a hint, as the store's is.
-    pub(crate) fn watch(&self, id: &JobId) -> Watch {
+    #[must_use]
+    pub fn watch(&self, id: &JobId) -> Watch {
         self.store.watch(id)
     }
 
@@ -229,7 +234,7 @@ impl Ledger {
     ///
     /// # Errors
     /// When the store is away.
-    pub(crate) async fn absence(&self) -> Result<Absence, StoreError> {
+    pub async fn absence(&self) -> Result<Absence, StoreError> {
         let whole_since = self.heard(self.store.whole_since().await)?;
         let failed_at = self.health().failed_at;
         Ok(absence::absence(whole_since, failed_at, self.retention, self.clock.now()))

@@ -6,7 +6,7 @@ use common::account::{Account, AccountId, AccountState};
 use common::deadline::deadline;
 use common::event::Submission;
 use common::fingerprint::Fingerprint;
-use common::job::{Effect, Job, JobId, JobState, Place, Tally, Turn};
+use common::job::{Effect, Job, JobState, Place, Tally, Turn};
 use common::payload::Payload;
 use common::port::Line;
 use jiff::Timestamp;
@@ -19,15 +19,14 @@ impl Intake {
     pub(super) async fn prepare(
         &self,
         ask: &Ask,
-        id: JobId,
         fingerprint: Fingerprint,
         now: Timestamp,
     ) -> Result<(Arc<Account>, Job), Refusal> {
-        let submission = &ask.submission;
+        let Ask { id, submission, .. } = ask;
         let not_after =
             deadline(submission.not_after, submission.not_before, submission.event.ends_at(), now)?;
         let account = self.usable(&submission.account).await?;
-        let keys = account.seal_keys(self.accounts.ring()).map_err(|error| {
+        let keys = account.seal_keys(self.ports.accounts.ring()).map_err(|error| {
             error!(%error, "The seal key of an account cannot be opened: {error}");
             Refusal::StorageUnusable
         })?;
@@ -41,7 +40,7 @@ impl Intake {
             payload: Some(keys.seal(id.as_str(), &payload)),
             conference_refused: None,
             turn: Some(self.turn(&account, submission, now)),
-            id,
+            id: id.clone(),
             owner: ask.owner.clone(),
             account: submission.account.clone(),
             state: JobState::Accepting { since: now },
@@ -71,12 +70,12 @@ impl Intake {
             AccountState::Disconnected { .. } => false,
         };
         let vault_trouble = |error| unusable("The vault", &error);
-        let remembered = self.accounts.get(id).await.map_err(vault_trouble)?;
+        let remembered = self.ports.accounts.get(id).await.map_err(vault_trouble)?;
         if let Some(account) = remembered.filter(usable) {
             return Ok(account);
         }
         // What is remembered may be 30 s old; a refusal must not be.
-        let current = self.accounts.get_now(id).await.map_err(vault_trouble)?;
+        let current = self.ports.accounts.get_now(id).await.map_err(vault_trouble)?;
         current.filter(usable).ok_or_else(|| Refusal::NotConnected(id.clone()))
     }
 

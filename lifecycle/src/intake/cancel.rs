@@ -5,16 +5,16 @@ use std::time::Duration;
 use common::cancellation::Mark;
 use common::job::{self, Job, JobId, JobState};
 use common::message::{Message, Work};
+use common::metrics;
 use common::port::{Change, Lane, Shelf, VaultError};
 use tracing::warn;
 
 use super::{Intake, log_trouble};
 use crate::ledger::Wish;
-use crate::metrics;
 
 /// What became of a wish to take a job back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Cancellation {
+pub enum Cancellation {
     /// Nothing was written, and nothing will be.
     Cancelled,
     /// It may have been written: a worker looks, and deletes what it finds.
@@ -23,7 +23,7 @@ pub(crate) enum Cancellation {
 
 /// Why it is not taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum CancelRefusal {
+pub enum CancelRefusal {
     /// There is no such job.
     Unknown,
     /// It has ended.
@@ -48,13 +48,16 @@ impl Intake {
     ///
     /// The mark in the vault comes first: whatever else is lost, a worker that meets the job's
     /// message finds the mark and does not write.
-    pub(crate) async fn cancel(&self, job: &Job) -> Result<Cancellation, CancelRefusal> {
+    ///
+    /// # Errors
+    /// [`CancelRefusal`].
+    pub async fn cancel(&self, job: &Job) -> Result<Cancellation, CancelRefusal> {
         if job.is_finished() {
             return ended(job.clone());
         }
-        let mark =
-            Mark { at: self.clock.now(), until: job.not_after, fingerprint: &job.fingerprint }.document();
-        let marker = match self.vault.put(Shelf::Cancellations, job.id.as_str(), &mark, None).await {
+        let mark = Mark { at: self.ports.clock.now(), until: job.not_after, fingerprint: &job.fingerprint }
+            .document();
+        let marker = match self.ports.vault.put(Shelf::Cancellations, job.id.as_str(), &mark, None).await {
             Ok(_) => Marker::Ours,
             Err(VaultError::Changed) => Marker::Before,
             Err(error @ (VaultError::Unusable(_) | VaultError::Unreadable(_))) => {
@@ -111,10 +114,10 @@ impl Intake {
 
     /// A job that ends before its turn gives back what it took of its account's line.
     async fn leave_line(&self, job: &Job) {
-        if let Ok(Some(account)) = self.accounts.get(&job.account).await
+        if let Ok(Some(account)) = self.ports.accounts.get(&job.account).await
             && let Some(line) = self.quotas.taken_by(&account, job)
         {
-            self.throttle.leave(&line).await;
+            self.ports.throttle.leave(&line).await;
         }
     }
 
@@ -123,14 +126,14 @@ impl Intake {
         let Some(message) = Message::next_for(job, Work::Create) else {
             return;
         };
-        if let Err(error) = self.queue.publish(&message, Lane::Due, Duration::ZERO).await {
+        if let Err(error) = self.ports.queue.publish(&message, Lane::Due, Duration::ZERO).await {
             // Its own message still comes, only later.
             warn!(job.id = %job.id, %error, "Job {} could not be woken to be cancelled: {error}", job.id);
         }
     }
 
     async fn unmark(&self, id: &JobId) {
-        if let Err(error) = self.vault.remove(Shelf::Cancellations, id.as_str()).await {
+        if let Err(error) = self.ports.vault.remove(Shelf::Cancellations, id.as_str()).await {
             // A mark on a job that has ended does nothing while the job has its record.
             warn!(job.id = %id, %error, "The cancellation mark of job {id} could not be removed: {error}");
         }
