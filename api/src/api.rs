@@ -1,6 +1,5 @@
 //! What every handler shares.
 
-use lifecycle::{Absence, Intake, Ledger};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use common::job::{Job, JobId};
 use common::port::{
     Allowances, Clock, ConsentRequest, JobQueue, JobStore, StoreError, Throttle, TokenEndpoint, Vault,
 };
+use lifecycle::{Absence, Intake, Ledger};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;

@@ -1,6 +1,5 @@
 //! Who follows which job: all who follow the same one share its looks, and a caller follows so many at a time.
 
-use lifecycle::Ledger;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
@@ -10,6 +9,7 @@ use common::job::{Job, JobId};
 use common::port::Clock;
 use futures_util::FutureExt as _;
 use futures_util::future::select;
+use lifecycle::Ledger;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 

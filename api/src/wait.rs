@@ -1,6 +1,5 @@
 //! Waiting for a job to end.
 
-use lifecycle::Ledger;
 use std::time::Duration;
 
 use common::job::{Job, JobId, JobState};
@@ -8,6 +7,7 @@ use common::port::{Clock, StoreError};
 use common::time;
 use futures_util::future::{select, select_all};
 use jiff::Timestamp;
+use lifecycle::Ledger;
 use tokio_util::sync::CancellationToken;
 
 use crate::caller::Caller;

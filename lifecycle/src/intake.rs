@@ -4,7 +4,6 @@
 //! record without a message is published again by the caller's repeat, a message without a record
 //! rebuilds it. Without the store a job is accepted all the same: its record follows.
 
-mod cancel;
 mod decision;
 mod lane;
 mod preparation;
@@ -14,26 +13,27 @@ mod refusal;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use ::metrics::Counter;
 use common::account::AccountState;
 use common::event::Submission;
 use common::fingerprint::Fingerprint;
 use common::job::{Job, JobId, StateName};
+use common::metrics;
 use common::owner::Owner;
-use common::port::Backlog;
+use common::port::{Backlog, VaultError};
 use common::quotas::Quotas;
 use common::trace::TraceContext;
-use metrics::Counter;
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
-use tracing::{Instrument as _, error};
+use tracing::{Instrument as _, error, warn};
 
+use crate::cancel::{CancelError, Cancelled, Hitch, cancel};
 use crate::ledger::{Identity, Ledger};
 use crate::ports::Ports;
-pub use cancel::{CancelRefusal, Cancellation};
 use publication::{Placed, Spot};
 pub use refusal::Refusal;
 
-/// Accepts jobs and takes them back.
+/// Accepts jobs, and cancels them for their callers.
 pub struct Intake {
     /// Of its vault only the ledger asks when a job is accepted, where records were lost.
     ports: Ports,
@@ -126,6 +126,22 @@ impl Intake {
         Ok(receipt)
     }
 
+    /// Cancels `job` for its caller, as far as that is still possible.
+    ///
+    /// # Errors
+    /// [`CancelError`].
+    pub async fn cancel(&self, job: &Job) -> Result<Cancelled, CancelError> {
+        let cancelled = cancel(&self.ports, &self.quotas, job, self.ledger.cancel(job), told).await;
+        match &cancelled {
+            Ok(Cancelled::Now(job)) => metrics::finished(job),
+            Ok(Cancelled::Asked(_) | Cancelled::Before(_) | Cancelled::Unknown) => {}
+            Err(CancelError::Vault(error)) => log_trouble("The vault", error),
+            // The ledger has told it.
+            Err(CancelError::Store(_)) => {}
+        }
+        cancelled
+    }
+
     fn fingerprint(&self, submission: &Submission) -> Fingerprint {
         self.ports.accounts.hash_key().fingerprint_of(&submission.former(), &submission.canonical())
     }
@@ -168,6 +184,19 @@ impl Receipt {
             ) => state,
         }
     }
+}
+
+/// The caller's wish stands: the log is told.
+fn told(hitch: Hitch<'_>) -> Result<(), VaultError> {
+    match hitch {
+        Hitch::NotWoken(Job { id, .. }, error) => {
+            warn!(job.id = %id, %error, "Job {id} could not be woken to be cancelled: {error}");
+        }
+        Hitch::NotUnmarked(id, error) => {
+            warn!(job.id = %id, %error, "The cancellation mark of job {id} could not be removed: {error}");
+        }
+    }
+    Ok(())
 }
 
 fn unusable(what: &str, error: &dyn std::error::Error) -> Refusal {

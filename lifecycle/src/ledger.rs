@@ -95,7 +95,7 @@ pub(crate) enum Entry {
     Undecided,
 }
 
-/// What came of a caller's wish to take a job back.
+/// What the record says to the wish to cancel its job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Wish {
     /// The store's answer.
@@ -104,8 +104,6 @@ pub(crate) enum Wish {
     Noted(Box<Job>),
     /// There is no such job any more: it was never accepted.
     Gone,
-    /// The store is away, and what it would have answered is not known.
-    Unheard,
 }
 
 impl Ledger {
@@ -240,28 +238,28 @@ impl Ledger {
         Ok(absence::absence(whole_since, failed_at, self.retention, self.clock.now()))
     }
 
-    /// Takes back a job that stood like this a moment ago.
-    pub(crate) async fn cancel(&self, seen: &Job) -> Wish {
+    /// Notes the wish to cancel a job that stood like this a moment ago.
+    ///
+    /// # Errors
+    /// When the store is away, and what it would have answered is not known.
+    pub(crate) async fn cancel(&self, seen: &Job) -> Result<Wish, StoreError> {
         // Even if the store has a record by now: what became of the message is not in it.
         if let Some(job) = self.memory.cancel(&seen.id) {
-            return Wish::Noted(Box::new(job));
+            return Ok(Wish::Noted(Box::new(job)));
         }
-        if self.doubt(seen).await.is_err() {
-            return Wish::Unheard;
-        }
+        self.doubt(seen).await?;
         let change = self.store.take(&seen.id, &Step::Cancel, self.clock.now()).await;
-        match (self.heard(change), &seen.state) {
-            (Err(_), _) => Wish::Unheard,
+        Ok(match (self.heard(change)?, &seen.state) {
             // The queue refused it meanwhile, and with it went the record.
-            (Ok(Change::Refused(Refusal::Unknown)), JobState::Accepting { .. }) => Wish::Gone,
+            (Change::Refused(Refusal::Unknown), JobState::Accepting { .. }) => Wish::Gone,
             // The record was lost under our hands; the message is still on its way.
-            (Ok(Change::Refused(Refusal::Unknown)), _) => {
+            (Change::Refused(Refusal::Unknown), _) => {
                 let job = Job { cancel_requested: true, ..reconcile::record(seen) };
                 self.memory.remember(job.clone());
                 Wish::Noted(Box::new(job))
             }
-            (Ok(change), _) => Wish::Answered(change),
-        }
+            (change, _) => Wish::Answered(change),
+        })
     }
 
     /// A record that is older than the last loss may lack what was done after it: that nothing was written is not

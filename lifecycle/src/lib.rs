@@ -1,22 +1,24 @@
 //! What happens to a job outside an attempt: it is accepted, cancelled, run again, woken.
 
+mod account_jobs;
+mod cancel;
 mod intake;
 mod ledger;
 mod line;
 mod lost;
 mod ports;
-mod recall;
 mod replay;
 mod replay_error;
 mod resume;
 mod revive;
 
-pub use intake::{Ask, CancelRefusal, Cancellation, Intake, Receipt, Refusal};
+pub use account_jobs::{AllCancelled, cancel_all, forget};
+pub use cancel::{CancelError, Cancelled};
+pub use intake::{Ask, Intake, Receipt, Refusal};
 pub use ledger::{Absence, Identity, Ledger};
 pub use line::join;
 pub use lost::revive as revive_lost;
 pub use ports::Ports;
-pub use recall::{RecallError, Recalled, forget, recall};
 pub use replay::{Replayed, replay};
 pub use replay_error::ReplayError;
 pub use resume::{Resumed, resume, wake_all};

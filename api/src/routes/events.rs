@@ -1,12 +1,12 @@
 //! `POST /api/v1/events`: accepts a job.
 
-use lifecycle::{Ask, Identity, Receipt};
 use std::time::Duration;
 
 use accounts::keys::Scope;
 use actix_web::{HttpRequest, HttpResponse, web};
 use common::event::Submission;
 use common::job::{Job, JobId, StateName};
+use lifecycle::{Ask, Identity, Receipt};
 
 use super::reply::{self, AcceptedReply};
 use crate::api::Api;

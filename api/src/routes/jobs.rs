@@ -1,12 +1,12 @@
 //! `GET` and `DELETE /api/v1/jobs/{id}`: reads a job, takes it back.
 
-use lifecycle::{CancelRefusal, Cancellation};
 use std::time::Duration;
 
 use accounts::keys::Scope;
 use actix_web::http::header::{ACCEPT, HeaderMap, HeaderValue, VARY};
 use actix_web::{HttpRequest, HttpResponse, web};
-use common::job::{Job, StateName};
+use common::job::{Job, JobState, StateName};
+use lifecycle::{CancelError, Cancelled};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -133,15 +133,18 @@ pub(crate) async fn cancel(
         status_url: job_path(&job.id),
     };
     match api.intake.cancel(&job).await {
-        Ok(Cancellation::Cancelled) => Ok(HttpResponse::Ok().json(reply(StateName::Cancelled.as_str()))),
-        Ok(Cancellation::Cancelling) => Ok(HttpResponse::Accepted().json(reply("cancelling"))),
+        Ok(Cancelled::Now(_)) => Ok(HttpResponse::Ok().json(reply(StateName::Cancelled.as_str()))),
+        Ok(Cancelled::Asked(_)) => Ok(HttpResponse::Accepted().json(reply("cancelling"))),
         // It was never accepted, as far as can be told.
-        Err(CancelRefusal::Unknown) => match api.sight_of(None, job.id.clone()).await? {
+        Ok(Cancelled::Unknown) => match api.sight_of(None, job.id.clone()).await? {
             Sight::Known(_) | Sight::Unknown(_) => Err(whose()),
         },
-        Err(CancelRefusal::Unusable) => Err(Problem::storage_unavailable()),
-        Err(CancelRefusal::Undecided) => Err(undecided()),
-        Err(CancelRefusal::Finished(job)) => {
+        Err(CancelError::Vault(_)) => Err(Problem::storage_unavailable()),
+        Err(CancelError::Store(_)) => Err(undecided()),
+        Ok(Cancelled::Before(job)) if job.state == JobState::Cancelled => {
+            Ok(HttpResponse::Ok().json(reply(StateName::Cancelled.as_str())))
+        }
+        Ok(Cancelled::Before(job)) => {
             let state = job.state.name().as_str();
             let detail = format!("The job has {state}: it can no longer be taken back.");
             Err(Problem::new(Kind::JobFinished, detail)

@@ -1,10 +1,10 @@
 //! `POST /api/create-calendar-event`: the same for clients of the older, synchronous contract.
 
-use lifecycle::Receipt;
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use common::job::{BlockReason, Job, JobState, StateName};
+use lifecycle::Receipt;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -78,7 +78,7 @@ async fn part(
 ) -> anyhow::Result<()> {
     let (accounts, id) = (&installation.accounts, &account.id);
     let ports = installation.operator_ports();
-    let first = lifecycle::recall(&ports, quotas, account).await?;
+    let first = lifecycle::cancel_all(&ports, quotas, id).await?;
     let unsure = match account.state {
         AccountState::Connected => settled(installation, first.cancelling).await?,
         AccountState::NeedsReauthorization { .. } | AccountState::Disconnected { .. } => first.cancelling,
@@ -99,7 +99,7 @@ async fn part(
     }
     noticed(installation, id).await?;
     // Whatever was accepted meanwhile.
-    let late = lifecycle::recall(&ports, quotas, account).await?;
+    let late = lifecycle::cancel_all(&ports, quotas, id).await?;
     if let Some(token) = installation.tokens.get(id, account.generation, ports.clock.now()).await {
         installation.tokens.forget(id, &token).await;
     }

@@ -121,6 +121,11 @@ mod tests {
             (mark(serde_json::to_value(&same).unwrap()), Meaning::TakenBack),
             (mark(serde_json::to_value(&other).unwrap()), Meaning::Reused(other)),
             (mark(json!({"at": "2027-01-01T00:00:00Z"})), Meaning::TakenBack),
+            // An operator's, of an older build.
+            (
+                mark(json!({"at": "2027-01-01T00:00:00Z", "until": "2027-01-08T00:00:00Z"})),
+                Meaning::TakenBack,
+            ),
             (mark(json!(null)), Meaning::TakenBack),
         ] {
             assert_eq!(meaning(mark.clone(), &same), expected, "{mark:?}");

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use accounts::Connection;
 use common::account::AccountId;
+use common::fingerprint::Fingerprint;
 use common::job::{Effect, FailureKind, JobState};
 use common::message::{Message, Work};
-use common::port::{GoogleUser, JobQueue as _, JobStore as _, Lane, RefreshToken};
+use common::port::{GoogleUser, JobQueue as _, JobStore as _, Lane, RefreshToken, Shelf, Vault as _};
 use common::time::hours;
 use lifecycle::Ports;
 
@@ -26,9 +27,8 @@ impl Bench {
         Ports::from(&self.ports())
     }
 
-    async fn recall(&self) -> lifecycle::Recalled {
-        let account = self.account(&default()).await;
-        lifecycle::recall(&self.operator(), &self.settings.quotas, &account).await.unwrap()
+    async fn recall(&self) -> lifecycle::AllCancelled {
+        lifecycle::cancel_all(&self.operator(), &self.settings.quotas, &default()).await.unwrap()
     }
 
     /// The account's name is free, and `user` takes it.
@@ -58,7 +58,10 @@ async fn every_unfinished_job_is_taken_back_and_no_other() {
     }
     let recalled = bench.recall().await;
     assert_eq!((recalled.cancelled, recalled.cancelling.len()), (250, 0));
-    assert_eq!(bench.recall().await, lifecycle::Recalled::default(), "doing it again does nothing");
+    let mark = bench.vault.get(Shelf::Cancellations, waiting[0].as_str()).await.unwrap().expect("a mark");
+    let fingerprint = bench.job(&waiting[0]).await.fingerprint;
+    assert_eq!(serde_json::from_value::<Fingerprint>(mark.value).ok(), Some(fingerprint));
+    assert_eq!(bench.recall().await, lifecycle::AllCancelled::default(), "doing it again does nothing");
     bench.start();
     for id in &waiting {
         bench.cancelled(id).await;

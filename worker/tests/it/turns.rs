@@ -139,7 +139,7 @@ async fn jobs_that_are_recalled_give_back_exactly_what_they_took() {
     assert_eq!(bench.wait_in(Priority::Normal).await, normal + (TURN + conference) * 10);
     let account = bench.account(&AccountId::default_account()).await;
     let recalled =
-        lifecycle::recall(&(&bench.ports()).into(), &bench.settings.quotas, &account).await.unwrap();
+        lifecycle::cancel_all(&(&bench.ports()).into(), &bench.settings.quotas, &account.id).await.unwrap();
     assert_eq!(recalled.cancelled, 40);
     assert_eq!(bench.wait_in(Priority::Normal).await, normal);
     assert_eq!(bench.wait_in(Priority::Bulk).await, bulk);
@@ -161,7 +161,7 @@ async fn a_replayed_job_that_is_cancelled_gives_its_new_turn_back() {
     assert_eq!(bench.wait_in(Priority::Normal).await, before + TURN);
     assert_eq!(bench.place_of(&id).await, Place::InLine { micros: 1_020_409 });
     let account = bench.account(&AccountId::default_account()).await;
-    lifecycle::recall(&operator, &bench.settings.quotas, &account).await.unwrap();
+    lifecycle::cancel_all(&operator, &bench.settings.quotas, &account.id).await.unwrap();
     assert_eq!(bench.wait_in(Priority::Normal).await, before);
 }
 
@@ -177,7 +177,7 @@ async fn a_record_of_an_older_build_gives_back_one_normal_request_and_runs_as_be
     bench.submit_job(older(bench.job_for(&order()).await)).await;
     assert_eq!(bench.wait_in(Priority::Normal).await, before + TURN);
     let account = bench.account(&AccountId::default_account()).await;
-    lifecycle::recall(&(&bench.ports()).into(), &bench.settings.quotas, &account).await.unwrap();
+    lifecycle::cancel_all(&(&bench.ports()).into(), &bench.settings.quotas, &account.id).await.unwrap();
     assert_eq!(bench.wait_in(Priority::Normal).await, before);
     // And one whose message comes: the build that accepted it has placed it.
     let job = older(bench.job_for(&order()).await);
