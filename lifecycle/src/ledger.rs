@@ -13,16 +13,16 @@ mod reconcile;
 mod refused;
 mod writer;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::job::{Effect, Job, JobId, JobState, Refusal, Step};
 use common::message::Message;
 use common::port::{Accepted, Backlog, Change, Clock, JobStore, Line, StoreError, Throttle, Watch};
-use jiff::Timestamp;
 use tracing::{error, info, warn};
 
 use crate::ports::Ports;
+use crate::reach::{Reach, Reached};
 pub use absence::Absence;
 use marks::Marks;
 use memory::Memory;
@@ -42,14 +42,7 @@ pub struct Ledger {
     memory: Memory,
     refused: RefusedJobs,
     marks: Marks,
-    health: Mutex<Health>,
-}
-
-/// How the store has been to this process.
-#[derive(Debug, Clone, Copy, Default)]
-struct Health {
-    away: bool,
-    failed_at: Option<Timestamp>,
+    reach: Reach,
 }
 
 /// Where the id of a job that is being accepted is from.
@@ -118,7 +111,7 @@ impl Ledger {
             memory: Memory::default(),
             refused: RefusedJobs::default(),
             marks: Marks::new(Arc::clone(&ports.vault), retention),
-            health: Mutex::default(),
+            reach: Reach::new(Arc::clone(&ports.clock), told),
         }
     }
 
@@ -126,14 +119,14 @@ impl Ledger {
     /// store is away the backlog is not counted.
     pub(crate) async fn accept(&self, job: &Job, identity: Identity, backlog: Backlog, line: &Line) -> Entry {
         if let Some(remembered) = self.memory.get(&job.id) {
-            let stored = self.heard(self.store.get(&job.id).await).ok().flatten();
+            let stored = self.reach.noted(self.store.get(&job.id).await).ok().flatten();
             let job = match stored {
                 Some(stored) => newest(remembered, stored),
                 None => remembered,
             };
             return Entry::Known { job: Box::new(job), keeper: Keeper::Memory };
         }
-        match self.heard(self.store.accept(job, backlog, line).await) {
+        match self.reach.noted(self.store.accept(job, backlog, line).await) {
             Ok(Accepted::New { delay, whole_since }) => {
                 let new = Entry::New { delay, keeper: Keeper::Store };
                 match self.taken_back(job, identity, whole_since).await {
@@ -160,7 +153,7 @@ impl Ledger {
         match keeper {
             Keeper::Memory => self.memory.forget(id),
             Keeper::Store => {
-                if let Err(error) = self.heard(self.store.withdraw(id).await) {
+                if let Err(error) = self.reach.noted(self.store.withdraw(id).await) {
                     // Until it is removed it is `accepting`: a repeat publishes it again.
                     let then = match self.refused.remember(job) {
                         true => "it is tried again",
@@ -177,7 +170,7 @@ impl Ledger {
         match keeper {
             // It is remembered with its message.
             Keeper::Memory => {}
-            Keeper::Store => drop(self.heard(self.store.take(id, step, self.clock.now()).await)),
+            Keeper::Store => drop(self.reach.noted(self.store.take(id, step, self.clock.now()).await)),
         }
     }
 
@@ -196,7 +189,7 @@ impl Ledger {
             Keeper::Memory => {}
             Keeper::Store => {
                 let now = self.clock.now();
-                match self.heard(self.store.take(&message.job, &Step::Enqueued, now).await) {
+                match self.reach.noted(self.store.take(&message.job, &Step::Enqueued, now).await) {
                     // The store has lost the record, or cannot be told.
                     Ok(Change::Refused(Refusal::Unknown)) | Err(_) => {
                         self.memory.remember(message.rebuild(now));
@@ -215,7 +208,7 @@ impl Ledger {
     pub async fn get(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
         // Memory first: a job is forgotten only once it is stored.
         let remembered = self.memory.get(id);
-        match (self.heard(self.store.get(id).await), remembered) {
+        match (self.reach.noted(self.store.get(id).await), remembered) {
             (Ok(Some(stored)), Some(remembered)) => Ok(Some(newest(remembered, stored))),
             (Ok(None) | Err(_), Some(remembered)) => Ok(Some(remembered)),
             (stored, None) => stored,
@@ -233,9 +226,8 @@ impl Ledger {
     /// # Errors
     /// When the store is away.
     pub async fn absence(&self) -> Result<Absence, StoreError> {
-        let whole_since = self.heard(self.store.whole_since().await)?;
-        let failed_at = self.health().failed_at;
-        Ok(absence::absence(whole_since, failed_at, self.retention, self.clock.now()))
+        let whole_since = self.reach.noted(self.store.whole_since().await)?;
+        Ok(absence::absence(whole_since, self.reach.last_away(), self.retention, self.clock.now()))
     }
 
     /// Notes the wish to cancel a job that stood like this a moment ago.
@@ -249,7 +241,7 @@ impl Ledger {
         }
         self.doubt(seen).await?;
         let change = self.store.take(&seen.id, &Step::Cancel, self.clock.now()).await;
-        Ok(match (self.heard(change)?, &seen.state) {
+        Ok(match (self.reach.noted(change)?, &seen.state) {
             // The queue refused it meanwhile, and with it went the record.
             (Change::Refused(Refusal::Unknown), JobState::Accepting { .. }) => Wish::Gone,
             // The record was lost under our hands; the message is still on its way.
@@ -268,33 +260,19 @@ impl Ledger {
         if seen.effect != Effect::None {
             return Ok(());
         }
-        let whole_since = self.heard(self.store.whole_since().await)?;
+        let whole_since = self.reach.noted(self.store.whole_since().await)?;
         if reconcile::may_lack(seen, whole_since) {
-            self.heard(self.store.take(&seen.id, &Step::Doubt(whole_since), self.clock.now()).await)?;
+            self.reach.noted(self.store.take(&seen.id, &Step::Doubt(whole_since), self.clock.now()).await)?;
         }
         Ok(())
     }
+}
 
-    /// Takes note of whether the store answered, and tells the log when that changes.
-    fn heard<T>(&self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
-        let mut health = self.health();
-        match &answer {
-            Ok(_) if health.away => {
-                health.away = false;
-                info!("The job store can be used again");
-            }
-            Ok(_) => {}
-            Err(error) => {
-                health.failed_at = Some(self.clock.now());
-                if !std::mem::replace(&mut health.away, true) {
-                    error!(%error, "Jobs are accepted without a record until the job store is back: {error}");
-                }
-            }
+fn told(reached: Reached<'_>) {
+    match reached {
+        Reached::Away(error) => {
+            error!(%error, "Jobs are accepted without a record until the job store is back: {error}");
         }
-        answer
-    }
-
-    fn health(&self) -> MutexGuard<'_, Health> {
-        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+        Reached::Again => info!("The job store can be used again"),
     }
 }

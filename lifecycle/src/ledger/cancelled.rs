@@ -57,7 +57,7 @@ impl Ledger {
     /// The record of a job that was cancelled, made anew: answers how it stands. Should it fail and leave
     /// the record `accepting`, [`Self::reconsidered`] comes before anything is published.
     async fn end_taken_back(&self, id: &JobId) -> Result<Job, Unreadable> {
-        match self.heard(self.store.take(id, &Step::Cancel, self.clock.now()).await) {
+        match self.reach.noted(self.store.take(id, &Step::Cancel, self.clock.now()).await) {
             // A worker that met a message from before the loss may have been faster.
             Ok(Change::Taken(job) | Change::Refused(Refusal::Finished(job))) => Ok(*job),
             Ok(Change::Refused(
@@ -83,7 +83,7 @@ impl Ledger {
             (Keeper::Memory, _) | (Keeper::Store, Effect::Unknown | Effect::Done) => return Some(known),
             (Keeper::Store, Effect::None) => {}
         }
-        let whole_since = self.heard(self.store.whole_since().await).ok()?;
+        let whole_since = self.reach.noted(self.store.whole_since().await).ok()?;
         match self.marks.on(&known.id, whole_since, self.clock.now()).await {
             Ok(None) => Some(known),
             Ok(Some(_)) => self.end_taken_back(&known.id).await.ok(),

@@ -60,9 +60,9 @@ impl Ledger {
     async fn remove_batch(&self) -> Result<(), StoreError> {
         for (id, state) in self.refused.some(BATCH) {
             // One that stands otherwise is another request's by now, or was taken back.
-            let stored = self.heard(self.store.get(&id).await)?;
+            let stored = self.reach.noted(self.store.get(&id).await)?;
             if stored.is_some_and(|stored| stored.state == state) {
-                self.heard(self.store.withdraw(&id).await)?;
+                self.reach.noted(self.store.withdraw(&id).await)?;
             }
             self.refused.settled(&id, &state);
         }
@@ -103,13 +103,13 @@ impl Ledger {
     }
 
     async fn write(&self, job: &Job) -> Result<(), StoreError> {
-        let stored = self.heard(self.store.restore(&record(job)).await)?;
+        let stored = self.reach.noted(self.store.restore(&record(job)).await)?;
         if !stored.fingerprint.is_same_request(&job.fingerprint) {
             warn!(job.id = %job.id, "Job {} was accepted twice, with different bodies under one key", job.id);
         }
         if let Some(step) = lacks(&stored, job) {
             // Refused when it is no longer needed.
-            let change = self.heard(self.store.take(&job.id, &step, self.clock.now()).await)?;
+            let change = self.reach.noted(self.store.take(&job.id, &step, self.clock.now()).await)?;
             if let Change::Taken(job) = change {
                 metrics::finished(&job);
             }
