@@ -62,9 +62,9 @@ pub fn bind(
             let Ok(Some(account)) = ports.accounts.get_now(&account).await else {
                 return;
             };
-            match lifecycle::resume(&(&ports).into(), &quotas, &account).await {
-                Ok(lifecycle::Resumed { woken: 0, .. }) => {}
-                Ok(lifecycle::Resumed { woken: count, .. }) => {
+            match lifecycle::wake_account(&(&ports).into(), &quotas, &account).await {
+                Ok(lifecycle::Wakeups { woken: 0, .. }) => {}
+                Ok(lifecycle::Wakeups { woken: count, .. }) => {
                     tracing::info!(account.id = %account.id, "Woke {count} jobs of account {}", account.id);
                 }
                 Err(error) => {

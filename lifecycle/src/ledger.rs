@@ -129,7 +129,7 @@ impl Ledger {
         match self.reach.noted(self.store.accept(job, backlog, line).await) {
             Ok(Accepted::New { delay, whole_since }) => {
                 let new = Entry::New { delay, keeper: Keeper::Store };
-                match self.taken_back(job, identity, whole_since).await {
+                match self.cancelled_before(job, identity, whole_since).await {
                     None => new,
                     Some(entry) => {
                         self.throttle.leave(line).await;

@@ -17,7 +17,7 @@ use common::port::{Overdue, StoreError};
 use common::random;
 use common::time::{minutes, until};
 use jiff::Timestamp;
-use lifecycle::{ReplayError, revive_lost as revive};
+use lifecycle::{ReplayError, revive};
 
 use crate::attempt::Attempts;
 use crate::metrics;
