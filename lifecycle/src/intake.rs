@@ -13,16 +13,15 @@ mod refusal;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use ::metrics::Counter;
 use common::account::AccountState;
 use common::event::Submission;
 use common::fingerprint::Fingerprint;
 use common::job::{Job, JobId, StateName};
-use common::metrics;
 use common::owner::Owner;
 use common::port::{Backlog, VaultError};
 use common::quotas::Quotas;
 use common::trace::TraceContext;
+use metrics::Counter;
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, error, warn};
@@ -132,12 +131,9 @@ impl Intake {
     /// [`CancelError`].
     pub async fn cancel(&self, job: &Job) -> Result<Cancelled, CancelError> {
         let cancelled = cancel(&self.ports, &self.quotas, job, self.ledger.cancel(job), told).await;
-        match &cancelled {
-            Ok(Cancelled::Now(job)) => metrics::finished(job),
-            Ok(Cancelled::Asked(_) | Cancelled::Before(_) | Cancelled::Unknown) => {}
-            Err(CancelError::Vault(error)) => log_trouble("The vault", error),
-            // The ledger has told it.
-            Err(CancelError::Store(_)) => {}
+        // The ledger tells of the store.
+        if let Err(CancelError::Vault(error)) = &cancelled {
+            log_trouble("The vault", error);
         }
         cancelled
     }

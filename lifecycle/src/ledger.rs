@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use common::job::{Effect, Job, JobId, JobState, Refusal, Step};
 use common::message::Message;
+use common::metrics;
 use common::port::{Accepted, Backlog, Change, Clock, JobStore, Line, StoreError, Throttle, Watch};
 use tracing::{error, info, warn};
 
@@ -170,7 +171,7 @@ impl Ledger {
         match keeper {
             // It is remembered with its message.
             Keeper::Memory => {}
-            Keeper::Store => drop(self.reach.noted(self.store.take(id, step, self.clock.now()).await)),
+            Keeper::Store => drop(self.take(id, step).await),
         }
     }
 
@@ -188,11 +189,10 @@ impl Ledger {
             // It is written down with everything else that is remembered.
             Keeper::Memory => {}
             Keeper::Store => {
-                let now = self.clock.now();
-                match self.reach.noted(self.store.take(&message.job, &Step::Enqueued, now).await) {
+                match self.take(&message.job, &Step::Enqueued).await {
                     // The store has lost the record, or cannot be told.
                     Ok(Change::Refused(Refusal::Unknown)) | Err(_) => {
-                        self.memory.remember(message.rebuild(now));
+                        self.memory.remember(message.rebuild(self.clock.now()));
                     }
                     // A worker may have started it meanwhile: a refusal is no news.
                     Ok(Change::Taken(_) | Change::Refused(_)) => {}
@@ -240,8 +240,7 @@ impl Ledger {
             return Ok(Wish::Noted(Box::new(job)));
         }
         self.doubt(seen).await?;
-        let change = self.store.take(&seen.id, &Step::Cancel, self.clock.now()).await;
-        Ok(match (self.reach.noted(change)?, &seen.state) {
+        Ok(match (self.take_counted(&seen.id, &Step::Cancel).await?, &seen.state) {
             // The queue refused it meanwhile, and with it went the record.
             (Change::Refused(Refusal::Unknown), JobState::Accepting { .. }) => Wish::Gone,
             // The record was lost under our hands; the message is still on its way.
@@ -262,9 +261,23 @@ impl Ledger {
         }
         let whole_since = self.reach.noted(self.store.whole_since().await)?;
         if reconcile::may_lack(seen, whole_since) {
-            self.reach.noted(self.store.take(&seen.id, &Step::Doubt(whole_since), self.clock.now()).await)?;
+            self.take(&seen.id, &Step::Doubt(whole_since)).await?;
         }
         Ok(())
+    }
+
+    /// Takes a step, now.
+    async fn take(&self, id: &JobId, step: &Step) -> Result<Change, StoreError> {
+        self.reach.noted(self.store.take(id, step, self.clock.now()).await)
+    }
+
+    /// Takes a step, and counts the job if the step has ended it.
+    async fn take_counted(&self, id: &JobId, step: &Step) -> Result<Change, StoreError> {
+        let change = self.take(id, step).await?;
+        if let Change::Taken(job) = &change {
+            metrics::finished(job);
+        }
+        Ok(change)
     }
 }
 

@@ -57,7 +57,8 @@ impl Ledger {
     /// The record of a job that was cancelled, made anew: answers how it stands. Should it fail and leave
     /// the record `accepting`, [`Self::reconsidered`] comes before anything is published.
     async fn end_cancelled(&self, id: &JobId) -> Result<Job, Unreadable> {
-        match self.reach.noted(self.store.take(id, &Step::Cancel, self.clock.now()).await) {
+        // It was counted when it ended first.
+        match self.take(id, &Step::Cancel).await {
             // A worker that met a message from before the loss may have been faster.
             Ok(Change::Taken(job) | Change::Refused(Refusal::Finished(job))) => Ok(*job),
             Ok(Change::Refused(

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use common::backoff::Schedule;
 use common::job::Job;
-use common::metrics;
-use common::port::{Change, StoreError};
+use common::port::StoreError;
 use common::random;
 use futures_util::future::join_all;
 use tracing::{info, warn};
@@ -109,10 +108,7 @@ impl Ledger {
         }
         if let Some(step) = lacks(&stored, job) {
             // Refused when it is no longer needed.
-            let change = self.reach.noted(self.store.take(&job.id, &step, self.clock.now()).await)?;
-            if let Change::Taken(job) = change {
-                metrics::finished(&job);
-            }
+            self.take_counted(&job.id, &step).await?;
         }
         self.memory.written(job);
         Ok(())
