@@ -3,14 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use accounts::Accounts;
 use accounts::keys::ApiKeys;
 use accounts::nonces::Nonces;
 use common::account::AccountId;
 use common::job::{Job, JobId};
-use common::port::{
-    Allowances, Clock, ConsentRequest, JobQueue, JobStore, StoreError, Throttle, TokenEndpoint, Vault,
-};
+use common::port::{Allowances, ConsentRequest, StoreError, TokenEndpoint};
 use lifecycle::{Absence, Intake, Ledger};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -25,40 +22,17 @@ use crate::settings::Settings;
 use crate::sign_outs::SignOuts;
 use crate::wait::Waiting;
 
-/// The adapters that an ingress works with.
+/// What an ingress works with.
 #[derive(Clone)]
 pub struct Ports {
-    /// The records.
-    pub store: Arc<dyn JobStore>,
-    /// The queue.
-    pub queue: Arc<dyn JobQueue>,
-    /// The vault.
-    pub vault: Arc<dyn Vault>,
-    /// The accounts in it.
-    pub accounts: Arc<Accounts>,
-    /// The keys in it.
+    /// What jobs are accepted and cancelled with: the records, the queue, the vault and the accounts in it.
+    pub jobs: lifecycle::Ports,
+    /// The keys in the vault.
     pub keys: Arc<ApiKeys>,
-    /// The lines that jobs stand in.
-    pub throttle: Arc<dyn Throttle>,
     /// What callers may send, where there are other ingresses to share it with.
     pub allowances: Option<Arc<dyn Allowances>>,
     /// Google's OAuth endpoints.
     pub google: Arc<dyn TokenEndpoint>,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-}
-
-impl From<&Ports> for lifecycle::Ports {
-    fn from(ports: &Ports) -> Self {
-        Self {
-            queue: Arc::clone(&ports.queue),
-            store: Arc::clone(&ports.store),
-            vault: Arc::clone(&ports.vault),
-            accounts: Arc::clone(&ports.accounts),
-            throttle: Arc::clone(&ports.throttle),
-            clock: Arc::clone(&ports.clock),
-        }
-    }
 }
 
 /// Told when an account has been connected: its blocked jobs can go on.
@@ -125,7 +99,7 @@ impl Api {
 
     /// Waits for jobs that exist for `caller`; for jobs known to be theirs it need not be told.
     pub(crate) fn waiting<'a>(&'a self, caller: Option<&'a Caller>) -> Waiting<'a> {
-        let (ledger, follows, clock) = (&self.ledger, &self.follows, &*self.ports.clock);
+        let (ledger, follows, clock) = (&self.ledger, &self.follows, &*self.ports.jobs.clock);
         Waiting { ledger, follows, clock, closing: &self.closing, caller }
     }
 

@@ -85,24 +85,23 @@ impl Ingress {
         let tasks = TaskTracker::new();
         let (closing, stop_server) = (CancellationToken::new(), CancellationToken::new());
         let (linger, drain, threads) = (settings.linger, settings.drain, settings.threads);
-        let jobs = lifecycle::Ports::from(&ports);
-        let ledger = Arc::new(Ledger::new(&jobs, settings.retention));
+        let ledger = Arc::new(Ledger::new(&ports.jobs, settings.retention));
         let (records, backlog, quotas) = (Arc::clone(&ledger), settings.backlog, settings.quotas);
-        let intake = Intake::new(jobs, records, backlog, quotas, tasks.clone());
+        let intake = Intake::new(ports.jobs.clone(), records, backlog, quotas, tasks.clone());
         let authenticator = Authenticator::new(
             settings.access,
             Arc::clone(&ports.keys),
-            Rates::new(ports.allowances.clone(), ports.accounts.hash_key().clone()),
+            Rates::new(ports.allowances.clone(), ports.jobs.accounts.hash_key().clone()),
             settings.rate_limit,
             settings.trusted_proxies.clone(),
-            Arc::clone(&ports.clock),
+            Arc::clone(&ports.jobs.clock),
         );
-        let nonces = Arc::new(Nonces::new(Arc::clone(&ports.vault), Arc::clone(&ports.clock)));
+        let nonces = Arc::new(Nonces::new(Arc::clone(&ports.jobs.vault), Arc::clone(&ports.jobs.clock)));
         let api = web::Data::new(Api {
             intake: Arc::new(intake),
             ledger: Arc::clone(&ledger),
             tasks: tasks.clone(),
-            follows: Follows::new(Arc::clone(&ledger), Arc::clone(&ports.clock)),
+            follows: Follows::new(Arc::clone(&ledger), Arc::clone(&ports.jobs.clock)),
             ports: ports.clone(),
             authenticator,
             hosts: Hosts::new(loopback, Some(public_url.clone()), settings.allowed_origins.clone()),
@@ -170,8 +169,8 @@ impl Listening {
     /// # Errors
     /// When the server breaks.
     pub async fn serve(self, stop: CancellationToken) -> io::Result<()> {
-        let clock = Arc::clone(&self.ports.clock);
-        let age = export_oldest_age(Arc::clone(&self.ports.store), Arc::clone(&clock));
+        let clock = Arc::clone(&self.ports.jobs.clock);
+        let age = export_oldest_age(Arc::clone(&self.ports.jobs.store), Arc::clone(&clock));
         let age = tokio::spawn(stop.clone().run_until_cancelled_owned(age));
         let Self { server, closing, stop_server, ready, tasks, ledger, linger, drain, .. } = self;
         let writing = Arc::clone(&ledger);

@@ -52,7 +52,7 @@ pub(crate) async fn create(
     let seen = seen(&api, &receipt, preference.budget(Duration::ZERO)).await;
     let mut response = match &seen {
         Some(job) if job.is_finished() => {
-            HttpResponse::Ok().json(JobRecord::of(job, &api.ports.accounts).await)
+            HttpResponse::Ok().json(JobRecord::of(job, &api.ports.jobs.accounts).await)
         }
         Some(_) | None => {
             let state = receipt.state_now(seen.as_ref());

@@ -75,7 +75,7 @@ pub(crate) async fn read(
         let job = api.waiting(Some(&caller)).ended(sight.id(), patience).await.map_err(unreadable)?;
         api.sight_of(job, sight.id().clone()).await?
     };
-    let mut response = HttpResponse::Ok().json(Told::of(&sight, &api.ports.accounts).await);
+    let mut response = HttpResponse::Ok().json(Told::of(&sight, &api.ports.jobs.accounts).await);
     // What the query overrules was not honoured, and nothing here responds asynchronously.
     let wait = preference.wait.filter(|_| asked.is_none());
     reply::preferred(&mut response, Preference { wait, respond_async: false });
