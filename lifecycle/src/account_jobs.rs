@@ -2,15 +2,14 @@
 
 use common::account::AccountId;
 use common::job::{JobId, StateName, Step};
-use common::port::{Change, ListFilter, Page, StoreError, VaultError};
+use common::port::{Change, ListFilter, StoreError, VaultError};
 use common::quotas::Quotas;
 
 use crate::cancel::{CancelError, Cancelled, Hitch, cancel};
 use crate::ledger::Wish;
+use crate::pages::Pages;
 use crate::ports::Ports;
 
-/// Jobs read at a time.
-const PAGE: u32 = 200;
 /// The states of jobs that have not ended.
 const UNFINISHED: [StateName; 4] =
     [StateName::Queued, StateName::Running, StateName::Waiting, StateName::Blocked];
@@ -35,15 +34,8 @@ pub async fn cancel_all(
 ) -> Result<AllCancelled, CancelError> {
     let mut all = AllCancelled::default();
     for state in UNFINISHED {
-        let filter =
-            ListFilter { account: Some(account.clone()), state: Some(state), ..ListFilter::default() };
-        let mut after = None;
-        loop {
-            let jobs = ports.store.list(&filter, Page { after: after.take(), limit: PAGE }).await?;
-            let Some(last) = jobs.last() else {
-                break;
-            };
-            after = Some((last.submitted_at, last.id.clone()));
+        let mut pages = Pages::of(ports.store.as_ref(), ListFilter { state: Some(state), ..of(account) });
+        while let Some(jobs) = pages.next().await? {
             for job in &jobs {
                 let step = async {
                     ports.store.take(&job.id, &Step::Cancel, ports.clock.now()).await.map(Wish::Answered)
@@ -62,6 +54,10 @@ pub async fn cancel_all(
     Ok(all)
 }
 
+fn of(account: &AccountId) -> ListFilter {
+    ListFilter { account: Some(account.clone()), ..ListFilter::default() }
+}
+
 fn met(hitch: Hitch<'_>) -> Result<(), VaultError> {
     match hitch {
         Hitch::NotWoken(job, error) => {
@@ -77,14 +73,8 @@ fn met(hitch: Hitch<'_>) -> Result<(), VaultError> {
 /// # Errors
 /// When the records cannot be reached; doing it again is safe.
 pub async fn forget(ports: &Ports, account: &AccountId) -> Result<u64, StoreError> {
-    let filter = ListFilter { account: Some(account.clone()), ..ListFilter::default() };
-    let (mut after, mut count) = (None, 0);
-    loop {
-        let jobs = ports.store.list(&filter, Page { after: after.take(), limit: PAGE }).await?;
-        let Some(last) = jobs.last() else {
-            return Ok(count);
-        };
-        after = Some((last.submitted_at, last.id.clone()));
+    let (mut pages, mut count) = (Pages::of(ports.store.as_ref(), of(account)), 0);
+    while let Some(jobs) = pages.next().await? {
         for job in &jobs {
             match ports.store.take(&job.id, &Step::Forget, ports.clock.now()).await? {
                 Change::Taken(_) => count += 1,
@@ -92,4 +82,5 @@ pub async fn forget(ports: &Ports, account: &AccountId) -> Result<u64, StoreErro
             }
         }
     }
+    Ok(count)
 }

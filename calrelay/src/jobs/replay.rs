@@ -2,9 +2,9 @@
 
 use common::job::{Job, JobId};
 use common::port::ListFilter;
+use lifecycle::Pages;
 
 use super::outcome::{Outcomes, SHOWN};
-use super::pages::Pages;
 use super::{table, unknown};
 use crate::config::JobsConfig;
 use crate::installation::Installation;
@@ -42,11 +42,7 @@ pub async fn run(
         }
         Choice::Fitting(filter) => {
             let mut pages = Pages::of(installation.store.as_ref(), filter);
-            loop {
-                let jobs = pages.next().await?;
-                if jobs.is_empty() {
-                    break;
-                }
+            while let Some(jobs) = pages.next().await? {
                 replay.take(installation, config, jobs).await?;
             }
         }
