@@ -9,6 +9,7 @@ use common::port::{Change, Lane, QueueError, Shelf, StoreError, VaultError};
 use common::quotas::Quotas;
 
 use crate::ledger::Wish;
+use crate::line::leave;
 use crate::ports::Ports;
 
 /// What became of a wish to cancel a job.
@@ -44,14 +45,6 @@ pub(crate) enum Hitch<'a> {
     NotUnmarked(&'a JobId, VaultError),
 }
 
-/// Who has put the mark on a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Marker {
-    Us,
-    /// Who wanted it before.
-    Another,
-}
-
 /// Cancels `job`, as far as that is still possible; `step` asks its record for the step, and `met` says whether to go
 /// on after a hitch.
 ///
@@ -68,9 +61,9 @@ pub(crate) async fn cancel(
         return Ok(Cancelled::Before(Box::new(job.clone())));
     }
     let mark = Mark { at: ports.clock.now(), until: job.not_after, fingerprint: &job.fingerprint }.document();
-    let marker = match ports.vault.put(Shelf::Cancellations, job.id.as_str(), &mark, None).await {
-        Ok(_) => Marker::Us,
-        Err(VaultError::Changed) => Marker::Another,
+    let is_our_mark = match ports.vault.put(Shelf::Cancellations, job.id.as_str(), &mark, None).await {
+        Ok(_) => true,
+        Err(VaultError::Changed) => false,
         Err(error @ (VaultError::Unusable(_) | VaultError::Unreadable(_))) => return Err(error.into()),
     };
     let unmark = async || match ports.vault.remove(Shelf::Cancellations, job.id.as_str()).await {
@@ -79,7 +72,7 @@ pub(crate) async fn cancel(
     };
     match step.await? {
         Wish::Answered(Change::Taken(job)) if job.state == JobState::Cancelled => {
-            leave_line(ports, quotas, &job).await;
+            leave(ports, quotas, &job).await;
             Ok(Cancelled::Now(job))
         }
         Wish::Answered(Change::Taken(job)) | Wish::Noted(job) => {
@@ -98,9 +91,8 @@ pub(crate) async fn cancel(
         Wish::Gone => {
             // A repeat may make it anew, and then it must not be cancelled for this wish; but it must if it was
             // cancelled before, and only its record was made anew.
-            match marker {
-                Marker::Us => unmark().await?,
-                Marker::Another => {}
+            if is_our_mark {
+                unmark().await?;
             }
             Ok(Cancelled::Unknown)
         }
@@ -113,15 +105,6 @@ pub(crate) async fn cancel(
             | Refusal::OutOfPlace
             | Refusal::OtherRequest,
         )) => Ok(Cancelled::Unknown),
-    }
-}
-
-/// A job that ends before its turn gives back what it took of its account's line.
-async fn leave_line(ports: &Ports, quotas: &Quotas, job: &Job) {
-    if let Ok(Some(account)) = ports.accounts.get(&job.account).await
-        && let Some(line) = quotas.taken_by(&account, job)
-    {
-        ports.throttle.leave(&line).await;
     }
 }
 

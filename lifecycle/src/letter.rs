@@ -7,8 +7,9 @@ use common::message::{Message, Work};
 use common::port::Lane;
 use common::quotas::Quotas;
 
+use crate::line::note_place;
 use crate::ports::Ports;
-use crate::replay::{Replayed, left_alone, note_place, refreshed, replay};
+use crate::replay::{Replayed, left_alone, refreshed, replay};
 use crate::replay_error::ReplayError;
 
 /// What is to be done for a dead letter, given the job's record.

@@ -25,10 +25,10 @@ pub async fn revive(ports: &Ports, job: &Job, delay: Duration) -> Result<bool, R
     let message = Message {
         effect: message.effect.max(Effect::Unknown),
         write_began_at: message.write_began_at.max(Some(now)),
+        // Two hops on: a message that is left is one ahead of its record, and is overtaken.
+        hop: message.hop.saturating_add(1),
         ..message
     };
-    // Two hops on: a message that is left is one ahead of its record, and is overtaken.
-    let message = Message { hop: message.hop.saturating_add(1), ..message };
     // Published first: a record that tells of a message which was not published would have nobody look at the job for
     // as long again.
     ports.queue.publish(&message, Lane::Due, delay).await?;

@@ -12,7 +12,7 @@ use common::quotas::Quotas;
 use common::time::until;
 use jiff::Timestamp;
 
-use crate::line::join;
+use crate::line::{join, note_place};
 use crate::lost::revive;
 use crate::ports::Ports;
 use crate::replay_error::ReplayError;
@@ -124,15 +124,6 @@ pub(crate) async fn refreshed(
         ..message
     };
     (fresh, delay)
-}
-
-/// Records where the job of a message is placed in its line. Should that fail, a job that is cancelled before its turn
-/// gives nothing back.
-pub(crate) async fn note_place(ports: &Ports, message: &Message) {
-    if let Some(turn) = message.turn {
-        let step = Step::Placed { turn, warning: None };
-        let _ = ports.store.take(&message.job, &step, ports.clock.now()).await;
-    }
 }
 
 fn event_ends(ports: &Ports, account: &Account, message: &Message) -> Option<Timestamp> {

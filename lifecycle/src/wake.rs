@@ -15,7 +15,7 @@ use common::port::{Change, Lane, StoreError};
 use common::quotas::Quotas;
 use common::random;
 
-use crate::line::join;
+use crate::line::{join, note_place};
 use crate::ports::Ports;
 
 /// Jobs that are left together to a worker that is faster.
@@ -116,12 +116,8 @@ async fn wake(ports: &Ports, quotas: &Quotas, account: &Account, id: &JobId) -> 
     // It has stood in no line while it was blocked.
     let now = ports.clock.now();
     let (turn, delay) = join(ports.throttle.as_ref(), quotas, account, job.turn, job.not_after, now).await;
-    let delay = delay.max(LEAD);
-    if let Some(turn) = turn {
-        // Should that fail, a job that is cancelled before its turn gives nothing back.
-        let _ = ports.store.take(&job.id, &Step::Placed { turn, warning: None }, now).await;
-    }
-    let message = Message { turn, ..message };
+    let (message, delay) = (Message { turn, ..message }, delay.max(LEAD));
+    note_place(ports, &message).await;
     let mut failures = 0;
     while let Err(error) = ports.queue.publish(&message, Lane::Due, delay).await {
         if failures == 0 {
