@@ -133,7 +133,7 @@ impl Intake {
         let cancelled = cancel(&self.ports, &self.quotas, job, self.ledger.cancel(job), told).await;
         // The ledger tells of the store.
         if let Err(CancelError::Vault(error)) = &cancelled {
-            log_trouble("The vault", error);
+            vault_failed(error);
         }
         cancelled
     }
@@ -195,11 +195,7 @@ fn told(hitch: Hitch<'_>) -> Result<(), VaultError> {
     Ok(())
 }
 
-fn unusable(what: &str, error: &dyn std::error::Error) -> Refusal {
-    log_trouble(what, error);
+fn vault_failed(error: &VaultError) -> Refusal {
+    error!("The vault failed a request: {error}");
     Refusal::StorageUnusable
-}
-
-fn log_trouble(what: &str, error: &dyn std::error::Error) {
-    error!("{what} failed a request: {error}");
 }

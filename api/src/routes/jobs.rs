@@ -133,7 +133,6 @@ pub(crate) async fn cancel(
         status_url: job_path(&job.id),
     };
     match api.intake.cancel(&job).await {
-        Ok(Cancelled::Now(_)) => Ok(HttpResponse::Ok().json(reply(StateName::Cancelled.as_str()))),
         Ok(Cancelled::Asked(_)) => Ok(HttpResponse::Accepted().json(reply("cancelling"))),
         // It was never accepted, as far as can be told.
         Ok(Cancelled::Unknown) => match api.sight_of(None, job.id.clone()).await? {
@@ -141,16 +140,16 @@ pub(crate) async fn cancel(
         },
         Err(CancelError::Vault(_)) => Err(Problem::storage_unavailable()),
         Err(CancelError::Store(_)) => Err(undecided()),
-        Ok(Cancelled::Before(job)) if job.state == JobState::Cancelled => {
-            Ok(HttpResponse::Ok().json(reply(StateName::Cancelled.as_str())))
-        }
-        Ok(Cancelled::Before(job)) => {
+        Ok(Cancelled::Before(job)) if job.state != JobState::Cancelled => {
             let state = job.state.name().as_str();
             let detail = format!("The job has {state}: it can no longer be taken back.");
             Err(Problem::new(Kind::JobFinished, detail)
                 .with("jobId", job.id.as_str())
                 .with("state", state)
                 .with("statusUrl", job_path(&job.id)))
+        }
+        Ok(Cancelled::Now(_) | Cancelled::Before(_)) => {
+            Ok(HttpResponse::Ok().json(reply(StateName::Cancelled.as_str())))
         }
     }
 }

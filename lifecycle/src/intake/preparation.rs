@@ -12,7 +12,7 @@ use common::port::Line;
 use jiff::Timestamp;
 use tracing::error;
 
-use super::{Ask, Intake, Refusal, unusable};
+use super::{Ask, Intake, Refusal, vault_failed};
 
 impl Intake {
     /// The record of a job to be, and the account that it writes with.
@@ -69,7 +69,7 @@ impl Intake {
             AccountState::Connected | AccountState::NeedsReauthorization { .. } => true,
             AccountState::Disconnected { .. } => false,
         };
-        let vault_trouble = |error| unusable("The vault", &error);
+        let vault_trouble = |error| vault_failed(&error);
         let remembered = self.ports.accounts.get(id).await.map_err(vault_trouble)?;
         if let Some(account) = remembered.filter(usable) {
             return Ok(account);
