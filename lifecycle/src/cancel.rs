@@ -115,3 +115,6 @@ async fn wake(ports: &Ports, job: &Job) -> Result<(), QueueError> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;
