@@ -3,49 +3,36 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use accounts::Accounts;
 use accounts::keys::ApiKeys;
 use accounts::nonces::Nonces;
 use common::account::AccountId;
 use common::job::{Job, JobId};
-use common::port::{
-    Allowances, Clock, ConsentRequest, JobQueue, JobStore, StoreError, Throttle, TokenEndpoint, Vault,
-};
+use common::port::{Allowances, ConsentRequest, StoreError, TokenEndpoint};
+use lifecycle::{Absence, Intake, Ledger};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::auth::Authenticator;
 use crate::caller::Caller;
 use crate::follow::Follows;
 use crate::hosts::Hosts;
-use crate::intake::Intake;
-use crate::ledger::{Absence, Ledger};
 use crate::problem::{Kind, Problem};
 use crate::settings::Settings;
 use crate::sign_outs::SignOuts;
 use crate::wait::Waiting;
 
-/// The adapters that an ingress works with.
+/// What an ingress works with.
 #[derive(Clone)]
 pub struct Ports {
-    /// The records.
-    pub store: Arc<dyn JobStore>,
-    /// The queue.
-    pub queue: Arc<dyn JobQueue>,
-    /// The vault.
-    pub vault: Arc<dyn Vault>,
-    /// The accounts in it.
-    pub accounts: Arc<Accounts>,
-    /// The keys in it.
+    /// What jobs are accepted and cancelled with: the records, the queue, the vault and the accounts in it.
+    pub jobs: lifecycle::Ports,
+    /// The keys in the vault.
     pub keys: Arc<ApiKeys>,
-    /// The lines that jobs stand in.
-    pub throttle: Arc<dyn Throttle>,
     /// What callers may send, where there are other ingresses to share it with.
     pub allowances: Option<Arc<dyn Allowances>>,
     /// Google's OAuth endpoints.
     pub google: Arc<dyn TokenEndpoint>,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
 }
 
 /// Told when an account has been connected: its blocked jobs can go on.
@@ -55,6 +42,8 @@ pub type OnConnected = Arc<dyn Fn(AccountId) + Send + Sync>;
 pub(crate) struct Api {
     pub(crate) intake: Arc<Intake>,
     pub(crate) ledger: Arc<Ledger>,
+    /// What outlives the request that began it.
+    pub(crate) tasks: TaskTracker,
     pub(crate) follows: Follows,
     pub(crate) ports: Ports,
     pub(crate) authenticator: Authenticator,
@@ -110,7 +99,7 @@ impl Api {
 
     /// Waits for jobs that exist for `caller`; for jobs known to be theirs it need not be told.
     pub(crate) fn waiting<'a>(&'a self, caller: Option<&'a Caller>) -> Waiting<'a> {
-        let (ledger, follows, clock) = (&self.ledger, &self.follows, &*self.ports.clock);
+        let (ledger, follows, clock) = (&self.ledger, &self.follows, &*self.ports.jobs.clock);
         Waiting { ledger, follows, clock, closing: &self.closing, caller }
     }
 

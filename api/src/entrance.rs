@@ -34,8 +34,8 @@ pub(crate) async fn enter(api: &Api, request: &HttpRequest, route: Route) -> Res
 }
 
 async fn settled(api: &Api, request: &HttpRequest, route: Route) -> (Arrival, Option<RateStatus>) {
-    let (headers, now) = (request.headers(), api.ports.clock.now());
-    let session = Session::from_headers(headers, api.ports.accounts.ring(), now);
+    let (headers, now) = (request.headers(), api.ports.jobs.clock.now());
+    let session = Session::from_headers(headers, api.ports.jobs.accounts.ring(), now);
     if api.authenticator.is_open() {
         let entrance = Arrival { bearer: Bearer::Nobody, session, signed_in: SignedIn::Yes };
         let standing = by_address(api, request).await;
@@ -88,7 +88,7 @@ async fn signed_in(api: &Api, session: &Session) -> (SignedIn, Option<ApiKey>) {
 
 /// The connect link of a request: of its page, or of the connection that Google answers.
 fn link(api: &Api, request: &HttpRequest, route: Route) -> Option<Link> {
-    let (ring, now) = (api.ports.accounts.ring(), api.ports.clock.now());
+    let (ring, now) = (api.ports.jobs.accounts.ring(), api.ports.jobs.clock.now());
     match route {
         Route::Link => {
             let token = request.path().rsplit('/').next()?;

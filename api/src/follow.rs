@@ -9,11 +9,11 @@ use common::job::{Job, JobId};
 use common::port::Clock;
 use futures_util::FutureExt as _;
 use futures_util::future::select;
+use lifecycle::Ledger;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::caller::Caller;
-use crate::ledger::Ledger;
 use crate::problem::{Kind, Problem};
 
 /// A change made by a process that announces nothing here (an operator's command) is seen after so long.

@@ -12,6 +12,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use common::port::{Clock, JobStore};
 use common::time;
+use lifecycle::{Intake, Ledger};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -24,8 +25,6 @@ use crate::binding::{BindError, listen};
 use crate::follow::Follows;
 use crate::front::front;
 use crate::hosts::Hosts;
-use crate::intake::Intake;
-use crate::ledger::Ledger;
 use crate::metrics;
 use crate::rate::Rates;
 use crate::routes;
@@ -86,38 +85,23 @@ impl Ingress {
         let tasks = TaskTracker::new();
         let (closing, stop_server) = (CancellationToken::new(), CancellationToken::new());
         let (linger, drain, threads) = (settings.linger, settings.drain, settings.threads);
-        let ledger = Arc::new(Ledger::new(
-            Arc::clone(&ports.store),
-            Arc::clone(&ports.vault),
-            Arc::clone(&ports.throttle),
-            Arc::clone(&ports.clock),
-            settings.retention,
-        ));
-        let intake = Intake {
-            ledger: Arc::clone(&ledger),
-            queue: Arc::clone(&ports.queue),
-            vault: Arc::clone(&ports.vault),
-            accounts: Arc::clone(&ports.accounts),
-            throttle: Arc::clone(&ports.throttle),
-            clock: Arc::clone(&ports.clock),
-            backlog: settings.backlog,
-            quotas: settings.quotas,
-            queue_refuses: AtomicBool::new(false),
-            tasks: tasks.clone(),
-        };
+        let ledger = Arc::new(Ledger::new(&ports.jobs, settings.retention));
+        let (records, backlog, quotas) = (Arc::clone(&ledger), settings.backlog, settings.quotas);
+        let intake = Intake::new(ports.jobs.clone(), records, backlog, quotas, tasks.clone());
         let authenticator = Authenticator::new(
             settings.access,
             Arc::clone(&ports.keys),
-            Rates::new(ports.allowances.clone(), ports.accounts.hash_key().clone()),
+            Rates::new(ports.allowances.clone(), ports.jobs.accounts.hash_key().clone()),
             settings.rate_limit,
             settings.trusted_proxies.clone(),
-            Arc::clone(&ports.clock),
+            Arc::clone(&ports.jobs.clock),
         );
-        let nonces = Arc::new(Nonces::new(Arc::clone(&ports.vault), Arc::clone(&ports.clock)));
+        let nonces = Arc::new(Nonces::new(Arc::clone(&ports.jobs.vault), Arc::clone(&ports.jobs.clock)));
         let api = web::Data::new(Api {
             intake: Arc::new(intake),
             ledger: Arc::clone(&ledger),
-            follows: Follows::new(Arc::clone(&ledger), Arc::clone(&ports.clock)),
+            tasks: tasks.clone(),
+            follows: Follows::new(Arc::clone(&ledger), Arc::clone(&ports.jobs.clock)),
             ports: ports.clone(),
             authenticator,
             hosts: Hosts::new(loopback, Some(public_url.clone()), settings.allowed_origins.clone()),
@@ -185,8 +169,8 @@ impl Listening {
     /// # Errors
     /// When the server breaks.
     pub async fn serve(self, stop: CancellationToken) -> io::Result<()> {
-        let clock = Arc::clone(&self.ports.clock);
-        let age = export_oldest_age(Arc::clone(&self.ports.store), Arc::clone(&clock));
+        let clock = Arc::clone(&self.ports.jobs.clock);
+        let age = export_oldest_age(Arc::clone(&self.ports.jobs.store), Arc::clone(&clock));
         let age = tokio::spawn(stop.clone().run_until_cancelled_owned(age));
         let Self { server, closing, stop_server, ready, tasks, ledger, linger, drain, .. } = self;
         let writing = Arc::clone(&ledger);

@@ -5,8 +5,9 @@ mod route;
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode};
-pub(crate) use common::metrics::{finished, publish_confirmed};
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{
+    Counter, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 
 use crate::contract::Contract;
 use crate::problem::Kind;
@@ -48,7 +49,7 @@ pub(crate) fn register() {
         let _ = histogram!(DURATION, "route" => route.label());
     }
     for contract in Contract::ALL {
-        counter!(ACCEPTED, "route" => contract_label(contract)).increment(0);
+        accepted(contract).increment(0);
     }
     for kind in Kind::REJECTIONS {
         counter!(REJECTED, "reason" => kind.slug()).increment(0);
@@ -70,9 +71,9 @@ pub(crate) fn answered(route: Route, method: &Method, status: StatusCode, took: 
     histogram!(DURATION, "route" => route).record(took.as_secs_f64());
 }
 
-/// The queue has confirmed a job.
-pub(crate) fn accepted(contract: Contract) {
-    counter!(ACCEPTED, "route" => contract_label(contract)).increment(1);
+/// Counts the jobs of a route that the queue has confirmed.
+pub(crate) fn accepted(contract: Contract) -> Counter {
+    counter!(ACCEPTED, "route" => contract_label(contract))
 }
 
 /// A job was refused.
@@ -90,10 +91,11 @@ mod tests {
     use std::collections::BTreeSet;
     use std::sync::Mutex;
 
+    use common::metrics::{finished, publish_confirmed};
     use metrics::{KeyName, SharedString};
 
     use super::*;
-    use crate::sample::{every_state, job};
+    use common::sample::states::{every_state, job};
 
     /// Remembers the names and labels of what is registered.
     #[derive(Default)]
@@ -141,7 +143,7 @@ mod tests {
                     }
                 }
             }
-            Contract::ALL.into_iter().for_each(accepted);
+            Contract::ALL.into_iter().for_each(|contract| accepted(contract).increment(1));
             Kind::REJECTIONS.into_iter().for_each(rejected);
             oldest_age(Duration::ZERO);
             publish_confirmed(Duration::ZERO);

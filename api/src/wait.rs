@@ -7,11 +7,11 @@ use common::port::{Clock, StoreError};
 use common::time;
 use futures_util::future::{select, select_all};
 use jiff::Timestamp;
+use lifecycle::Ledger;
 use tokio_util::sync::CancellationToken;
 
 use crate::caller::Caller;
 use crate::follow::{Follows, Seen};
-use crate::ledger::Ledger;
 
 /// Waits for changes of a job's record. One that is missing may come back, and a store that is away
 /// may too: neither ends a wait before its time.
@@ -120,7 +120,7 @@ mod tests {
     use common::job::{BlockReason, WaitReason};
 
     use super::*;
-    use crate::sample::{at, every_settled_state, job};
+    use common::sample::states::{at, every_settled_state, job};
 
     #[test]
     fn nobody_waits_for_what_cannot_end_in_time() {

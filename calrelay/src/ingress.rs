@@ -42,19 +42,13 @@ pub fn bind(
         drain: config.drain.saturating_sub(linger),
         ..api::Settings::default()
     };
-    let ports = installation.ports(link);
     let api_ports = api::Ports {
-        store: Arc::clone(&ports.store),
-        queue: Arc::clone(&ports.queue),
-        vault: Arc::clone(&ports.vault),
-        accounts: Arc::clone(&ports.accounts),
+        jobs: installation.operator_ports(),
         keys: Arc::clone(&installation.keys),
-        throttle: Arc::clone(&ports.throttle),
         allowances: installation.allowances.clone(),
-        google: Arc::clone(&ports.endpoint),
-        clock: Arc::clone(&ports.clock),
+        google: Arc::new(link.oauth.clone()),
     };
-    let quotas = config.quotas;
+    let (ports, quotas) = (installation.operator_ports(), config.quotas);
     let on_connected = Arc::new(move |account: AccountId| {
         let ports = ports.clone();
         // The workers' own sweep does it again should this be cut short.
@@ -62,9 +56,9 @@ pub fn bind(
             let Ok(Some(account)) = ports.accounts.get_now(&account).await else {
                 return;
             };
-            match worker::resume(&ports, &quotas, &account).await {
-                Ok(worker::Resumed { woken: 0, .. }) => {}
-                Ok(worker::Resumed { woken: count, .. }) => {
+            match lifecycle::wake_account(&ports, &quotas, &account).await {
+                Ok(lifecycle::Wakeups { woken: 0, .. }) => {}
+                Ok(lifecycle::Wakeups { woken: count, .. }) => {
                     tracing::info!(account.id = %account.id, "Woke {count} jobs of account {}", account.id);
                 }
                 Err(error) => {

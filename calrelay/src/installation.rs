@@ -55,23 +55,16 @@ impl Installation {
     /// The ports of a worker that speaks to this Google.
     #[must_use]
     pub fn ports(&self, link: &GoogleLink) -> worker::Ports {
-        worker::Ports {
-            queue: Arc::clone(&self.queue),
-            store: Arc::clone(&self.store),
-            vault: Arc::clone(&self.vault),
-            accounts: Arc::clone(&self.accounts),
-            tokens: Arc::clone(&self.tokens),
-            throttle: Arc::clone(&self.throttle),
-            calendar: Arc::new(link.calendar.clone()),
-            endpoint: Arc::new(link.oauth.clone()),
-            clock: Arc::clone(&self.clock),
-        }
+        let lifecycle::Ports { queue, store, vault, accounts, throttle, clock } = self.operator_ports();
+        let (tokens, calendar) = (Arc::clone(&self.tokens), Arc::new(link.calendar.clone()));
+        let endpoint = Arc::new(link.oauth.clone());
+        worker::Ports { queue, store, vault, accounts, tokens, throttle, calendar, endpoint, clock }
     }
 
     /// The ports of an operator's command.
     #[must_use]
-    pub fn operator_ports(&self) -> worker::OperatorPorts {
-        worker::OperatorPorts {
+    pub fn operator_ports(&self) -> lifecycle::Ports {
+        lifecycle::Ports {
             queue: Arc::clone(&self.queue),
             store: Arc::clone(&self.store),
             vault: Arc::clone(&self.vault),

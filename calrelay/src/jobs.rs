@@ -1,7 +1,6 @@
 //! `calrelay jobs`: what became of jobs, and another try; beside running processes or without any.
 
 mod outcome;
-mod pages;
 mod replay;
 mod restore;
 mod table;
@@ -9,12 +8,12 @@ mod table;
 use anyhow::anyhow;
 use common::job::{JobId, StateName};
 use common::port::ListFilter;
+use lifecycle::Pages;
 
 use crate::cli::JobsCommand;
 use crate::config::{JobsConfig, Place};
 use crate::installation::Installation;
 use crate::output;
-pub use pages::Pages;
 use replay::Choice;
 
 /// Does it.
@@ -58,11 +57,9 @@ async fn list(installation: &Installation, filter: ListFilter, limit: usize) -> 
     let mut pages = Pages::of(installation.store.as_ref(), filter);
     let mut jobs = Vec::new();
     // One more than asked for tells whether there are more.
-    while jobs.len() <= limit {
-        let some = pages.next().await?;
-        if some.is_empty() {
-            break;
-        }
+    while jobs.len() <= limit
+        && let Some(some) = pages.next().await?
+    {
         jobs.extend(some);
     }
     let more = jobs.len() > limit;

@@ -1,6 +1,8 @@
 //! Jobs and messages to try adapters with. What is sealed in them cannot be opened.
 #![expect(clippy::unwrap_used, reason = "samples are for tests")]
 
+pub mod states;
+
 use data_encoding::BASE64;
 use jiff::Timestamp;
 

@@ -12,6 +12,7 @@ use common::port::{Shelf, StoreError, Throttle, VaultError, Window, pause};
 use common::random;
 use common::time::{after, hours, minutes, until};
 use jiff::Timestamp;
+use lifecycle::{Wakeups, wake_jobs};
 use notices::tell_of_accounts;
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +21,6 @@ use crate::compaction::compact_records;
 use crate::lost::revive_lost;
 use crate::metrics;
 use crate::ports::Ports;
-use crate::resume::{Resumed, wake_all};
 use crate::settings::Settings;
 
 /// Between two looks at the accounts.
@@ -147,7 +147,8 @@ async fn wake(
         let Some(account) = account else {
             continue;
         };
-        let Resumed { woken: count, elsewhere } = wake_all(ports, &settings.quotas, &account, &jobs).await?;
+        let Wakeups { woken: count, elsewhere } =
+            wake_jobs(&ports.into(), &settings.quotas, &account, &jobs).await?;
         if count > 0 {
             tracing::info!(account.id = %id, "Woke {count} jobs of account {id}");
         }

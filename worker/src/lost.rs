@@ -12,18 +12,16 @@ use std::time::Duration;
 use common::account::AccountId;
 use common::event::Priority;
 use common::jitter::spread_by;
-use common::job::{Effect, Job, OVERDUE, Silence, Step};
-use common::message::{Message, Work};
-use common::port::{Change, Lane, Overdue, Shelf, StoreError};
+use common::job::{Job, OVERDUE, Silence};
+use common::port::{Overdue, StoreError};
 use common::random;
 use common::time::{minutes, until};
 use jiff::Timestamp;
+use lifecycle::{ReplayError, revive};
 
 use crate::attempt::Attempts;
 use crate::metrics;
-use crate::ports::OperatorPorts;
 use crate::ports::Ports;
-use crate::replay_error::ReplayError;
 use crate::settings::Settings;
 
 /// Between two looks, or a little more. So long after its start a worker looks for the first time: what its predecessors
@@ -112,7 +110,10 @@ impl Look<'_> {
                     let line = self.line(&mut lines, job).await;
                     if is_lost(silence, queue, line) {
                         let delay = SPREAD.mul_f64(random::fraction());
-                        revived += usize::from(revive(&OperatorPorts::from(self.ports), job, delay).await?);
+                        if revive(&self.ports.into(), job, delay).await? {
+                            metrics::revived();
+                            revived += 1;
+                        }
                     }
                 }
                 *behind = Some(overdue);
@@ -172,35 +173,6 @@ impl Look<'_> {
             Err(_) => Before::Much,
         }
     }
-}
-
-/// Publishes a new message for a job that is lost, to come after `delay`, and has the record say so. Answers whether the
-/// job stood as it was seen.
-pub(crate) async fn revive(ports: &OperatorPorts, job: &Job, delay: Duration) -> Result<bool, ReplayError> {
-    // Before the vault is asked: a wish that it does not know of yet comes later.
-    let now = ports.clock.now();
-    let Some(message) = Message::next_for(job, Work::Create) else {
-        return Ok(false);
-    };
-    let taken_back =
-        job.cancel_requested || ports.vault.get(Shelf::Cancellations, job.id.as_str()).await?.is_some();
-    let message = Message {
-        effect: message.effect.max(Effect::Unknown),
-        write_began_at: message.write_began_at.max(Some(now)),
-        ..message
-    };
-    // Two hops on: a message that is left is one ahead of its record, and is overtaken.
-    let message = Message { hop: message.hop.saturating_add(1), ..message };
-    // Published first: a record that tells of a message which was not published would have nobody look at the job for
-    // as long again.
-    ports.queue.publish(&message, Lane::Due, delay).await?;
-    let step = Step::Revive { hop: message.hop, lost_at: (!taken_back).then_some(now) };
-    let change = ports.store.take(&job.id, &step, ports.clock.now()).await?;
-    let revived = matches!(change, Change::Taken(_));
-    if revived {
-        metrics::revived();
-    }
-    Ok(revived)
 }
 
 #[cfg(test)]

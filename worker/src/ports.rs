@@ -1,4 +1,4 @@
-//! What a worker, and what an operator's command, works with.
+//! What a worker works with.
 
 use std::sync::Arc;
 
@@ -33,19 +33,7 @@ impl Ports {
     }
 }
 
-/// What an operator's command works with: everything but Google.
-#[derive(Clone)]
-#[expect(missing_docs, reason = "each field is the port of that name")]
-pub struct OperatorPorts {
-    pub queue: Arc<dyn JobQueue>,
-    pub store: Arc<dyn JobStore>,
-    pub vault: Arc<dyn Vault>,
-    pub accounts: Arc<Accounts>,
-    pub throttle: Arc<dyn Throttle>,
-    pub clock: Arc<dyn Clock>,
-}
-
-impl From<&Ports> for OperatorPorts {
+impl From<&Ports> for lifecycle::Ports {
     fn from(ports: &Ports) -> Self {
         Self {
             queue: Arc::clone(&ports.queue),

@@ -11,6 +11,7 @@ use common::message::Message;
 use common::port::{Change, Clock, JobStore, Shelf, StoreError, Vault, VaultError};
 use common::time::{after, minutes, until};
 use jiff::Timestamp;
+use lifecycle::{Reach, Reached};
 
 /// An attempt is over for good so long after it began.
 pub(crate) const CLAIM: Duration = Duration::from_secs(60);
@@ -27,23 +28,15 @@ pub(crate) struct Records {
     store: Arc<dyn JobStore>,
     vault: Arc<dyn Vault>,
     clock: Arc<dyn Clock>,
-    away: Mutex<Away>,
+    reach: Reach,
     /// Since when no record was lost, as far as this worker has heard.
     whole_since: Mutex<Option<Timestamp>>,
 }
 
-/// When the records could not be reached.
-#[derive(Debug, Clone, Copy, Default)]
-struct Away {
-    /// The last time.
-    last: Option<Timestamp>,
-    /// The last try was that time.
-    now: bool,
-}
-
 impl Records {
     pub(crate) fn new(store: Arc<dyn JobStore>, vault: Arc<dyn Vault>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, vault, clock, away: Mutex::default(), whole_since: Mutex::default() }
+        let reach = Reach::new(Arc::clone(&clock), told);
+        Self { store, vault, clock, reach, whole_since: Mutex::default() }
     }
 
     /// The present instant.
@@ -53,17 +46,17 @@ impl Records {
 
     /// Takes a step, now.
     pub(crate) async fn take(&self, id: &JobId, step: &Step) -> Result<Change, StoreError> {
-        self.noted(self.store.take(id, step, self.clock.now()).await)
+        self.reach.noted(self.store.take(id, step, self.clock.now()).await)
     }
 
     /// The record, as it is.
     pub(crate) async fn get(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
-        self.noted(self.store.get(id).await)
+        self.reach.noted(self.store.get(id).await)
     }
 
     /// Writes a record that is gone, unless one is there again.
     pub(crate) async fn restore(&self, job: &Job) -> Result<Job, StoreError> {
-        self.noted(self.store.restore(job).await)
+        self.reach.noted(self.store.restore(job).await)
     }
 
     /// The record that `message` can rebuild; that its caller took the job back is known to the vault.
@@ -79,13 +72,12 @@ impl Records {
 
     /// Whether they could not be reached the last time.
     pub(crate) fn are_away(&self) -> bool {
-        self.away().now
+        self.reach.is_away()
     }
 
     /// Whether attempts may be running that no record tells of.
     pub(crate) fn were_away_lately(&self) -> bool {
-        let last = self.away().last;
-        last.is_some_and(|last| until(last, self.clock.now()) < DOUBT)
+        self.reach.last_away().is_some_and(|last| until(last, self.clock.now()) < DOUBT)
     }
 
     /// Whether `job`'s record may be an older one than there was: from before its caller took it back.
@@ -97,31 +89,19 @@ impl Records {
     /// Notices that the records are away, or were lost, even where there is nothing to do.
     pub(crate) async fn watch(&self) {
         loop {
-            if let Ok(since) = self.noted(self.store.whole_since().await) {
+            if let Ok(since) = self.reach.noted(self.store.whole_since().await) {
                 *self.whole_since.lock().expect("nothing panics holding it") = Some(since);
             }
             self.clock.sleep(LOOK).await;
         }
     }
+}
 
-    fn noted<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
-        let now = self.clock.now();
-        let mut away = self.away();
-        match &outcome {
-            Ok(_) if away.now => tracing::info!("Records of jobs can be reached again"),
-            Ok(_) => {}
-            Err(error) => {
-                if !away.now {
-                    tracing::warn!("Records of jobs are away, jobs are run without them: {error}");
-                }
-                away.last = Some(now);
-            }
+fn told(reached: Reached<'_>) {
+    match reached {
+        Reached::Away(error) => {
+            tracing::warn!("Records of jobs are away, jobs are run without them: {error}");
         }
-        away.now = outcome.is_err();
-        outcome
-    }
-
-    fn away(&self) -> std::sync::MutexGuard<'_, Away> {
-        self.away.lock().expect("nothing panics holding it")
+        Reached::Again => tracing::info!("Records of jobs can be reached again"),
     }
 }

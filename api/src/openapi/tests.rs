@@ -187,8 +187,8 @@ fn what_a_record_always_has_is_required() {
     let schema = &document["components"]["schemas"]["JobRecord"];
     let required: BTreeSet<&str> =
         schema["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
-    for state in crate::sample::every_settled_state() {
-        let record = crate::record::unopened(&crate::sample::job(state));
+    for state in common::sample::states::every_settled_state() {
+        let record = crate::record::unopened(&common::sample::states::job(state));
         let there: BTreeSet<&str> = record.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(there, required);
     }

@@ -93,10 +93,11 @@ pub(crate) async fn list(api: web::Data<Api>, request: HttpRequest) -> Result<Ht
         caller.may_use(&account.id).is_ok()
             && state.as_deref().is_none_or(|state| state_name(account.state) == state)
     };
-    let page = api.ports.accounts.page(after.as_deref().unwrap_or_default(), limit, wanted);
+    let page = api.ports.jobs.accounts.page(after.as_deref().unwrap_or_default(), limit, wanted);
     let (accounts, more) = page.await.map_err(|error| unreadable(&error))?;
     let next = accounts.last().filter(|_| more).map(|account| account.id.to_string());
-    let accounts = accounts.iter().map(|account| AccountReply::of(account, &api.ports.accounts)).collect();
+    let accounts =
+        accounts.iter().map(|account| AccountReply::of(account, &api.ports.jobs.accounts)).collect();
     Ok(HttpResponse::Ok().json(AccountsReply { accounts, next }))
 }
 
@@ -130,9 +131,9 @@ pub(crate) async fn show(
     query::none(request.query_string())?;
     let id = account_in_path(&account)?;
     caller.may_use(&id)?;
-    let account = api.ports.accounts.get_now(&id).await.map_err(|error| unreadable(&error))?;
+    let account = api.ports.jobs.accounts.get_now(&id).await.map_err(|error| unreadable(&error))?;
     let account = account.ok_or_else(no_such_account)?;
-    Ok(HttpResponse::Ok().json(AccountReply::of(&account, &api.ports.accounts)))
+    Ok(HttpResponse::Ok().json(AccountReply::of(&account, &api.ports.jobs.accounts)))
 }
 
 /// What came of disconnecting an account.
@@ -171,7 +172,7 @@ pub(crate) async fn disconnect(
     query::none(request.query_string())?;
     let id = account_in_path(&account)?;
     caller.may_use(&id)?;
-    let at_google = match api.ports.accounts.revoke(&id, api.ports.google.as_ref()).await {
+    let at_google = match api.ports.jobs.accounts.revoke(&id, api.ports.google.as_ref()).await {
         Ok(at_google) => at_google,
         Err(AccountError::NeverConnected) => return Err(no_such_account()),
         Err(error @ (AccountError::OtherUser { .. } | AccountError::Sealed(_) | AccountError::Vault(_))) => {
@@ -180,11 +181,11 @@ pub(crate) async fn disconnect(
         }
     };
     info!(account.id = %id, ?at_google, "Disconnected account {id}");
-    let account = api.ports.accounts.get_now(&id).await.map_err(|error| unreadable(&error))?;
+    let account = api.ports.jobs.accounts.get_now(&id).await.map_err(|error| unreadable(&error))?;
     let account = account.ok_or_else(no_such_account)?;
     let (at_google, detail) = told(&at_google);
     Ok(HttpResponse::Ok().json(DisconnectReply {
-        account: AccountReply::of(&account, &api.ports.accounts),
+        account: AccountReply::of(&account, &api.ports.jobs.accounts),
         at_google,
         detail,
     }))

@@ -60,8 +60,8 @@ pub(crate) async fn finish(api: web::Data<Api>, request: HttpRequest) -> HttpRes
         return HttpResponse::Ok().content_type("text/html; charset=utf-8").finish();
     }
     let answer = Answer::read(request.query_string());
-    let now = api.ports.clock.now();
-    let attempts = Attempts::read(request.headers(), api.ports.accounts.ring());
+    let now = api.ports.jobs.clock.now();
+    let attempts = Attempts::read(request.headers(), api.ports.jobs.accounts.ring());
     match attempts.answered(&answer.state, now) {
         Ok(attempt) => finished(&api, attempt.clone(), answer).await,
         // It undoes nothing: the browser keeps all that it has begun.
@@ -80,7 +80,7 @@ async fn finished(api: &web::Data<Api>, attempt: Attempt, answer: Answer) -> Htt
     } else {
         // A browser that hangs up (a double click, a reload) must not leave a code half traded.
         let (api, consent) = (web::Data::clone(api), consent.clone());
-        let tasks = api.intake.tasks.clone();
+        let tasks = api.tasks.clone();
         match tasks.spawn(async move { carried_out(&api, &consent, answer).await }).await {
             Ok(outcome) => outcome,
             Err(error) if error.is_panic() => panic::resume_unwind(error.into_panic()),
@@ -91,8 +91,8 @@ async fn finished(api: &web::Data<Api>, attempt: Attempt, answer: Answer) -> Htt
     let mut response = match &outcome {
         Ok(connected) => {
             if !consent.done {
-                let (finished, age) = consent.finished(api.ports.clock.now());
-                let value = finished.seal(api.ports.accounts.ring());
+                let (finished, age) = consent.finished(api.ports.jobs.clock.now());
+                let value = finished.seal(api.ports.jobs.accounts.ring());
                 cookies.push(finished.cookie().write(&value, age, &api.public_url));
             }
             if cookie != consent.cookie() {
@@ -118,7 +118,8 @@ async fn finished(api: &web::Data<Api>, attempt: Attempt, answer: Answer) -> Htt
 /// What an answer that does not fit is told; one that was here before most clearly.
 async fn strayed(api: &Api, state: &str, stray: Stray) -> Obstacle {
     // The cookie is gone by then. What the vault cannot say is not worth more than a plainer page.
-    if consent::is_ours(state, api.ports.accounts.hash_key()) && api.nonces.is_spent(state).await == Ok(true)
+    if consent::is_ours(state, api.ports.jobs.accounts.hash_key())
+        && api.nonces.is_spent(state).await == Ok(true)
     {
         return Obstacle::Used;
     }
@@ -132,7 +133,7 @@ async fn strayed(api: &Api, state: &str, stray: Stray) -> Obstacle {
 fn begun(api: &Api, consent: &Consent, trouble: &Obstacle) -> Begun {
     match &consent.link {
         None => Begun::OnSetupPage(consent.account.to_string()),
-        Some(link) if *trouble == Obstacle::LinkUsed || link.until <= api.ports.clock.now() => {
+        Some(link) if *trouble == Obstacle::LinkUsed || link.until <= api.ports.jobs.clock.now() => {
             Begun::with_spent(link)
         }
         Some(link) => Begun::with(link, link_path(api, link)),
@@ -180,7 +181,7 @@ async fn carried_out(api: &Api, consent: &Consent, answer: Answer) -> Result<Con
 /// An answer that was here before, perhaps a moment ago and in another process: a browser that loads a
 /// page ahead, or twice, sees the end of the first.
 async fn repeated(api: &Api, consent: &Consent) -> Result<Connected, Obstacle> {
-    let clock = &api.ports.clock;
+    let clock = &api.ports.jobs.clock;
     let patience = time::after(clock.now(), PATIENCE);
     loop {
         match api.nonces.outcome(&consent.state).await.map_err(|error| storage_away(&error))? {
@@ -209,7 +210,7 @@ async fn first_time(api: &Api, consent: &Consent, answer: Answer) -> Result<Conn
         return Err(Obstacle::LinkUsed);
     }
     let code = answer.code.map_err(|refusal| refused(&refusal))?;
-    let grant = api.ports.google.exchange(&code, &consent.verifier, api.ports.clock.now()).await;
+    let grant = api.ports.google.exchange(&code, &consent.verifier, api.ports.jobs.clock.now()).await;
     let connection = connection(api, grant.map_err(|error| no_token(&error))?).await?;
     let came = connection.user.email.clone();
     if let Some(Link { email: Some(expected), .. }) =
@@ -231,7 +232,7 @@ async fn connected(
     consent: &Consent,
     connection: &Connection,
 ) -> Result<std::sync::Arc<Account>, Obstacle> {
-    match api.ports.accounts.connect(&consent.account, connection).await {
+    match api.ports.jobs.accounts.connect(&consent.account, connection).await {
         Ok(account) => Ok(account),
         Err(AccountError::OtherUser { bound_to }) => {
             Err(Obstacle::OtherUser { bound_to, came: connection.user.email.clone() })

@@ -30,7 +30,7 @@ pub(crate) async fn begin(api: web::Data<Api>, request: HttpRequest, payload: we
 async fn begun(api: &Api, request: &HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let account = Form::of_admin(api, request, payload).await?.account()?;
     let login_hint = standing(api, &account).await?.and_then(|standing| standing.email);
-    let consent = Consent::begin(account, api.ports.accounts.hash_key(), api.ports.clock.now());
+    let consent = Consent::begin(account, api.ports.jobs.accounts.hash_key(), api.ports.jobs.clock.now());
     Ok(to_google(api, request, &consent, login_hint))
 }
 
@@ -42,7 +42,7 @@ pub(super) fn to_google(
     consent: &Consent,
     login_hint: Option<String>,
 ) -> HttpResponse {
-    let ring = api.ports.accounts.ring();
+    let ring = api.ports.jobs.accounts.ring();
     let (cookie, value) = (consent.cookie(), consent.seal(ring));
     let google = api.ports.google.consent_url(&consent.request(login_hint));
     let mut response = HttpResponse::SeeOther();

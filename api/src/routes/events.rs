@@ -5,14 +5,14 @@ use std::time::Duration;
 use accounts::keys::Scope;
 use actix_web::{HttpRequest, HttpResponse, web};
 use common::event::Submission;
-use common::job::{Job, StateName};
+use common::job::{Job, JobId, StateName};
+use lifecycle::{Ask, Identity, Receipt};
 
 use super::reply::{self, AcceptedReply};
 use crate::api::Api;
 use crate::body::{self, BodyType};
 use crate::contract::Contract;
 use crate::idempotency::IdempotencyKey;
-use crate::intake::{Ask, Receipt};
 use crate::metrics;
 use crate::openapi::{EventRequest, SubmitProblems};
 use crate::prefer::Preference;
@@ -52,7 +52,7 @@ pub(crate) async fn create(
     let seen = seen(&api, &receipt, preference.budget(Duration::ZERO)).await;
     let mut response = match &seen {
         Some(job) if job.is_finished() => {
-            HttpResponse::Ok().json(JobRecord::of(job, &api.ports.accounts).await)
+            HttpResponse::Ok().json(JobRecord::of(job, &api.ports.jobs.accounts).await)
         }
         Some(_) | None => {
             let state = receipt.state_now(seen.as_ref());
@@ -97,6 +97,11 @@ async fn attempt(
     let submission = Submission::parse(&body)?;
     caller.may_use(&submission.account)?;
     let trace = trace::of(request);
-    let ask = Ask { owner: caller.owner().clone(), contract, key, submission, trace };
+    let owner = caller.owner().clone();
+    let (id, identity) = match key {
+        Some(key) => (JobId::derived(&owner, contract.route(), key.as_str()), Identity::Derived),
+        None => (JobId::random(), Identity::Random),
+    };
+    let ask = Ask { id, identity, owner, submission, trace, accepted: metrics::accepted(contract) };
     Ok(api.intake.submit(ask).await?)
 }

@@ -117,7 +117,7 @@ async fn begun(
     }
     let bound_to = standing(api, &link.account).await?.and_then(|standing| standing.email);
     let login_hint = bound_to.or_else(|| link.email.clone());
-    let consent = Consent::with_link(link, api.ports.accounts.hash_key(), api.ports.clock.now());
+    let consent = Consent::with_link(link, api.ports.jobs.accounts.hash_key(), api.ports.jobs.clock.now());
     Ok(to_google(api, request, &consent, login_hint))
 }
 
@@ -151,9 +151,9 @@ impl No {
 /// The link in a path, while it is young enough.
 fn readable(api: &Api, token: &str) -> Result<Link, No> {
     let nowhere = Begun::WithLink { again: None, back: None };
-    let link =
-        Link::open(token, api.ports.accounts.ring()).ok_or(No::because(Obstacle::LinkUnreadable, nowhere))?;
-    if link.until <= api.ports.clock.now() {
+    let link = Link::open(token, api.ports.jobs.accounts.ring())
+        .ok_or(No::because(Obstacle::LinkUnreadable, nowhere))?;
+    if link.until <= api.ports.jobs.clock.now() {
         return Err(No::because(Obstacle::LinkExpired, Begun::with_spent(&link)));
     }
     Ok(link)

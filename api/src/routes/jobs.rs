@@ -5,13 +5,13 @@ use std::time::Duration;
 use accounts::keys::Scope;
 use actix_web::http::header::{ACCEPT, HeaderMap, HeaderValue, VARY};
 use actix_web::{HttpRequest, HttpResponse, web};
-use common::job::{Job, StateName};
+use common::job::{Job, JobState, StateName};
+use lifecycle::{CancelError, Cancelled};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{reply, stream};
 use crate::api::{Api, Sight, unreadable};
-use crate::intake::{CancelRefusal, Cancellation};
 use crate::openapi::{CancelProblems, ReadProblems};
 use crate::paths::job_path;
 use crate::prefer::Preference;
@@ -75,7 +75,7 @@ pub(crate) async fn read(
         let job = api.waiting(Some(&caller)).ended(sight.id(), patience).await.map_err(unreadable)?;
         api.sight_of(job, sight.id().clone()).await?
     };
-    let mut response = HttpResponse::Ok().json(Told::of(&sight, &api.ports.accounts).await);
+    let mut response = HttpResponse::Ok().json(Told::of(&sight, &api.ports.jobs.accounts).await);
     // What the query overrules was not honoured, and nothing here responds asynchronously.
     let wait = preference.wait.filter(|_| asked.is_none());
     reply::preferred(&mut response, Preference { wait, respond_async: false });
@@ -133,21 +133,23 @@ pub(crate) async fn cancel(
         status_url: job_path(&job.id),
     };
     match api.intake.cancel(&job).await {
-        Ok(Cancellation::Cancelled) => Ok(HttpResponse::Ok().json(reply(StateName::Cancelled.as_str()))),
-        Ok(Cancellation::Cancelling) => Ok(HttpResponse::Accepted().json(reply("cancelling"))),
+        Ok(Cancelled::Asked(_)) => Ok(HttpResponse::Accepted().json(reply("cancelling"))),
         // It was never accepted, as far as can be told.
-        Err(CancelRefusal::Unknown) => match api.sight_of(None, job.id.clone()).await? {
+        Ok(Cancelled::Unknown) => match api.sight_of(None, job.id.clone()).await? {
             Sight::Known(_) | Sight::Unknown(_) => Err(whose()),
         },
-        Err(CancelRefusal::Unusable) => Err(Problem::storage_unavailable()),
-        Err(CancelRefusal::Undecided) => Err(undecided()),
-        Err(CancelRefusal::Finished(job)) => {
+        Err(CancelError::Vault(_)) => Err(Problem::storage_unavailable()),
+        Err(CancelError::Store(_)) => Err(undecided()),
+        Ok(Cancelled::Before(job)) if job.state != JobState::Cancelled => {
             let state = job.state.name().as_str();
             let detail = format!("The job has {state}: it can no longer be taken back.");
             Err(Problem::new(Kind::JobFinished, detail)
                 .with("jobId", job.id.as_str())
                 .with("state", state)
                 .with("statusUrl", job_path(&job.id)))
+        }
+        Ok(Cancelled::Now(_) | Cancelled::Before(_)) => {
+            Ok(HttpResponse::Ok().json(reply(StateName::Cancelled.as_str())))
         }
     }
 }

@@ -78,7 +78,7 @@ pub(crate) async fn create(
         false => LinkRequest::default(),
     };
     let return_url = wanted.return_url.as_deref().map(|url| return_url(&api, url)).transpose()?;
-    let link = Link::new(account, wanted.email, return_url, api.ports.clock.now());
+    let link = Link::new(account, wanted.email, return_url, api.ports.jobs.clock.now());
     info!(account.id = %link.account, "Made a connect link for account {}", link.account);
     let path = link_path(&api, &link);
     let url = api.public_url.join(&path).map_err(|_| Problem::internal())?;
@@ -147,5 +147,5 @@ fn return_url(api: &Api, text: &str) -> Result<Url, Problem> {
 
 /// Where a link leads.
 pub(super) fn link_path(api: &Api, link: &Link) -> String {
-    LINK.replace("{token}", &link.seal(api.ports.accounts.ring()))
+    LINK.replace("{token}", &link.seal(api.ports.jobs.accounts.ring()))
 }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use common::job::{BlockReason, Job, JobState, StateName};
+use lifecycle::Receipt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{events, reply};
 use crate::api::Api;
 use crate::contract::Contract;
-use crate::intake::Receipt;
 use crate::openapi::{EventRequest, OlderProblems};
 use crate::paths::job_path;
 use crate::prefer::Preference;
@@ -87,7 +87,7 @@ async fn answer(api: &Api, request: &HttpRequest, payload: web::Payload) -> Resu
     let job = events::seen(api, &receipt, preference.budget(PATIENCE)).await;
     let why = job.as_ref().and_then(blocked_by);
     let mut response = match job.filter(Job::is_finished) {
-        Some(job) => told(&job, &JobRecord::of(&job, &api.ports.accounts).await)?,
+        Some(job) => told(&job, &JobRecord::of(&job, &api.ports.jobs.accounts).await)?,
         None => pending(&receipt, why),
     };
     reply::about(&mut response, &receipt, preference);

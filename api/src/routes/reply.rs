@@ -3,10 +3,10 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::{HeaderName, HeaderValue, LOCATION, VARY};
 use common::job::StateName;
+use lifecycle::Receipt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::intake::Receipt;
 use crate::paths::job_path;
 use crate::prefer::{APPLIED, Preference};
 use crate::record::WarningRecord;

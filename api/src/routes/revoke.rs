@@ -61,7 +61,7 @@ pub(crate) async fn revoke(api: web::Data<Api>, request: HttpRequest, payload: w
 
 async fn revoked(api: &Api, request: &HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let id = Form::of_admin(api, request, payload).await?.account()?;
-    let at_google = match api.ports.accounts.revoke(&id, api.ports.google.as_ref()).await {
+    let at_google = match api.ports.jobs.accounts.revoke(&id, api.ports.google.as_ref()).await {
         Ok(at_google) => at_google,
         Err(AccountError::NeverConnected) => AtGoogle::Nothing,
         Err(error @ (AccountError::OtherUser { .. } | AccountError::Sealed(_) | AccountError::Vault(_))) => {

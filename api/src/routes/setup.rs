@@ -45,8 +45,9 @@ async fn page(api: &Api, request: &HttpRequest) -> Result<HttpResponse, Problem>
     let page = if visit.is_admin()? {
         let standings = standings(api, &account).await?;
         // What it may say is worth less than the page.
-        let refused =
-            RefusedClient::noted(api.ports.vault.as_ref(), api.ports.clock.now()).await.unwrap_or_default();
+        let refused = RefusedClient::noted(api.ports.jobs.vault.as_ref(), api.ports.jobs.clock.now())
+            .await
+            .unwrap_or_default();
         setup::show(&setup::View {
             account: &account,
             standing: standings.this.as_ref(),
@@ -95,11 +96,11 @@ async fn signed(api: &Api, request: &HttpRequest, payload: web::Payload) -> Resu
     if visit.session.key().is_some() {
         api.sign_outs.end(&visit.session).await.map_err(|error| unreadable(&error))?;
     }
-    Ok(back(api, &visit.session.followed_by(Some(key), api.ports.clock.now()), &account))
+    Ok(back(api, &visit.session.followed_by(Some(key), api.ports.jobs.clock.now()), &account))
 }
 
 async fn signed_out(api: &Api, session: &Session, account: &AccountId) -> HttpResponse {
-    let next = session.followed_by(None, api.ports.clock.now());
+    let next = session.followed_by(None, api.ports.jobs.clock.now());
     let ended = match session.key() {
         Some(_) => api.sign_outs.end(session).await,
         None => Ok(()),
@@ -126,7 +127,7 @@ fn back(api: &Api, session: &Session, account: &AccountId) -> HttpResponse {
 }
 
 fn session_cookie(api: &Api, session: &Session) -> HeaderValue {
-    Cookie::Session.write(&session.seal(api.ports.accounts.ring()), session::LASTS, &api.public_url)
+    Cookie::Session.write(&session.seal(api.ports.jobs.accounts.ring()), session::LASTS, &api.public_url)
 }
 
 /// A browser on one of the setup pages.
@@ -141,7 +142,7 @@ impl Visit {
     pub(super) fn of(api: &Api, request: &HttpRequest) -> Self {
         let Arrival { session, signed_in, .. } = Arrival::of(request);
         let new = session.is_none();
-        let session = session.unwrap_or_else(|| Session::begin(None, api.ports.clock.now()));
+        let session = session.unwrap_or_else(|| Session::begin(None, api.ports.jobs.clock.now()));
         Self { session, signed_in, new }
     }
 
@@ -234,7 +235,7 @@ const SHOWN: usize = 50;
 
 /// How the account stands, as it is now.
 pub(super) async fn standing(api: &Api, id: &AccountId) -> Result<Option<setup::Standing>, Problem> {
-    let account = api.ports.accounts.get_now(id).await.map_err(|error| unreadable(&error))?;
+    let account = api.ports.jobs.accounts.get_now(id).await.map_err(|error| unreadable(&error))?;
     Ok(account.map(|account| told(api, &account)))
 }
 
@@ -248,17 +249,17 @@ struct Standings {
 
 async fn standings(api: &Api, id: &AccountId) -> Result<Standings, Problem> {
     let this = standing(api, id).await?;
-    let others = api.ports.accounts.page("", SHOWN, |account| account.id != *id);
+    let others = api.ports.jobs.accounts.page("", SHOWN, |account| account.id != *id);
     let (others, more) = others.await.map_err(|error| unreadable(&error))?;
     Ok(Standings { this, others: others.iter().map(|account| told(api, account)).collect(), more })
 }
 
 fn told(api: &Api, account: &Account) -> setup::Standing {
-    let now = api.ports.clock.now();
+    let now = api.ports.jobs.clock.now();
     setup::Standing {
         account: account.id.clone(),
         state: account.state,
-        email: account.user(api.ports.accounts.ring()).ok().map(|user| user.email),
+        email: account.user(api.ports.jobs.accounts.ring()).ok().map(|user| user.email),
         connected_at: account.connected_at,
         guests_limited_until: account.guest_limit.map(|limit| limit.until).filter(|until| *until > now),
     }

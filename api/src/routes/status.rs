@@ -43,7 +43,7 @@ pub(crate) async fn show(api: web::Data<Api>, request: HttpRequest) -> Result<Ht
     query::none(request.query_string())?;
     let caller = api.authenticator.key_holder(&request)?;
     let admin = caller.is_some_and(|caller| caller.may(Scope::Admin));
-    let account = api.ports.accounts.get(&AccountId::default_account()).await.map_err(|error| {
+    let account = api.ports.jobs.accounts.get(&AccountId::default_account()).await.map_err(|error| {
         error!(%error, "The account cannot be read: {error}");
         Problem::storage_unavailable()
     })?;
@@ -52,6 +52,8 @@ pub(crate) async fn show(api: web::Data<Api>, request: HttpRequest) -> Result<Ht
         enabled: true,
         authenticated: state == Some(AccountState::Connected),
         setup_url: SETUP,
-        account: account.filter(|_| admin).map(|account| AccountReply::of(&account, &api.ports.accounts)),
+        account: account
+            .filter(|_| admin)
+            .map(|account| AccountReply::of(&account, &api.ports.jobs.accounts)),
     }))
 }

@@ -48,7 +48,7 @@ fn events(
     seat: Seat,
     sight: Sight,
 ) -> impl Stream<Item = Result<Bytes, Error>> {
-    let until = time::after(api.ports.clock.now(), LONGEST);
+    let until = time::after(api.ports.jobs.clock.now(), LONGEST);
     // Held by the stream: between two pieces the others' looks go on, and the seat is taken until its end.
     let held = (seat, api.follows.follow(sight.id()));
     stream::unfold(Next::Tell(sight), move |next| {
@@ -69,7 +69,7 @@ async fn piece(
         Next::Tell(sight) => return Some(told(api, sight).await),
         Next::Wait(seen) => seen,
     };
-    let now = api.ports.clock.now();
+    let now = api.ports.jobs.clock.now();
     if api.closing.is_cancelled() || now >= until {
         return None;
     }
@@ -86,7 +86,7 @@ async fn piece(
 }
 
 async fn told(api: &Api, sight: Sight) -> (Result<Bytes, Error>, Next) {
-    let told = Told::of(&sight, &api.ports.accounts).await;
+    let told = Told::of(&sight, &api.ports.jobs.accounts).await;
     let data = serde_json::to_string(&told).expect("a record is plain data");
     let ended = sight.job().is_some_and(Job::is_finished);
     let next = if ended { Next::End } else { Next::Wait(sight) };

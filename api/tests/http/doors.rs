@@ -92,17 +92,15 @@ async fn without_keys_everybody_is_let_in_at_the_rate_of_their_address() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_keys_only_loopback_is_bound() {
     let rig = Rig::with(open("100/15m")).await;
-    let ports = Ports {
+    let jobs = lifecycle::Ports {
         store: rig.store.clone(),
         queue: rig.queue.clone(),
         vault: rig.vault.clone(),
         accounts: rig.accounts.clone(),
-        keys: rig.keys.clone(),
         throttle: rig.embedded.throttle(),
-        allowances: None,
-        google: rig.google.clone(),
         clock: rig.clock.clone(),
     };
+    let ports = Ports { jobs, keys: rig.keys.clone(), allowances: None, google: rig.google.clone() };
     let ingress = Ingress::new(ports, open("100/15m").settings, std::sync::Arc::new(|_| ()));
     let bound = ingress.bind(&["127.0.0.1:0".parse().unwrap(), "0.0.0.0:0".parse().unwrap()]);
     assert!(matches!(bound.err(), Some(BindError::OpenBeyondLoopback(_))));

@@ -37,7 +37,7 @@ impl Visit for Words<'_> {
 
 impl Subscriber for Ear {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("api")
+        ["api", "lifecycle"].iter().any(|crate_| metadata.target().starts_with(crate_))
     }
 
     fn event(&self, event: &Event<'_>) {

@@ -91,17 +91,15 @@ impl Rig {
         let key = keys.create(Owner::local(), vec![Scope::Admin], None).await.unwrap();
         let google = Arc::new(FakeGoogle::new());
         let connected: Arc<Mutex<Vec<AccountId>>> = Arc::default();
-        let ports = Ports {
+        let jobs = lifecycle::Ports {
             store: store.clone(),
             queue: queue.clone(),
             vault: vault.clone(),
             accounts: Arc::clone(&accounts),
-            keys: Arc::clone(&keys),
             throttle: embedded.throttle(),
-            allowances: None,
-            google: google.clone(),
             clock: Arc::clone(&clock),
         };
+        let ports = Ports { jobs, keys: Arc::clone(&keys), allowances: None, google: google.clone() };
         let hook = Arc::clone(&connected);
         let ingress = Ingress::new(
             ports.clone(),

@@ -59,7 +59,7 @@ pub async fn run(
             lines.push(format!("{id} is bound to nobody; the next connection binds it to its user"));
         }
         Handover::Erase => {
-            let count = worker::forget(&installation.operator_ports(), id).await?;
+            let count = lifecycle::forget(&installation.operator_ports(), id).await?;
             lines.push(format!(
                 "{id} is erased: what its jobs were to write is removed from {count} records, and copies that remain anywhere can be read no more, but with a backup of the vault that was made before"
             ));
@@ -78,7 +78,7 @@ async fn part(
 ) -> anyhow::Result<()> {
     let (accounts, id) = (&installation.accounts, &account.id);
     let ports = installation.operator_ports();
-    let first = worker::recall(&ports, quotas, account).await?;
+    let first = lifecycle::cancel_all(&ports, quotas, id).await?;
     let unsure = match account.state {
         AccountState::Connected => settled(installation, first.cancelling).await?,
         AccountState::NeedsReauthorization { .. } | AccountState::Disconnected { .. } => first.cancelling,
@@ -99,7 +99,7 @@ async fn part(
     }
     noticed(installation, id).await?;
     // Whatever was accepted meanwhile.
-    let late = worker::recall(&ports, quotas, account).await?;
+    let late = lifecycle::cancel_all(&ports, quotas, id).await?;
     if let Some(token) = installation.tokens.get(id, account.generation, ports.clock.now()).await {
         installation.tokens.forget(id, &token).await;
     }

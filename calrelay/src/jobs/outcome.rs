@@ -2,7 +2,7 @@
 
 use anyhow::anyhow;
 use common::job::JobId;
-use worker::{ReplayError, Replayed};
+use lifecycle::{ReplayError, Replayed};
 
 /// So many lines are shown; the rest is counted.
 pub const SHOWN: usize = 50;

@@ -2,9 +2,9 @@
 
 use common::job::{Job, JobId};
 use common::port::ListFilter;
+use lifecycle::Pages;
 
 use super::outcome::{Outcomes, SHOWN};
-use super::pages::Pages;
 use super::{table, unknown};
 use crate::config::JobsConfig;
 use crate::installation::Installation;
@@ -42,11 +42,7 @@ pub async fn run(
         }
         Choice::Fitting(filter) => {
             let mut pages = Pages::of(installation.store.as_ref(), filter);
-            loop {
-                let jobs = pages.next().await?;
-                if jobs.is_empty() {
-                    break;
-                }
+            while let Some(jobs) = pages.next().await? {
                 replay.take(installation, config, jobs).await?;
             }
         }
@@ -76,7 +72,7 @@ impl Replay {
             Self::Real(outcomes) => {
                 let ports = installation.operator_ports();
                 for job in jobs {
-                    match worker::replay(&ports, &config.quotas, &job, ports.clock.now()).await {
+                    match lifecycle::replay(&ports, &config.quotas, &job, ports.clock.now()).await {
                         Ok(outcome) => outcomes.add(&job.id, outcome),
                         Err(error) => return Err(outcomes.cut_short(&job.id, &error)),
                     }

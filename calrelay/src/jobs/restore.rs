@@ -6,7 +6,7 @@ use comfy_table::{Table, presets};
 use common::job::JobId;
 use common::message::{Message, Unreadable};
 use common::port::{Delivery, DeliveryTag};
-use worker::Replayed;
+use lifecycle::Replayed;
 
 use super::outcome::{Outcomes, SHOWN};
 use crate::config::JobsConfig;
@@ -26,7 +26,7 @@ pub async fn run(
     let said = if dry_run {
         look(installation, ids, &mut held).await
     } else {
-        revive(installation, config, ids, &mut held).await
+        replay(installation, config, ids, &mut held).await
     };
     // Only now: a letter that is put back may be the next one that the queue hands out.
     for tag in held {
@@ -61,7 +61,7 @@ async fn look(
     Ok(format!("{table}{more}\n{count} dead letters; nothing was done, --dry-run was given"))
 }
 
-async fn revive(
+async fn replay(
     installation: &Installation,
     config: &JobsConfig,
     ids: &[JobId],
@@ -90,7 +90,7 @@ async fn revive(
             }
         };
         missing.remove(&message.job);
-        match worker::revive(&ports, &config.quotas, &message).await {
+        match lifecycle::replay_letter(&ports, &config.quotas, &message).await {
             Ok(outcome) => {
                 outcomes.add(&message.job, outcome);
                 match outcome {

@@ -11,9 +11,9 @@ use common::message::Message;
 use common::port::{Change, Clock as _, Delivery, DeliveryTag, Lane, ListFilter, SystemClock};
 use common::seal::{Keyring, OpenError};
 use common::time::{after, hours};
+use lifecycle::Pages;
 
 use crate::installation::Installation;
-use crate::jobs::Pages;
 
 /// What a master key seals by itself lives no longer: access tokens, links, an operator's answer.
 const SHORT_LIVED: Duration = hours(1);
@@ -97,17 +97,14 @@ async fn keys(installation: &Installation, id: &AccountId) -> anyhow::Result<Opt
 async fn records(installation: &Installation) -> anyhow::Result<usize> {
     let mut pages = Pages::of(installation.store.as_ref(), ListFilter::default());
     let mut rotated = 0;
-    loop {
-        let jobs = pages.next().await?;
-        if jobs.is_empty() {
-            return Ok(rotated);
-        }
+    while let Some(jobs) = pages.next().await? {
         for job in jobs {
             if record(installation, job).await? {
                 rotated += 1;
             }
         }
     }
+    Ok(rotated)
 }
 
 /// Seals a record anew; a job that goes on meanwhile is looked at again.

@@ -62,8 +62,9 @@ fn the_domain_knows_no_server_and_the_ingress_and_the_worker_no_adapter() {
     for (from, to) in real(None) {
         let is_free = match from.as_str() {
             "common" => false,
-            "api" | "notices" => to == "common" || to == "accounts",
-            "worker" => to == "common" || to == "accounts" || to == "notices",
+            "lifecycle" | "notices" => to == "common" || to == "accounts",
+            "api" => ["common", "accounts", "lifecycle"].contains(&to.as_str()),
+            "worker" => ["common", "accounts", "lifecycle", "notices"].contains(&to.as_str()),
             adapter if adapter.starts_with("adapter-") => to == "common",
             _ => true,
         };

@@ -1,4 +1,4 @@
-//! The modules of a crate import each other in one direction.
+//! The modules of a crate import each other in one direction, and one crate changes records.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -58,7 +58,7 @@ fn in_circles(sources: &str) -> Vec<String> {
 #[test]
 fn no_module_imports_itself_by_way_of_others() {
     let adapters = ["embedded", "postgres", "rabbitmq", "redis"].map(|name| format!("adapters/{name}/src"));
-    let others = ["accounts", "calrelay", "common", "google", "notices", "testing", "worker"]
+    let others = ["accounts", "calrelay", "common", "google", "lifecycle", "notices", "testing", "worker"]
         .map(|name| format!("{name}/src"));
     for sources in adapters.into_iter().chain(others) {
         assert_eq!(in_circles(&sources), [""; 0], "{sources}");
@@ -69,4 +69,38 @@ fn no_module_imports_itself_by_way_of_others() {
 #[test]
 fn in_the_ingress_the_contract_and_the_routes_alone_import_each_other() {
     assert_eq!(in_circles("api/src"), ["openapi", "routes"]);
+}
+
+/// The sources in `folder` whose product code takes a step on the store itself.
+fn takers(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            takers(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let product = text.split("#[cfg(test)]\nmod ").next().unwrap();
+            let words: String = product.split_whitespace().collect();
+            if words.contains("store.take(")
+                || words.contains("store().take(")
+                || words.contains("JobStore::take")
+            {
+                found.insert(path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned());
+            }
+        }
+    }
+}
+
+/// Beside the lifecycle: an attempt, and the command that seals every record anew.
+#[test]
+fn a_record_is_changed_by_the_lifecycle_but_for_attempts_and_new_keys() {
+    let of = |crates: &[&str]| {
+        let mut found = BTreeSet::new();
+        crates.iter().for_each(|name| takers(&root().join(name).join("src"), &mut found));
+        found
+    };
+    let others = ["accounts", "api", "bench", "calrelay", "common", "google", "notices", "sandbox", "worker"];
+    let expected = ["calrelay/src/vault/rotate.rs", "worker/src/records.rs"].map(str::to_owned);
+    assert_eq!(of(&others), BTreeSet::from(expected));
+    assert!(of(&["lifecycle"]).len() > 5, "the lifecycle's own steps are seen");
 }

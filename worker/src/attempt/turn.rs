@@ -9,7 +9,6 @@ use common::time::after;
 use jiff::Timestamp;
 
 use super::{Attempts, Held};
-use crate::line;
 
 /// A turn that is nearer than this is waited for in hand.
 const SOON: Duration = Duration::from_secs(2);
@@ -66,7 +65,7 @@ impl Attempts {
     pub(super) async fn join(&self, held: &Held<'_>, account: &Account, turn: Option<Turn>) -> Duration {
         let (throttle, now) = (self.ports.throttle.as_ref(), self.ports.clock.now());
         let quotas = &self.settings.quotas;
-        let (turn, delay) = line::join(throttle, quotas, account, turn, held.job.not_after, now).await;
+        let (turn, delay) = lifecycle::join(throttle, quotas, account, turn, held.job.not_after, now).await;
         held.hold.stand(turn);
         delay
     }

@@ -204,7 +204,10 @@ impl Bench {
 
     /// Wakes what waited for an account, as whoever connected it does; answers how many jobs that were.
     pub async fn resume(&self, account: &Account) -> u64 {
-        let woken = worker::resume(&self.ports(), &self.settings.quotas, account).await.unwrap().woken;
+        let woken = lifecycle::wake_account(&(&self.ports()).into(), &self.settings.quotas, account)
+            .await
+            .unwrap()
+            .woken;
         // They come back in line, one after the other.
         self.turn(Duration::from_secs(1));
         woken

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use accounts::Connection;
 use common::account::AccountId;
+use common::fingerprint::Fingerprint;
 use common::job::{Effect, FailureKind, JobState};
 use common::message::{Message, Work};
-use common::port::{GoogleUser, JobQueue as _, JobStore as _, Lane, RefreshToken};
+use common::port::{GoogleUser, JobQueue as _, JobStore as _, Lane, RefreshToken, Shelf, Vault as _};
 use common::time::hours;
-use worker::OperatorPorts;
+use lifecycle::Ports;
 
 use crate::bench::Bench;
 use crate::google::Behaviour::Hold;
@@ -22,13 +23,12 @@ fn default() -> AccountId {
 }
 
 impl Bench {
-    fn operator(&self) -> OperatorPorts {
-        OperatorPorts::from(&self.ports())
+    fn operator(&self) -> Ports {
+        Ports::from(&self.ports())
     }
 
-    async fn recall(&self) -> worker::Recalled {
-        let account = self.account(&default()).await;
-        worker::recall(&self.operator(), &self.settings.quotas, &account).await.unwrap()
+    async fn recall(&self) -> lifecycle::AllCancelled {
+        lifecycle::cancel_all(&self.operator(), &self.settings.quotas, &default()).await.unwrap()
     }
 
     /// The account's name is free, and `user` takes it.
@@ -58,7 +58,10 @@ async fn every_unfinished_job_is_taken_back_and_no_other() {
     }
     let recalled = bench.recall().await;
     assert_eq!((recalled.cancelled, recalled.cancelling.len()), (250, 0));
-    assert_eq!(bench.recall().await, worker::Recalled::default(), "doing it again does nothing");
+    let mark = bench.vault.get(Shelf::Cancellations, waiting[0].as_str()).await.unwrap().expect("a mark");
+    let fingerprint = bench.job(&waiting[0]).await.fingerprint;
+    assert_eq!(serde_json::from_value::<Fingerprint>(mark.value).ok(), Some(fingerprint));
+    assert_eq!(bench.recall().await, lifecycle::AllCancelled::default(), "doing it again does nothing");
     bench.start();
     for id in &waiting {
         bench.cancelled(id).await;
@@ -153,12 +156,12 @@ async fn what_was_sealed_for_an_erased_account_is_in_no_record() {
     bench.recall().await;
     let operator = bench.operator();
     bench.accounts.remove(&default()).await.unwrap();
-    assert_eq!(worker::forget(&operator, &default()).await, Ok(2));
+    assert_eq!(lifecycle::forget(&operator, &default()).await, Ok(2));
     for id in [&done, &waiting] {
         let job = bench.store.get(id).await.unwrap().unwrap();
         assert!(job.payload.is_none() && job.is_finished(), "{job:?}");
     }
     let again =
-        worker::replay(&operator, &bench.settings.quotas, &bench.job(&waiting).await, bench.now()).await;
-    assert!(matches!(again, Ok(worker::Replayed::Ended(_))), "{again:?}");
+        lifecycle::replay(&operator, &bench.settings.quotas, &bench.job(&waiting).await, bench.now()).await;
+    assert!(matches!(again, Ok(lifecycle::Replayed::Ended(_))), "{again:?}");
 }

@@ -7,8 +7,8 @@ use common::job::{Effect, EventResult, FailureKind, Job, JobId, JobState};
 use common::message::Message;
 use common::port::{JobQueue as _, JobStore as _};
 use common::time::minutes;
+use lifecycle::{Ports, Replayed, replay_letter};
 use serde_json::json;
-use worker::{OperatorPorts, Replayed, revive};
 
 use crate::bench::{Bench, message};
 use crate::google::Behaviour::{HoldThen, Refuse};
@@ -190,19 +190,19 @@ async fn a_dead_letter_of_another_request_brings_nothing_back_and_is_kept() {
     bench.start();
     bench.failed(&first.id).await;
     bench.quiet().await;
-    let ports = OperatorPorts::from(&bench.ports());
+    let ports = Ports::from(&bench.ports());
     let quotas = bench.settings.quotas;
-    let revived = async |letter: &Message| revive(&ports, &quotas, letter).await.unwrap();
-    assert_eq!(revived(&message(&first)).await, Replayed::OtherRequest);
+    let replayed = async |letter: &Message| replay_letter(&ports, &quotas, letter).await.unwrap();
+    assert_eq!(replayed(&message(&first)).await, Replayed::OtherRequest);
     let record = bench.job(&first.id).await;
     assert!(matches!(record.state, JobState::Failed(_)));
     // Its own is another matter.
-    assert!(matches!(revived(&message(&second)).await, Replayed::Again { .. }));
+    assert!(matches!(replayed(&message(&second)).await, Replayed::Again { .. }));
     bench.turn(Duration::from_secs(5));
     bench.succeeded(&first.id).await;
     assert_eq!(bench.title(&first.id), OTHER);
     // Once the record is gone it can be brought back, and meets the event at Google.
     bench.wipe().await;
-    assert!(matches!(revived(&message(&first)).await, Replayed::Again { .. }));
+    assert!(matches!(replayed(&message(&first)).await, Replayed::Again { .. }));
     assert_eq!(bench.failed(&first.id).await.kind, FailureKind::IdempotencyKeyReused);
 }

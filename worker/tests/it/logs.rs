@@ -45,7 +45,7 @@ impl Logs {
 
 impl Subscriber for Ear {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        ["worker", "notices"].iter().any(|crate_| metadata.target().starts_with(crate_))
+        ["worker", "notices", "lifecycle"].iter().any(|crate_| metadata.target().starts_with(crate_))
     }
 
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {

@@ -6,7 +6,7 @@ use common::event::Priority;
 use common::job::{Effect, Job, JobId, JobState, StateName, Tally, WaitReason};
 use common::port::{CalendarError, JobQueue as _, Lane, Line, QueueError, Shelf, Vault as _};
 use common::time::{hours, minutes};
-use worker::{OperatorPorts, Replayed, replay};
+use lifecycle::{Ports, Replayed, replay};
 
 use crate::bench::{Bench, message};
 use crate::google::Behaviour::{Hold, HoldThen, Late, LoseAnswer, Refuse};
@@ -87,7 +87,7 @@ async fn looked(bench: &Bench) {
 }
 
 async fn replay_job(bench: &Bench, id: &JobId) -> Replayed {
-    let ports = OperatorPorts::from(&bench.ports());
+    let ports = Ports::from(&bench.ports());
     let job = bench.job(id).await;
     replay(&ports, &bench.settings.quotas, &job, bench.now()).await.unwrap()
 }

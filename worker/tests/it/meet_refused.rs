@@ -233,8 +233,8 @@ async fn a_replayed_job_asks_for_its_conference_again() {
     let id = bench.submit(order().conference().not_after(hours(2))).await;
     bench.failed(&id).await;
     let job = bench.job(&id).await;
-    let ports = worker::OperatorPorts::from(&bench.ports());
-    worker::replay(&ports, &bench.settings.quotas, &job, bench.now()).await.unwrap();
+    let ports = lifecycle::Ports::from(&bench.ports());
+    lifecycle::replay(&ports, &bench.settings.quotas, &job, bench.now()).await.unwrap();
     bench.turn(Duration::from_secs(5));
     assert!(bench.succeeded(&id).await.conference.link().is_some());
     assert_eq!(bench.google.methods(&id), [Insert, Insert, Insert]);

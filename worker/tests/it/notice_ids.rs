@@ -7,7 +7,7 @@ use common::job::{Effect, Failure, FailureKind, Job, JobId, JobState, Step};
 use common::message::{Message, News, Notice, Work};
 use common::port::{CalendarError, JobQueue as _, Lane};
 use common::time::minutes;
-use worker::{OperatorPorts, replay};
+use lifecycle::{Ports, replay};
 
 use crate::bench::{Bench, message};
 use crate::google::Behaviour::Refuse;
@@ -26,7 +26,7 @@ fn different(calls: &[Call]) -> usize {
 }
 
 async fn run_again(bench: &Bench, id: &JobId) {
-    let (ports, job) = (OperatorPorts::from(&bench.ports()), bench.job(id).await);
+    let (ports, job) = (Ports::from(&bench.ports()), bench.job(id).await);
     replay(&ports, &bench.settings.quotas, &job, bench.now()).await.unwrap();
     bench.turn(LEAD);
 }

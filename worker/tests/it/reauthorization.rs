@@ -146,8 +146,8 @@ async fn of_many_workers_one_wakes_each_job() {
         None
     });
     let account = bench.connect(&default()).await;
-    let ports = bench.ports();
-    let wakers = (0..8).map(|_| worker::resume(&ports, &bench.settings.quotas, &account));
+    let ports = lifecycle::Ports::from(&bench.ports());
+    let wakers = (0..8).map(|_| lifecycle::wake_account(&ports, &bench.settings.quotas, &account));
     let woken: u64 = join_all(wakers).await.into_iter().map(|resumed| resumed.unwrap().woken).sum();
     assert_eq!((woken, published.load(Ordering::Relaxed)), (60, 60));
     bench.queue.recover();

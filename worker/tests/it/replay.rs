@@ -6,7 +6,7 @@ use common::job::{Effect, Failure, FailureKind, Job, JobId, JobState, StateName,
 use common::message::Message;
 use common::port::{CalendarError, JobQueue as _, JobStore as _, Lane, Shelf, Vault as _};
 use common::time::{after, days};
-use worker::{OperatorPorts, Replayed, replay, revive};
+use lifecycle::{Ports, Replayed, replay, replay_letter};
 
 use crate::bench::{Bench, message};
 use crate::google::Behaviour::{LoseAnswer, Refuse};
@@ -17,13 +17,13 @@ use crate::order::order;
 const LEAD: Duration = Duration::from_secs(5);
 
 async fn replay_job(bench: &Bench, id: &JobId) -> Replayed {
-    let ports = OperatorPorts::from(&bench.ports());
+    let ports = Ports::from(&bench.ports());
     let job = bench.job(id).await;
     replay(&ports, &bench.settings.quotas, &job, bench.now()).await.unwrap()
 }
 
-async fn revive_letter(bench: &Bench, letter: &Message) -> Replayed {
-    revive(&OperatorPorts::from(&bench.ports()), &bench.settings.quotas, letter).await.unwrap()
+async fn replay_dead(bench: &Bench, letter: &Message) -> Replayed {
+    replay_letter(&Ports::from(&bench.ports()), &bench.settings.quotas, letter).await.unwrap()
 }
 
 /// A job that Google has refused.
@@ -114,7 +114,7 @@ async fn a_job_that_failed_is_brought_back_though_all_records_are_lost() {
     bench.wipe().await;
     let letter = bench.queue.take_dead().await.unwrap().expect("a dead letter").message.unwrap();
     assert_eq!(letter.job, id);
-    assert!(matches!(revive_letter(&bench, &letter).await, Replayed::Again { .. }));
+    assert!(matches!(replay_dead(&bench, &letter).await, Replayed::Again { .. }));
     bench.turn(LEAD);
     bench.until("a record", &id, |job| matches!(job.state, JobState::Succeeded { .. })).await;
     assert_eq!(bench.google.methods(&id), [Insert, Get, Insert]);
@@ -138,11 +138,11 @@ async fn a_dead_letter_brings_back_a_job_that_has_failed() {
     let mut bench = Bench::new().await;
     let id = refused(&mut bench).await;
     let letter = letter(&bench.job(&id).await, FailureKind::Refused);
-    assert!(matches!(revive_letter(&bench, &letter).await, Replayed::Again { .. }));
-    assert_eq!(revive_letter(&bench, &letter).await, Replayed::UnderWay, "a second copy of it does nothing");
+    assert!(matches!(replay_dead(&bench, &letter).await, Replayed::Again { .. }));
+    assert_eq!(replay_dead(&bench, &letter).await, Replayed::UnderWay, "a second copy of it does nothing");
     bench.turn(LEAD);
     bench.succeeded(&id).await;
-    assert_eq!(revive_letter(&bench, &letter).await, Replayed::Ended(StateName::Succeeded));
+    assert_eq!(replay_dead(&bench, &letter).await, Replayed::Ended(StateName::Succeeded));
 }
 
 #[tokio::test]
@@ -152,7 +152,7 @@ async fn a_dead_letter_brings_back_a_job_whose_record_is_gone() {
     let letter = letter(&job, FailureKind::Expired);
     bench.turn(days(8));
     let not_after = after(bench.now(), days(7));
-    assert_eq!(revive_letter(&bench, &letter).await, Replayed::Again { not_after });
+    assert_eq!(replay_dead(&bench, &letter).await, Replayed::Again { not_after });
     bench.start();
     bench.until("a record", &job.id, |job| matches!(job.state, JobState::Succeeded { .. })).await;
     assert_eq!(bench.google.methods(&job.id), [Get, Insert]);
@@ -165,7 +165,7 @@ async fn a_dead_letter_does_not_bring_back_what_its_caller_took_back() {
     let id = bench.submit(order()).await;
     let letter = letter(&bench.job(&id).await, FailureKind::Poison);
     bench.cancel(&id).await;
-    assert_eq!(revive_letter(&bench, &letter).await, Replayed::Ended(StateName::Cancelled));
+    assert_eq!(replay_dead(&bench, &letter).await, Replayed::Ended(StateName::Cancelled));
     bench.start();
     bench.quiet().await;
     assert_eq!(bench.google.methods(&id), []);
@@ -177,13 +177,13 @@ async fn a_message_that_the_queue_has_given_up_on_is_published_anew() {
     let job = bench.job_for(&order()).await;
     bench.store.restore(&Job { state: JobState::Queued, ..job.clone() }).await.unwrap();
     let given_up = message(&job);
-    assert!(matches!(revive_letter(&bench, &given_up).await, Replayed::Again { .. }));
+    assert!(matches!(replay_dead(&bench, &given_up).await, Replayed::Again { .. }));
     bench.start();
     bench.succeeded(&job.id).await;
     // A letter from before the message that is under way says nothing.
     let other = bench.job_for(&order()).await;
     bench.store.restore(&Job { state: JobState::Queued, hop: 5, ..other.clone() }).await.unwrap();
-    assert_eq!(revive_letter(&bench, &message(&other)).await, Replayed::UnderWay);
+    assert_eq!(replay_dead(&bench, &message(&other)).await, Replayed::UnderWay);
     bench.queue_copy(&Job { hop: 5, ..other.clone() }, Lane::Due).await;
     bench.succeeded(&other.id).await;
 }

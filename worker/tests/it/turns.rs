@@ -138,7 +138,8 @@ async fn jobs_that_are_recalled_give_back_exactly_what_they_took() {
     let conference = Duration::from_micros(2_040_817);
     assert_eq!(bench.wait_in(Priority::Normal).await, normal + (TURN + conference) * 10);
     let account = bench.account(&AccountId::default_account()).await;
-    let recalled = worker::recall(&(&bench.ports()).into(), &bench.settings.quotas, &account).await.unwrap();
+    let recalled =
+        lifecycle::cancel_all(&(&bench.ports()).into(), &bench.settings.quotas, &account.id).await.unwrap();
     assert_eq!(recalled.cancelled, 40);
     assert_eq!(bench.wait_in(Priority::Normal).await, normal);
     assert_eq!(bench.wait_in(Priority::Bulk).await, bulk);
@@ -156,11 +157,11 @@ async fn a_replayed_job_that_is_cancelled_gives_its_new_turn_back() {
     let before = bench.wait_in(Priority::Normal).await;
     let job = bench.job(&id).await;
     let operator = (&bench.ports()).into();
-    worker::replay(&operator, &bench.settings.quotas, &job, bench.now()).await.unwrap();
+    lifecycle::replay(&operator, &bench.settings.quotas, &job, bench.now()).await.unwrap();
     assert_eq!(bench.wait_in(Priority::Normal).await, before + TURN);
     assert_eq!(bench.place_of(&id).await, Place::InLine { micros: 1_020_409 });
     let account = bench.account(&AccountId::default_account()).await;
-    worker::recall(&operator, &bench.settings.quotas, &account).await.unwrap();
+    lifecycle::cancel_all(&operator, &bench.settings.quotas, &account.id).await.unwrap();
     assert_eq!(bench.wait_in(Priority::Normal).await, before);
 }
 
@@ -176,7 +177,7 @@ async fn a_record_of_an_older_build_gives_back_one_normal_request_and_runs_as_be
     bench.submit_job(older(bench.job_for(&order()).await)).await;
     assert_eq!(bench.wait_in(Priority::Normal).await, before + TURN);
     let account = bench.account(&AccountId::default_account()).await;
-    worker::recall(&(&bench.ports()).into(), &bench.settings.quotas, &account).await.unwrap();
+    lifecycle::cancel_all(&(&bench.ports()).into(), &bench.settings.quotas, &account.id).await.unwrap();
     assert_eq!(bench.wait_in(Priority::Normal).await, before);
     // And one whose message comes: the build that accepted it has placed it.
     let job = older(bench.job_for(&order()).await);

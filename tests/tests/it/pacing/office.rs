@@ -78,15 +78,10 @@ impl Office {
 
     fn listen(&mut self) {
         let ports = api::Ports {
-            store: Arc::clone(&self.ports.store),
-            queue: Arc::clone(&self.ports.queue),
-            vault: Arc::clone(&self.ports.vault),
-            accounts: Arc::clone(&self.ports.accounts),
+            jobs: (&self.ports).into(),
             keys: Arc::clone(&self.keys),
-            throttle: Arc::clone(&self.ports.throttle),
             google: Arc::clone(&self.ports.endpoint),
             allowances: None,
-            clock: Arc::clone(&self.ports.clock),
         };
         let settings = api::Settings {
             access: Access::Open,

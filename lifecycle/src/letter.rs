@@ -7,13 +7,14 @@ use common::message::{Message, Work};
 use common::port::Lane;
 use common::quotas::Quotas;
 
-use crate::ports::OperatorPorts;
-use crate::replay::{Replayed, left_alone, note_place, refreshed, replay};
+use crate::line::note_place;
+use crate::ports::Ports;
+use crate::replay::{Replayed, left_alone, refreshed, replay};
 use crate::replay_error::ReplayError;
 
 /// What is to be done for a dead letter, given the job's record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Revival {
+enum Use {
     /// The record knows that the job has ended, and can be opened again.
     Replay(Box<Job>),
     /// The letter is the job's only message.
@@ -28,7 +29,7 @@ enum Revival {
 ///
 /// # Errors
 /// [`ReplayError`]; the letter has to be kept then.
-pub async fn revive(ports: &OperatorPorts, quotas: &Quotas, dead: &Message) -> Result<Replayed, ReplayError> {
+pub async fn replay_letter(ports: &Ports, quotas: &Quotas, dead: &Message) -> Result<Replayed, ReplayError> {
     let now = ports.clock.now();
     match dead.work {
         Work::Create | Work::Conference { .. } => {}
@@ -41,9 +42,9 @@ pub async fn revive(ports: &OperatorPorts, quotas: &Quotas, dead: &Message) -> R
     let record = ports.store.get(&dead.job).await?;
     let hop = record.as_ref().map_or(0, |job| job.hop).max(dead.hop).saturating_add(1);
     match decide(record, dead) {
-        Revival::Leave(as_it_is) => Ok(as_it_is),
-        Revival::Replay(job) => replay(ports, quotas, &job, now).await,
-        Revival::Publish => {
+        Use::Leave(as_it_is) => Ok(as_it_is),
+        Use::Replay(job) => replay(ports, quotas, &job, now).await,
+        Use::Publish => {
             // A message that the queue itself has given up on does not reopen its job.
             let reopened = if dead.failure.is_some() { hop } else { dead.reopened };
             // A cancellation stays: the attempt looks for its mark.
@@ -56,16 +57,16 @@ pub async fn revive(ports: &OperatorPorts, quotas: &Quotas, dead: &Message) -> R
     }
 }
 
-fn decide(record: Option<Job>, dead: &Message) -> Revival {
+fn decide(record: Option<Job>, dead: &Message) -> Use {
     let Some(job) = record else {
-        return Revival::Publish;
+        return Use::Publish;
     };
     if job.fingerprint.is_other_request(&dead.fingerprint) {
-        return Revival::Leave(Replayed::OtherRequest);
+        return Use::Leave(Replayed::OtherRequest);
     }
     match &job.state {
-        JobState::Failed(_) => Revival::Replay(Box::new(job)),
-        JobState::Succeeded { .. } | JobState::Cancelled => Revival::Leave(left_alone(&job.state)),
+        JobState::Failed(_) => Use::Replay(Box::new(job)),
+        JobState::Succeeded { .. } | JobState::Cancelled => Use::Leave(left_alone(&job.state)),
         JobState::Accepting { .. }
         | JobState::Queued
         | JobState::Running(_)
@@ -73,9 +74,9 @@ fn decide(record: Option<Job>, dead: &Message) -> Revival {
         | JobState::Blocked { .. } => {
             // A letter that says no failure is a message that the queue itself has given up on.
             if dead.failure.is_none() && dead.hop >= job.hop {
-                Revival::Publish
+                Use::Publish
             } else {
-                Revival::Leave(Replayed::UnderWay)
+                Use::Leave(Replayed::UnderWay)
             }
         }
     }

@@ -17,7 +17,7 @@ enum Meaning {
     /// There is none: the job is wanted.
     Wanted,
     /// It was this very job.
-    TakenBack,
+    Cancelled,
     /// It was another request's, with this fingerprint.
     Reused(Fingerprint),
 }
@@ -25,7 +25,7 @@ enum Meaning {
 impl Ledger {
     /// What a job that has just been recorded as new is instead, if its caller took it back before its
     /// record was lost.
-    pub(super) async fn taken_back(
+    pub(super) async fn cancelled_before(
         &self,
         job: &Job,
         identity: Identity,
@@ -38,7 +38,7 @@ impl Ledger {
         let mark = self.marks.on(&job.id, whole_since, self.clock.now()).await;
         match mark.map(|mark| meaning(mark, &job.fingerprint)) {
             Ok(Meaning::Wanted) => None,
-            Ok(Meaning::TakenBack) => Some(match self.end_taken_back(&job.id).await {
+            Ok(Meaning::Cancelled) => Some(match self.end_cancelled(&job.id).await {
                 Ok(job) => Entry::Known { job: Box::new(job), keeper: Keeper::Store },
                 Err(Unreadable) => Entry::Undecided,
             }),
@@ -56,8 +56,9 @@ impl Ledger {
 
     /// The record of a job that was cancelled, made anew: answers how it stands. Should it fail and leave
     /// the record `accepting`, [`Self::reconsidered`] comes before anything is published.
-    async fn end_taken_back(&self, id: &JobId) -> Result<Job, Unreadable> {
-        match self.heard(self.store.take(id, &Step::Cancel, self.clock.now()).await) {
+    async fn end_cancelled(&self, id: &JobId) -> Result<Job, Unreadable> {
+        // It was counted when it ended first.
+        match self.take(id, &Step::Cancel).await {
             // A worker that met a message from before the loss may have been faster.
             Ok(Change::Taken(job) | Change::Refused(Refusal::Finished(job))) => Ok(*job),
             Ok(Change::Refused(
@@ -83,10 +84,10 @@ impl Ledger {
             (Keeper::Memory, _) | (Keeper::Store, Effect::Unknown | Effect::Done) => return Some(known),
             (Keeper::Store, Effect::None) => {}
         }
-        let whole_since = self.heard(self.store.whole_since().await).ok()?;
+        let whole_since = self.reach.noted(self.store.whole_since().await).ok()?;
         match self.marks.on(&known.id, whole_since, self.clock.now()).await {
             Ok(None) => Some(known),
-            Ok(Some(_)) => self.end_taken_back(&known.id).await.ok(),
+            Ok(Some(_)) => self.end_cancelled(&known.id).await.ok(),
             Err(Unreadable) => None,
         }
     }
@@ -99,7 +100,7 @@ fn meaning(mark: Option<Mark>, fingerprint: &Fingerprint) -> Meaning {
         Some(Mark { fingerprint: Some(other) }) if !other.is_same_request(fingerprint) => {
             Meaning::Reused(other)
         }
-        Some(Mark { fingerprint: _ }) => Meaning::TakenBack,
+        Some(Mark { fingerprint: _ }) => Meaning::Cancelled,
     }
 }
 
@@ -118,10 +119,15 @@ mod tests {
         let mark = |value| Some(Mark::read(&value));
         for (mark, expected) in [
             (None, Meaning::Wanted),
-            (mark(serde_json::to_value(&same).unwrap()), Meaning::TakenBack),
+            (mark(serde_json::to_value(&same).unwrap()), Meaning::Cancelled),
             (mark(serde_json::to_value(&other).unwrap()), Meaning::Reused(other)),
-            (mark(json!({"at": "2027-01-01T00:00:00Z"})), Meaning::TakenBack),
-            (mark(json!(null)), Meaning::TakenBack),
+            (mark(json!({"at": "2027-01-01T00:00:00Z"})), Meaning::Cancelled),
+            // An operator's, of an older build.
+            (
+                mark(json!({"at": "2027-01-01T00:00:00Z", "until": "2027-01-08T00:00:00Z"})),
+                Meaning::Cancelled,
+            ),
+            (mark(json!(null)), Meaning::Cancelled),
         ] {
             assert_eq!(meaning(mark.clone(), &same), expected, "{mark:?}");
         }

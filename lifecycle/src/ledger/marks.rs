@@ -45,7 +45,7 @@ struct Marked {
 /// A caller took the job back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mark {
-    /// Of the request that had made it; a mark that an operator set does not say it.
+    /// Of the request that had made it; a mark that an operator set does not say it in an older build.
     pub(super) fingerprint: Option<Fingerprint>,
 }
 

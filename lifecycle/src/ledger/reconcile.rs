@@ -65,7 +65,7 @@ fn is_accepting(job: &Job) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::{at, every_state, job};
+    use common::sample::states::{at, every_state, job};
 
     fn accepting() -> Job {
         job(JobState::Accepting { since: at(0) })

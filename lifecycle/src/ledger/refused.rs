@@ -69,7 +69,7 @@ impl RefusedJobs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::{at, job};
+    use common::sample::states::{at, job};
 
     #[test]
     fn one_too_many_is_told_and_makes_room_for_nobody() {

@@ -47,7 +47,7 @@ mod tests {
     use common::job::JobState;
 
     use super::*;
-    use crate::sample;
+    use common::sample::states as sample;
 
     const IN_LINE: Place = Place::InLine { micros: 7 };
 

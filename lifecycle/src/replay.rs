@@ -12,9 +12,9 @@ use common::quotas::Quotas;
 use common::time::until;
 use jiff::Timestamp;
 
-use crate::line::join;
+use crate::line::{join, note_place};
 use crate::lost::revive;
-use crate::ports::OperatorPorts;
+use crate::ports::Ports;
 use crate::replay_error::ReplayError;
 
 /// A message that met its job before the record is open again would be forgotten: it comes no earlier.
@@ -47,7 +47,7 @@ pub enum Replayed {
 /// # Errors
 /// [`ReplayError`].
 pub async fn replay(
-    ports: &OperatorPorts,
+    ports: &Ports,
     quotas: &Quotas,
     job: &Job,
     now: Timestamp,
@@ -89,7 +89,7 @@ pub async fn replay(
 }
 
 /// The caller's wish has to outlive the new deadline too.
-async fn mark_cancelled(ports: &OperatorPorts, message: &Message, now: Timestamp) -> Result<(), VaultError> {
+async fn mark_cancelled(ports: &Ports, message: &Message, now: Timestamp) -> Result<(), VaultError> {
     let (shelf, name) = (Shelf::Cancellations, message.job.as_str());
     let seen = ports.vault.get(shelf, name).await?.map(|doc| doc.version);
     let mark = Mark { at: now, until: message.not_after, fingerprint: &message.fingerprint }.document();
@@ -98,7 +98,7 @@ async fn mark_cancelled(ports: &OperatorPorts, message: &Message, now: Timestamp
 
 /// The message with nothing counted and a new deadline, and how long its account's line is.
 pub(crate) async fn refreshed(
-    ports: &OperatorPorts,
+    ports: &Ports,
     quotas: &Quotas,
     message: Message,
     now: Timestamp,
@@ -126,16 +126,7 @@ pub(crate) async fn refreshed(
     (fresh, delay)
 }
 
-/// Records where the job of a message is placed in its line. Should that fail, a job that is cancelled before its turn
-/// gives nothing back.
-pub(crate) async fn note_place(ports: &OperatorPorts, message: &Message) {
-    if let Some(turn) = message.turn {
-        let step = Step::Placed { turn, warning: None };
-        let _ = ports.store.take(&message.job, &step, ports.clock.now()).await;
-    }
-}
-
-fn event_ends(ports: &OperatorPorts, account: &Account, message: &Message) -> Option<Timestamp> {
+fn event_ends(ports: &Ports, account: &Account, message: &Message) -> Option<Timestamp> {
     let keys = account.seal_keys(ports.accounts.ring()).ok()?;
     keys.open(message.job.as_str(), &message.payload).ok()?.event.ends_at()
 }

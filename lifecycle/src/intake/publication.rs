@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use common::job::{Effect, Job, JobId, JobState, Turn};
 use common::message::{Message, Work};
+use common::metrics;
 use common::port::{Line, QueueError};
 use common::time;
 use futures_util::future::{Either, select};
@@ -15,7 +16,6 @@ use super::decision::{Decision, decide};
 use super::lane::{lane, late};
 use super::{Intake, Receipt, Refusal};
 use crate::ledger::{CONFIRM_DEADLINE, Entry, Identity, Keeper};
-use crate::metrics;
 
 /// How often a repeat looks at a record that is being accepted.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
@@ -63,13 +63,13 @@ impl Intake {
                 Entry::Undecided => return Err(Refusal::StorageUnusable),
                 Entry::Known { job, keeper } => (*job, keeper),
             };
-            match decide(&known, &job.fingerprint, self.clock.now()) {
+            match decide(&known, &job.fingerprint, self.ports.clock.now()) {
                 Decision::Reused => return Err(Refusal::KeyReused(known.id)),
                 Decision::Replay => return Ok(Placed::before(known)),
                 Decision::PublishAgain => return self.publish_again(known, keeper).await,
                 Decision::AwaitOutcome { until } => self.settled(&known.id, until).await,
             }
-            let now = self.clock.now();
+            let now = self.ports.clock.now();
             job =
                 Job { state: JobState::Accepting { since: now }, submitted_at: now, updated_at: now, ..job };
         }
@@ -110,10 +110,10 @@ impl Intake {
             Keeper::Memory => message.effect.max(Effect::Unknown),
         };
         let message = Message { effect, ..message };
-        let (lane, delay) = lane(&job, place, self.clock.now());
+        let (lane, delay) = lane(&job, place, self.ports.clock.now());
         let began = std::time::Instant::now();
-        let publish = self.queue.publish(&message, lane, delay);
-        let confirmed = match select(publish, self.clock.sleep(CONFIRM_DEADLINE)).await {
+        let publish = self.ports.queue.publish(&message, lane, delay);
+        let confirmed = match select(publish, self.ports.clock.sleep(CONFIRM_DEADLINE)).await {
             Either::Left((confirmed, _)) => confirmed,
             Either::Right(((), _)) => Err(QueueError::Unconfirmed),
         };
@@ -123,7 +123,7 @@ impl Intake {
             Ok(()) => {
                 // Before the answer: a repeat that comes right behind it is to find the job queued.
                 self.ledger.confirmed(&message, keeper);
-                let state = job.in_queue(self.clock.now()).name();
+                let state = job.in_queue(self.ports.clock.now()).name();
                 let receipt = Receipt { state, job, replayed: record == Record::Older };
                 Ok(Placed { receipt, published: Some((message, keeper)) })
             }
@@ -137,7 +137,7 @@ impl Intake {
                         self.ledger.withdraw(&job, keeper).await;
                         // While the queue is full, places of refused jobs would otherwise fill the account's line.
                         if job.turn.as_ref().is_some_and(Turn::is_in_line) {
-                            self.throttle.leave(&spot.line).await;
+                            self.ports.throttle.leave(&spot.line).await;
                         }
                     }
                     // An earlier publish of it may have been stored after all.
@@ -154,13 +154,13 @@ impl Intake {
         if !job.turn.as_ref().is_some_and(Turn::is_in_line) {
             return (job, Duration::ZERO);
         }
-        let now = self.clock.now();
+        let now = self.ports.clock.now();
         let Some(step) = late(&job, delay, spot.event_ends, now) else {
             return (job, delay);
         };
         let job = job.take(&step, now).unwrap_or(job);
         if !job.turn.as_ref().is_some_and(Turn::is_in_line) {
-            self.throttle.leave(&spot.line).await;
+            self.ports.throttle.leave(&spot.line).await;
         }
         self.ledger.placed(&job.id, &step, keeper).await;
         (job, delay)
@@ -193,11 +193,11 @@ impl Intake {
                 Ok(None) => true,
                 Err(_) => false,
             };
-            let left = time::until(self.clock.now(), until);
+            let left = time::until(self.ports.clock.now(), until);
             if settled || left.is_zero() {
                 return;
             }
-            let pause = self.clock.sleep(left.min(LOOK_AGAIN));
+            let pause = self.ports.clock.sleep(left.min(LOOK_AGAIN));
             select(Box::pin(watch.changed()), pause).await;
         }
     }

@@ -17,18 +17,19 @@ pub struct Pages<'a> {
 
 impl<'a> Pages<'a> {
     /// Begins at the first.
+    #[must_use]
     pub fn of(store: &'a dyn JobStore, filter: ListFilter) -> Self {
         Self { store, filter, after: None }
     }
 
-    /// The next page; empty at the end.
+    /// The next page, of one job at least; `None` at the end.
     ///
     /// # Errors
     /// When the store cannot be reached.
-    pub async fn next(&mut self) -> Result<Vec<Job>, StoreError> {
+    pub async fn next(&mut self) -> Result<Option<Vec<Job>>, StoreError> {
         let page = Page { after: self.after.take(), limit: PAGE };
         let jobs = self.store.list(&self.filter, page).await?;
         self.after = jobs.last().map(|last| (last.submitted_at, last.id.clone()));
-        Ok(jobs)
+        Ok(Some(jobs).filter(|jobs| !jobs.is_empty()))
     }
 }

@@ -170,7 +170,7 @@ mod tests {
     use common::job::JobState;
 
     use super::*;
-    use crate::sample::job;
+    use common::sample::states::job;
 
     fn full_of(jobs: usize) -> Memory {
         Memory::within(Bounds { jobs, ..Bounds::default() })

@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use common::backoff::Schedule;
 use common::job::Job;
-use common::port::{Change, StoreError};
+use common::port::StoreError;
 use common::random;
 use futures_util::future::join_all;
 use tracing::{info, warn};
 
 use super::Ledger;
 use super::reconcile::{is_settled, lacks, record};
-use crate::metrics;
 
 /// How often it is tried: soon, because callers ask for their jobs, and never all ingresses at once.
 const TRIES: Schedule = Schedule { first: Duration::from_millis(500), longest: Duration::from_secs(2) };
@@ -25,7 +24,7 @@ const LAST_TRY: Duration = Duration::from_secs(2);
 impl Ledger {
     /// Writes down whatever is remembered, as soon as the store takes it; never ends. Cancel safe:
     /// a job is forgotten only once it is written.
-    pub(crate) async fn write_down(&self) {
+    pub async fn write_down(&self) {
         let mut failures: u32 = 0;
         loop {
             self.memory.filled().await;
@@ -44,7 +43,7 @@ impl Ledger {
     }
 
     /// Removes the records of jobs that the queue refused, as soon as the store takes it; never ends.
-    pub(crate) async fn remove_refused(&self) {
+    pub async fn remove_refused(&self) {
         let mut failures: u32 = 0;
         loop {
             self.refused.filled().await;
@@ -60,9 +59,9 @@ impl Ledger {
     async fn remove_batch(&self) -> Result<(), StoreError> {
         for (id, state) in self.refused.some(BATCH) {
             // One that stands otherwise is another request's by now, or was taken back.
-            let stored = self.heard(self.store.get(&id).await)?;
+            let stored = self.reach.noted(self.store.get(&id).await)?;
             if stored.is_some_and(|stored| stored.state == state) {
-                self.heard(self.store.withdraw(&id).await)?;
+                self.reach.noted(self.store.withdraw(&id).await)?;
             }
             self.refused.settled(&id, &state);
         }
@@ -70,7 +69,7 @@ impl Ledger {
     }
 
     /// Tries once more, at the end of the process, and tells what remains.
-    pub(crate) async fn close(&self) {
+    pub async fn close(&self) {
         let writing = async {
             while let Ok(1..) = self.write_batch().await {}
             while self.refused.count() > 0 && self.remove_batch().await.is_ok() {}
@@ -103,16 +102,13 @@ impl Ledger {
     }
 
     async fn write(&self, job: &Job) -> Result<(), StoreError> {
-        let stored = self.heard(self.store.restore(&record(job)).await)?;
+        let stored = self.reach.noted(self.store.restore(&record(job)).await)?;
         if !stored.fingerprint.is_same_request(&job.fingerprint) {
             warn!(job.id = %job.id, "Job {} was accepted twice, with different bodies under one key", job.id);
         }
         if let Some(step) = lacks(&stored, job) {
             // Refused when it is no longer needed.
-            let change = self.heard(self.store.take(&job.id, &step, self.clock.now()).await)?;
-            if let Change::Taken(job) = change {
-                metrics::finished(&job);
-            }
+            self.take_counted(&job.id, &step).await?;
         }
         self.memory.written(job);
         Ok(())

@@ -4,7 +4,6 @@
 //! record without a message is published again by the caller's repeat, a message without a record
 //! rebuilds it. Without the store a job is accepted all the same: its record follows.
 
-mod cancel;
 mod decision;
 mod lane;
 mod preparation;
@@ -14,94 +13,106 @@ mod refusal;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use accounts::Accounts;
 use common::account::AccountState;
 use common::event::Submission;
 use common::fingerprint::Fingerprint;
 use common::job::{Job, JobId, StateName};
 use common::owner::Owner;
-use common::port::{Backlog, Clock, JobQueue, Throttle, Vault};
+use common::port::{Backlog, VaultError};
 use common::quotas::Quotas;
 use common::trace::TraceContext;
+use metrics::Counter;
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
-use tracing::{Instrument as _, error};
+use tracing::{Instrument as _, error, warn};
 
-use crate::contract::Contract;
-use crate::idempotency::IdempotencyKey;
+use crate::cancel::{CancelError, Cancelled, Hitch, cancel};
 use crate::ledger::{Identity, Ledger};
-use crate::metrics;
-pub(crate) use cancel::{CancelRefusal, Cancellation};
+use crate::ports::Ports;
 use publication::{Placed, Spot};
-pub(crate) use refusal::Refusal;
+pub use refusal::Refusal;
 
-/// Accepts jobs and takes them back.
-pub(crate) struct Intake {
-    pub(crate) ledger: Arc<Ledger>,
-    pub(crate) queue: Arc<dyn JobQueue>,
-    /// For marks on jobs that are taken back; of what is accepted only the ledger asks, where records
-    /// were lost.
-    pub(crate) vault: Arc<dyn Vault>,
-    pub(crate) accounts: Arc<Accounts>,
-    pub(crate) throttle: Arc<dyn Throttle>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) backlog: Backlog,
-    pub(crate) quotas: Quotas,
+/// Accepts jobs, and cancels them for their callers.
+pub struct Intake {
+    /// Of its vault only the ledger asks when a job is accepted, where records were lost.
+    ports: Ports,
+    ledger: Arc<Ledger>,
+    backlog: Backlog,
+    quotas: Quotas,
     /// Whether the queue refused the last job.
-    pub(crate) queue_refuses: AtomicBool,
+    queue_refuses: AtomicBool,
     /// What outlives the request that began it.
-    pub(crate) tasks: TaskTracker,
+    tasks: TaskTracker,
 }
 
 /// A request to accept a job.
 #[derive(Debug)]
-pub(crate) struct Ask {
-    pub(crate) owner: Owner,
-    pub(crate) contract: Contract,
-    pub(crate) key: Option<IdempotencyKey>,
-    pub(crate) submission: Submission,
-    pub(crate) trace: TraceContext,
+pub struct Ask {
+    /// The id that the job gets.
+    pub id: JobId,
+    /// Where it is from.
+    pub identity: Identity,
+    /// Who asks.
+    pub owner: Owner,
+    /// For what.
+    pub submission: Submission,
+    /// What the request is part of.
+    pub trace: TraceContext,
+    /// Counts the job once the queue holds it.
+    pub accepted: Counter,
 }
 
 /// An accepted job.
 #[derive(Debug, Clone)]
-pub(crate) struct Receipt {
-    pub(crate) job: Job,
+pub struct Receipt {
+    /// The job.
+    pub job: Job,
     /// As the caller sees it.
-    pub(crate) state: StateName,
+    pub state: StateName,
     /// Whether an earlier request with the same key made the job.
-    pub(crate) replayed: bool,
+    pub replayed: bool,
 }
 
 impl Intake {
+    /// An intake whose records are in `ledger`; what outlives a request is one of `tasks`.
+    #[must_use]
+    pub fn new(
+        ports: Ports,
+        ledger: Arc<Ledger>,
+        backlog: Backlog,
+        quotas: Quotas,
+        tasks: TaskTracker,
+    ) -> Self {
+        Self { ports, ledger, backlog, quotas, queue_refuses: AtomicBool::new(false), tasks }
+    }
+
     /// Accepts a job, or answers the one that the same key has made. `Ok` means that the queue holds
     /// it.
-    pub(crate) async fn submit(self: &Arc<Self>, ask: Ask) -> Result<Receipt, Refusal> {
-        let now = self.clock.now();
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn submit(self: &Arc<Self>, ask: Ask) -> Result<Receipt, Refusal> {
+        let now = self.ports.clock.now();
         let fingerprint = self.fingerprint(&ask.submission);
-        let (id, identity) = match &ask.key {
-            Some(key) => (JobId::derived(&ask.owner, ask.contract.route(), key.as_str()), Identity::Derived),
-            None => (JobId::random(), Identity::Random),
-        };
-        let (account, job) = match self.prepare(&ask, id.clone(), fingerprint.clone(), now).await {
-            Ok(prepared) => prepared,
+        let (account, job) = match (self.prepare(&ask, fingerprint.clone(), now).await, ask.identity) {
+            (Ok(prepared), _) => prepared,
             // A repeat is answered as before, whatever has changed since.
-            Err(refusal) if ask.key.is_some() => return self.earlier(&id, &fingerprint, refusal).await,
-            Err(refusal) => return Err(refusal),
+            (Err(refusal), Identity::Derived) => return self.earlier(&ask.id, &fingerprint, refusal).await,
+            (Err(refusal), Identity::Random) => return Err(refusal),
         };
         let spot = Spot { line: self.line(&account, &job), event_ends: ask.submission.event.ends_at() };
         let (answer, answered) = oneshot::channel();
         let intake = Arc::clone(self);
         // A caller who hangs up must not cut the job off between its record and its message.
         let accepting = async move {
-            let (receipt, published) = match intake.place(job, identity, &spot).await {
+            let (receipt, published) = match intake.place(job, ask.identity, &spot).await {
                 Ok(Placed { receipt, published }) => (Ok(receipt), published),
                 Err(refusal) => (Err(refusal), None),
             };
             // The request may have been dropped.
             let _ = answer.send(receipt);
             if let Some((message, keeper)) = published {
-                metrics::accepted(ask.contract);
+                ask.accepted.increment(1);
                 intake.ledger.enqueued(&message, keeper).await;
             }
         };
@@ -114,8 +125,21 @@ impl Intake {
         Ok(receipt)
     }
 
+    /// Cancels `job` for its caller, as far as that is still possible.
+    ///
+    /// # Errors
+    /// [`CancelError`].
+    pub async fn cancel(&self, job: &Job) -> Result<Cancelled, CancelError> {
+        let cancelled = cancel(&self.ports, &self.quotas, job, self.ledger.cancel(job), told).await;
+        // The ledger tells of the store.
+        if let Err(CancelError::Vault(error)) = &cancelled {
+            vault_failed(error);
+        }
+        cancelled
+    }
+
     fn fingerprint(&self, submission: &Submission) -> Fingerprint {
-        self.accounts.hash_key().fingerprint_of(&submission.former(), &submission.canonical())
+        self.ports.accounts.hash_key().fingerprint_of(&submission.former(), &submission.canonical())
     }
 
     /// What an earlier request under this key has made; `refusal` where there was none.
@@ -142,7 +166,8 @@ impl Receipt {
 
     /// As the caller sees it now, where its record was `seen`. A record that is still queued knows less
     /// than the intake did: what the job will wait for is found by a worker.
-    pub(crate) fn state_now(&self, seen: Option<&Job>) -> StateName {
+    #[must_use]
+    pub fn state_now(&self, seen: Option<&Job>) -> StateName {
         match seen.map(|job| job.state.name()) {
             None | Some(StateName::Queued) => self.state,
             Some(
@@ -157,11 +182,20 @@ impl Receipt {
     }
 }
 
-fn unusable(what: &str, error: &dyn std::error::Error) -> Refusal {
-    log_trouble(what, error);
-    Refusal::StorageUnusable
+/// The caller's wish stands: the log is told.
+fn told(hitch: Hitch<'_>) -> Result<(), VaultError> {
+    match hitch {
+        Hitch::NotWoken(Job { id, .. }, error) => {
+            warn!(job.id = %id, %error, "Job {id} could not be woken to be cancelled: {error}");
+        }
+        Hitch::NotUnmarked(id, error) => {
+            warn!(job.id = %id, %error, "The cancellation mark of job {id} could not be removed: {error}");
+        }
+    }
+    Ok(())
 }
 
-fn log_trouble(what: &str, error: &dyn std::error::Error) {
-    error!("{what} failed a request: {error}");
+fn vault_failed(error: &VaultError) -> Refusal {
+    error!("The vault failed a request: {error}");
+    Refusal::StorageUnusable
 }

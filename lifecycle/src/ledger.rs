@@ -13,16 +13,18 @@ mod reconcile;
 mod refused;
 mod writer;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::job::{Effect, Job, JobId, JobState, Refusal, Step};
 use common::message::Message;
-use common::port::{Accepted, Backlog, Change, Clock, JobStore, Line, StoreError, Throttle, Vault, Watch};
-use jiff::Timestamp;
+use common::metrics;
+use common::port::{Accepted, Backlog, Change, Clock, JobStore, Line, StoreError, Throttle, Watch};
 use tracing::{error, info, warn};
 
-pub(crate) use absence::Absence;
+use crate::ports::Ports;
+use crate::reach::{Reach, Reached};
+pub use absence::Absence;
 use marks::Marks;
 use memory::Memory;
 use reconcile::newest;
@@ -32,7 +34,7 @@ use refused::RefusedJobs;
 pub(crate) const CONFIRM_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The records of jobs, as an ingress reads and writes them.
-pub(crate) struct Ledger {
+pub struct Ledger {
     store: Arc<dyn JobStore>,
     throttle: Arc<dyn Throttle>,
     clock: Arc<dyn Clock>,
@@ -41,19 +43,12 @@ pub(crate) struct Ledger {
     memory: Memory,
     refused: RefusedJobs,
     marks: Marks,
-    health: Mutex<Health>,
-}
-
-/// How the store has been to this process.
-#[derive(Debug, Clone, Copy, Default)]
-struct Health {
-    away: bool,
-    failed_at: Option<Timestamp>,
+    reach: Reach,
 }
 
 /// Where the id of a job that is being accepted is from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Identity {
+pub enum Identity {
     /// From the caller's key: an earlier request may have had it.
     Derived,
     /// From chance: no job had it before.
@@ -94,7 +89,7 @@ pub(crate) enum Entry {
     Undecided,
 }
 
-/// What came of a caller's wish to take a job back.
+/// What the record says to the wish to cancel its job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Wish {
     /// The store's answer.
@@ -103,38 +98,39 @@ pub(crate) enum Wish {
     Noted(Box<Job>),
     /// There is no such job any more: it was never accepted.
     Gone,
-    /// The store is away, and what it would have answered is not known.
-    Unheard,
 }
 
 impl Ledger {
-    pub(crate) fn new(
-        store: Arc<dyn JobStore>,
-        vault: Arc<dyn Vault>,
-        throttle: Arc<dyn Throttle>,
-        clock: Arc<dyn Clock>,
-        retention: Duration,
-    ) -> Self {
-        let (memory, marks, health) = (Memory::default(), Marks::new(vault, retention), Mutex::default());
-        let refused = RefusedJobs::default();
-        Self { store, throttle, clock, retention, memory, refused, marks, health }
+    /// A ledger that remembers nothing yet; the records of finished jobs are kept for `retention`.
+    #[must_use]
+    pub fn new(ports: &Ports, retention: Duration) -> Self {
+        Self {
+            store: Arc::clone(&ports.store),
+            throttle: Arc::clone(&ports.throttle),
+            clock: Arc::clone(&ports.clock),
+            retention,
+            memory: Memory::default(),
+            refused: RefusedJobs::default(),
+            marks: Marks::new(Arc::clone(&ports.vault), retention),
+            reach: Reach::new(Arc::clone(&ports.clock), told),
+        }
     }
 
     /// Records a job that is being accepted, unless it is known or the backlog is full. While the
     /// store is away the backlog is not counted.
     pub(crate) async fn accept(&self, job: &Job, identity: Identity, backlog: Backlog, line: &Line) -> Entry {
         if let Some(remembered) = self.memory.get(&job.id) {
-            let stored = self.heard(self.store.get(&job.id).await).ok().flatten();
+            let stored = self.reach.noted(self.store.get(&job.id).await).ok().flatten();
             let job = match stored {
                 Some(stored) => newest(remembered, stored),
                 None => remembered,
             };
             return Entry::Known { job: Box::new(job), keeper: Keeper::Memory };
         }
-        match self.heard(self.store.accept(job, backlog, line).await) {
+        match self.reach.noted(self.store.accept(job, backlog, line).await) {
             Ok(Accepted::New { delay, whole_since }) => {
                 let new = Entry::New { delay, keeper: Keeper::Store };
-                match self.taken_back(job, identity, whole_since).await {
+                match self.cancelled_before(job, identity, whole_since).await {
                     None => new,
                     Some(entry) => {
                         self.throttle.leave(line).await;
@@ -158,7 +154,7 @@ impl Ledger {
         match keeper {
             Keeper::Memory => self.memory.forget(id),
             Keeper::Store => {
-                if let Err(error) = self.heard(self.store.withdraw(id).await) {
+                if let Err(error) = self.reach.noted(self.store.withdraw(id).await) {
                     // Until it is removed it is `accepting`: a repeat publishes it again.
                     let then = match self.refused.remember(job) {
                         true => "it is tried again",
@@ -175,7 +171,7 @@ impl Ledger {
         match keeper {
             // It is remembered with its message.
             Keeper::Memory => {}
-            Keeper::Store => drop(self.heard(self.store.take(id, step, self.clock.now()).await)),
+            Keeper::Store => drop(self.take(id, step).await),
         }
     }
 
@@ -193,11 +189,10 @@ impl Ledger {
             // It is written down with everything else that is remembered.
             Keeper::Memory => {}
             Keeper::Store => {
-                let now = self.clock.now();
-                match self.heard(self.store.take(&message.job, &Step::Enqueued, now).await) {
+                match self.take(&message.job, &Step::Enqueued).await {
                     // The store has lost the record, or cannot be told.
                     Ok(Change::Refused(Refusal::Unknown)) | Err(_) => {
-                        self.memory.remember(message.rebuild(now));
+                        self.memory.remember(message.rebuild(self.clock.now()));
                     }
                     // A worker may have started it meanwhile: a refusal is no news.
                     Ok(Change::Taken(_) | Change::Refused(_)) => {}
@@ -210,10 +205,10 @@ impl Ledger {
     ///
     /// # Errors
     /// When the store is away and the job is not remembered.
-    pub(crate) async fn get(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
+    pub async fn get(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
         // Memory first: a job is forgotten only once it is stored.
         let remembered = self.memory.get(id);
-        match (self.heard(self.store.get(id).await), remembered) {
+        match (self.reach.noted(self.store.get(id).await), remembered) {
             (Ok(Some(stored)), Some(remembered)) => Ok(Some(newest(remembered, stored))),
             (Ok(None) | Err(_), Some(remembered)) => Ok(Some(remembered)),
             (stored, None) => stored,
@@ -221,7 +216,8 @@ impl Ledger {
     }
 
     /// Watches a job from now on: a hint, as the store's is.
-    pub(crate) fn watch(&self, id: &JobId) -> Watch {
+    #[must_use]
+    pub fn watch(&self, id: &JobId) -> Watch {
         self.store.watch(id)
     }
 
@@ -229,34 +225,32 @@ impl Ledger {
     ///
     /// # Errors
     /// When the store is away.
-    pub(crate) async fn absence(&self) -> Result<Absence, StoreError> {
-        let whole_since = self.heard(self.store.whole_since().await)?;
-        let failed_at = self.health().failed_at;
-        Ok(absence::absence(whole_since, failed_at, self.retention, self.clock.now()))
+    pub async fn absence(&self) -> Result<Absence, StoreError> {
+        let whole_since = self.reach.noted(self.store.whole_since().await)?;
+        Ok(absence::absence(whole_since, self.reach.last_away(), self.retention, self.clock.now()))
     }
 
-    /// Takes back a job that stood like this a moment ago.
-    pub(crate) async fn cancel(&self, seen: &Job) -> Wish {
+    /// Notes the wish to cancel a job that stood like this a moment ago.
+    ///
+    /// # Errors
+    /// When the store is away, and what it would have answered is not known.
+    pub(crate) async fn cancel(&self, seen: &Job) -> Result<Wish, StoreError> {
         // Even if the store has a record by now: what became of the message is not in it.
         if let Some(job) = self.memory.cancel(&seen.id) {
-            return Wish::Noted(Box::new(job));
+            return Ok(Wish::Noted(Box::new(job)));
         }
-        if self.doubt(seen).await.is_err() {
-            return Wish::Unheard;
-        }
-        let change = self.store.take(&seen.id, &Step::Cancel, self.clock.now()).await;
-        match (self.heard(change), &seen.state) {
-            (Err(_), _) => Wish::Unheard,
+        self.doubt(seen).await?;
+        Ok(match (self.take_counted(&seen.id, &Step::Cancel).await?, &seen.state) {
             // The queue refused it meanwhile, and with it went the record.
-            (Ok(Change::Refused(Refusal::Unknown)), JobState::Accepting { .. }) => Wish::Gone,
+            (Change::Refused(Refusal::Unknown), JobState::Accepting { .. }) => Wish::Gone,
             // The record was lost under our hands; the message is still on its way.
-            (Ok(Change::Refused(Refusal::Unknown)), _) => {
+            (Change::Refused(Refusal::Unknown), _) => {
                 let job = Job { cancel_requested: true, ..reconcile::record(seen) };
                 self.memory.remember(job.clone());
                 Wish::Noted(Box::new(job))
             }
-            (Ok(change), _) => Wish::Answered(change),
-        }
+            (change, _) => Wish::Answered(change),
+        })
     }
 
     /// A record that is older than the last loss may lack what was done after it: that nothing was written is not
@@ -265,33 +259,33 @@ impl Ledger {
         if seen.effect != Effect::None {
             return Ok(());
         }
-        let whole_since = self.heard(self.store.whole_since().await)?;
+        let whole_since = self.reach.noted(self.store.whole_since().await)?;
         if reconcile::may_lack(seen, whole_since) {
-            self.heard(self.store.take(&seen.id, &Step::Doubt(whole_since), self.clock.now()).await)?;
+            self.take(&seen.id, &Step::Doubt(whole_since)).await?;
         }
         Ok(())
     }
 
-    /// Takes note of whether the store answered, and tells the log when that changes.
-    fn heard<T>(&self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
-        let mut health = self.health();
-        match &answer {
-            Ok(_) if health.away => {
-                health.away = false;
-                info!("The job store can be used again");
-            }
-            Ok(_) => {}
-            Err(error) => {
-                health.failed_at = Some(self.clock.now());
-                if !std::mem::replace(&mut health.away, true) {
-                    error!(%error, "Jobs are accepted without a record until the job store is back: {error}");
-                }
-            }
-        }
-        answer
+    /// Takes a step, now.
+    async fn take(&self, id: &JobId, step: &Step) -> Result<Change, StoreError> {
+        self.reach.noted(self.store.take(id, step, self.clock.now()).await)
     }
 
-    fn health(&self) -> MutexGuard<'_, Health> {
-        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Takes a step, and counts the job if the step has ended it.
+    async fn take_counted(&self, id: &JobId, step: &Step) -> Result<Change, StoreError> {
+        let change = self.take(id, step).await?;
+        if let Change::Taken(job) = &change {
+            metrics::finished(job);
+        }
+        Ok(change)
+    }
+}
+
+fn told(reached: Reached<'_>) {
+    match reached {
+        Reached::Away(error) => {
+            error!(%error, "Jobs are accepted without a record until the job store is back: {error}");
+        }
+        Reached::Again => info!("The job store can be used again"),
     }
 }

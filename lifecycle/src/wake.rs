@@ -15,7 +15,7 @@ use common::port::{Change, Lane, StoreError};
 use common::quotas::Quotas;
 use common::random;
 
-use crate::line::join;
+use crate::line::{join, note_place};
 use crate::ports::Ports;
 
 /// Jobs that are left together to a worker that is faster.
@@ -30,7 +30,7 @@ const AGAIN: Schedule = Schedule { first: Duration::from_secs(1), longest: Durat
 
 /// What a look at an account's blocked jobs has come to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Resumed {
+pub struct Wakeups {
     /// Jobs that it has woken.
     pub woken: u64,
     /// Jobs that another worker was waking.
@@ -42,55 +42,56 @@ pub struct Resumed {
 ///
 /// # Errors
 /// When the records cannot be reached; doing it again is safe.
-pub async fn resume(ports: &Ports, quotas: &Quotas, account: &Account) -> Result<Resumed, StoreError> {
+pub async fn wake_account(ports: &Ports, quotas: &Quotas, account: &Account) -> Result<Wakeups, StoreError> {
     if account.state != AccountState::Connected {
-        return Ok(Resumed::default());
+        return Ok(Wakeups::default());
     }
     let blocked = ports.store.blocked(&HashSet::from([account.id.clone()])).await?;
     let jobs: Vec<JobId> = blocked.into_iter().map(|(_, job)| job).collect();
-    wake_all(ports, quotas, account, &jobs).await
+    wake_jobs(ports, quotas, account, &jobs).await
 }
 
 /// Wakes those of these jobs of `account`, which is connected, that wait for its reauthorization.
 ///
 /// # Errors
 /// When the records cannot be reached; doing it again is safe.
-pub(crate) async fn wake_all(
+pub async fn wake_jobs(
     ports: &Ports,
     quotas: &Quotas,
     account: &Account,
     jobs: &[JobId],
-) -> Result<Resumed, StoreError> {
-    let mut resumed = Resumed::default();
+) -> Result<Wakeups, StoreError> {
+    let mut found = Wakeups::default();
     for page in jobs.chunks(PAGE) {
         let mut outrun = 0;
         for id in page {
             match wake(ports, quotas, account, id).await? {
-                Woken::Here => {
-                    resumed.woken += 1;
+                Waker::This => {
+                    found.woken += 1;
                     outrun = 0;
                 }
-                Woken::Elsewhere => {
-                    resumed.elsewhere += 1;
+                Waker::Other => {
+                    found.elsewhere += 1;
                     outrun += 1;
                 }
-                Woken::Not => {}
+                Waker::None => {}
             }
             if outrun == OUTRUN {
                 break;
             }
         }
     }
-    Ok(resumed)
+    Ok(found)
 }
 
 /// Who wakes a job.
-enum Woken {
-    Here,
-    /// Another worker, which was faster.
-    Elsewhere,
-    /// No worker: the job waits for something else.
-    Not,
+enum Waker {
+    /// This one.
+    This,
+    /// Another, which was faster.
+    Other,
+    /// None: the job waits for something else.
+    None,
 }
 
 fn waits_for_connection(job: &Job) -> bool {
@@ -98,29 +99,25 @@ fn waits_for_connection(job: &Job) -> bool {
 }
 
 /// Wakes the job, unless another worker does.
-async fn wake(ports: &Ports, quotas: &Quotas, account: &Account, id: &JobId) -> Result<Woken, StoreError> {
+async fn wake(ports: &Ports, quotas: &Quotas, account: &Account, id: &JobId) -> Result<Waker, StoreError> {
     let hop = match ports.store.get(id).await? {
         Some(job) if waits_for_connection(&job) => job.hop,
-        Some(Job { state: JobState::Blocked { .. }, .. }) | None => return Ok(Woken::Not),
-        Some(_) => return Ok(Woken::Elsewhere),
+        Some(Job { state: JobState::Blocked { .. }, .. }) | None => return Ok(Waker::None),
+        Some(_) => return Ok(Waker::Other),
     };
     let job = match ports.store.take(id, &Step::Unblock { hop }, ports.clock.now()).await? {
         Change::Taken(job) => job,
-        Change::Refused(_) => return Ok(Woken::Elsewhere),
+        Change::Refused(_) => return Ok(Waker::Other),
     };
     // A job that still has to be written has its payload.
     let Some(message) = Message::next_for(&job, Work::Create) else {
-        return Ok(Woken::Not);
+        return Ok(Waker::None);
     };
     // It has stood in no line while it was blocked.
     let now = ports.clock.now();
     let (turn, delay) = join(ports.throttle.as_ref(), quotas, account, job.turn, job.not_after, now).await;
-    let delay = delay.max(LEAD);
-    if let Some(turn) = turn {
-        // Should that fail, a job that is cancelled before its turn gives nothing back.
-        let _ = ports.store.take(&job.id, &Step::Placed { turn, warning: None }, now).await;
-    }
-    let message = Message { turn, ..message };
+    let (message, delay) = (Message { turn, ..message }, delay.max(LEAD));
+    note_place(ports, &message).await;
     let mut failures = 0;
     while let Err(error) = ports.queue.publish(&message, Lane::Due, delay).await {
         if failures == 0 {
@@ -130,5 +127,5 @@ async fn wake(ports: &Ports, quotas: &Quotas, account: &Account, id: &JobId) -> 
         let pause = AGAIN.jittered(failures, random::fraction());
         ports.clock.sleep(pause).await;
     }
-    Ok(Woken::Here)
+    Ok(Waker::This)
 }

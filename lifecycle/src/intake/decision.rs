@@ -50,13 +50,13 @@ mod tests {
     use common::seal::Key;
 
     use super::*;
-    use crate::sample::{at, every_settled_state};
+    use common::sample::states::{at, every_settled_state};
 
     #[test]
     fn every_state_of_a_record_decides() {
         let hash = HashKey::new(Key::random());
         let (same, other) = (hash.fingerprint(b"same"), hash.fingerprint(b"other"));
-        let job = |state| Job { fingerprint: same.clone(), ..crate::sample::job(state) };
+        let job = |state| Job { fingerprint: same.clone(), ..common::sample::states::job(state) };
         let mut states = every_settled_state();
         for state in states.clone() {
             assert_eq!(decide(&job(state), &same, at(500)), Decision::Replay);

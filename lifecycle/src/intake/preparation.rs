@@ -6,28 +6,27 @@ use common::account::{Account, AccountId, AccountState};
 use common::deadline::deadline;
 use common::event::Submission;
 use common::fingerprint::Fingerprint;
-use common::job::{Effect, Job, JobId, JobState, Place, Tally, Turn};
+use common::job::{Effect, Job, JobState, Place, Tally, Turn};
 use common::payload::Payload;
 use common::port::Line;
 use jiff::Timestamp;
 use tracing::error;
 
-use super::{Ask, Intake, Refusal, unusable};
+use super::{Ask, Intake, Refusal, vault_failed};
 
 impl Intake {
     /// The record of a job to be, and the account that it writes with.
     pub(super) async fn prepare(
         &self,
         ask: &Ask,
-        id: JobId,
         fingerprint: Fingerprint,
         now: Timestamp,
     ) -> Result<(Arc<Account>, Job), Refusal> {
-        let submission = &ask.submission;
+        let Ask { id, submission, .. } = ask;
         let not_after =
             deadline(submission.not_after, submission.not_before, submission.event.ends_at(), now)?;
         let account = self.usable(&submission.account).await?;
-        let keys = account.seal_keys(self.accounts.ring()).map_err(|error| {
+        let keys = account.seal_keys(self.ports.accounts.ring()).map_err(|error| {
             error!(%error, "The seal key of an account cannot be opened: {error}");
             Refusal::StorageUnusable
         })?;
@@ -41,7 +40,7 @@ impl Intake {
             payload: Some(keys.seal(id.as_str(), &payload)),
             conference_refused: None,
             turn: Some(self.turn(&account, submission, now)),
-            id,
+            id: id.clone(),
             owner: ask.owner.clone(),
             account: submission.account.clone(),
             state: JobState::Accepting { since: now },
@@ -70,13 +69,13 @@ impl Intake {
             AccountState::Connected | AccountState::NeedsReauthorization { .. } => true,
             AccountState::Disconnected { .. } => false,
         };
-        let vault_trouble = |error| unusable("The vault", &error);
-        let remembered = self.accounts.get(id).await.map_err(vault_trouble)?;
+        let vault_trouble = |error| vault_failed(&error);
+        let remembered = self.ports.accounts.get(id).await.map_err(vault_trouble)?;
         if let Some(account) = remembered.filter(usable) {
             return Ok(account);
         }
         // What is remembered may be 30 s old; a refusal must not be.
-        let current = self.accounts.get_now(id).await.map_err(vault_trouble)?;
+        let current = self.ports.accounts.get_now(id).await.map_err(vault_trouble)?;
         current.filter(usable).ok_or_else(|| Refusal::NotConnected(id.clone()))
     }
 

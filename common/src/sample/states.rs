@@ -1,22 +1,24 @@
-//! Jobs for unit tests, in every state.
+//! Jobs in every state.
 
-use common::account::AccountId;
-use common::fingerprint::HashKey;
-use common::job::{
+use crate::account::AccountId;
+use crate::fingerprint::HashKey;
+use crate::job::{
     BlockReason, Conference, Effect, EventResult, Failure, FailureKind, Job, JobId, JobState, Lease, Tally,
     WaitReason, WorkerId,
 };
-use common::owner::Owner;
-use common::seal::Key;
+use crate::owner::Owner;
+use crate::seal::Key;
 use jiff::Timestamp;
 
 /// So many seconds after the epoch.
-pub(crate) fn at(seconds: i64) -> Timestamp {
+#[must_use]
+pub fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).unwrap()
 }
 
 /// A job of its own.
-pub(crate) fn job(state: JobState) -> Job {
+#[must_use]
+pub fn job(state: JobState) -> Job {
     Job {
         id: JobId::random(),
         owner: Owner::local(),
@@ -44,14 +46,16 @@ pub(crate) fn job(state: JobState) -> Job {
 }
 
 /// One of each, and of every failure.
-pub(crate) fn every_state() -> Vec<JobState> {
+#[must_use]
+pub fn every_state() -> Vec<JobState> {
     let mut states = vec![JobState::Accepting { since: at(0) }];
     states.extend(every_settled_state());
     states
 }
 
 /// All but the first.
-pub(crate) fn every_settled_state() -> Vec<JobState> {
+#[must_use]
+pub fn every_settled_state() -> Vec<JobState> {
     let result = EventResult {
         event_id: "e".to_owned(),
         event_link: "l".to_owned(),

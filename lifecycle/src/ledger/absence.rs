@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 /// What a missing record says of its job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Absence {
+pub enum Absence {
     /// There is no such job, or it ended so long ago that it is forgotten.
     Never,
     /// There may be: records were lost, or not written, less than `retention` ago.
