@@ -305,22 +305,25 @@ impl Attempts {
     }
 
     async fn attempt(&self, held: &Held<'_>) -> Result<Conclusion, AttemptError> {
-        let writing = self.open_lately(&held.job).await?;
-        let account = writing.as_ref().map(|writing| writing.account.as_ref());
-        let guests = writing.as_ref().map_or(0, |writing| writing.payload.event.guests());
+        let writing = match self.open_lately(&held.job).await? {
+            Some(writing) => Some(held.opened.get_or_init(|| writing)),
+            None => None,
+        };
+        let account = writing.map(|writing| writing.account.as_ref());
+        let guests = writing.map_or(0, |writing| writing.payload.event.guests());
         match plan(&held.job, account, guests, self.settings.max_attempts, self.ports.clock.now()) {
             Plan::Create => match writing {
                 Some(writing) => match self.turn(held, &writing.account).await {
                     Some(until) => Ok(Conclusion::Wait { why: WaitReason::Quota, until }),
-                    None if !self.may_invite(held, &writing) => {
+                    None if !self.may_invite(held, writing) => {
                         let until = Some(after(self.ports.clock.now(), ASKED));
                         Ok(Conclusion::Block { why: BlockReason::CalendarLimits, until })
                     }
-                    None => self.create(held, &writing).await,
+                    None => self.create(held, writing).await,
                 },
                 None => Ok(Conclusion::Block { why: BlockReason::Reauthorization, until: None }),
             },
-            Plan::Settle(ending) => self.settle(held, writing.as_ref(), ending).await,
+            Plan::Settle(ending) => self.settle(held, writing, ending).await,
             Plan::Wait { why, until } => Ok(Conclusion::Wait { why, until }),
             Plan::Block { why, until } => Ok(Conclusion::Block { why, until }),
         }

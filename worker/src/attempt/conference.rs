@@ -45,7 +45,7 @@ impl Attempts {
         };
         let work = Work::Conference { looks: looks + 1 };
         let next = Message { work, hop: message.hop.saturating_add(1), ..message.clone() };
-        match self.publish(&next, Lane::Due, delay).await {
+        match self.publish(&next, None, Lane::Due, delay).await {
             Ok(()) => Verdict::Done,
             Err(_abandoned) => Verdict::PutBack,
         }
@@ -70,7 +70,7 @@ impl Attempts {
         }
         let result = keys.seal(message.job.as_str(), &result);
         let told = Message { outcome: Some(result.clone()), ..message.clone() };
-        self.tell(told, News::Updated).await.map_err(|_abandoned| AttemptError::Stopping)?;
+        self.tell(told, Some(&keys), News::Updated).await.map_err(|_abandoned| AttemptError::Stopping)?;
         let step = Step::For(message.fingerprint.clone(), Box::new(Step::Amend(result)));
         match self.records().take(&message.job, &step).await.map_err(AttemptError::Store)? {
             // Its success may not have been recorded yet.

@@ -2,15 +2,15 @@
 
 use std::sync::{Arc, OnceLock};
 
-use common::account::Account;
 use common::job::{Effect, Job};
 use common::message::Message;
+use common::seal::Keyring;
 use jiff::Timestamp;
 
+use super::Writing;
 use crate::calls::Calls;
 use crate::guests::GuestProbe;
 use crate::hold::Hold;
-use crate::plan::{Ending, Plan, plan};
 
 /// When a write began that no record and no message tells of: whether there was one is unknown, and Google is asked
 /// once.
@@ -23,12 +23,19 @@ pub(super) struct Held<'a> {
     pub(super) hold: Hold,
     pub(super) calls: Calls,
     pub(super) probe: OnceLock<GuestProbe>,
+    /// What the attempt has opened, once it has.
+    pub(super) opened: OnceLock<Writing>,
 }
 
 impl Held<'_> {
     /// What is known of the write by now.
     pub(super) fn effect(&self) -> Effect {
         self.hold.effect()
+    }
+
+    /// The account's seal keys, if the attempt has opened what the job carries.
+    pub(super) fn keys(&self) -> Option<&Keyring> {
+        self.opened.get().map(|writing| &writing.keys)
     }
 
     /// The message that comes after the present one.
@@ -46,19 +53,6 @@ impl Held<'_> {
             turn: self.hold.turn(),
             progress: self.calls.progress(),
             ..self.message.clone()
-        }
-    }
-
-    /// How the plan wants this job to end, if it does.
-    pub(super) fn ending(
-        &self,
-        max_attempts: u32,
-        account: Option<&Account>,
-        now: Timestamp,
-    ) -> Option<Ending> {
-        match plan(&self.job, account, 0, max_attempts, now) {
-            Plan::Settle(ending) => Some(ending),
-            Plan::Create | Plan::Wait { .. } | Plan::Block { .. } => None,
         }
     }
 }

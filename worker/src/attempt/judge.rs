@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use super::record::Return;
 use super::{Attempts, Held, Verdict};
 use crate::attempt_error::AttemptError;
+use crate::plan::ending;
 use crate::retry::{Deferral, Disposition, RetryContext, decide};
 use crate::{grant, metrics};
 
@@ -26,8 +27,8 @@ pub(super) fn blocked_recheck() -> std::time::Duration {
 impl Attempts {
     pub(super) async fn judge(&self, held: &Held<'_>, trouble: &AttemptError) -> Verdict {
         let now = self.ports.clock.now();
-        let opened = self.open(&held.job).await.ok().flatten();
-        let account = opened.as_ref().map(|writing| writing.account.as_ref());
+        let opened = held.opened.get();
+        let account = opened.map(|writing| writing.account.as_ref());
         let standing = RetryContext {
             attempts: held.job.tally.attempts,
             deferrals: held.job.tally.deferrals,
@@ -35,13 +36,14 @@ impl Attempts {
             guest_strikes: account
                 .and_then(|account| account.guest_limit)
                 .map_or(0, |limit| strikes_before(limit, now)),
-            has_guests: opened.as_ref().is_some_and(|writing| writing.payload.event.guests() > 0),
+            has_guests: opened.is_some_and(|writing| writing.payload.event.guests() > 0),
             fraction: random::fraction(),
             now,
         };
         let disposition = decide(trouble, &standing);
         metrics::decided(&disposition);
-        if let Some(ending) = held.ending(self.settings.max_attempts, account, now)
+        // The deadline may have passed since the attempt was planned.
+        if let Some(ending) = ending(&held.job, account, self.settings.max_attempts, now)
             && !ending.asks_again(held.effect(), &disposition, held.job.not_after, now)
         {
             return self.conclude(held, ending.unanswered(held.effect())).await;
@@ -100,10 +102,8 @@ impl Attempts {
                 self.come_back(held, Return { pause: pause_state, delay, tally: tally.deferred() }).await
             }
             Disposition::Fail { kind, status, reason, detail } => {
-                let detail = match (detail, self.open(&held.job).await) {
-                    (Some(text), Ok(Some(writing))) => Some(writing.keys.seal(held.job.id.as_str(), &text)),
-                    (Some(_) | None, _) => None,
-                };
+                let detail =
+                    detail.zip(held.keys()).map(|(text, keys)| keys.seal(held.job.id.as_str(), &text));
                 let failure = Failure {
                     kind,
                     google_status: status,
@@ -129,7 +129,7 @@ impl Attempts {
         let generation = trouble.generation().unwrap_or_default();
         grant::give_up(&self.ports, id, generation, cause, &trouble.summary()).await;
         self.notices().look_now();
-        // A late refusal of an old token says nothing about a newer connection.
+        // A late refusal of an old token says nothing about a newer connection: the account is read again.
         let now_connected = match self.ports.accounts.get_now(id).await {
             Ok(Some(account)) => account.state == AccountState::Connected && account.generation > generation,
             Ok(None) | Err(_) => false,
@@ -152,9 +152,9 @@ impl Attempts {
     async fn push_back(&self, held: &Held<'_>, key: ThrottledKey, pause: std::time::Duration) {
         let key = match key {
             ThrottledKey::Project => ThrottleKey::Project,
-            ThrottledKey::User => match self.ports.accounts.get(&held.job.account).await {
-                Ok(Some(account)) => ThrottleKey::User(account.user_key.clone()),
-                Ok(None) | Err(_) => return,
+            ThrottledKey::User => match held.opened.get() {
+                Some(writing) => ThrottleKey::User(writing.account.user_key.clone()),
+                None => return,
             },
         };
         tracing::warn!("Google throttles; nothing more for {} s", pause.as_secs());
@@ -171,9 +171,9 @@ impl Attempts {
         if why != Deferral::Quota || held.calls.turn(self.ports.clock.now()).is_some() {
             return at_least;
         }
-        match self.ports.accounts.get(&held.job.account).await {
-            Ok(Some(account)) => self.join(held, &account, held.hold.turn()).await.max(at_least),
-            Ok(None) | Err(_) => at_least,
+        match held.opened.get() {
+            Some(writing) => self.join(held, &writing.account, held.hold.turn()).await.max(at_least),
+            None => at_least,
         }
     }
 

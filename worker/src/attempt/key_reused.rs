@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::job::{Effect, Failure, FailureKind};
 use common::message::{Message, News};
 use common::port::Lane;
-use common::seal::Sealed;
+use common::seal::Keyring;
 
 use super::{Attempts, Verdict};
 
@@ -23,17 +23,18 @@ impl Attempts {
             // It has ended already, and only that could not be recorded.
             return Verdict::Done;
         }
+        let keys = self.keys_of(message).await;
         let failure = Failure {
             kind: FailureKind::IdempotencyKeyReused,
             google_status: None,
             google_reason: None,
             // Whatever was known beside the message is lost.
             effect: message.effect.max(Effect::Unknown),
-            detail: self.sealed_for(message, DETAIL).await,
+            detail: keys.as_ref().map(|keys| keys.seal(message.job.as_str(), &DETAIL.to_owned())),
         };
         let letter = Message { effect: failure.effect, failure: Some(failure), ..message.clone() };
-        if self.publish(&letter, Lane::Dead, Duration::ZERO).await.is_err()
-            || self.tell(letter, News::Failed).await.is_err()
+        if self.publish(&letter, keys.as_ref(), Lane::Dead, Duration::ZERO).await.is_err()
+            || self.tell(letter, keys.as_ref(), News::Failed).await.is_err()
         {
             return Verdict::PutBack;
         }
@@ -45,10 +46,10 @@ impl Attempts {
         Verdict::Done
     }
 
-    /// Words about a job, sealed as the job is; `None` where the key is not at hand.
-    async fn sealed_for(&self, message: &Message, words: &str) -> Option<Sealed<String>> {
+    /// The keys that seal what the job carries; `None` where they are not at hand.
+    async fn keys_of(&self, message: &Message) -> Option<Keyring> {
         let wanted = message.payload.key_id().ok()?;
         let (_, keys) = self.ports.unlock(&message.account, wanted).await.ok()??;
-        Some(keys.seal(message.job.as_str(), &words.to_owned()))
+        Some(keys)
     }
 }

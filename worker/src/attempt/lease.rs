@@ -186,12 +186,12 @@ impl Attempts {
             hold.note_refused_conference(words);
         }
         let calls = Calls::after(known_progress(message.progress, arrival, began), job.not_after);
-        Held { message, job, hold, calls, probe: OnceLock::new() }
+        Held { message, job, hold, calls, probe: OnceLock::new(), opened: OnceLock::new() }
     }
 
     /// The same hop: should the running attempt publish, this copy dies out.
     pub(super) async fn put_aside(&self, message: &Message, pause: Duration) -> Verdict {
-        match self.publish(message, Lane::Due, pause).await {
+        match self.publish(message, None, Lane::Due, pause).await {
             Ok(()) => Verdict::Done,
             Err(_abandoned) => Verdict::PutBack,
         }

@@ -9,6 +9,7 @@ use common::backoff::Schedule;
 use common::message::Message;
 use common::port::{DeliveryTag, Lane, QueueError, pause};
 use common::random;
+use common::seal::Keyring;
 
 use super::Attempts;
 use crate::metrics;
@@ -25,32 +26,38 @@ const LAST_MOMENT: Duration = Duration::from_secs(2);
 pub(crate) struct Abandoned;
 
 impl Attempts {
-    /// Publishes, and tries again until the queue has taken it.
+    /// Publishes, sealed with the newest of the account's `keys`, and tries again until the queue has taken it. Who does
+    /// not have the keys in hand has the account read for them.
     pub(crate) async fn publish(
         &self,
         message: &Message,
+        keys: Option<&Keyring>,
         lane: Lane,
         delay: Duration,
     ) -> Result<(), Abandoned> {
         let mut failures = 0;
-        while let Err(error) = self.publish_once(message, lane, delay).await {
+        while let Err(error) = self.publish_once(message, keys, lane, delay).await {
             failures += 1;
             self.keep_trying(failures, &error).await?;
         }
         Ok(())
     }
 
-    /// Publishes, or says why not. What is published is sealed with the newest key.
+    /// Publishes, or says why not.
     pub(super) async fn publish_once(
         &self,
         message: &Message,
+        keys: Option<&Keyring>,
         lane: Lane,
         delay: Duration,
     ) -> Result<(), QueueError> {
         // Dropped half-way the message may be there all the same, which the job's hops make harmless.
         tokio::select! {
             published = async {
-                let message = self.ports.resealed(message).await;
+                let message = match keys {
+                    Some(keys) => message.resealed(keys),
+                    None => self.ports.resealed(message).await,
+                };
                 let began = Instant::now();
                 let published = self.ports.queue.publish(&message, lane, delay).await;
                 metrics::publish_confirmed(began.elapsed());

@@ -40,7 +40,7 @@ impl Attempts {
         metrics::deferred(Deferral::Quota);
         let progress = Progress { turn: Some(turn), ..message.progress };
         // The same hop: nothing was done, and of two copies one dies out.
-        match self.publish(&Message { progress, ..message.clone() }, Lane::Due, delay).await {
+        match self.publish(&Message { progress, ..message.clone() }, Some(&keys), Lane::Due, delay).await {
             Ok(()) => Some(Verdict::Done),
             Err(_abandoned) => Some(Verdict::PutBack),
         }

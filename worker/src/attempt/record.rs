@@ -77,10 +77,10 @@ impl Attempts {
             progress: held.calls.progress(),
             ..held.message.clone()
         };
-        if self.publish(&letter, Lane::Dead, Duration::ZERO).await.is_err() {
+        if self.publish(&letter, held.keys(), Lane::Dead, Duration::ZERO).await.is_err() {
             return self.hand_back(held).await;
         }
-        if self.tell(told_of(letter, &held.job), News::Failed).await.is_err() {
+        if self.tell(told_of(letter, &held.job), held.keys(), News::Failed).await.is_err() {
             return self.hand_back(held).await;
         }
         self.record_failed(held, failure).await
@@ -116,7 +116,7 @@ impl Attempts {
                     "The end of job {} travels with its message: {}", held.job.id, trouble.summary()
                 ),
             }
-            let Err(error) = self.publish_once(&carrying, Lane::Due, UNRECORDED).await else {
+            let Err(error) = self.publish_once(&carrying, held.keys(), Lane::Due, UNRECORDED).await else {
                 return Verdict::Done;
             };
             failures += 1;
@@ -139,12 +139,15 @@ impl Attempts {
         }
         let message = Message { tally: back.tally, told, ..held.next_message() };
         if let Some(why) = told.filter(|_| held.message.told != told)
-            && self.tell(told_of(message.clone(), &held.job), News::Blocked { why }).await.is_err()
+            && self
+                .tell(told_of(message.clone(), &held.job), held.keys(), News::Blocked { why })
+                .await
+                .is_err()
         {
             return self.hand_back(held).await;
         }
         let delay = self.delay(held, &back, now);
-        if self.publish(&message, Lane::Due, delay).await.is_err() {
+        if self.publish(&message, held.keys(), Lane::Due, delay).await.is_err() {
             return self.hand_back(held).await;
         }
         let step = Step::Postpone {

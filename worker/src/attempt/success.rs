@@ -4,7 +4,7 @@ use common::account::GuestLimit;
 use common::job::{Conference, Effect, EventResult, JobState, Refusal, Step};
 use common::message::{Message, News, Work};
 use common::port::{Change, Lane, Shelf};
-use common::seal::Sealed;
+use common::seal::{Keyring, Sealed};
 use notices::told_of;
 
 use super::conference;
@@ -64,7 +64,7 @@ impl Attempts {
         if self.announce(held, &success).await.is_err() {
             return self.hand_back(held).await;
         }
-        match self.record_success(held.message, &success.result).await {
+        match self.record_success(held.message, held.keys(), &success.result).await {
             Ok(Recorded::Done) => Verdict::Done,
             Ok(Recorded::TakenBack) => {
                 // A cancellation came while the event was being created: the next delivery takes the
@@ -94,11 +94,11 @@ impl Attempts {
     async fn announce(&self, held: &Held<'_>, success: &Success) -> Result<(), Abandoned> {
         if success.pending {
             let follow_up = Message { work: Work::Conference { looks: 0 }, ..held.message.clone() };
-            self.publish(&follow_up, Lane::Due, conference::FIRST_LOOK).await?;
+            self.publish(&follow_up, held.keys(), Lane::Due, conference::FIRST_LOOK).await?;
         }
         let told =
             Message { outcome: Some(success.result.clone()), tally: held.job.tally, ..held.message.clone() };
-        self.tell(told_of(told, &held.job), News::Succeeded).await
+        self.tell(told_of(told, &held.job), held.keys(), News::Succeeded).await
     }
 
     /// Records a success that its message has carried here.
@@ -113,7 +113,7 @@ impl Attempts {
             let step = Step::For(message.fingerprint.clone(), Box::new(Step::Cancel));
             let _ = self.records.take(&message.job, &step).await;
         }
-        match self.record_success(message, result).await {
+        match self.record_success(message, None, result).await {
             Ok(Recorded::Done) => Verdict::Done,
             Ok(Recorded::TakenBack) => {
                 self.take(&Message { outcome: None, ..message.clone() }, arrival).await
@@ -128,6 +128,7 @@ impl Attempts {
     async fn record_success(
         &self,
         message: &Message,
+        keys: Option<&Keyring>,
         result: &Sealed<EventResult>,
     ) -> Result<Recorded, Verdict> {
         let carrying = Message {
@@ -145,7 +146,7 @@ impl Attempts {
                     "The success of job {} travels with its message: {}", message.job, trouble.summary()
                 ),
             }
-            let Err(error) = self.publish_once(&carrying, Lane::Due, UNRECORDED).await else {
+            let Err(error) = self.publish_once(&carrying, keys, Lane::Due, UNRECORDED).await else {
                 return Err(Verdict::Done);
             };
             failures += 1;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use common::job::Job;
 use common::message::{Message, News, Notice};
 use common::port::Lane;
+use common::seal::Keyring;
 use notices::{Sent, news_again, places};
 
 use super::publishing::Abandoned;
@@ -14,9 +15,14 @@ use super::{Attempts, Verdict};
 impl Attempts {
     /// Publishes the news of the job of `message`, where a receiver wants to hear them; `Ok` means that it will be
     /// told.
-    pub(crate) async fn tell(&self, message: Message, news: News) -> Result<(), Abandoned> {
+    pub(crate) async fn tell(
+        &self,
+        message: Message,
+        keys: Option<&Keyring>,
+        news: News,
+    ) -> Result<(), Abandoned> {
         match self.notices().about(&self.sources, message, news).await {
-            Some(notice) => self.publish(&notice, Lane::Due, Duration::ZERO).await,
+            Some(notice) => self.publish(&notice, keys, Lane::Due, Duration::ZERO).await,
             None => Ok(()),
         }
     }
@@ -24,7 +30,7 @@ impl Attempts {
     /// Tells again how a job has ended.
     pub(crate) async fn tell_again(&self, message: &Message, job: &Job) -> Result<(), Abandoned> {
         match news_again(message, job) {
-            Some((message, news)) => self.tell(message, news).await,
+            Some((message, news)) => self.tell(message, None, news).await,
             None => Ok(()),
         }
     }
@@ -34,7 +40,7 @@ impl Attempts {
         let places = places(self.settings.concurrency);
         match self.notices().send(&self.sources, message, notice, places, self.abandoned()).await {
             Sent::Over => Verdict::Done,
-            Sent::Later(message, delay) => match self.publish(&message, Lane::Due, delay).await {
+            Sent::Later(message, delay) => match self.publish(&message, None, Lane::Due, delay).await {
                 Ok(()) => Verdict::Done,
                 Err(_abandoned) => Verdict::PutBack,
             },

@@ -10,6 +10,7 @@ mod receiver;
 mod wait;
 
 mod account_notices;
+mod account_reads;
 mod birthdays;
 mod breaker;
 mod cancel;
