@@ -6,7 +6,6 @@
 
 mod aside;
 mod bounds;
-mod call;
 mod conference;
 mod create;
 mod judge;
@@ -47,6 +46,7 @@ use crate::records::Records;
 use crate::sealing::MissingKeys;
 use crate::settings::Settings;
 use crate::suspects::Suspects;
+pub(crate) use aside::{defer, return_unbegun};
 use conference::look_at_conference;
 use lease::Arrival;
 use leased::Leased;
@@ -184,16 +184,6 @@ impl Attempts {
             }
         };
         answer(self, tag, verdict).await;
-    }
-
-    /// Defers a delivery whose account may have no slot of this worker now.
-    pub(crate) async fn defer(&self, delivery: Delivery, pause: Duration) {
-        aside::defer(self, delivery, pause).await;
-    }
-
-    /// Returns a delivery that was not looked at.
-    pub(crate) async fn return_unbegun(&self, delivery: Delivery) {
-        aside::return_unbegun(self, delivery).await;
     }
 }
 

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use common::message::Message;
-use common::port::{Delivery, Lane};
+use common::port::Delivery;
 use common::time::until;
 
 use super::lease::Arrival;
-use super::publishing::publish;
+use super::publishing::publish_later;
 use super::seat::deaths;
 use super::{Attempts, Verdict, answer};
 use crate::metrics;
@@ -16,10 +16,7 @@ use crate::retry::Deferral;
 
 /// The same hop: should the running attempt publish, this copy dies out.
 pub(super) async fn put_aside(attempts: &Attempts, message: &Message, pause: Duration) -> Verdict {
-    match publish(attempts, message, None, Lane::Due, pause).await {
-        Ok(()) => Verdict::Done,
-        Err(_abandoned) => Verdict::PutBack,
-    }
+    publish_later(attempts, message, None, pause).await
 }
 
 /// Defers a delivery whose account may have no slot of this worker now. Nothing is counted, and the record

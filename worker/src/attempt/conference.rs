@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use common::job::{Conference, Refusal, Step};
 use common::message::{Message, News, Work};
-use common::port::{Change, Lane};
+use common::port::Change;
 use common::time::{hours, minutes};
 
 use super::bounds::Bounds;
 use super::create::{Wish, event_result};
-use super::publishing::publish;
+use super::publishing::publish_later;
 use super::telling::tell;
 use super::{Attempts, Verdict};
 use crate::attempt_error::AttemptError;
@@ -48,10 +48,7 @@ async fn look_later(attempts: &Attempts, message: &Message, looks: u32) -> Verdi
     };
     let work = Work::Conference { looks: looks + 1 };
     let next = Message { work, hop: message.hop.saturating_add(1), ..message.clone() };
-    match publish(attempts, &next, None, Lane::Due, delay).await {
-        Ok(()) => Verdict::Done,
-        Err(_abandoned) => Verdict::PutBack,
-    }
+    publish_later(attempts, &next, None, delay).await
 }
 
 /// Whether there is nothing more to look for.

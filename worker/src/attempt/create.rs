@@ -9,10 +9,10 @@ use common::payload::Payload;
 use common::port::{CalendarError, Meeting, NewEvent, StoredEvent};
 
 use super::Conclusion;
-use super::call::Call;
+use super::planned::Call;
 use crate::attempt_error::AttemptError;
 use crate::request::{Get, Insert};
-use crate::retry::{Extra, Remedy, remedy};
+use crate::retry::refused_conference;
 
 /// Told where Google's own words can no longer be opened.
 const REFUSED: &str = "Google refused the conference.";
@@ -46,24 +46,22 @@ impl Call<'_> {
             self.leased.hold.found_nothing();
             self.leased.calls.found_nothing(self.attempts.ports.clock.now());
         }
-        let extra = match self.leased.hold.conference_refused() {
-            None if self.writing.payload.has_conference() => Extra::Conference,
-            None | Some(_) => Extra::None,
-        };
+        let has_conference =
+            self.leased.hold.conference_refused().is_none() && self.writing.payload.has_conference();
         match self.insert().await {
-            Ok(conclusion) => Ok(conclusion),
-            Err(trouble) => match remedy(&trouble, extra) {
-                Remedy::None => Err(trouble),
-                Remedy::LeaveOutConference(words) => {
+            Err(trouble) if has_conference => match refused_conference(&trouble) {
+                Some(words) => {
                     tracing::info!(
                         job.id = %self.leased.job.id,
                         "Job {} writes its event without a conference: {}", self.leased.job.id, trouble.summary()
                     );
-                    let words = self.writing.keys.seal(self.leased.job.id.as_str(), &words);
+                    let words = self.writing.keys.seal(self.leased.job.id.as_str(), &words.to_owned());
                     self.leased.hold.leave_out_conference(words).await?;
                     self.insert().await
                 }
+                None => Err(trouble),
             },
+            inserted => inserted,
         }
     }
 
@@ -83,12 +81,7 @@ impl Call<'_> {
         };
         let guests = u32::try_from(draft.guests()).unwrap_or(u32::MAX);
         let insert = Insert { event, guests };
-        match self
-            .attempts
-            .gateway
-            .ask(&self.writing.account, &insert, Some(&self.leased.hold), &self.leased.calls)
-            .await
-        {
+        match self.ask(&insert, Some(&self.leased.hold)).await {
             Ok(event) => {
                 let result = self.result(event).await;
                 Ok(self.success(result).await)
@@ -105,7 +98,7 @@ impl Call<'_> {
     /// Asks Google for the job's event.
     pub(super) async fn look(&self) -> Result<Found, AttemptError> {
         let get = Get { calendar: &self.writing.payload.calendar, id: &self.leased.job.id };
-        match self.attempts.gateway.ask(&self.writing.account, &get, None, &self.leased.calls).await {
+        match self.ask(&get, None).await {
             Ok(event) => Ok(recognise(event, &self.leased.job.fingerprint, &self.writing.payload.event)),
             Err(AttemptError::Calendar { error: CalendarError::NotFound, .. }) => Ok(Found::Nothing),
             Err(AttemptError::Calendar { error: CalendarError::Deleted, .. }) => Ok(Found::Deleted),
@@ -136,14 +129,13 @@ impl Call<'_> {
         if payload.conference && event.meeting == Meeting::Pending {
             self.attempts.ports.clock.sleep(CONFERENCE_PAUSE).await;
             let get = Get { calendar: &payload.calendar, id: &self.leased.job.id };
-            if let Ok(later) =
-                self.attempts.gateway.ask(&self.writing.account, &get, None, &self.leased.calls).await
+            if let Ok(later) = self.ask(&get, None).await
                 && !later.cancelled
             {
                 event = later;
             }
         }
-        event_result(event, self.wish(), payload.calendar.as_str())
+        self.told(event)
     }
 }
 
@@ -166,8 +158,13 @@ impl Wish {
 }
 
 impl Call<'_> {
+    /// What the caller is told of the event.
+    pub(super) fn told(&self, event: StoredEvent) -> EventResult {
+        event_result(event, self.wish(), self.writing.payload.calendar.as_str())
+    }
+
     /// What the event was to have.
-    pub(super) fn wish(&self) -> Wish {
+    fn wish(&self) -> Wish {
         match self.leased.hold.conference_refused() {
             None => Wish::of(&self.writing.payload),
             Some(words) => {

@@ -4,14 +4,15 @@ use common::job::{BlockReason, Effect, WaitReason};
 use common::time::after;
 
 use super::bounds::Bounds;
-use super::call::Call;
 use super::judge::Called;
 use super::leased::Leased;
 use super::opened::{Opened, Writing};
 use super::{Attempts, Conclusion};
 use crate::attempt_error::AttemptError;
 use crate::guests::ASKED;
+use crate::hold::Hold;
 use crate::plan::{Plan, plan};
+use crate::request::Request;
 
 /// An attempt that knows what it is to do.
 pub(super) struct Planned<'a> {
@@ -19,6 +20,24 @@ pub(super) struct Planned<'a> {
     writing: Option<Writing>,
     bounds: Bounds<'a>,
     plan: Result<Plan, AttemptError>,
+}
+
+/// What an attempt makes its calls of Google with.
+pub(super) struct Call<'a> {
+    pub(super) attempts: &'a Attempts,
+    pub(super) leased: &'a Leased<'a>,
+    pub(super) writing: &'a Writing,
+}
+
+impl Call<'_> {
+    /// Makes a request; one that creates the job's event with the `hold` on the job.
+    pub(super) async fn ask<R: Request>(
+        &self,
+        request: &R,
+        hold: Option<&Hold>,
+    ) -> Result<R::Answer, AttemptError> {
+        self.attempts.gateway.ask(&self.writing.account, request, hold, &self.leased.calls).await
+    }
 }
 
 impl<'a> Opened<'a> {

@@ -11,7 +11,7 @@ use common::port::{DeliveryTag, Lane, QueueError, pause};
 use common::random;
 use common::seal::Keyring;
 
-use super::Attempts;
+use super::{Attempts, Verdict};
 use crate::metrics;
 
 /// Between two tries.
@@ -40,6 +40,19 @@ pub(crate) async fn publish(
         keep_trying(attempts, failures, &error).await?;
     }
     Ok(())
+}
+
+/// Publishes what comes back after `delay`, and says what to tell the queue of the message before.
+pub(super) async fn publish_later(
+    attempts: &Attempts,
+    message: &Message,
+    keys: Option<&Keyring>,
+    delay: Duration,
+) -> Verdict {
+    match publish(attempts, message, keys, Lane::Due, delay).await {
+        Ok(()) => Verdict::Done,
+        Err(Abandoned) => Verdict::PutBack,
+    }
 }
 
 /// Publishes, or says why not.

@@ -5,10 +5,9 @@
 use common::account::AccountState;
 use common::job::Effect;
 use common::message::{Message, Progress};
-use common::port::Lane;
 
 use super::lease::Arrival;
-use super::publishing::publish;
+use super::publishing::publish_later;
 use super::{Attempts, Verdict};
 use crate::metrics;
 use crate::retry::Deferral;
@@ -40,8 +39,5 @@ pub(super) async fn put_off(attempts: &Attempts, message: &Message, arrival: Arr
     metrics::deferred(Deferral::Quota);
     let progress = Progress { turn: Some(turn), ..message.progress };
     // The same hop: nothing was done, and of two copies one dies out.
-    match publish(attempts, &Message { progress, ..message.clone() }, Some(&keys), Lane::Due, delay).await {
-        Ok(()) => Some(Verdict::Done),
-        Err(_abandoned) => Some(Verdict::PutBack),
-    }
+    Some(publish_later(attempts, &Message { progress, ..message.clone() }, Some(&keys), delay).await)
 }

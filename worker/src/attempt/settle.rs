@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::Conclusion;
-use super::call::Call;
-use super::create::{Found, event_result};
+use super::create::Found;
+use super::planned::Call;
 use crate::attempt_error::AttemptError;
 use crate::plan::Ending;
 use crate::request::{Delete, Insert};
@@ -24,11 +24,7 @@ impl Call<'_> {
         match ending {
             Ending::Cancel => self.settle_cancel().await,
             Ending::Fail(kind) => match self.look().await? {
-                Found::Ours(event) => {
-                    let payload = &self.writing.payload;
-                    let result = event_result(event, self.wish(), payload.calendar.as_str());
-                    Ok(self.success(result).await)
-                }
+                Found::Ours(event) => Ok(self.success(self.told(event)).await),
                 Found::Deleted => Ok(Conclusion::failed(FailureKind::DeletedByUser, Effect::None)),
                 // The id is taken: a write of ours that is still on its way will be refused.
                 Found::Other | Found::Spent => Ok(ending.conclusion(Effect::None)),
@@ -50,8 +46,7 @@ impl Call<'_> {
         let send_updates = match found {
             // Its caller took back what had been done, and whose record had lost that.
             Found::Ours(event) if self.leased.job.had_succeeded(event.created) => {
-                let result = event_result(event, self.wish(), payload.calendar.as_str());
-                return Ok(Conclusion::Stands(self.sealed(result).await));
+                return Ok(Conclusion::Stands(self.sealed(self.told(event)).await));
             }
             Found::Ours(_) => payload.send_updates,
             Found::Spent => SendUpdates::None,
@@ -59,7 +54,7 @@ impl Call<'_> {
             Found::Deleted | Found::Other | Found::Nothing => return Ok(Conclusion::Cancelled),
         };
         let delete = Delete { calendar: &payload.calendar, id: &self.leased.job.id, send_updates };
-        self.attempts.gateway.ask(&self.writing.account, &delete, None, &self.leased.calls).await?;
+        self.ask(&delete, None).await?;
         Ok(Conclusion::Cancelled)
     }
 
@@ -80,7 +75,7 @@ impl Call<'_> {
         // Should its answer be lost, this write is one that may still take effect.
         self.leased.hold.begin_spending().await?;
         let insert = Insert { event, guests: 0 };
-        match self.attempts.gateway.ask(&self.writing.account, &insert, None, &self.leased.calls).await {
+        match self.ask(&insert, None).await {
             Ok(_) => Ok(Found::Spent),
             Err(taken @ AttemptError::Calendar { error: CalendarError::Duplicate, .. }) => {
                 match self.look().await? {

@@ -7,9 +7,9 @@ use common::port::{Change, Lane, Shelf};
 use common::seal::{Keyring, Sealed};
 use notices::told_of;
 
-use super::call::Call;
 use super::conference;
 use super::lease::Arrival;
+use super::planned::Call;
 use super::publishing::{Abandoned, keep_trying, publish, publish_once};
 use super::record::{Recording, UNRECORDED};
 use super::telling::tell;

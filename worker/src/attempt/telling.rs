@@ -9,7 +9,7 @@ use common::port::Lane;
 use common::seal::Keyring;
 use notices::{Sent, news_again, places};
 
-use super::publishing::{Abandoned, publish};
+use super::publishing::{Abandoned, publish, publish_later};
 use super::{Attempts, Verdict};
 
 /// Publishes the news of the job of `message`, where a receiver wants to hear them; `Ok` means that it will be
@@ -44,10 +44,7 @@ pub(super) async fn send_notice(attempts: &Attempts, message: &Message, notice: 
         .await
     {
         Sent::Over => Verdict::Done,
-        Sent::Later(message, delay) => match publish(attempts, &message, None, Lane::Due, delay).await {
-            Ok(()) => Verdict::Done,
-            Err(_abandoned) => Verdict::PutBack,
-        },
+        Sent::Later(message, delay) => publish_later(attempts, &message, None, delay).await,
         Sent::Abandoned => Verdict::PutBack,
     }
 }
