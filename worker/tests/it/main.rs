@@ -14,6 +14,7 @@ mod account_reads;
 mod birthdays;
 mod breaker;
 mod cancel;
+mod carried;
 mod compaction;
 mod crash;
 mod create;
