@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::job::{BlockReason, Effect, Failure, FailureKind, WaitReason, WorkerId};
-use common::message::{Message, Work};
+use common::message::{End, Message, Work};
 use common::port::{Delivery, DeliveryTag};
 use common::trace::log_span;
 use futures_util::FutureExt as _;
@@ -199,8 +199,8 @@ async fn answer(attempts: &Attempts, tag: DeliveryTag, verdict: Verdict) {
 }
 
 async fn work_on(attempts: &Attempts, message: &Message, arrival: Arrival) -> Verdict {
-    match message.work {
-        Work::Create => {
+    match &message.work {
+        Work::Create | Work::Record(_) => {
             let entry = attempts.under_way.enter(&message.job, message.hop);
             let arrival = entry.arrival(arrival);
             if let Some(verdict) = put_off(attempts, message, arrival).await {
@@ -212,17 +212,19 @@ async fn work_on(attempts: &Attempts, message: &Message, arrival: Arrival) -> Ve
             }
             deal_with(attempts, message, arrival).await
         }
-        Work::Conference { looks } => look_at_conference(attempts, message, looks).await,
-        Work::Notice(notice) => send_notice(attempts, message, notice).await,
+        Work::Conference { looks, .. } => look_at_conference(attempts, message, *looks).await,
+        Work::Notice { notice, .. } => send_notice(attempts, message, *notice).await,
     }
 }
 
 /// A message that carries the job's end only has to be recorded.
 async fn deal_with(attempts: &Attempts, message: &Message, arrival: Arrival) -> Verdict {
-    match (&message.outcome, &message.failure) {
-        (Some(result), _) => record_carried_success(attempts, message, result, arrival).await,
-        (None, Some(failure)) => record_carried_failure(attempts, message, failure).await,
-        (None, None) => take(attempts, message, arrival).await,
+    match message.work.end() {
+        Some(End::Succeeded(result) | End::Both(result, _)) => {
+            record_carried_success(attempts, message, result, arrival).await
+        }
+        Some(End::Failed(failure)) => record_carried_failure(attempts, message, failure).await,
+        None => take(attempts, message, arrival).await,
     }
 }
 

@@ -31,9 +31,9 @@ enum Revival {
 pub async fn revive(ports: &OperatorPorts, quotas: &Quotas, dead: &Message) -> Result<Replayed, ReplayError> {
     let now = ports.clock.now();
     match dead.work {
-        Work::Create | Work::Conference { .. } => {}
+        Work::Create | Work::Record(_) | Work::Conference { .. } => {}
         // Nothing but a notice that the queue itself has given up on: it says how the job ended.
-        Work::Notice(_) => {
+        Work::Notice { .. } => {
             ports.queue.publish(dead, Lane::Due, Duration::ZERO).await?;
             return Ok(Replayed::Again { not_after: dead.not_after });
         }
@@ -45,7 +45,7 @@ pub async fn revive(ports: &OperatorPorts, quotas: &Quotas, dead: &Message) -> R
         Revival::Replay(job) => replay(ports, quotas, &job, now).await,
         Revival::Publish => {
             // A message that the queue itself has given up on does not reopen its job.
-            let reopened = if dead.failure.is_some() { hop } else { dead.reopened };
+            let reopened = if dead.failure().is_some() { hop } else { dead.reopened };
             // A cancellation stays: the attempt looks for its mark.
             let again = Message { hop, reopened, ..dead.clone() };
             let (message, delay) = refreshed(ports, quotas, again, now).await;
@@ -72,7 +72,7 @@ fn decide(record: Option<Job>, dead: &Message) -> Revival {
         | JobState::Waiting { .. }
         | JobState::Blocked { .. } => {
             // A letter that says no failure is a message that the queue itself has given up on.
-            if dead.failure.is_none() && dead.hop >= job.hop {
+            if dead.failure().is_none() && dead.hop >= job.hop {
                 Revival::Publish
             } else {
                 Revival::Leave(Replayed::UnderWay)

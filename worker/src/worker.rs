@@ -212,7 +212,7 @@ impl Worker {
 fn account(delivery: &Delivery) -> Option<AccountId> {
     let message = delivery.message.as_ref().ok()?;
     match message.work {
-        Work::Create | Work::Conference { .. } => Some(message.account.clone()),
-        Work::Notice(_) => None,
+        Work::Create | Work::Record(_) | Work::Conference { .. } => Some(message.account.clone()),
+        Work::Notice { .. } => None,
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::job::{Conference, Refusal, Step};
-use common::message::{Message, News, Work};
+use common::message::{End, Message, News, Work};
 use common::port::Change;
 use common::time::{hours, minutes};
 
@@ -46,7 +46,7 @@ async fn look_later(attempts: &Attempts, message: &Message, looks: u32) -> Verdi
     let Some(delay) = next_look(looks) else {
         return Verdict::Done;
     };
-    let work = Work::Conference { looks: looks + 1 };
+    let work = Work::Conference { looks: looks + 1, end: message.work.end().cloned() };
     let next = Message { work, hop: message.hop.saturating_add(1), ..message.clone() };
     publish_later(attempts, &next, None, delay).await
 }
@@ -73,7 +73,7 @@ async fn finished_conference(
         return Ok(false);
     }
     let result = keys.seal(message.job.as_str(), &result);
-    let told = Message { outcome: Some(result.clone()), ..message.clone() };
+    let told = Message { work: Work::Record(End::Succeeded(result.clone())), ..message.clone() };
     tell(attempts, told, Some(&keys), News::Updated).await.map_err(|_abandoned| AttemptError::Stopping)?;
     let step = Step::For(message.fingerprint.clone(), Box::new(Step::Amend(result)));
     match attempts.records.take(&message.job, &step).await.map_err(AttemptError::Store)? {

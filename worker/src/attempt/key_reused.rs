@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use common::job::{Effect, Failure, FailureKind};
-use common::message::{Message, News};
+use common::message::{End, Message, News, Work};
 use common::port::Lane;
 use common::seal::Keyring;
 
@@ -20,7 +20,7 @@ const DETAIL: &str = "Another request was accepted under the same Idempotency-Ke
 
 /// The message gives way to the request that has the record. The job itself stands as its record says.
 pub(super) async fn give_way(attempts: &Attempts, message: &Message) -> Verdict {
-    if message.failure.is_some() {
+    if message.failure().is_some() {
         // It has ended already, and only that could not be recorded.
         return Verdict::Done;
     }
@@ -33,7 +33,8 @@ pub(super) async fn give_way(attempts: &Attempts, message: &Message) -> Verdict 
         effect: message.effect.max(Effect::Unknown),
         detail: keys.as_ref().map(|keys| keys.seal(message.job.as_str(), &DETAIL.to_owned())),
     };
-    let letter = Message { effect: failure.effect, failure: Some(failure), ..message.clone() };
+    let (effect, work) = (failure.effect, Work::Record(End::Failed(failure)));
+    let letter = Message { effect, work, ..message.clone() };
     if publish(attempts, &letter, keys.as_ref(), Lane::Dead, Duration::ZERO).await.is_err()
         || tell(attempts, letter, keys.as_ref(), News::Failed).await.is_err()
     {

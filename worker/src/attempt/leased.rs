@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use common::job::{Effect, Job, Pause, Step};
-use common::message::Message;
+use common::message::{Message, Work};
 use common::port::Change;
 use common::time::until;
 use jiff::Timestamp;
@@ -54,7 +54,7 @@ impl Leased<'_> {
             effect: self.effect(),
             write_began_at: self.hold.write_began_at().or(doubted),
             tally: self.job.tally,
-            failure: None,
+            work: Work::Create,
             conference_refused: self.hold.conference_refused().cloned(),
             turn: self.hold.turn(),
             progress: self.calls.progress(),

@@ -4,7 +4,7 @@
 
 use common::account::AccountState;
 use common::job::Effect;
-use common::message::{Message, Progress};
+use common::message::{Message, Progress, Work};
 
 use super::lease::Arrival;
 use super::publishing::publish_later;
@@ -18,8 +18,7 @@ pub(super) async fn put_off(attempts: &Attempts, message: &Message, arrival: Arr
     let is_fresh = arrival == Arrival::First
         && message.effect == Effect::None
         && message.progress.turn.is_none()
-        && message.outcome.is_none()
-        && message.failure.is_none()
+        && message.work == Work::Create
         && message.not_before.is_none_or(|start| start <= now)
         && message.not_after > now;
     if !is_fresh || !attempts.gateway.quota_gate.has_long_lines() {

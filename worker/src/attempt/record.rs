@@ -5,7 +5,7 @@ use std::time::Duration;
 use common::deadline::in_time;
 use common::jitter::{lengthened_by, shortened_by};
 use common::job::{Effect, Failure, Pause, Place, Step, Tally, WaitReason};
-use common::message::{Message, News};
+use common::message::{End, Message, News, Work};
 use common::port::{Change, Lane};
 use common::random;
 use common::seal::Keyring;
@@ -96,7 +96,7 @@ impl Recording<'_> {
     /// Copies the job to the dead letters and records its failure.
     pub(super) async fn failure(&self, failure: Failure) -> Verdict {
         let letter = Message {
-            failure: Some(failure.clone()),
+            work: Work::Record(End::Failed(failure.clone())),
             effect: failure.effect,
             tally: self.leased.job.tally,
             progress: self.leased.calls.progress(),
@@ -112,8 +112,11 @@ impl Recording<'_> {
     }
 
     async fn failed(&self, failure: Failure) -> Verdict {
-        let carrying =
-            Message { failure: Some(failure.clone()), effect: failure.effect, ..self.leased.next_message() };
+        let carrying = Message {
+            work: Work::Record(End::Failed(failure.clone())),
+            effect: failure.effect,
+            ..self.leased.next_message()
+        };
         self.end(Step::Fail(self.leased.hold.lease().clone(), failure), carrying).await
     }
 

@@ -2,7 +2,7 @@
 
 use common::account::GuestLimit;
 use common::job::{Conference, Effect, EventResult, JobState, Refusal, Step};
-use common::message::{Message, News, Work};
+use common::message::{End, Message, News, Work};
 use common::port::{Change, Lane, Shelf};
 use common::seal::{Keyring, Sealed};
 use notices::told_of;
@@ -66,7 +66,9 @@ impl Recording<'_> {
         if self.announce(&success).await.is_err() {
             return self.leased.hand_back(self.attempts).await;
         }
-        match record_success(self.attempts, self.leased.message, self.keys, &success.result).await {
+        let work = Work::Record(End::Succeeded(success.result.clone()));
+        let carrying = Message { work, ..self.leased.message.clone() };
+        match record_success(self.attempts, &carrying, self.keys, &success.result).await {
             Ok(Recorded::Done) => Verdict::Done,
             Ok(Recorded::TakenBack) => {
                 // A cancellation came while the event was being created: the next delivery takes the
@@ -97,11 +99,12 @@ impl Recording<'_> {
     /// Publishes what comes of a success, before that is recorded: nothing else would ever bring it.
     async fn announce(&self, success: &Success) -> Result<(), Abandoned> {
         if success.pending {
-            let follow_up = Message { work: Work::Conference { looks: 0 }, ..self.leased.message.clone() };
+            let follow_up =
+                Message { work: Work::Conference { looks: 0, end: None }, ..self.leased.message.clone() };
             publish(self.attempts, &follow_up, self.keys, Lane::Due, conference::FIRST_LOOK).await?;
         }
         let told = Message {
-            outcome: Some(success.result.clone()),
+            work: Work::Record(End::Succeeded(success.result.clone())),
             tally: self.leased.job.tally,
             ..self.leased.message.clone()
         };
@@ -124,13 +127,13 @@ pub(super) async fn record_carried_success(
     match record_success(attempts, message, None, result).await {
         Ok(Recorded::Done) => Verdict::Done,
         Ok(Recorded::TakenBack) => {
-            take(attempts, &Message { outcome: None, ..message.clone() }, arrival).await
+            take(attempts, &Message { work: Work::Create, ..message.clone() }, arrival).await
         }
         Err(verdict) => verdict,
     }
 }
 
-/// Records a success, unless the job was taken back meanwhile. Where it cannot be recorded it
+/// Records a success that `message` carries, unless the job was taken back meanwhile. Where it cannot be recorded it
 /// travels on with its message, and where not even that is possible it is kept in hand; `Err` says
 /// what to do with the delivery then.
 async fn record_success(
@@ -139,12 +142,7 @@ async fn record_success(
     keys: Option<&Keyring>,
     result: &Sealed<EventResult>,
 ) -> Result<Recorded, Verdict> {
-    let carrying = Message {
-        outcome: Some(result.clone()),
-        effect: Effect::Done,
-        hop: message.hop.saturating_add(1),
-        ..message.clone()
-    };
+    let carrying = Message { effect: Effect::Done, hop: message.hop.saturating_add(1), ..message.clone() };
     let mut failures = 0;
     loop {
         match try_to_record(attempts, message, result).await {

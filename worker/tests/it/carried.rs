@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::job::{
     BlockReason, Conference, Effect, EventResult, Failure, FailureKind, Job, JobId, StateName, Step,
 };
-use common::message::{Message, News, Notice, Work};
+use common::message::{End, Message, News, Notice, Work};
 use common::port::{JobQueue as _, JobStore as _, Lane};
 
 use crate::bench::{Bench, message};
@@ -23,7 +23,11 @@ fn combinations() -> impl Iterator<Item = Carries> {
     (0..8_u8).map(|bits| (bits & 4 != 0, bits & 2 != 0, bits & 1 != 0))
 }
 
-async fn carrying(bench: &Bench, work: Work, (result, failure, told): Carries) -> Message {
+async fn carrying(
+    bench: &Bench,
+    work: impl FnOnce(Option<End>) -> Work,
+    (result, failure, told): Carries,
+) -> Message {
     let job: Job = bench.job_for(&order()).await;
     let keys = bench.account(&job.account).await.seal_keys(bench.accounts.ring()).unwrap();
     let outcome = EventResult {
@@ -39,13 +43,18 @@ async fn carrying(bench: &Bench, work: Work, (result, failure, told): Carries) -
         effect: Effect::None,
         detail: None,
     };
-    Message {
-        work,
-        outcome: result.then(|| keys.seal(job.id.as_str(), &outcome)),
-        failure: failure.then_some(why),
-        told: told.then_some(BlockReason::Reauthorization),
-        ..message(&job)
-    }
+    let why = failure.then_some(why);
+    let end = match (result.then(|| keys.seal(job.id.as_str(), &outcome)), why) {
+        (None, None) => None,
+        (Some(result), None) => Some(End::Succeeded(result)),
+        (None, Some(why)) => Some(End::Failed(why)),
+        (Some(result), Some(why)) => Some(End::Both(result, why)),
+    };
+    Message { work: work(end), told: told.then_some(BlockReason::Reauthorization), ..message(&job) }
+}
+
+fn create(end: Option<End>) -> Work {
+    end.map_or(Work::Create, Work::Record)
 }
 
 async fn publish(bench: &Bench, message: &Message) -> JobId {
@@ -58,7 +67,7 @@ async fn a_message_that_carries_an_end_has_it_recorded_and_a_success_before_a_fa
     let mut seen = Vec::new();
     for carries in combinations() {
         let mut bench = Bench::new().await;
-        let carrying = carrying(&bench, Work::Create, carries).await;
+        let carrying = carrying(&bench, create, carries).await;
         let id = publish(&bench, &carrying).await;
         bench.start();
         let ended = bench.ended(&id).await;
@@ -88,7 +97,7 @@ async fn a_message_that_carries_an_end_is_published_with_it_again_where_that_can
             continue;
         }
         let mut bench = Bench::new().await;
-        let carrying = carrying(&bench, Work::Create, carries).await;
+        let carrying = carrying(&bench, create, carries).await;
         let published = listen(&bench);
         publish(&bench, &carrying).await;
         bench.store.refuse(|step| matches!(step, Step::Succeed(_) | Step::Fail(..)));
@@ -117,14 +126,18 @@ fn listen(bench: &Bench) -> Arc<Mutex<Vec<Message>>> {
 async fn a_look_at_a_conference_passes_on_whatever_its_message_carries() {
     for carries in combinations() {
         let mut bench = Bench::new().await;
-        let looking = carrying(&bench, Work::Conference { looks: 0 }, carries).await;
+        let looking = carrying(&bench, |end| Work::Conference { looks: 0, end }, carries).await;
         let published = listen(&bench);
         let id = publish(&bench, &looking).await;
         bench.start();
         bench.delayed(1).await;
         assert_eq!(bench.google.methods(&id), [Get], "{carries:?}");
         assert_eq!(bench.store.get(&id).await.unwrap(), None, "nothing is recorded");
-        let next = Message { work: Work::Conference { looks: 1 }, hop: looking.hop + 1, ..looking.clone() };
+        let next = Message {
+            work: Work::Conference { looks: 1, end: looking.work.end().cloned() },
+            hop: looking.hop + 1,
+            ..looking.clone()
+        };
         assert_eq!(*published.lock().unwrap(), [looking, next], "{carries:?}");
     }
 }
@@ -135,7 +148,7 @@ async fn a_notice_tells_what_its_message_carries() {
         let (result, failure, _) = carries;
         let (mut bench, receiver) = told().await;
         let notice = Notice { news: News::Succeeded, at: bench.now(), tries: 0, occurrence: Some(0) };
-        let notice = carrying(&bench, Work::Notice(notice), carries).await;
+        let notice = carrying(&bench, |end| Work::Notice { notice, end }, carries).await;
         let id = publish(&bench, &notice).await;
         bench.start();
         let calls = receiver.heard(1).await;
