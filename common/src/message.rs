@@ -3,28 +3,30 @@
 //! Versioned, and it outlives deployments: [`VERSION`] is the first and the only one so far. A message of
 //! another version is kept as a dead letter, never dropped. Nothing personal is in the clear.
 
+mod wire;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::account::AccountId;
 use crate::fingerprint::Fingerprint;
-use crate::job::{BlockReason, Effect, EventResult, Failure, Job, JobId, JobState, Tally, Turn, never};
+use crate::job::{BlockReason, Effect, EventResult, Failure, Job, JobId, JobState, Tally, Turn};
 use crate::owner::Owner;
 use crate::payload::Payload;
 use crate::seal::{Keyring, Sealed, reseal};
 use crate::trace::TraceContext;
 use crate::warning::Warning;
+use wire::Wire;
 
 /// The version this build writes.
 pub const VERSION: u32 = 1;
 
 /// A job on its way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// The job.
     pub job: JobId,
-    /// What is to be done.
+    /// What is to be done, with what it takes.
     pub work: Work,
     /// Whose job it is.
     pub owner: Owner,
@@ -33,14 +35,12 @@ pub struct Message {
     /// One higher on every publish, so that of two copies the older dies out.
     pub hop: u32,
     /// As [`Job::reopened`].
-    #[serde(default, skip_serializing_if = "never")]
     pub reopened: u32,
     /// Counted so far.
     pub tally: Tally,
     /// What is known of the write.
     pub effect: Effect,
     /// As [`Job::write_began_at`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub write_began_at: Option<Timestamp>,
     /// When the job was accepted.
     pub submitted_at: Timestamp,
@@ -49,33 +49,20 @@ pub struct Message {
     /// It expires then.
     pub not_after: Timestamp,
     /// Keyed hashes of the request.
-    #[serde(flatten)]
     pub fingerprint: Fingerprint,
     /// What to write.
     pub payload: Sealed<Payload>,
-    /// An end that could not be recorded when it happened.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub outcome: Option<Sealed<EventResult>>,
-    /// Why the job has failed: in a dead letter, and where the failure could not be recorded.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failure: Option<Failure>,
     /// Google's words, once it has refused the event's conference: the event is written without one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conference_refused: Option<Sealed<String>>,
     /// The job's place in its account's line.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn: Option<Turn>,
     /// What blocks the job, once somebody has been told: a job that stays blocked tells of it once.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<BlockReason>,
     /// The trace of the request that made the job; in the header `traceparent` too, where there are headers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceContext>,
     /// What was changed in the request before it was accepted.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
     /// What the job's earlier attempts have of Google's quotas, and saw at Google.
-    #[serde(default, skip_serializing_if = "Progress::is_nothing")]
     pub progress: Progress,
 }
 
@@ -100,19 +87,38 @@ impl Progress {
     }
 }
 
-/// What is to be done. Persisted: variants may be added, never renamed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "kind")]
+/// What is to be done, with what it takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Work {
     /// Create the event.
     Create,
+    /// Record the job's end: it has ended, and that could not be recorded when it happened. A dead letter says so too.
+    Record(End),
     /// Look whether Google has finished the conference of an event that stands.
     Conference {
         /// Looks already taken.
         looks: u32,
+        /// No build writes one; one that is read goes along.
+        end: Option<End>,
     },
-    /// Tell whoever asked to be told. What came of the job is in the message.
-    Notice(Notice),
+    /// Tell whoever asked to be told.
+    Notice {
+        /// What.
+        notice: Notice,
+        /// What came of the job, where that is what is told.
+        end: Option<End>,
+    },
+}
+
+/// How a job has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// The event is in the calendar: what is told of it.
+    Succeeded(Sealed<EventResult>),
+    /// Why it is not.
+    Failed(Failure),
+    /// The event is in the calendar, and a failure is said beside it, which goes along. No build writes that.
+    Both(Sealed<EventResult>, Failure),
 }
 
 /// Something to be told. Persisted.
@@ -175,16 +181,51 @@ pub enum Unreadable {
     Garbled,
 }
 
-#[derive(Serialize)]
-struct Envelope<'a> {
-    v: u32,
-    #[serde(flatten)]
-    message: &'a Message,
-}
-
 #[derive(Deserialize)]
 struct Version {
     v: u32,
+}
+
+impl Work {
+    /// The end that it brings, if it brings one.
+    #[must_use]
+    pub fn end(&self) -> Option<&End> {
+        match self {
+            Self::Create => None,
+            Self::Record(end) => Some(end),
+            Self::Conference { end, .. } | Self::Notice { end, .. } => end.as_ref(),
+        }
+    }
+
+    /// The same without a failure: what is to be recorded of a failure alone is to be created again.
+    #[must_use]
+    pub fn without_failure(self) -> Self {
+        self.with_end(|end| match end {
+            End::Succeeded(result) | End::Both(result, _) => Some(End::Succeeded(result)),
+            End::Failed(_) => None,
+        })
+    }
+
+    fn resealed(&self, keys: &Keyring, context: &str) -> Self {
+        self.clone().with_end(|end| {
+            Some(match end {
+                End::Succeeded(result) => End::Succeeded(reseal(keys, context, &result)),
+                End::Failed(failure) => End::Failed(failure.resealed(keys, context)),
+                End::Both(result, failure) => {
+                    End::Both(reseal(keys, context, &result), failure.resealed(keys, context))
+                }
+            })
+        })
+    }
+
+    fn with_end(self, change: impl FnOnce(End) -> Option<End>) -> Self {
+        match self {
+            Self::Create => Self::Create,
+            Self::Record(end) => change(end).map_or(Self::Create, Self::Record),
+            Self::Conference { looks, end } => Self::Conference { looks, end: end.and_then(change) },
+            Self::Notice { notice, end } => Self::Notice { notice, end: end.and_then(change) },
+        }
+    }
 }
 
 impl Message {
@@ -208,8 +249,6 @@ impl Message {
             not_after: job.not_after,
             fingerprint: job.fingerprint.clone(),
             payload: job.payload.clone()?,
-            outcome: None,
-            failure: None,
             conference_refused: job.conference_refused.clone(),
             turn: job.turn,
             told: None,
@@ -261,6 +300,24 @@ impl Message {
         }
     }
 
+    /// What is told of the event, where the message says that the job has succeeded.
+    #[must_use]
+    pub fn result(&self) -> Option<&Sealed<EventResult>> {
+        match self.work.end()? {
+            End::Succeeded(result) | End::Both(result, _) => Some(result),
+            End::Failed(_) => None,
+        }
+    }
+
+    /// Why the job has failed, where the message says that.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        match self.work.end()? {
+            End::Failed(failure) | End::Both(_, failure) => Some(failure),
+            End::Succeeded(_) => None,
+        }
+    }
+
     /// The message with what it carries sealed with the newest of these keys; what none of them opens
     /// stays as it is.
     #[must_use]
@@ -268,8 +325,7 @@ impl Message {
         let context = self.job.as_str();
         Self {
             payload: reseal(keys, context, &self.payload),
-            outcome: self.outcome.as_ref().map(|outcome| reseal(keys, context, outcome)),
-            failure: self.failure.as_ref().map(|failure| failure.resealed(keys, context)),
+            work: self.work.resealed(keys, context),
             conference_refused: self.conference_refused.as_ref().map(|words| reseal(keys, context, words)),
             ..self.clone()
         }
@@ -278,7 +334,7 @@ impl Message {
     /// The message as bytes for the queue.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(&Envelope { v: VERSION, message: self }).expect("a message is plain data")
+        serde_json::to_vec(&Wire::from(self.clone())).expect("a message is plain data")
     }
 
     /// Reads what a queue delivered.
@@ -290,7 +346,7 @@ impl Message {
         if version.v != VERSION {
             return Err(Unreadable::Version(version.v));
         }
-        serde_json::from_slice(bytes).map_err(|_| Unreadable::Garbled)
+        serde_json::from_slice::<Wire>(bytes).map(Self::from).map_err(|_| Unreadable::Garbled)
     }
 }
 

@@ -32,9 +32,9 @@ enum Use {
 pub async fn replay_letter(ports: &Ports, quotas: &Quotas, dead: &Message) -> Result<Replayed, ReplayError> {
     let now = ports.clock.now();
     match dead.work {
-        Work::Create | Work::Conference { .. } => {}
+        Work::Create | Work::Record(_) | Work::Conference { .. } => {}
         // Nothing but a notice that the queue itself has given up on: it says how the job ended.
-        Work::Notice(_) => {
+        Work::Notice { .. } => {
             ports.queue.publish(dead, Lane::Due, Duration::ZERO).await?;
             return Ok(Replayed::Again { not_after: dead.not_after });
         }
@@ -46,7 +46,7 @@ pub async fn replay_letter(ports: &Ports, quotas: &Quotas, dead: &Message) -> Re
         Use::Replay(job) => replay(ports, quotas, &job, now).await,
         Use::Publish => {
             // A message that the queue itself has given up on does not reopen its job.
-            let reopened = if dead.failure.is_some() { hop } else { dead.reopened };
+            let reopened = if dead.failure().is_some() { hop } else { dead.reopened };
             // A cancellation stays: the attempt looks for its mark.
             let again = Message { hop, reopened, ..dead.clone() };
             let (message, delay) = refreshed(ports, quotas, again, now).await;
@@ -73,7 +73,7 @@ fn decide(record: Option<Job>, dead: &Message) -> Use {
         | JobState::Waiting { .. }
         | JobState::Blocked { .. } => {
             // A letter that says no failure is a message that the queue itself has given up on.
-            if dead.failure.is_none() && dead.hop >= job.hop {
+            if dead.failure().is_none() && dead.hop >= job.hop {
                 Use::Publish
             } else {
                 Use::Leave(Replayed::UnderWay)

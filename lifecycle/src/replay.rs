@@ -118,7 +118,7 @@ pub(crate) async fn refreshed(
     let fresh = Message {
         tally: Tally::default(),
         not_after,
-        failure: None,
+        work: message.work.without_failure(),
         conference_refused: None,
         turn,
         ..message

@@ -67,7 +67,7 @@ pub(super) fn body(message: &Message, notice: Notice, opened: Opened, record: Op
             "notAfter": message.not_after,
             "cancelRequested": record.is_some_and(|job| job.cancel_requested),
             "result": opened.result.map(result),
-            "error": message.failure.as_ref().map(|failure| error(failure, opened.detail)),
+            "error": message.failure().map(|failure| error(failure, opened.detail)),
             "warnings": message.warnings.iter().map(warning).collect::<Vec<_>>(),
         },
     })

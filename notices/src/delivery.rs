@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use accounts::{AccountError, Accounts};
 use common::jitter::spread_by;
 use common::job::{Job, JobState};
-use common::message::{Message, News, Notice, Work};
+use common::message::{End, Message, News, Notice, Work};
 use common::port::VaultError;
 use common::random;
 use common::seal::{Keyring, OpenError, Sealed};
@@ -51,9 +51,11 @@ pub fn news_again(message: &Message, job: &Job) -> Option<(Message, News)> {
     let told = told_of(Message { tally: job.tally, ..message.clone() }, job);
     match &job.state {
         JobState::Succeeded { result } => {
-            Some((Message { outcome: Some(result.clone()), ..told }, News::Succeeded))
+            Some((Message { work: Work::Record(End::Succeeded(result.clone())), ..told }, News::Succeeded))
         }
-        JobState::Failed(failure) => Some((Message { failure: Some(failure.clone()), ..told }, News::Failed)),
+        JobState::Failed(failure) => {
+            Some((Message { work: Work::Record(End::Failed(failure.clone())), ..told }, News::Failed))
+        }
         JobState::Accepting { .. }
         | JobState::Queued
         | JobState::Running(_)
@@ -72,7 +74,8 @@ impl Notices {
             return None;
         }
         let occurrence = Some(message.occurrence(news));
-        let work = Work::Notice(Notice { news, at: now, tries: 0, occurrence });
+        let notice = Notice { news, at: now, tries: 0, occurrence };
+        let work = Work::Notice { notice, end: message.work.end().cloned() };
         Some(Message { work, ..message })
     }
 
@@ -153,7 +156,8 @@ fn no_place(message: &Message, notice: Notice, none: NoPlace) -> Sent {
 }
 
 fn once_more(message: &Message, notice: Notice, delay: Duration) -> Sent {
-    let work = Work::Notice(Notice { tries: notice.tries.saturating_add(1), ..notice });
+    let notice = Notice { tries: notice.tries.saturating_add(1), ..notice };
+    let work = Work::Notice { notice, end: message.work.end().cloned() };
     Sent::Later(Box::new(Message { work, ..message.clone() }), delay)
 }
 
@@ -179,11 +183,11 @@ async fn opened(accounts: &Accounts, message: &Message) -> Result<Opened, NotOpe
         Err(AccountError::Vault(error)) => return Err(error.into()),
     };
     let (keys, context) = (&keys, message.job.as_str());
-    let detail = message.failure.as_ref().and_then(|failure| failure.detail.as_ref());
+    let detail = message.failure().and_then(|failure| failure.detail.as_ref());
     let payload = open(keys, context, Some(&message.payload))?;
     Ok(Opened {
         calendar: payload.map(|payload| payload.calendar.as_str().to_owned()),
-        result: open(keys, context, message.outcome.as_ref())?,
+        result: open(keys, context, message.result())?,
         detail: open(keys, context, detail)?,
     })
 }

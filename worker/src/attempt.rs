@@ -4,16 +4,20 @@
 //! delivery go. A crash between any two of these is safe: the delivery comes again, finds how far
 //! the record came, and where a write may have happened it asks Google before it writes.
 
+mod aside;
+mod bounds;
 mod conference;
 mod create;
-mod held;
 mod judge;
 mod key_reused;
 mod lease;
+mod leased;
 mod opened;
+mod planned;
 mod publishing;
 mod put_off;
 mod record;
+mod seat;
 mod settle;
 mod success;
 mod telling;
@@ -24,40 +28,35 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::job::{BlockReason, Effect, FailureKind, JobState, WaitReason, WorkerId};
-use common::message::{Message, Work};
+use common::job::{BlockReason, Effect, Failure, FailureKind, WaitReason, WorkerId};
+use common::message::{End, Message, Work};
 use common::port::{Delivery, DeliveryTag};
-use common::time::{after, until};
 use common::trace::log_span;
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
-use notices::{Notices, Sources};
+use notices::Sources;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::attempt_error::AttemptError;
-use crate::calls::Calls;
 use crate::complaint::Complaint;
 use crate::gateway::Gateway;
-use crate::guests::{ASKED, GuestProbes};
-use crate::metrics;
-use crate::plan::{Plan, plan};
+use crate::guests::GuestProbes;
 use crate::ports::Ports;
 use crate::records::Records;
 use crate::sealing::MissingKeys;
 use crate::settings::Settings;
 use crate::suspects::Suspects;
-use held::{Held, LONG_AGO};
+pub(crate) use aside::{defer, return_unbegun};
+use conference::look_at_conference;
 use lease::Arrival;
-use opened::Writing;
-use success::Success;
+use leased::Leased;
+use publishing::bury;
+use put_off::put_off;
+use record::{Return, record_carried_failure};
+use seat::seated;
+use success::{Success, record_carried_success};
+use telling::send_notice;
 use under_way::UnderWay;
-
-use create::{Wish, event_result};
-pub(crate) use publishing::Abandoned;
-
-/// The calls of an attempt take no longer, which leaves time to record before its lease ends.
-const CALLS: Duration = Duration::from_secs(50);
 
 /// The attempt that published a message is waited for so long: it only has to record that it did.
 const PREDECESSOR: Duration = Duration::from_secs(5);
@@ -104,13 +103,26 @@ enum Conclusion {
     /// The event is in the calendar, and had been there when the job was taken back.
     Stands(Success),
     /// The job cannot be done.
-    Failed { kind: FailureKind, effect: Effect },
+    Failed(Failure),
     /// The job was taken back and has left no event.
     Cancelled,
     /// Not yet.
     Wait { why: WaitReason, until: Timestamp },
     /// Not until something changes.
     Block { why: BlockReason, until: Option<Timestamp> },
+    /// A failure was judged: it comes back.
+    Return(Return),
+    /// The job is no longer this attempt's.
+    LetGo,
+    /// The job is handed back as it was.
+    HandBack,
+}
+
+impl Conclusion {
+    /// A failure of which Google has said nothing.
+    fn failed(kind: FailureKind, effect: Effect) -> Self {
+        Self::Failed(Failure { kind, google_status: None, google_reason: None, effect, detail: None })
+    }
 }
 
 impl Attempts {
@@ -145,19 +157,6 @@ impl Attempts {
         }
     }
 
-    pub(crate) fn ports(&self) -> &Ports {
-        &self.ports
-    }
-
-    pub(crate) fn notices(&self) -> &Notices {
-        &self.settings.notices
-    }
-
-    /// Waits until running attempts must end at once.
-    pub(crate) async fn abandoned(&self) {
-        self.abandon.cancelled().await;
-    }
-
     pub(crate) fn records(&self) -> &Records {
         &self.records
     }
@@ -174,164 +173,79 @@ impl Attempts {
         let verdict = match &delivery.message {
             Err(unreadable) => {
                 tracing::error!("Kept a message that this build cannot read as a dead letter: {unreadable}");
-                self.bury(tag).await;
+                bury(self, tag).await;
                 return;
             }
             // Calls that panic are caught where they are made. Should anything else do so, the delivery
             // comes again, meets its own lease, and counts as a crash once that is past.
             Ok(message) => {
-                let work = AssertUnwindSafe(self.work_on(message, arrival)).catch_unwind();
+                let work = AssertUnwindSafe(work_on(self, message, arrival)).catch_unwind();
                 work.instrument(log_span(message.trace)).await.unwrap_or(Verdict::PutBack)
             }
         };
-        self.answer(tag, verdict).await;
+        answer(self, tag, verdict).await;
     }
+}
 
-    /// Tells the queue what becomes of a delivery.
-    async fn answer(&self, tag: DeliveryTag, verdict: Verdict) {
-        let told = match verdict {
-            Verdict::Done => self.ports.queue.done(tag).await,
-            Verdict::PutBack => self.ports.queue.put_back(tag).await,
-        };
-        if let Err(error) = told {
-            tracing::warn!("The queue was not told of a delivery's end, it may come again: {error}");
-        }
+/// Tells the queue what becomes of a delivery.
+async fn answer(attempts: &Attempts, tag: DeliveryTag, verdict: Verdict) {
+    let told = match verdict {
+        Verdict::Done => attempts.ports.queue.done(tag).await,
+        Verdict::PutBack => attempts.ports.queue.put_back(tag).await,
+    };
+    if let Err(error) = told {
+        tracing::warn!("The queue was not told of a delivery's end, it may come again: {error}");
     }
+}
 
-    async fn work_on(&self, message: &Message, arrival: Arrival) -> Verdict {
-        match message.work {
-            Work::Create => {
-                let entry = self.under_way.enter(&message.job, message.hop);
-                let arrival = entry.arrival(arrival);
-                if let Some(verdict) = self.put_off(message, arrival).await {
-                    return verdict;
-                }
-                tokio::select! {
-                    () = entry.after_the_others() => {}
-                    () = self.ports.clock.sleep(PREDECESSOR) => {}
-                }
-                self.deal_with(message, arrival).await
+async fn work_on(attempts: &Attempts, message: &Message, arrival: Arrival) -> Verdict {
+    match &message.work {
+        Work::Create | Work::Record(_) => {
+            let entry = attempts.under_way.enter(&message.job, message.hop);
+            let arrival = entry.arrival(arrival);
+            if let Some(verdict) = put_off(attempts, message, arrival).await {
+                return verdict;
             }
-            Work::Conference { looks } => self.look_at_conference(message, looks).await,
-            Work::Notice(notice) => self.send_notice(message, notice).await,
-        }
-    }
-
-    /// A message that carries the job's end only has to be recorded.
-    async fn deal_with(&self, message: &Message, arrival: Arrival) -> Verdict {
-        match (&message.outcome, &message.failure) {
-            (Some(result), _) => self.record_carried_success(message, result, arrival).await,
-            (None, Some(failure)) => self.record_carried_failure(message, failure).await,
-            (None, None) => self.take(message, arrival).await,
-        }
-    }
-
-    /// Claims the job and runs the attempt: one that may have killed workers in a small group, or alone.
-    async fn take(&self, message: &Message, arrival: Arrival) -> Verdict {
-        // Looked up before the job is leased: what is leased is charged with the worker's death.
-        let (known, seen) = self.deaths(message, arrival).await;
-        let mut seat = match self.suspects.enter(known) {
-            Ok(seat) => seat,
-            Err(pause) => {
-                let effect = arrival.effect(message.effect);
-                return self.stand_back(&Message { effect, ..message.clone() }, seen, pause).await;
+            tokio::select! {
+                () = entry.after_the_others() => {}
+                () = attempts.ports.clock.sleep(PREDECESSOR) => {}
             }
-        };
-        let held = match self.lease(message, arrival).await {
-            Ok(held) => held,
-            Err(verdict) => return verdict,
-        };
-        let crashes = held.job.tally.crashes;
-        if crashes > known {
-            // Nothing told of its last death before.
+            deal_with(attempts, message, arrival).await
+        }
+        Work::Conference { looks, .. } => look_at_conference(attempts, message, *looks).await,
+        Work::Notice { notice, .. } => send_notice(attempts, message, *notice).await,
+    }
+}
+
+/// A message that carries the job's end only has to be recorded.
+async fn deal_with(attempts: &Attempts, message: &Message, arrival: Arrival) -> Verdict {
+    match message.work.end() {
+        Some(End::Succeeded(result) | End::Both(result, _)) => {
+            record_carried_success(attempts, message, result, arrival).await
+        }
+        Some(End::Failed(failure)) => record_carried_failure(attempts, message, failure).await,
+        None => take(attempts, message, arrival).await,
+    }
+}
+
+/// Takes hold of the job and runs the attempt: one that may have killed workers in a small group, or alone.
+async fn take(attempts: &Attempts, message: &Message, arrival: Arrival) -> Verdict {
+    match seated(attempts, message, arrival).await {
+        Ok((leased, seat)) => {
+            let verdict = attempt(attempts, leased).await;
             drop(seat);
-            seat = match self.suspects.enter(crashes) {
-                Ok(seat) => seat,
-                Err(pause) => {
-                    self.release(&held).await;
-                    let known = Message { tally: held.job.tally, effect: held.effect(), ..message.clone() };
-                    return self.put_aside(&known, pause).await;
-                }
-            };
+            verdict
         }
-        let verdict = self.run(held).await;
-        drop(seat);
-        verdict
+        Err(verdict) => verdict,
     }
+}
 
-    /// How many deaths the job is charged with, the one that left it behind included; and what is known of a
-    /// delivery's arrival after a look at the record.
-    async fn deaths(&self, message: &Message, arrival: Arrival) -> (u32, Arrival) {
-        let said = message.tally.crashes;
-        // Nobody has had the others before.
-        if arrival == Arrival::First && message.effect == Effect::None {
-            return (said, arrival);
-        }
-        let Ok(Some(job)) = self.records.get(&message.job).await else { return (said, arrival) };
-        let known = job.tally.crashes.max(said);
-        if job.was_left_behind(message.hop, self.ports.clock.now()) {
-            return (known.saturating_add(1), Arrival::First);
-        }
-        let running = matches!(job.state, JobState::Running(_)) || self.records.were_away_lately();
-        (known, if running { arrival } else { Arrival::First })
-    }
-
-    async fn run(&self, held: Held<'_>) -> Verdict {
-        let job = &held.job;
-        if job.tally.attempts + job.tally.deferrals == 0 {
-            metrics::queue_wait(until(job.could_start_at(), job.updated_at));
-        }
-        match self.bounded(&held.calls, self.attempt(&held)).await {
-            Ok(conclusion) => self.conclude(&held, conclusion).await,
-            Err(trouble) => self.judge(&held, &trouble).await,
-        }
-    }
-
-    /// Makes calls to Google: whatever they do, this ends.
-    pub(crate) async fn bounded<T>(
-        &self,
-        calls: &Calls,
-        work: impl Future<Output = Result<T, AttemptError>>,
-    ) -> Result<T, AttemptError> {
-        let work = AssertUnwindSafe(work).catch_unwind();
-        // All three are cancel safe for us: whichever ends first, the hold tells how far a write came.
-        tokio::select! {
-            ended = work => ended.unwrap_or(Err(AttemptError::Panicked)),
-            () = self.ports.clock.sleep(CALLS) => {
-                Err(if calls.is_asking() { AttemptError::Deadline } else { AttemptError::Late })
-            }
-            () = self.abandon.cancelled() => Err(AttemptError::Stopping),
-        }
-    }
-
-    async fn attempt(&self, held: &Held<'_>) -> Result<Conclusion, AttemptError> {
-        let writing = self.open_lately(&held.job).await?;
-        let account = writing.as_ref().map(|writing| writing.account.as_ref());
-        let guests = writing.as_ref().map_or(0, |writing| writing.payload.event.guests());
-        match plan(&held.job, account, guests, self.settings.max_attempts, self.ports.clock.now()) {
-            Plan::Create => match writing {
-                Some(writing) => match self.turn(held, &writing.account).await {
-                    Some(until) => Ok(Conclusion::Wait { why: WaitReason::Quota, until }),
-                    None if !self.may_invite(held, &writing) => {
-                        let until = Some(after(self.ports.clock.now(), ASKED));
-                        Ok(Conclusion::Block { why: BlockReason::CalendarLimits, until })
-                    }
-                    None => self.create(held, &writing).await,
-                },
-                None => Ok(Conclusion::Block { why: BlockReason::Reauthorization, until: None }),
-            },
-            Plan::Settle(ending) => self.settle(held, writing.as_ref(), ending).await,
-            Plan::Wait { why, until } => Ok(Conclusion::Wait { why, until }),
-            Plan::Block { why, until } => Ok(Conclusion::Block { why, until }),
-        }
-    }
-
-    /// Whether the job may be the one that finds out whether a limit on its account's guests is over, if there was one.
-    fn may_invite(&self, held: &Held<'_>, writing: &Writing) -> bool {
-        if writing.account.guest_limit.is_none() || writing.payload.event.guests() == 0 {
-            return true;
-        }
-        // Kept until what came of it is known to the account.
-        self.guest_probes.begin(&writing.account.id).is_some_and(|probe| held.probe.set(probe).is_ok())
-    }
+/// One attempt. Each step hands the next what it needs: the account is read once, and so is what it opens.
+async fn attempt<'a>(attempts: &'a Attempts, leased: Leased<'a>) -> Verdict {
+    leased.count_wait();
+    let opened = leased.open(attempts).await;
+    let planned = opened.plan(attempts);
+    let called = planned.call(attempts).await;
+    let settled = called.settle(attempts).await;
+    settled.record(attempts).await
 }

@@ -92,11 +92,15 @@ impl Hold {
     }
 
     async fn begin(&self, step: Step) -> Result<(), AttemptError> {
-        match self.take(&step).await {
-            Ok(Change::Taken(_)) | Err(AttemptError::Store(_)) => {
-                *self.began() = Some(self.records.now());
-                Ok(())
-            }
+        self.must_take(&step).await?;
+        *self.began() = Some(self.records.now());
+        Ok(())
+    }
+
+    /// Takes a step without which the attempt does not go on, where there are records.
+    async fn must_take(&self, step: &Step) -> Result<(), AttemptError> {
+        match self.take(step).await {
+            Ok(Change::Taken(_)) | Err(AttemptError::Store(_)) => Ok(()),
             Ok(Change::Refused(refusal)) => Err(AttemptError::Lost(refusal)),
             Err(trouble) => Err(trouble),
         }
@@ -138,11 +142,7 @@ impl Hold {
     /// When the job is no longer this attempt's. Where records are away the words travel with the message.
     pub(crate) async fn leave_out_conference(&self, words: Sealed<String>) -> Result<(), AttemptError> {
         let words = self.conference_refused.get_or_init(|| words).clone();
-        match self.take(&Step::LeaveOutConference(self.lease.clone(), words)).await {
-            Ok(Change::Taken(_)) | Err(AttemptError::Store(_)) => Ok(()),
-            Ok(Change::Refused(refusal)) => Err(AttemptError::Lost(refusal)),
-            Err(trouble) => Err(trouble),
-        }
+        self.must_take(&Step::LeaveOutConference(self.lease.clone(), words)).await
     }
 
     /// Takes over what a message says of a refused conference.

@@ -37,20 +37,11 @@ pub(crate) fn plan(
     max_attempts: u32,
     now: Timestamp,
 ) -> Plan {
+    if let Some(ending) = ending(job, account, max_attempts, now) {
+        return Plan::Settle(ending);
+    }
     if job.cancel_requested {
-        let connected = account.is_some_and(|account| account.state == AccountState::Connected);
-        // Where nothing was written Google need not be asked; at the deadline the job ends in any case.
-        let settles = connected || job.effect == Effect::None || now >= job.not_after;
-        return if settles { Plan::Settle(Ending::Cancel) } else { reauthorization() };
-    }
-    if now >= job.not_after {
-        return Plan::Settle(Ending::Fail(FailureKind::Expired));
-    }
-    if job.tally.crashes >= POISON {
-        return Plan::Settle(Ending::Fail(FailureKind::Poison));
-    }
-    if job.tally.attempts >= max_attempts {
-        return Plan::Settle(Ending::Fail(FailureKind::AttemptsExhausted));
+        return reauthorization();
     }
     if let Some(start) = job.not_before.filter(|start| *start > now) {
         return Plan::Wait { why: WaitReason::Schedule, until: start };
@@ -70,6 +61,28 @@ pub(crate) fn plan(
         }
         Some(_) | None => Plan::Create,
     }
+}
+
+/// Why the job must end at `now`, if it must.
+pub(crate) fn ending(
+    job: &Job,
+    account: Option<&Account>,
+    max_attempts: u32,
+    now: Timestamp,
+) -> Option<Ending> {
+    if job.cancel_requested {
+        let connected = account.is_some_and(|account| account.state == AccountState::Connected);
+        // Where nothing was written Google need not be asked; at the deadline the job ends in any case.
+        let settles = connected || job.effect == Effect::None || now >= job.not_after;
+        return settles.then_some(Ending::Cancel);
+    }
+    if now >= job.not_after {
+        return Some(Ending::Fail(FailureKind::Expired));
+    }
+    if job.tally.crashes >= POISON {
+        return Some(Ending::Fail(FailureKind::Poison));
+    }
+    (job.tally.attempts >= max_attempts).then_some(Ending::Fail(FailureKind::AttemptsExhausted))
 }
 
 fn reauthorization() -> Plan {

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 
 use crate::attempt_error::{AttemptError, Circuit};
 use crate::grant;
-pub(crate) use extra::{Extra, Remedy, remedy};
+pub(crate) use extra::refused_conference;
 
 /// Waits between attempts.
 const ATTEMPTS: Schedule = Schedule { first: Duration::from_secs(1), longest: minutes(60) };
@@ -207,7 +207,7 @@ fn calendar(error: &CalendarError, circuit: Circuit, standing: &RetryContext) ->
         },
         CalendarError::Duplicate | CalendarError::Conflict => retry(None, standing),
         CalendarError::Deleted => fail(FailureKind::DeletedByUser),
-        // The attempt has done without the conference already where that can be done ([`remedy`]).
+        // The attempt has done without the conference already where that can be done ([`refused_conference`]).
         CalendarError::ConferenceRefused { status, reason, message }
         | CalendarError::Refused { status, reason, message } => Disposition::Fail {
             kind: FailureKind::Refused,

@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::attempt::Attempts;
+use crate::attempt::{Attempts, defer, return_unbegun};
 use crate::ports::Ports;
 use crate::settings::Settings;
 use crate::slots::{Slot, Slots, Waiting};
@@ -85,7 +85,7 @@ impl Worker {
             self.dispatch(delivery, slot, &tasks).await;
         }
         self.consuming.store(false, Ordering::Relaxed);
-        let unbegun = join_all(waiting.empty().map(|delivery| self.attempts.return_unbegun(delivery)));
+        let unbegun = join_all(waiting.empty().map(|delivery| return_unbegun(&self.attempts, delivery)));
         put_offs.close();
         let (handed_back, ..) = tokio::join!(self.drain(&tasks), unbegun, put_offs.wait());
         let _ = maintenance.await;
@@ -155,7 +155,7 @@ impl Worker {
         if let Some(delivery) = waiting.keep(&account, delivery) {
             let (attempts, pause, slot) = (Arc::clone(&self.attempts), slots.place(&account), slots.take());
             put_offs.spawn(async move {
-                attempts.defer(delivery, pause).await;
+                defer(&attempts, delivery, pause).await;
                 drop(slot);
             });
         }
@@ -212,7 +212,7 @@ impl Worker {
 fn account(delivery: &Delivery) -> Option<AccountId> {
     let message = delivery.message.as_ref().ok()?;
     match message.work {
-        Work::Create | Work::Conference { .. } => Some(message.account.clone()),
-        Work::Notice(_) => None,
+        Work::Create | Work::Record(_) | Work::Conference { .. } => Some(message.account.clone()),
+        Work::Notice { .. } => None,
     }
 }

@@ -132,7 +132,7 @@ fn wanted(message: &Message, ids: &[JobId]) -> bool {
 }
 
 fn why(message: &Message) -> String {
-    match &message.failure {
+    match message.failure() {
         Some(failure) => failure.kind.as_str().to_owned(),
         None => "given up on by the queue".to_owned(),
     }

@@ -18,16 +18,15 @@ fn laden() -> Message {
         | JobState::Succeeded { .. }
         | JobState::Cancelled => None,
     });
+    let end = End::Both(sealed("b3V0Y29tZQ=="), failure.unwrap());
     Message {
-        outcome: Some(sealed("b3V0Y29tZQ==")),
-        failure,
         told: Some(BlockReason::Reauthorization),
         progress: Progress {
             turn: Some(job.submitted_at),
             invited: Some(job.updated_at),
             looked: Some(job.not_after),
         },
-        ..Message::next_for(&job, Work::Create).unwrap()
+        ..Message::next_for(&job, Work::Record(end)).unwrap()
     }
 }
 
@@ -37,10 +36,12 @@ fn messages() -> Vec<Message> {
     let bare = Message::next_for(&bare, Work::Create).unwrap();
     let news = [News::Succeeded, News::Failed, News::Updated].into_iter();
     let news: Vec<News> = news.chain(BlockReason::ALL.map(|why| News::Blocked { why })).collect();
-    let notice =
-        |(news, occurrence)| Work::Notice(Notice { news, at: bare.submitted_at, tries: 3, occurrence });
+    let notice = |(news, occurrence)| {
+        let notice = Notice { news, at: bare.submitted_at, tries: 3, occurrence };
+        Work::Notice { notice, end: None }
+    };
     let mut messages = vec![laden(), bare.clone()];
-    let work = [Work::Conference { looks: 2 }].into_iter();
+    let work = [Work::Conference { looks: 2, end: None }].into_iter();
     let numbered = news.iter().map(|news| (*news, Some(7))).chain([(News::Succeeded, None)]);
     messages.extend(work.chain(numbered.map(notice)).map(|work| Message { work, ..bare.clone() }));
     let told = BlockReason::ALL.map(|why| Message { told: Some(why), ..bare.clone() });

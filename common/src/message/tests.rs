@@ -27,8 +27,6 @@ fn message() -> Message {
         not_after: "2027-01-08T00:00:00Z".parse().expect("an instant"),
         fingerprint: Fingerprint::stored("00112233445566778899aabbccddeeff".to_owned(), None),
         payload: sealed("AAECAwQFBgcICQoLDA0ODw=="),
-        outcome: None,
-        failure: None,
         conference_refused: None,
         turn: None,
         told: None,
@@ -67,23 +65,96 @@ fn both_versions_of_the_fingerprint_travel_where_the_build_before_finds_its_own(
     assert!(former.fingerprint.is_same_request(&fingerprint));
 }
 
+fn failure() -> Failure {
+    Failure {
+        kind: crate::job::FailureKind::Refused,
+        google_status: Some(400),
+        google_reason: None,
+        effect: Effect::None,
+        detail: None,
+    }
+}
+
 #[test]
-fn every_kind_of_work_and_a_carried_outcome_survive_the_journey() {
+fn every_kind_of_work_and_every_end_survive_the_journey() {
     let at = message().submitted_at;
-    let notice = |news| Work::Notice(Notice { news, at, tries: 3, occurrence: Some(7) });
-    for work in [
-        Work::Create,
-        Work::Conference { looks: 2 },
-        notice(News::Succeeded),
-        notice(News::Failed),
-        notice(News::Blocked { why: BlockReason::CalendarLimits }),
-        notice(News::Updated),
-    ] {
-        for outcome in [None, Some(sealed("AAEC"))] {
-            let sent = Message { work, outcome, ..message() };
+    let news =
+        [News::Succeeded, News::Failed, News::Blocked { why: BlockReason::CalendarLimits }, News::Updated];
+    let ends = [
+        None,
+        Some(End::Succeeded(sealed("AAEC"))),
+        Some(End::Failed(failure())),
+        Some(End::Both(sealed("AAEC"), failure())),
+    ];
+    for end in ends {
+        let notices = news.map(|news| Notice { news, at, tries: 3, occurrence: Some(7) });
+        let notices = notices.map(|notice| Work::Notice { notice, end: end.clone() });
+        let create = end.clone().map_or(Work::Create, Work::Record);
+        let works = [create, Work::Conference { looks: 2, end: end.clone() }];
+        for work in works.into_iter().chain(notices) {
+            let sent = Message { work, ..message() };
             assert_eq!(Message::from_bytes(&sent.to_bytes()), Ok(sent));
         }
     }
+}
+
+#[test]
+fn every_combination_of_parts_is_read_as_its_work_and_written_as_it_was() {
+    let notice = serde_json::json!({
+        "kind": "notice", "news": {"is": "failed"}, "at": "2027-01-01T00:00:00Z", "tries": 1,
+    });
+    let read = Notice { news: News::Failed, at: message().submitted_at, tries: 1, occurrence: None };
+    let kinds = [
+        serde_json::json!({"kind": "create"}),
+        serde_json::json!({"kind": "conference", "looks": 2}),
+        notice,
+    ];
+    for bits in 0..8_u8 {
+        let [outcome, failed, told] = [4, 2, 1].map(|bit| bits & bit != 0);
+        let end = match (outcome, failed) {
+            (false, false) => None,
+            (true, false) => Some(End::Succeeded(sealed("AAEC"))),
+            (false, true) => Some(End::Failed(failure())),
+            (true, true) => Some(End::Both(sealed("AAEC"), failure())),
+        };
+        let works = [
+            end.clone().map_or(Work::Create, Work::Record),
+            Work::Conference { looks: 2, end: end.clone() },
+            Work::Notice { notice: read, end },
+        ];
+        for (kind, work) in kinds.iter().zip(works) {
+            let mut wire: serde_json::Value = serde_json::from_str(GOLDEN).expect("JSON");
+            wire["work"] = kind.clone();
+            if outcome {
+                wire["outcome"] = "AAEC".into();
+            }
+            if failed {
+                wire["failure"] = serde_json::to_value(failure()).expect("JSON");
+            }
+            if told {
+                wire["told"] = "paused".into();
+            }
+            let told = told.then_some(BlockReason::Paused);
+            let message = Message::from_bytes(wire.to_string().as_bytes());
+            assert_eq!(message, Ok(Message { work, told, ..self::message() }), "{wire}");
+            let written: serde_json::Value =
+                serde_json::from_slice(&message.expect("it is read").to_bytes()).expect("JSON");
+            assert_eq!(written, wire);
+        }
+    }
+}
+
+#[test]
+fn a_message_without_its_failure_is_worked_on_again_and_a_success_stays() {
+    let success = || End::Succeeded(sealed("AAEC"));
+    for (end, kept) in [
+        (success(), Work::Record(success())),
+        (End::Failed(failure()), Work::Create),
+        (End::Both(sealed("AAEC"), failure()), Work::Record(success())),
+    ] {
+        assert_eq!(Work::Record(end.clone()).without_failure(), kept, "{end:?}");
+    }
+    assert_eq!(Work::Create.without_failure(), Work::Create);
 }
 
 #[test]
@@ -212,12 +283,8 @@ fn what_happened_has_the_same_name_however_often_it_is_told_and_another_the_next
 
 #[test]
 fn when_a_job_was_reopened_goes_along_and_the_build_before_leaves_it_out() {
-    let work = Work::Notice(Notice {
-        news: News::Failed,
-        at: message().submitted_at,
-        tries: 3,
-        occurrence: Some(8),
-    });
+    let notice = Notice { news: News::Failed, at: message().submitted_at, tries: 3, occurrence: Some(8) };
+    let work = Work::Notice { notice, end: None };
     let sent = Message { reopened: 8, work, ..message() };
     let mut written: serde_json::Value = serde_json::from_slice(&sent.to_bytes()).expect("JSON");
     assert_eq!((&written["reopened"], &written["work"]["occurrence"]), (&8.into(), &8.into()));
@@ -230,7 +297,7 @@ fn when_a_job_was_reopened_goes_along_and_the_build_before_leaves_it_out() {
     written.as_object_mut().expect("an object").remove("reopened");
     written["work"].as_object_mut().expect("an object").remove("occurrence");
     let former = Message::from_bytes(written.to_string().as_bytes()).expect("it is understood");
-    let Work::Notice(notice) = former.work else { panic!("{:?}", former.work) };
+    let Work::Notice { notice, .. } = former.work else { panic!("{:?}", former.work) };
     assert_eq!((former.reopened, notice.occurrence), (0, None));
     let never = serde_json::to_value(message().rebuild(sent.submitted_at)).expect("JSON");
     assert_eq!(never.get("reopened"), None);
@@ -239,7 +306,8 @@ fn when_a_job_was_reopened_goes_along_and_the_build_before_leaves_it_out() {
 #[test]
 fn a_notice_is_written_as_it_always_was() {
     let news = News::Blocked { why: BlockReason::Reauthorization };
-    let work = Work::Notice(Notice { news, at: message().submitted_at, tries: 3, occurrence: None });
+    let notice = Notice { news, at: message().submitted_at, tries: 3, occurrence: None };
+    let work = Work::Notice { notice, end: None };
     let written: serde_json::Value =
         serde_json::from_slice(&Message { work, told: Some(BlockReason::Paused), ..message() }.to_bytes())
             .expect("JSON");

@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use common::job::{Conference, Refusal, Step};
-use common::message::{Message, News, Work};
-use common::port::{Change, Lane};
+use common::message::{End, Message, News, Work};
+use common::port::Change;
 use common::time::{hours, minutes};
 
-use super::{Attempts, Verdict, Wish, event_result};
+use super::bounds::Bounds;
+use super::create::{Wish, event_result};
+use super::publishing::publish_later;
+use super::telling::tell;
+use super::{Attempts, Verdict};
 use crate::attempt_error::AttemptError;
 use crate::calls::Calls;
 use crate::request::Get;
@@ -24,59 +28,58 @@ fn next_look(looks: u32) -> Option<Duration> {
     }
 }
 
-impl Attempts {
-    /// Looks once, and plans the next look if there is still nothing to say.
-    pub(crate) async fn look_at_conference(&self, message: &Message, looks: u32) -> Verdict {
-        let calls = Calls::further();
-        match self.bounded(&calls, self.finished_conference(message, &calls)).await {
-            Ok(true) => Verdict::Done,
-            Ok(false) => self.look_later(message, looks).await,
-            Err(AttemptError::Stopping) => Verdict::PutBack,
-            Err(trouble) => {
-                tracing::debug!("A conference could not be looked at: {}", trouble.summary());
-                self.look_later(message, looks).await
-            }
+/// Looks once, and plans the next look if there is still nothing to say.
+pub(crate) async fn look_at_conference(attempts: &Attempts, message: &Message, looks: u32) -> Verdict {
+    let calls = Calls::further();
+    match Bounds::of(attempts).hold(&calls, finished_conference(attempts, message, &calls)).await {
+        Ok(true) => Verdict::Done,
+        Ok(false) => look_later(attempts, message, looks).await,
+        Err(AttemptError::Stopping) => Verdict::PutBack,
+        Err(trouble) => {
+            tracing::debug!("A conference could not be looked at: {}", trouble.summary());
+            look_later(attempts, message, looks).await
         }
     }
+}
 
-    async fn look_later(&self, message: &Message, looks: u32) -> Verdict {
-        let Some(delay) = next_look(looks) else {
-            return Verdict::Done;
-        };
-        let work = Work::Conference { looks: looks + 1 };
-        let next = Message { work, hop: message.hop.saturating_add(1), ..message.clone() };
-        match self.publish(&next, Lane::Due, delay).await {
-            Ok(()) => Verdict::Done,
-            Err(_abandoned) => Verdict::PutBack,
-        }
+async fn look_later(attempts: &Attempts, message: &Message, looks: u32) -> Verdict {
+    let Some(delay) = next_look(looks) else {
+        return Verdict::Done;
+    };
+    let work = Work::Conference { looks: looks + 1, end: message.work.end().cloned() };
+    let next = Message { work, hop: message.hop.saturating_add(1), ..message.clone() };
+    publish_later(attempts, &next, None, delay).await
+}
+
+/// Whether there is nothing more to look for.
+async fn finished_conference(
+    attempts: &Attempts,
+    message: &Message,
+    calls: &Calls,
+) -> Result<bool, AttemptError> {
+    let ports = &attempts.ports;
+    let wanted = message.payload.key_id().map_err(AttemptError::Sealed)?;
+    let Some((account, keys)) = ports.unlock(&message.account, wanted).await? else {
+        return Ok(true);
+    };
+    let payload = keys.open(message.job.as_str(), &message.payload).map_err(AttemptError::Sealed)?;
+    let get = Get { calendar: &payload.calendar, id: &message.job };
+    let event = attempts.gateway.ask(&account, &get, None, calls).await?;
+    if event.cancelled {
+        return Ok(true);
     }
-
-    /// Whether there is nothing more to look for.
-    async fn finished_conference(&self, message: &Message, calls: &Calls) -> Result<bool, AttemptError> {
-        let ports = self.ports();
-        let wanted = message.payload.key_id().map_err(AttemptError::Sealed)?;
-        let Some((account, keys)) = ports.unlock(&message.account, wanted).await? else {
-            return Ok(true);
-        };
-        let payload = keys.open(message.job.as_str(), &message.payload).map_err(AttemptError::Sealed)?;
-        let get = Get { calendar: &payload.calendar, id: &message.job };
-        let event = self.gateway.ask(&account, &get, None, calls).await?;
-        if event.cancelled {
-            return Ok(true);
-        }
-        let result = event_result(event, Wish::of(&payload), payload.calendar.as_str());
-        if result.conference == Conference::Pending {
-            return Ok(false);
-        }
-        let result = keys.seal(message.job.as_str(), &result);
-        let told = Message { outcome: Some(result.clone()), ..message.clone() };
-        self.tell(told, News::Updated).await.map_err(|_abandoned| AttemptError::Stopping)?;
-        let step = Step::For(message.fingerprint.clone(), Box::new(Step::Amend(result)));
-        match self.records().take(&message.job, &step).await.map_err(AttemptError::Store)? {
-            // Its success may not have been recorded yet.
-            Change::Refused(Refusal::OutOfPlace | Refusal::Unknown) => Ok(false),
-            Change::Taken(_) | Change::Refused(_) => Ok(true),
-        }
+    let result = event_result(event, Wish::of(&payload), payload.calendar.as_str());
+    if result.conference == Conference::Pending {
+        return Ok(false);
+    }
+    let result = keys.seal(message.job.as_str(), &result);
+    let told = Message { work: Work::Record(End::Succeeded(result.clone())), ..message.clone() };
+    tell(attempts, told, Some(&keys), News::Updated).await.map_err(|_abandoned| AttemptError::Stopping)?;
+    let step = Step::For(message.fingerprint.clone(), Box::new(Step::Amend(result)));
+    match attempts.records.take(&message.job, &step).await.map_err(AttemptError::Store)? {
+        // Its success may not have been recorded yet.
+        Change::Refused(Refusal::OutOfPlace | Refusal::Unknown) => Ok(false),
+        Change::Taken(_) | Change::Refused(_) => Ok(true),
     }
 }
 

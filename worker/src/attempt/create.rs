@@ -8,10 +8,11 @@ use common::job::{Conference, Effect, EventResult, FailureKind};
 use common::payload::Payload;
 use common::port::{CalendarError, Meeting, NewEvent, StoredEvent};
 
-use super::{Attempts, Conclusion, Held, Writing};
+use super::Conclusion;
+use super::planned::Call;
 use crate::attempt_error::AttemptError;
 use crate::request::{Get, Insert};
-use crate::retry::{Extra, Remedy, remedy};
+use crate::retry::refused_conference;
 
 /// Told where Google's own words can no longer be opened.
 const REFUSED: &str = "Google refused the conference.";
@@ -32,79 +33,73 @@ pub(super) enum Found {
     Nothing,
 }
 
-impl Attempts {
-    pub(super) async fn create(
-        &self,
-        held: &Held<'_>,
-        writing: &Writing,
-    ) -> Result<Conclusion, AttemptError> {
+impl Call<'_> {
+    pub(super) async fn create(&self) -> Result<Conclusion, AttemptError> {
         // An attempt before may have looked, and not come to write.
-        let looks = held.job.effect != Effect::None && !held.calls.has_found_nothing();
-        held.calls.expect(1 + u32::from(looks) + u32::from(writing.payload.conference));
+        let looks = self.leased.job.effect != Effect::None && !self.leased.calls.has_found_nothing();
+        self.leased.calls.expect(1 + u32::from(looks) + u32::from(self.writing.payload.conference));
         if looks {
-            let found = self.look(held, writing).await?;
-            if let Some(conclusion) = self.recognised(held, writing, found).await {
+            let found = self.look().await?;
+            if let Some(conclusion) = self.recognised(found).await {
                 return Ok(conclusion);
             }
-            held.hold.found_nothing();
-            held.calls.found_nothing(self.ports.clock.now());
+            self.leased.hold.found_nothing();
+            self.leased.calls.found_nothing(self.attempts.ports.clock.now());
         }
-        let extra = match held.hold.conference_refused() {
-            None if writing.payload.has_conference() => Extra::Conference,
-            None | Some(_) => Extra::None,
-        };
-        match self.insert(held, writing).await {
-            Ok(conclusion) => Ok(conclusion),
-            Err(trouble) => match remedy(&trouble, extra) {
-                Remedy::None => Err(trouble),
-                Remedy::LeaveOutConference(words) => {
+        let has_conference =
+            self.leased.hold.conference_refused().is_none() && self.writing.payload.has_conference();
+        match self.insert().await {
+            Err(trouble) if has_conference => match refused_conference(&trouble) {
+                Some(words) => {
                     tracing::info!(
-                        job.id = %held.job.id,
-                        "Job {} writes its event without a conference: {}", held.job.id, trouble.summary()
+                        job.id = %self.leased.job.id,
+                        "Job {} writes its event without a conference: {}", self.leased.job.id, trouble.summary()
                     );
-                    let words = writing.keys.seal(held.job.id.as_str(), &words);
-                    held.hold.leave_out_conference(words).await?;
-                    self.insert(held, writing).await
+                    let words = self.writing.keys.seal(self.leased.job.id.as_str(), &words.to_owned());
+                    self.leased.hold.leave_out_conference(words).await?;
+                    self.insert().await
                 }
+                None => Err(trouble),
             },
+            inserted => inserted,
         }
     }
 
     /// Writes the event, without a conference where Google has refused that.
-    async fn insert(&self, held: &Held<'_>, writing: &Writing) -> Result<Conclusion, AttemptError> {
-        let payload = &writing.payload;
-        let left_out = held.hold.conference_refused().is_some();
+    async fn insert(&self) -> Result<Conclusion, AttemptError> {
+        let payload = &self.writing.payload;
+        let left_out = self.leased.hold.conference_refused().is_some();
         let draft = if left_out { &payload.event.without_conference() } else { &payload.event };
         let event = NewEvent {
             calendar: &payload.calendar,
-            id: &held.job.id,
+            id: &self.leased.job.id,
             resource: draft.resource(),
-            fingerprint: draft.bears_private_properties().then_some(&held.job.fingerprint),
+            fingerprint: draft.bears_private_properties().then_some(&self.leased.job.fingerprint),
             conference: payload.conference && !left_out,
             send_updates: payload.send_updates,
             attachments: draft.has_attachments(),
         };
         let guests = u32::try_from(draft.guests()).unwrap_or(u32::MAX);
         let insert = Insert { event, guests };
-        match self.gateway.ask(&writing.account, &insert, Some(&held.hold), &held.calls).await {
+        match self.ask(&insert, Some(&self.leased.hold)).await {
             Ok(event) => {
-                let result = self.result(held, writing, event).await;
-                Ok(self.success(held, writing, result).await)
+                let result = self.result(event).await;
+                Ok(self.success(result).await)
             }
             Err(taken @ AttemptError::Calendar { error: CalendarError::Duplicate, .. }) => {
-                let found = self.look(held, writing).await?;
+                let found = self.look().await?;
                 // The id is taken, yet there may be nothing to see: it may yet appear.
-                self.recognised(held, writing, found).await.ok_or(taken)
+                self.recognised(found).await.ok_or(taken)
             }
             Err(trouble) => Err(trouble),
         }
     }
 
     /// Asks Google for the job's event.
-    pub(super) async fn look(&self, held: &Held<'_>, writing: &Writing) -> Result<Found, AttemptError> {
-        let get = Get { calendar: &writing.payload.calendar, id: &held.job.id };
-        match self.gateway.ask(&writing.account, &get, None, &held.calls).await {
-            Ok(event) => Ok(recognise(event, &held.job.fingerprint, &writing.payload.event)),
+    pub(super) async fn look(&self) -> Result<Found, AttemptError> {
+        let get = Get { calendar: &self.writing.payload.calendar, id: &self.leased.job.id };
+        match self.ask(&get, None).await {
+            Ok(event) => Ok(recognise(event, &self.leased.job.fingerprint, &self.writing.payload.event)),
             Err(AttemptError::Calendar { error: CalendarError::NotFound, .. }) => Ok(Found::Nothing),
             Err(AttemptError::Calendar { error: CalendarError::Deleted, .. }) => Ok(Found::Deleted),
             Err(trouble) => Err(trouble),
@@ -112,12 +107,12 @@ impl Attempts {
     }
 
     /// What an event under the job's id means for the job; `None` where there is none.
-    async fn recognised(&self, held: &Held<'_>, writing: &Writing, found: Found) -> Option<Conclusion> {
-        let failed = |kind| Some(Conclusion::Failed { kind, effect: Effect::None });
+    async fn recognised(&self, found: Found) -> Option<Conclusion> {
+        let failed = |kind| Some(Conclusion::failed(kind, Effect::None));
         match found {
             Found::Ours(event) => {
-                let result = self.result(held, writing, event).await;
-                Some(self.success(held, writing, result).await)
+                let result = self.result(event).await;
+                Some(self.success(result).await)
             }
             Found::Deleted => failed(FailureKind::DeletedByUser),
             Found::Other | Found::Spent => failed(FailureKind::IdempotencyKeyReused),
@@ -126,26 +121,21 @@ impl Attempts {
     }
 
     /// What the caller is told of the event, after one more look at a conference that is still being made.
-    pub(super) async fn result(
-        &self,
-        held: &Held<'_>,
-        writing: &Writing,
-        mut event: StoredEvent,
-    ) -> EventResult {
-        let payload = &writing.payload;
+    pub(super) async fn result(&self, mut event: StoredEvent) -> EventResult {
+        let payload = &self.writing.payload;
         if payload.conference && event.meeting != Meeting::Pending {
-            self.gateway.leave_out_call(&writing.account, &held.calls).await;
+            self.attempts.gateway.leave_out_call(&self.writing.account, &self.leased.calls).await;
         }
         if payload.conference && event.meeting == Meeting::Pending {
-            self.ports.clock.sleep(CONFERENCE_PAUSE).await;
-            let get = Get { calendar: &payload.calendar, id: &held.job.id };
-            if let Ok(later) = self.gateway.ask(&writing.account, &get, None, &held.calls).await
+            self.attempts.ports.clock.sleep(CONFERENCE_PAUSE).await;
+            let get = Get { calendar: &payload.calendar, id: &self.leased.job.id };
+            if let Ok(later) = self.ask(&get, None).await
                 && !later.cancelled
             {
                 event = later;
             }
         }
-        event_result(event, held.wish(writing), payload.calendar.as_str())
+        self.told(event)
     }
 }
 
@@ -167,13 +157,18 @@ impl Wish {
     }
 }
 
-impl Held<'_> {
-    /// What its event was to have.
-    pub(super) fn wish(&self, writing: &Writing) -> Wish {
-        match self.hold.conference_refused() {
-            None => Wish::of(&writing.payload),
+impl Call<'_> {
+    /// What the caller is told of the event.
+    pub(super) fn told(&self, event: StoredEvent) -> EventResult {
+        event_result(event, self.wish(), self.writing.payload.calendar.as_str())
+    }
+
+    /// What the event was to have.
+    fn wish(&self) -> Wish {
+        match self.leased.hold.conference_refused() {
+            None => Wish::of(&self.writing.payload),
             Some(words) => {
-                let words = writing.keys.open(self.job.id.as_str(), words);
+                let words = self.writing.keys.open(self.leased.job.id.as_str(), words);
                 Wish::Refused(words.unwrap_or_else(|_| REFUSED.to_owned()))
             }
         }

@@ -10,18 +10,21 @@ use std::time::Duration;
 use common::jitter::spread_by;
 use common::job::{Effect, Job, JobState, Lease, Refusal, Step, next_look};
 use common::message::{Message, Progress};
-use common::port::{Change, Delivery, Lane, StoreError, pause};
+use common::port::{Change, StoreError, pause};
 use common::random;
 use common::time::{after, until};
 use jiff::Timestamp;
 
-use super::{Attempts, Held, LONG_AGO, Verdict};
+use super::aside::put_aside;
+use super::key_reused::give_way;
+use super::leased::{LONG_AGO, Leased};
+use super::telling::tell_again;
+use super::{Attempts, Verdict};
 use crate::attempt_error::AttemptError;
 use crate::calls::Calls;
 use crate::hold::Hold;
 use crate::metrics;
 use crate::records::CLAIM;
-use crate::retry::Deferral;
 
 /// A job that cannot even be looked at comes back after so long, or a little longer.
 const NOTHING_KNOWN: Duration = Duration::from_secs(15);
@@ -132,197 +135,162 @@ enum Taken {
     PutAside,
 }
 
-impl Attempts {
-    /// Takes hold of the job, or says what to do with the delivery.
-    pub(super) async fn lease<'a>(
-        &self,
-        message: &'a Message,
-        arrival: Arrival,
-    ) -> Result<Held<'a>, Verdict> {
-        match self.start(message, arrival).await {
-            Ok(Taken::Recorded(job, lease)) => {
-                self.with_cancellation(self.held(message, arrival, Arc::new(*job), lease)).await
+/// Takes hold of the job, or says what to do with the delivery.
+pub(super) async fn lease<'a>(
+    attempts: &Attempts,
+    message: &'a Message,
+    arrival: Arrival,
+) -> Result<Leased<'a>, Verdict> {
+    match start(attempts, message, arrival).await {
+        Ok(Taken::Recorded(job, lease)) => {
+            with_cancellation(attempts, leased(attempts, message, arrival, Arc::new(*job), lease)).await
+        }
+        Ok(Taken::Unrecorded(job, lease)) => Ok(leased(attempts, message, arrival, Arc::new(*job), lease)),
+        Ok(Taken::PutAside) => {
+            let effect = Arrival::Again.effect(message.effect);
+            Err(put_aside(attempts, &Message { effect, ..message.clone() }, CLAIM).await)
+        }
+        Err(AttemptError::Lost(Refusal::LeasedUntil(then))) => {
+            let left = until(attempts.ports.clock.now(), then).clamp(SHORTEST, CLAIM);
+            Err(put_aside(attempts, message, left).await)
+        }
+        Err(AttemptError::Lost(Refusal::Finished(job))) => match tell_again(attempts, message, &job).await {
+            Ok(()) => Err(Verdict::Done),
+            Err(_abandoned) => Err(Verdict::PutBack),
+        },
+        Err(AttemptError::Lost(Refusal::OtherRequest)) => Err(give_way(attempts, message).await),
+        // A newer message of it is on its way.
+        Err(AttemptError::Lost(_)) => Err(Verdict::Done),
+        Err(trouble) => {
+            if attempts.out_of_sight.is_due(attempts.ports.clock.now()) {
+                tracing::warn!("Jobs cannot be looked at, again in a moment: {}", trouble.summary());
             }
-            Ok(Taken::Unrecorded(job, lease)) => Ok(self.held(message, arrival, Arc::new(*job), lease)),
-            Ok(Taken::PutAside) => {
-                let effect = Arrival::Again.effect(message.effect);
-                Err(self.put_aside(&Message { effect, ..message.clone() }, CLAIM).await)
-            }
-            Err(AttemptError::Lost(Refusal::LeasedUntil(then))) => {
-                let left = until(self.ports.clock.now(), then).clamp(SHORTEST, CLAIM);
-                Err(self.put_aside(message, left).await)
-            }
-            Err(AttemptError::Lost(Refusal::Finished(job))) => match self.tell_again(message, &job).await {
-                Ok(()) => Err(Verdict::Done),
-                Err(_abandoned) => Err(Verdict::PutBack),
-            },
-            Err(AttemptError::Lost(Refusal::OtherRequest)) => Err(self.give_way(message).await),
-            // A newer message of it is on its way.
-            Err(AttemptError::Lost(_)) => Err(Verdict::Done),
-            Err(trouble) => {
-                if self.out_of_sight.is_due(self.ports.clock.now()) {
-                    tracing::warn!("Jobs cannot be looked at, again in a moment: {}", trouble.summary());
-                }
-                let pause = spread_by(NOTHING_KNOWN, random::fraction());
-                Err(self.put_aside(message, pause).await)
-            }
+            let pause = spread_by(NOTHING_KNOWN, random::fraction());
+            Err(put_aside(attempts, message, pause).await)
         }
     }
+}
 
-    fn held<'a>(&self, message: &'a Message, arrival: Arrival, mut job: Arc<Job>, lease: Lease) -> Held<'a> {
-        if message.reopened > job.reopened {
-            Arc::make_mut(&mut job).reopened = message.reopened;
-        }
-        let began = job.write_began_at.max(known_write(
-            message.effect,
-            message.write_began_at,
-            self.ports.clock.now(),
-        ));
-        if began != job.write_began_at {
-            Arc::make_mut(&mut job).write_began_at = began;
-        }
-        let hold = Hold::new(Arc::clone(&self.records), Arc::clone(&job), lease);
-        if let Some(words) = &message.conference_refused {
-            hold.note_refused_conference(words);
-        }
-        let calls = Calls::after(known_progress(message.progress, arrival, began), job.not_after);
-        Held { message, job, hold, calls, probe: OnceLock::new() }
+fn leased<'a>(
+    attempts: &Attempts,
+    message: &'a Message,
+    arrival: Arrival,
+    mut job: Arc<Job>,
+    lease: Lease,
+) -> Leased<'a> {
+    if message.reopened > job.reopened {
+        Arc::make_mut(&mut job).reopened = message.reopened;
     }
-
-    /// The same hop: should the running attempt publish, this copy dies out.
-    pub(super) async fn put_aside(&self, message: &Message, pause: Duration) -> Verdict {
-        match self.publish(message, Lane::Due, pause).await {
-            Ok(()) => Verdict::Done,
-            Err(_abandoned) => Verdict::PutBack,
-        }
+    let began = job.write_began_at.max(known_write(
+        message.effect,
+        message.write_began_at,
+        attempts.ports.clock.now(),
+    ));
+    if began != job.write_began_at {
+        Arc::make_mut(&mut job).write_began_at = began;
     }
-
-    /// Defers a delivery whose account may have no slot of this worker now. Nothing is counted, and the record
-    /// stays as it is.
-    pub(crate) async fn defer(&self, delivery: Delivery, pause: Duration) {
-        let Ok(message) = &delivery.message else { return self.answer(delivery.tag, Verdict::PutBack).await };
-        metrics::deferred(Deferral::Quota);
-        let left = until(self.ports.clock.now(), message.not_after);
-        // A job is back in time to expire.
-        let pause = if left.is_zero() { pause } else { pause.min(left) };
-        let arrival = if delivery.redelivered { Arrival::Again } else { Arrival::First };
-        let (_, seen) = self.deaths(message, arrival).await;
-        let effect = arrival.effect(message.effect);
-        let verdict = self.stand_back(&Message { effect, ..message.clone() }, seen, pause).await;
-        self.answer(delivery.tag, verdict).await;
+    let hold = Hold::new(Arc::clone(&attempts.records), Arc::clone(&job), lease);
+    if let Some(words) = &message.conference_refused {
+        hold.note_refused_conference(words);
     }
+    let calls = Calls::after(known_progress(message.progress, arrival, began), job.not_after);
+    Leased { message, job, hold, calls, probe: OnceLock::new() }
+}
 
-    /// Returns a delivery that was not looked at, as it came: one that is put back may have been begun, for all that
-    /// the next worker knows, and costs Google a question.
-    pub(crate) async fn return_unbegun(&self, delivery: Delivery) {
-        let verdict = match &delivery.message {
-            Ok(message) if !delivery.redelivered => self.put_aside(message, Duration::ZERO).await,
-            Ok(_) | Err(_) => Verdict::PutBack,
+async fn start(attempts: &Attempts, message: &Message, arrival: Arrival) -> Result<Taken, AttemptError> {
+    let lately = if attempts.records.were_away_lately() { Record::Doubtful } else { Record::Sound };
+    if beginning(arrival, lately) == Beginning::PutAside {
+        return Ok(Taken::PutAside);
+    }
+    let mut moments = if arrival == Arrival::First { 0..MOMENTS } else { 0..0 };
+    let mut tries = 0..TRIES;
+    while tries.next().is_some() {
+        let now = attempts.ports.clock.now();
+        let lease = Lease { worker: attempts.worker.clone(), until: after(now, CLAIM) };
+        let start = Step::Start {
+            lease: lease.clone(),
+            hop: message.hop,
+            tally: message.tally,
+            effect: arrival.effect(message.effect),
         };
-        self.answer(delivery.tag, verdict).await;
-    }
-
-    /// Puts aside a delivery that has not been looked at.
-    pub(super) async fn stand_back(&self, message: &Message, arrival: Arrival, pause: Duration) -> Verdict {
-        match arrival {
-            Arrival::First => self.put_aside(message, pause).await,
-            // The attempt that had it before may still run, and where records are away nothing else tells of that.
-            Arrival::Again => {
-                let effect = arrival.effect(message.effect);
-                self.put_aside(&Message { effect, ..message.clone() }, pause.max(CLAIM)).await
+        let step = Step::For(message.fingerprint.clone(), Box::new(start));
+        let record = match attempts.records.take(&message.job, &step).await {
+            Ok(Change::Taken(job)) => return Ok(Taken::Recorded(job, lease)),
+            Ok(Change::Refused(Refusal::Unknown)) => Record::Gone,
+            Ok(Change::Refused(Refusal::Finished(job))) if may_have_left_its_event(&job, message) => {
+                match attempts.records.take(&message.job, &Step::TakeBack { hop: message.hop }).await {
+                    Ok(_) => continue,
+                    Err(_) => Record::Away,
+                }
             }
-        }
-    }
-
-    async fn start(&self, message: &Message, arrival: Arrival) -> Result<Taken, AttemptError> {
-        let lately = if self.records.were_away_lately() { Record::Doubtful } else { Record::Sound };
-        if beginning(arrival, lately) == Beginning::PutAside {
-            return Ok(Taken::PutAside);
-        }
-        let mut moments = if arrival == Arrival::First { 0..MOMENTS } else { 0..0 };
-        let mut tries = 0..TRIES;
-        while tries.next().is_some() {
-            let now = self.ports.clock.now();
-            let lease = Lease { worker: self.worker.clone(), until: after(now, CLAIM) };
-            let start = Step::Start {
-                lease: lease.clone(),
-                hop: message.hop,
-                tally: message.tally,
-                effect: arrival.effect(message.effect),
-            };
-            let step = Step::For(message.fingerprint.clone(), Box::new(start));
-            let record = match self.records.take(&message.job, &step).await {
-                Ok(Change::Taken(job)) => return Ok(Taken::Recorded(job, lease)),
-                Ok(Change::Refused(Refusal::Unknown)) => Record::Gone,
-                Ok(Change::Refused(Refusal::Finished(job))) if may_have_left_its_event(&job, message) => {
-                    match self.records.take(&message.job, &Step::TakeBack { hop: message.hop }).await {
-                        Ok(_) => continue,
-                        Err(_) => Record::Away,
-                    }
+            Ok(Change::Refused(refusal @ Refusal::LeasedUntil(_))) => match moments.next() {
+                Some(waited) => {
+                    // Its holder may have published it a moment ago, and be about to record that.
+                    pause(MOMENT * 2_u32.pow(waited)).await;
+                    tries = 0..TRIES;
+                    continue;
                 }
-                Ok(Change::Refused(refusal @ Refusal::LeasedUntil(_))) => match moments.next() {
-                    Some(waited) => {
-                        // Its holder may have published it a moment ago, and be about to record that.
-                        pause(MOMENT * 2_u32.pow(waited)).await;
-                        tries = 0..TRIES;
-                        continue;
-                    }
-                    None => return Err(AttemptError::Lost(refusal)),
-                },
-                Ok(Change::Refused(refusal)) => return Err(AttemptError::Lost(refusal)),
-                Err(_) => Record::Away,
-            };
-            match beginning(arrival, record) {
-                Beginning::PutAside => return Ok(Taken::PutAside),
-                Beginning::Recorded => {}
-                Beginning::Rebuilt => {
-                    let rebuilt = self.records.rebuilt(message).await.map_err(AttemptError::Vault)?;
-                    // A store that answers reads and takes no writes is away: the record would never stay.
-                    if self.records.restore(&rebuilt).await.is_err() {
-                        return unrecorded(&rebuilt, &step, lease, now);
-                    }
-                }
-                Beginning::Unrecorded => {
-                    let rebuilt = self.records.rebuilt(message).await.map_err(AttemptError::Vault)?;
+                None => return Err(AttemptError::Lost(refusal)),
+            },
+            Ok(Change::Refused(refusal)) => return Err(AttemptError::Lost(refusal)),
+            Err(_) => Record::Away,
+        };
+        match beginning(arrival, record) {
+            Beginning::PutAside => return Ok(Taken::PutAside),
+            Beginning::Recorded => {}
+            Beginning::Rebuilt => {
+                let rebuilt = attempts.records.rebuilt(message).await.map_err(AttemptError::Vault)?;
+                // A store that answers reads and takes no writes is away: the record would never stay.
+                if attempts.records.restore(&rebuilt).await.is_err() {
                     return unrecorded(&rebuilt, &step, lease, now);
                 }
             }
-        }
-        Err(AttemptError::Store(StoreError("the record was lost as often as it was written".to_owned())))
-    }
-
-    /// A caller who took the job back while its record was away is known to the vault alone.
-    async fn with_cancellation<'a>(&self, held: Held<'a>) -> Result<Held<'a>, Verdict> {
-        let certain = held.job.effect == Effect::None && !self.records.may_be_older(&held.job);
-        if held.job.cancel_requested || certain {
-            return Ok(held);
-        }
-        match self.records.is_taken_back(&held.job.id).await {
-            Ok(false) => Ok(held),
-            Ok(true) => self.cancel_held(held).await,
-            Err(error) => {
-                if self.perhaps_cancelled.is_due(self.ports.clock.now()) {
-                    tracing::warn!("Jobs are not run while they may have been cancelled: {error}");
-                }
-                self.release(&held).await;
-                let pause = spread_by(NOTHING_KNOWN, random::fraction());
-                Err(self.put_aside(held.message, pause).await)
+            Beginning::Unrecorded => {
+                let rebuilt = attempts.records.rebuilt(message).await.map_err(AttemptError::Vault)?;
+                return unrecorded(&rebuilt, &step, lease, now);
             }
         }
     }
+    Err(AttemptError::Store(StoreError("the record was lost as often as it was written".to_owned())))
+}
 
-    async fn cancel_held<'a>(&self, held: Held<'a>) -> Result<Held<'a>, Verdict> {
-        match held.hold.take(&Step::Cancel).await {
-            // Nothing was written: that was all.
-            Ok(Change::Taken(job)) if job.is_finished() => {
-                metrics::finished(&job);
-                Err(Verdict::Done)
+/// A caller who took the job back while its record was away is known to the vault alone.
+async fn with_cancellation<'a>(attempts: &Attempts, leased: Leased<'a>) -> Result<Leased<'a>, Verdict> {
+    let certain = leased.job.effect == Effect::None && !attempts.records.may_be_older(&leased.job);
+    if leased.job.cancel_requested || certain {
+        return Ok(leased);
+    }
+    match attempts.records.is_taken_back(&leased.job.id).await {
+        Ok(false) => Ok(leased),
+        Ok(true) => cancel_leased(attempts, leased).await,
+        Err(error) => {
+            if attempts.perhaps_cancelled.is_due(attempts.ports.clock.now()) {
+                tracing::warn!("Jobs are not run while they may have been cancelled: {error}");
             }
-            Ok(Change::Refused(Refusal::Finished(_))) => Err(Verdict::Done),
-            Ok(Change::Taken(_) | Change::Refused(_)) | Err(_) => {
-                let job = Job { cancel_requested: true, ..held.job.as_ref().clone() };
-                Ok(self.held(held.message, Arrival::Again, Arc::new(job), held.hold.lease().clone()))
-            }
+            leased.release(attempts).await;
+            let pause = spread_by(NOTHING_KNOWN, random::fraction());
+            Err(put_aside(attempts, leased.message, pause).await)
+        }
+    }
+}
+
+async fn cancel_leased<'a>(attempts: &Attempts, leased: Leased<'a>) -> Result<Leased<'a>, Verdict> {
+    match leased.hold.take(&Step::Cancel).await {
+        // Nothing was written: that was all.
+        Ok(Change::Taken(job)) if job.is_finished() => {
+            metrics::finished(&job);
+            Err(Verdict::Done)
+        }
+        Ok(Change::Refused(Refusal::Finished(_))) => Err(Verdict::Done),
+        Ok(Change::Taken(_) | Change::Refused(_)) | Err(_) => {
+            let job = Job { cancel_requested: true, ..leased.job.as_ref().clone() };
+            Ok(self::leased(
+                attempts,
+                leased.message,
+                Arrival::Again,
+                Arc::new(job),
+                leased.hold.lease().clone(),
+            ))
         }
     }
 }

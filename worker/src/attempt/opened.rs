@@ -8,6 +8,8 @@ use common::payload::Payload;
 use common::seal::{Keyring, OpenError, Sealed};
 
 use super::Attempts;
+use super::bounds::Bounds;
+use super::leased::Leased;
 use crate::attempt_error::AttemptError;
 
 /// Whose calendar, what to write, and the keys that seal both.
@@ -17,54 +19,74 @@ pub(super) struct Writing {
     pub(super) payload: Payload,
 }
 
-impl Attempts {
-    /// The same, with an account that cannot be used as it was a moment ago: it may have been connected since it
-    /// was read, and the process that connected it is waking its jobs now.
-    pub(super) async fn open_lately(&self, job: &Job) -> Result<Option<Writing>, AttemptError> {
-        let writing = self.open(job).await?;
-        let usable = writing.as_ref().is_some_and(|one| one.account.state == AccountState::Connected);
-        if usable || self.ports.accounts.get_recent(&job.account).await.is_err() {
-            return Ok(writing);
-        }
-        self.open(job).await
-    }
+/// An attempt that has opened what its job carries, if its account is there and the keys are.
+pub(super) struct Opened<'a> {
+    pub(super) leased: Leased<'a>,
+    /// `None` when the account is gone.
+    pub(super) writing: Result<Option<Writing>, AttemptError>,
+    /// Begun before the account was read.
+    pub(super) bounds: Bounds<'a>,
+}
 
-    /// The account and the payload; `None` when the account is gone.
-    pub(super) async fn open(&self, job: &Job) -> Result<Option<Writing>, AttemptError> {
-        let Some(sealed) = &job.payload else {
-            return Ok(None);
-        };
-        let wanted = sealed.key_id().map_err(AttemptError::Sealed)?;
-        let Some((account, keys)) = self.ports.unlock(&job.account, wanted).await? else {
-            return Ok(None);
-        };
-        let writing = match keys.open(job.id.as_str(), sealed) {
-            Ok(payload) => Writing { account, keys, payload },
-            Err(OpenError::UnknownKey(_)) => match self.open_anew(job, sealed).await? {
-                Some(writing) => writing,
-                None => return Ok(None),
-            },
-            Err(error @ OpenError::Damaged) => return Err(AttemptError::Sealed(error)),
-        };
-        self.missing_keys.found([wanted, writing.account.seal_key.key_id().map_err(AttemptError::Sealed)?]);
-        Ok(Some(writing))
+impl<'a> Leased<'a> {
+    /// Reads the account and opens the payload, which the attempt then has in hand until its end.
+    pub(super) async fn open(self, attempts: &'a Attempts) -> Opened<'a> {
+        let mut bounds = Bounds::of(attempts);
+        let writing = bounds.hold(&self.calls, open_lately(attempts, &self.job)).await;
+        Opened { leased: self, writing, bounds }
     }
+}
 
-    /// The account as it is at this moment, or why it does not have the key that the job is sealed with.
-    async fn open_anew(&self, job: &Job, sealed: &Sealed<Payload>) -> Result<Option<Writing>, AttemptError> {
-        let accounts = &self.ports.accounts;
-        let Some(account) = accounts.get_now(&job.account).await.map_err(AttemptError::Vault)? else {
-            return Ok(None);
-        };
-        let keys = account.seal_keys(accounts.ring()).map_err(AttemptError::Sealed)?;
-        match keys.open(job.id.as_str(), sealed) {
-            Ok(payload) => Ok(Some(Writing { account, keys, payload })),
-            Err(OpenError::UnknownKey(_))
-                if accounts.was_removed(&job.account).await.map_err(AttemptError::Vault)? =>
-            {
-                Err(AttemptError::FormerAccount)
-            }
-            Err(error @ (OpenError::UnknownKey(_) | OpenError::Damaged)) => Err(AttemptError::Sealed(error)),
+/// The account and the payload, with an account that cannot be used as it was a moment ago: it may have been connected since it
+/// was read, and the process that connected it is waking its jobs now.
+async fn open_lately(attempts: &Attempts, job: &Job) -> Result<Option<Writing>, AttemptError> {
+    let writing = open(attempts, job).await?;
+    let usable = writing.as_ref().is_some_and(|one| one.account.state == AccountState::Connected);
+    if usable || attempts.ports.accounts.get_recent(&job.account).await.is_err() {
+        return Ok(writing);
+    }
+    open(attempts, job).await
+}
+
+/// The account and the payload; `None` when the account is gone.
+async fn open(attempts: &Attempts, job: &Job) -> Result<Option<Writing>, AttemptError> {
+    let Some(sealed) = &job.payload else {
+        return Ok(None);
+    };
+    let wanted = sealed.key_id().map_err(AttemptError::Sealed)?;
+    let Some((account, keys)) = attempts.ports.unlock(&job.account, wanted).await? else {
+        return Ok(None);
+    };
+    let writing = match keys.open(job.id.as_str(), sealed) {
+        Ok(payload) => Writing { account, keys, payload },
+        Err(OpenError::UnknownKey(_)) => match open_anew(attempts, job, sealed).await? {
+            Some(writing) => writing,
+            None => return Ok(None),
+        },
+        Err(error @ OpenError::Damaged) => return Err(AttemptError::Sealed(error)),
+    };
+    attempts.missing_keys.found([wanted, writing.account.seal_key.key_id().map_err(AttemptError::Sealed)?]);
+    Ok(Some(writing))
+}
+
+/// The account as it is at this moment, or why it does not have the key that the job is sealed with.
+async fn open_anew(
+    attempts: &Attempts,
+    job: &Job,
+    sealed: &Sealed<Payload>,
+) -> Result<Option<Writing>, AttemptError> {
+    let accounts = &attempts.ports.accounts;
+    let Some(account) = accounts.get_now(&job.account).await.map_err(AttemptError::Vault)? else {
+        return Ok(None);
+    };
+    let keys = account.seal_keys(accounts.ring()).map_err(AttemptError::Sealed)?;
+    match keys.open(job.id.as_str(), sealed) {
+        Ok(payload) => Ok(Some(Writing { account, keys, payload })),
+        Err(OpenError::UnknownKey(_))
+            if accounts.was_removed(&job.account).await.map_err(AttemptError::Vault)? =>
+        {
+            Err(AttemptError::FormerAccount)
         }
+        Err(error @ (OpenError::UnknownKey(_) | OpenError::Damaged)) => Err(AttemptError::Sealed(error)),
     }
 }

@@ -9,8 +9,9 @@ use common::backoff::Schedule;
 use common::message::Message;
 use common::port::{DeliveryTag, Lane, QueueError, pause};
 use common::random;
+use common::seal::Keyring;
 
-use super::Attempts;
+use super::{Attempts, Verdict};
 use crate::metrics;
 
 /// Between two tries.
@@ -24,71 +25,92 @@ const LAST_MOMENT: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Abandoned;
 
-impl Attempts {
-    /// Publishes, and tries again until the queue has taken it.
-    pub(crate) async fn publish(
-        &self,
-        message: &Message,
-        lane: Lane,
-        delay: Duration,
-    ) -> Result<(), Abandoned> {
-        let mut failures = 0;
-        while let Err(error) = self.publish_once(message, lane, delay).await {
-            failures += 1;
-            self.keep_trying(failures, &error).await?;
-        }
-        Ok(())
+/// Publishes, sealed with the newest of the account's `keys`, and tries again until the queue has taken it. Who does
+/// not have the keys in hand has the account read for them.
+pub(crate) async fn publish(
+    attempts: &Attempts,
+    message: &Message,
+    keys: Option<&Keyring>,
+    lane: Lane,
+    delay: Duration,
+) -> Result<(), Abandoned> {
+    let mut failures = 0;
+    while let Err(error) = publish_once(attempts, message, keys, lane, delay).await {
+        failures += 1;
+        keep_trying(attempts, failures, &error).await?;
     }
+    Ok(())
+}
 
-    /// Publishes, or says why not. What is published is sealed with the newest key.
-    pub(super) async fn publish_once(
-        &self,
-        message: &Message,
-        lane: Lane,
-        delay: Duration,
-    ) -> Result<(), QueueError> {
-        // Dropped half-way the message may be there all the same, which the job's hops make harmless.
-        tokio::select! {
-            published = async {
-                let message = self.ports.resealed(message).await;
-                let began = Instant::now();
-                let published = self.ports.queue.publish(&message, lane, delay).await;
-                metrics::publish_confirmed(began.elapsed());
-                published
-            } => published,
-            () = self.last_moment() => Err(QueueError::Unconfirmed),
-        }
+/// Publishes what comes back after `delay`, and says what to tell the queue of the message before.
+pub(super) async fn publish_later(
+    attempts: &Attempts,
+    message: &Message,
+    keys: Option<&Keyring>,
+    delay: Duration,
+) -> Verdict {
+    match publish(attempts, message, keys, Lane::Due, delay).await {
+        Ok(()) => Verdict::Done,
+        Err(Abandoned) => Verdict::PutBack,
     }
+}
 
-    /// Waits for the next try, the `failures` before having failed.
-    pub(super) async fn keep_trying(&self, failures: u32, error: &QueueError) -> Result<(), Abandoned> {
-        if failures == 1 {
-            tracing::warn!("The queue takes nothing; a job is kept in hand until it does: {error}");
-        }
-        let pause = AGAIN.jittered(failures, random::fraction());
-        // Both only wait.
-        tokio::select! {
-            () = self.ports.clock.sleep(pause) => Ok(()),
-            () = self.abandon.cancelled() => Err(Abandoned),
-        }
-    }
-
-    /// Keeps what cannot be read as a dead letter.
-    pub(super) async fn bury(&self, tag: DeliveryTag) {
-        for failures in 1..=BURIALS {
-            let Err(error) = self.ports.queue.bury(tag).await else {
-                return;
+/// Publishes, or says why not.
+pub(super) async fn publish_once(
+    attempts: &Attempts,
+    message: &Message,
+    keys: Option<&Keyring>,
+    lane: Lane,
+    delay: Duration,
+) -> Result<(), QueueError> {
+    // Dropped half-way the message may be there all the same, which the job's hops make harmless.
+    tokio::select! {
+        published = async {
+            let message = match keys {
+                Some(keys) => message.resealed(keys),
+                None => attempts.ports.resealed(message).await,
             };
-            if self.keep_trying(failures, &error).await.is_err() {
-                break;
-            }
-        }
-        // Should even that fail, it comes back once the connection is gone, if it is not gone already.
-        let _ = self.ports.queue.put_back(tag).await;
+            let began = Instant::now();
+            let published = attempts.ports.queue.publish(&message, lane, delay).await;
+            metrics::publish_confirmed(began.elapsed());
+            published
+        } => published,
+        () = last_moment(attempts) => Err(QueueError::Unconfirmed),
     }
+}
 
-    async fn last_moment(&self) {
-        self.abandon.cancelled().await;
-        pause(LAST_MOMENT).await;
+/// Waits for the next try, the `failures` before having failed.
+pub(super) async fn keep_trying(
+    attempts: &Attempts,
+    failures: u32,
+    error: &QueueError,
+) -> Result<(), Abandoned> {
+    if failures == 1 {
+        tracing::warn!("The queue takes nothing; a job is kept in hand until it does: {error}");
     }
+    let pause = AGAIN.jittered(failures, random::fraction());
+    // Both only wait.
+    tokio::select! {
+        () = attempts.ports.clock.sleep(pause) => Ok(()),
+        () = attempts.abandon.cancelled() => Err(Abandoned),
+    }
+}
+
+/// Keeps what cannot be read as a dead letter.
+pub(super) async fn bury(attempts: &Attempts, tag: DeliveryTag) {
+    for failures in 1..=BURIALS {
+        let Err(error) = attempts.ports.queue.bury(tag).await else {
+            return;
+        };
+        if keep_trying(attempts, failures, &error).await.is_err() {
+            break;
+        }
+    }
+    // Should even that fail, it comes back once the connection is gone, if it is not gone already.
+    let _ = attempts.ports.queue.put_back(tag).await;
+}
+
+async fn last_moment(attempts: &Attempts) {
+    attempts.abandon.cancelled().await;
+    pause(LAST_MOMENT).await;
 }

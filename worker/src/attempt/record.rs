@@ -5,16 +5,19 @@ use std::time::Duration;
 use common::deadline::in_time;
 use common::jitter::{lengthened_by, shortened_by};
 use common::job::{Effect, Failure, Pause, Place, Step, Tally, WaitReason};
-use common::message::{Message, News};
+use common::message::{End, Message, News, Work};
 use common::port::{Change, Lane};
 use common::random;
+use common::seal::Keyring;
 use common::time::{minutes, until};
 use notices::told_of;
 
 use super::judge::blocked_recheck;
-use super::lease::Arrival;
-use super::{Attempts, Conclusion, Held, LONG_AGO, Verdict};
-use crate::attempt_error::AttemptError;
+use super::lease::{Arrival, lease};
+use super::leased::{LONG_AGO, Leased};
+use super::publishing::{keep_trying, publish, publish_once};
+use super::telling::tell;
+use super::{Attempts, Conclusion, Verdict};
 use crate::metrics;
 use crate::retry::Deferral;
 
@@ -23,38 +26,58 @@ use crate::retry::Deferral;
 pub(super) const UNRECORDED: Duration = minutes(2);
 
 /// How a job comes back.
+#[derive(Debug)]
 pub(super) struct Return {
     pub(super) pause: Pause,
     pub(super) delay: Duration,
     pub(super) tally: Tally,
 }
 
-impl Attempts {
-    pub(super) async fn conclude(&self, held: &Held<'_>, conclusion: Conclusion) -> Verdict {
-        let now = self.ports.clock.now();
-        let tally = held.job.tally;
+/// An attempt of which it is settled what becomes of its job.
+pub(super) struct Settled<'a> {
+    pub(super) leased: Leased<'a>,
+    /// The account's seal keys, if the attempt has read the account.
+    pub(super) keys: Option<Keyring>,
+    pub(super) conclusion: Conclusion,
+}
+
+impl Settled<'_> {
+    /// Publishes what must be published, records how the attempt ended, and says what to tell the queue.
+    pub(super) async fn record(self, attempts: &Attempts) -> Verdict {
+        let Self { leased, keys, conclusion } = self;
+        Recording { attempts, leased: &leased, keys: keys.as_ref() }.conclude(conclusion).await
+    }
+}
+
+/// What recording takes.
+pub(super) struct Recording<'a> {
+    pub(super) attempts: &'a Attempts,
+    pub(super) leased: &'a Leased<'a>,
+    pub(super) keys: Option<&'a Keyring>,
+}
+
+impl Recording<'_> {
+    async fn conclude(&self, conclusion: Conclusion) -> Verdict {
+        let now = self.attempts.ports.clock.now();
+        let tally = self.leased.job.tally;
         match conclusion {
-            Conclusion::Succeeded(success) => self.succeed(held, success).await,
-            Conclusion::Stands(success) => self.stand(held, success).await,
-            Conclusion::Failed { kind, effect } => {
-                let failure =
-                    Failure { kind, google_status: None, google_reason: None, effect, detail: None };
-                self.record_failure(held, failure).await
-            }
+            Conclusion::Succeeded(success) => self.succeed(success).await,
+            Conclusion::Stands(success) => self.stand(success).await,
+            Conclusion::Failed(failure) => self.failure(failure).await,
             Conclusion::Cancelled => {
                 // Where that cannot be recorded the job comes back. Its effect has the vault asked whether it was taken
                 // back, and Google once more; no write is on its way any more.
                 let carrying = Message {
                     effect: Effect::Unknown,
                     write_began_at: Some(LONG_AGO),
-                    ..held.next_message()
+                    ..self.leased.next_message()
                 };
-                self.record_end(held, Step::ConfirmCancelled(held.hold.lease().clone()), carrying).await
+                self.end(Step::ConfirmCancelled(self.leased.hold.lease().clone()), carrying).await
             }
             Conclusion::Wait { why, until: then } => {
-                let tally = Self::waited(tally, Deferral::NotDue);
+                metrics::deferred(Deferral::NotDue);
                 let pause = Pause::Waiting { why, until: then };
-                self.come_back(held, Return { pause, delay: until(now, then), tally }).await
+                self.come_back(Return { pause, delay: until(now, then), tally: tally.deferred() }).await
             }
             Conclusion::Block { why, until: then } => {
                 metrics::deferred(Deferral::Blocked);
@@ -62,122 +85,115 @@ impl Attempts {
                     // Every blocked job of the account was told the same instant.
                     lengthened_by(until(now, then), random::fraction())
                 });
-                self.come_back(held, Return { pause: Pause::Blocked { why, until: then }, delay, tally })
-                    .await
+                self.come_back(Return { pause: Pause::Blocked { why, until: then }, delay, tally }).await
             }
+            Conclusion::Return(back) => self.come_back(back).await,
+            Conclusion::LetGo => Verdict::Done,
+            Conclusion::HandBack => self.leased.hand_back(self.attempts).await,
         }
     }
 
     /// Copies the job to the dead letters and records its failure.
-    pub(super) async fn record_failure(&self, held: &Held<'_>, failure: Failure) -> Verdict {
+    pub(super) async fn failure(&self, failure: Failure) -> Verdict {
         let letter = Message {
-            failure: Some(failure.clone()),
+            work: Work::Record(End::Failed(failure.clone())),
             effect: failure.effect,
-            tally: held.job.tally,
-            progress: held.calls.progress(),
-            ..held.message.clone()
+            tally: self.leased.job.tally,
+            progress: self.leased.calls.progress(),
+            ..self.leased.message.clone()
         };
-        if self.publish(&letter, Lane::Dead, Duration::ZERO).await.is_err() {
-            return self.hand_back(held).await;
+        if publish(self.attempts, &letter, self.keys, Lane::Dead, Duration::ZERO).await.is_err() {
+            return self.leased.hand_back(self.attempts).await;
         }
-        if self.tell(told_of(letter, &held.job), News::Failed).await.is_err() {
-            return self.hand_back(held).await;
+        if tell(self.attempts, told_of(letter, &self.leased.job), self.keys, News::Failed).await.is_err() {
+            return self.leased.hand_back(self.attempts).await;
         }
-        self.record_failed(held, failure).await
+        self.failed(failure).await
     }
 
-    /// Records a failure that its message has carried here; its dead letter has been kept.
-    pub(super) async fn record_carried_failure(&self, message: &Message, failure: &Failure) -> Verdict {
-        // Nothing is run, so no other attempt stands in the way.
-        match self.lease(message, Arrival::First).await {
-            Ok(held) => self.record_failed(&held, failure.clone()).await,
-            Err(verdict) => verdict,
-        }
-    }
-
-    async fn record_failed(&self, held: &Held<'_>, failure: Failure) -> Verdict {
-        let carrying =
-            Message { failure: Some(failure.clone()), effect: failure.effect, ..held.next_message() };
-        self.record_end(held, Step::Fail(held.hold.lease().clone(), failure), carrying).await
+    async fn failed(&self, failure: Failure) -> Verdict {
+        let carrying = Message {
+            work: Work::Record(End::Failed(failure.clone())),
+            effect: failure.effect,
+            ..self.leased.next_message()
+        };
+        self.end(Step::Fail(self.leased.hold.lease().clone(), failure), carrying).await
     }
 
     /// Records an end. Where that cannot be done now the message `carrying` it comes back.
-    pub(super) async fn record_end(&self, held: &Held<'_>, step: Step, carrying: Message) -> Verdict {
+    pub(super) async fn end(&self, step: Step, carrying: Message) -> Verdict {
         let mut failures = 0;
         loop {
-            match held.hold.take(&step).await {
+            match self.leased.hold.take(&step).await {
                 Ok(Change::Taken(job)) => {
                     metrics::finished(&job);
                     return Verdict::Done;
                 }
                 Ok(Change::Refused(_)) => return Verdict::Done,
                 Err(trouble) => tracing::debug!(
-                    job.id = %held.job.id,
-                    "The end of job {} travels with its message: {}", held.job.id, trouble.summary()
+                    job.id = %self.leased.job.id,
+                    "The end of job {} travels with its message: {}", self.leased.job.id, trouble.summary()
                 ),
             }
-            let Err(error) = self.publish_once(&carrying, Lane::Due, UNRECORDED).await else {
+            let Err(error) = publish_once(self.attempts, &carrying, self.keys, Lane::Due, UNRECORDED).await
+            else {
                 return Verdict::Done;
             };
             failures += 1;
-            if self.keep_trying(failures, &error).await.is_err() {
-                return self.hand_back(held).await;
+            if keep_trying(self.attempts, failures, &error).await.is_err() {
+                return self.leased.hand_back(self.attempts).await;
             }
         }
     }
 
     /// Publishes the message that brings the job back, then records where the job stands until then.
-    pub(super) async fn come_back(&self, held: &Held<'_>, back: Return) -> Verdict {
-        let now = self.ports.clock.now();
+    pub(super) async fn come_back(&self, back: Return) -> Verdict {
+        let now = self.attempts.ports.clock.now();
         let told = match back.pause {
             Pause::Blocked { why, .. } => Some(why),
             Pause::Queued | Pause::Waiting { .. } => None,
         };
         if told.is_some() {
             // It joins its account's line again once it can be done.
-            held.hold.stand(held.hold.turn().map(|turn| turn.at(Place::Outside)));
+            self.leased.hold.stand(self.leased.hold.turn().map(|turn| turn.at(Place::Outside)));
         }
-        let message = Message { tally: back.tally, told, ..held.next_message() };
-        if let Some(why) = told.filter(|_| held.message.told != told)
-            && self.tell(told_of(message.clone(), &held.job), News::Blocked { why }).await.is_err()
+        let message = Message { tally: back.tally, told, ..self.leased.next_message() };
+        if let Some(why) = told.filter(|_| self.leased.message.told != told)
+            && tell(
+                self.attempts,
+                told_of(message.clone(), &self.leased.job),
+                self.keys,
+                News::Blocked { why },
+            )
+            .await
+            .is_err()
         {
-            return self.hand_back(held).await;
+            return self.leased.hand_back(self.attempts).await;
         }
-        let delay = self.delay(held, &back, now);
-        if self.publish(&message, Lane::Due, delay).await.is_err() {
-            return self.hand_back(held).await;
+        let delay = self.delay(&back, now);
+        if publish(self.attempts, &message, self.keys, Lane::Due, delay).await.is_err() {
+            return self.leased.hand_back(self.attempts).await;
         }
         let step = Step::Postpone {
-            lease: held.hold.lease().clone(),
+            lease: self.leased.hold.lease().clone(),
             pause: back.pause,
             tally: back.tally,
             effect: message.effect,
             hop: message.hop,
             turn: message.turn,
         };
-        if let Err(trouble) = self.let_go(held, &step).await {
+        if let Err(trouble) = self.leased.let_go(self.attempts, &step).await {
             tracing::debug!(
-                job.id = %held.job.id,
-                "Where job {} waits is known to its message alone: {}", held.job.id, trouble.summary()
+                job.id = %self.leased.job.id,
+                "Where job {} waits is known to its message alone: {}", self.leased.job.id, trouble.summary()
             );
         }
         Verdict::Done
     }
 
-    /// Takes the step that ends the hold, and with it the job where it was taken back and nothing was written.
-    async fn let_go(&self, held: &Held<'_>, step: &Step) -> Result<(), AttemptError> {
-        if let Change::Taken(job) = held.hold.take(step).await?
-            && job.is_finished()
-        {
-            metrics::finished(&job);
-            self.leave_line(&job).await;
-        }
-        Ok(())
-    }
-
-    fn delay(&self, held: &Held<'_>, back: &Return, now: jiff::Timestamp) -> Duration {
+    fn delay(&self, back: &Return, now: jiff::Timestamp) -> Duration {
         let until_woken = match &back.pause {
-            Pause::Blocked { until: None, .. } => self.records.were_away_lately(),
+            Pause::Blocked { until: None, .. } => self.attempts.records.were_away_lately(),
             Pause::Blocked { until: Some(_), .. } | Pause::Waiting { .. } | Pause::Queued => false,
         };
         // No worker wakes a job that no record tells of. Jobs that wait for one user began together.
@@ -186,39 +202,34 @@ impl Attempts {
         } else {
             back.delay
         };
-        if held.job.not_after <= now {
+        if self.leased.job.not_after <= now {
             return delay;
         }
         match back.pause {
             // It may yet be done: it is back in time for that.
-            Pause::Waiting { why: WaitReason::Quota, .. } => in_time(delay, held.job.not_after, now),
+            Pause::Waiting { why: WaitReason::Quota, .. } => in_time(delay, self.leased.job.not_after, now),
             // A job that waits is back in time to expire.
             Pause::Waiting {
                 why: WaitReason::Retry | WaitReason::Schedule | WaitReason::Operator, ..
             }
             | Pause::Blocked { .. }
-            | Pause::Queued => delay.min(until(now, held.job.not_after)),
+            | Pause::Queued => delay.min(until(now, self.leased.job.not_after)),
         }
     }
+}
 
-    /// Gives the job back unfinished, without counting anything.
-    pub(super) async fn hand_back(&self, held: &Held<'_>) -> Verdict {
-        self.release(held).await;
-        Verdict::PutBack
-    }
-
-    /// Lets go of the job; its message is still to come.
-    pub(super) async fn release(&self, held: &Held<'_>) {
-        let step = Step::Postpone {
-            lease: held.hold.lease().clone(),
-            pause: Pause::Queued,
-            tally: held.job.tally,
-            effect: held.effect(),
-            hop: held.job.hop,
-            turn: held.hold.turn(),
-        };
-        if let Err(trouble) = self.let_go(held, &step).await {
-            tracing::debug!("A claim could not be released, it ends by itself: {}", trouble.summary());
+/// Records a failure that its message has carried here; its dead letter has been kept.
+pub(super) async fn record_carried_failure(
+    attempts: &Attempts,
+    message: &Message,
+    failure: &Failure,
+) -> Verdict {
+    // Nothing is run, so no other attempt stands in the way.
+    match lease(attempts, message, Arrival::First).await {
+        Ok(leased) => {
+            let recording = Recording { attempts, leased: &leased, keys: None };
+            recording.failed(failure.clone()).await
         }
+        Err(verdict) => verdict,
     }
 }

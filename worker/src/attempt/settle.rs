@@ -11,78 +11,61 @@ use common::time::{after, hours};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::create::{Found, event_result};
-use super::{Attempts, Conclusion, Held, Writing};
+use super::Conclusion;
+use super::create::Found;
+use super::planned::Call;
 use crate::attempt_error::AttemptError;
 use crate::plan::Ending;
 use crate::request::{Delete, Insert};
 use crate::retry::Disposition;
 
-impl Attempts {
-    pub(super) async fn settle(
-        &self,
-        held: &Held<'_>,
-        writing: Option<&Writing>,
-        ending: Ending,
-    ) -> Result<Conclusion, AttemptError> {
-        if held.effect() == Effect::None {
-            return Ok(ending.conclusion(Effect::None));
-        }
-        let Some(writing) = writing else {
-            return Ok(ending.conclusion(Effect::Unknown));
-        };
+impl Call<'_> {
+    pub(super) async fn settle(&self, ending: Ending) -> Result<Conclusion, AttemptError> {
         match ending {
-            Ending::Cancel => self.settle_cancel(held, writing).await,
-            Ending::Fail(kind) => match self.look(held, writing).await? {
-                Found::Ours(event) => {
-                    let payload = &writing.payload;
-                    let result = event_result(event, held.wish(writing), payload.calendar.as_str());
-                    Ok(self.success(held, writing, result).await)
-                }
-                Found::Deleted => {
-                    Ok(Conclusion::Failed { kind: FailureKind::DeletedByUser, effect: Effect::None })
-                }
+            Ending::Cancel => self.settle_cancel().await,
+            Ending::Fail(kind) => match self.look().await? {
+                Found::Ours(event) => Ok(self.success(self.told(event)).await),
+                Found::Deleted => Ok(Conclusion::failed(FailureKind::DeletedByUser, Effect::None)),
                 // The id is taken: a write of ours that is still on its way will be refused.
                 Found::Other | Found::Spent => Ok(ending.conclusion(Effect::None)),
-                Found::Nothing => Ok(match held.hold.looks_again_at() {
+                Found::Nothing => Ok(match self.leased.hold.looks_again_at() {
                     Some(until) => Conclusion::Wait { why: WaitReason::Retry, until },
-                    None => Conclusion::Failed { kind, effect: Effect::None },
+                    None => Conclusion::failed(kind, Effect::None),
                 }),
             },
         }
     }
 
     /// Sees to it that a job that was taken back has no event, however late Google carries its write out.
-    async fn settle_cancel(&self, held: &Held<'_>, writing: &Writing) -> Result<Conclusion, AttemptError> {
-        let payload = &writing.payload;
-        let mut found = self.look(held, writing).await?;
-        if matches!(found, Found::Nothing) && held.hold.looks_again_at().is_some() {
-            found = self.spend_id(held, writing).await?;
+    async fn settle_cancel(&self) -> Result<Conclusion, AttemptError> {
+        let payload = &self.writing.payload;
+        let mut found = self.look().await?;
+        if matches!(found, Found::Nothing) && self.leased.hold.looks_again_at().is_some() {
+            found = self.spend_id().await?;
         }
         let send_updates = match found {
             // Its caller took back what had been done, and whose record had lost that.
-            Found::Ours(event) if held.job.had_succeeded(event.created) => {
-                let result = event_result(event, held.wish(writing), payload.calendar.as_str());
-                return Ok(Conclusion::Stands(self.sealed(held, writing, result).await));
+            Found::Ours(event) if self.leased.job.had_succeeded(event.created) => {
+                return Ok(Conclusion::Stands(self.sealed(self.told(event)).await));
             }
             Found::Ours(_) => payload.send_updates,
             Found::Spent => SendUpdates::None,
             // The id is taken, or no write is on its way any more.
             Found::Deleted | Found::Other | Found::Nothing => return Ok(Conclusion::Cancelled),
         };
-        let delete = Delete { calendar: &payload.calendar, id: &held.job.id, send_updates };
-        self.gateway.ask(&writing.account, &delete, None, &held.calls).await?;
+        let delete = Delete { calendar: &payload.calendar, id: &self.leased.job.id, send_updates };
+        self.ask(&delete, None).await?;
         Ok(Conclusion::Cancelled)
     }
 
     /// Takes the job's id with an event that has nothing of the caller's in it, so that Google refuses the write that
     /// may still be on its way: an id is never free again, whatever becomes of its event. Answers what has the id
     /// now, which is that write's event where it was there first.
-    async fn spend_id(&self, held: &Held<'_>, writing: &Writing) -> Result<Found, AttemptError> {
+    async fn spend_id(&self) -> Result<Found, AttemptError> {
         let resource = placeholder();
         let event = NewEvent {
-            calendar: &writing.payload.calendar,
-            id: &held.job.id,
+            calendar: &self.writing.payload.calendar,
+            id: &self.leased.job.id,
             resource: &resource,
             fingerprint: Some(&Fingerprint::spent()),
             conference: false,
@@ -90,12 +73,12 @@ impl Attempts {
             attachments: false,
         };
         // Should its answer be lost, this write is one that may still take effect.
-        held.hold.begin_spending().await?;
+        self.leased.hold.begin_spending().await?;
         let insert = Insert { event, guests: 0 };
-        match self.gateway.ask(&writing.account, &insert, None, &held.calls).await {
+        match self.ask(&insert, None).await {
             Ok(_) => Ok(Found::Spent),
             Err(taken @ AttemptError::Calendar { error: CalendarError::Duplicate, .. }) => {
-                match self.look(held, writing).await? {
+                match self.look().await? {
                     Found::Nothing => Err(taken),
                     found @ (Found::Ours(_) | Found::Deleted | Found::Other | Found::Spent) => Ok(found),
                 }
@@ -121,13 +104,14 @@ fn placeholder() -> Map<String, Value> {
 }
 
 impl Ending {
-    fn conclusion(self, effect: Effect) -> Conclusion {
+    /// How the job ends, where no more is known of its write.
+    pub(super) fn conclusion(self, effect: Effect) -> Conclusion {
         match (self, effect) {
             (Self::Cancel, Effect::None) => Conclusion::Cancelled,
             (Self::Cancel, Effect::Unknown | Effect::Done) => {
-                Conclusion::Failed { kind: FailureKind::CancellationUnconfirmed, effect: Effect::Unknown }
+                Conclusion::failed(FailureKind::CancellationUnconfirmed, Effect::Unknown)
             }
-            (Self::Fail(kind), effect) => Conclusion::Failed { kind, effect },
+            (Self::Fail(kind), effect) => Conclusion::failed(kind, effect),
         }
     }
 
@@ -158,10 +142,5 @@ impl Ending {
                 Disposition::Retry { .. } | Disposition::BlockAccount(_) | Disposition::BlockGuests { .. },
             ) => false,
         }
-    }
-
-    /// How the job ends when Google could not be asked.
-    pub(super) fn unanswered(self, effect: Effect) -> Conclusion {
-        self.conclusion(effect)
     }
 }

@@ -8,7 +8,8 @@ use common::job::{Job, Place, Turn};
 use common::time::after;
 use jiff::Timestamp;
 
-use super::{Attempts, Held};
+use super::Attempts;
+use super::leased::Leased;
 
 /// A turn that is nearer than this is waited for in hand.
 const SOON: Duration = Duration::from_secs(2);
@@ -40,47 +41,46 @@ fn first_move(turn: Option<Turn>) -> Move {
     }
 }
 
-impl Attempts {
+impl Leased<'_> {
     /// When the turn of a job comes that could be done now; `None` when it has come.
-    pub(super) async fn turn(&self, held: &Held<'_>, account: &Account) -> Option<Timestamp> {
-        let delay = match first_move(held.hold.turn()) {
+    pub(super) async fn awaited_turn(&self, attempts: &Attempts, account: &Account) -> Option<Timestamp> {
+        let delay = match first_move(self.hold.turn()) {
             Move::Go => return None,
-            Move::Join(turn) => self.join(held, account, Some(turn)).await,
+            Move::Join(turn) => self.join(attempts, account, Some(turn)).await,
             Move::Yield(turn) => {
-                let normal = self.settings.quotas.line(account, Priority::Normal, 1).only_looked_at();
-                if self.ports.throttle.place(&normal).await <= SOON {
+                let normal = attempts.settings.quotas.line(account, Priority::Normal, 1).only_looked_at();
+                if attempts.ports.throttle.place(&normal).await <= SOON {
                     return None;
                 }
-                self.join(held, account, Some(turn)).await
+                self.join(attempts, account, Some(turn)).await
             }
         };
         if delay <= SOON {
-            held.hold.stand(held.hold.turn().map(|turn| turn.at(Place::Past)));
+            self.hold.stand(self.hold.turn().map(|turn| turn.at(Place::Past)));
             return None;
         }
-        Some(after(self.ports.clock.now(), delay))
+        Some(after(attempts.ports.clock.now(), delay))
     }
 
     /// Joins the account's line as `turn`; answers how long to wait.
-    pub(super) async fn join(&self, held: &Held<'_>, account: &Account, turn: Option<Turn>) -> Duration {
-        let (throttle, now) = (self.ports.throttle.as_ref(), self.ports.clock.now());
-        let quotas = &self.settings.quotas;
-        let (turn, delay) = lifecycle::join(throttle, quotas, account, turn, held.job.not_after, now).await;
-        held.hold.stand(turn);
+    pub(super) async fn join(&self, attempts: &Attempts, account: &Account, turn: Option<Turn>) -> Duration {
+        let (throttle, now) = (attempts.ports.throttle.as_ref(), attempts.ports.clock.now());
+        let quotas = &attempts.settings.quotas;
+        let (turn, delay) = lifecycle::join(throttle, quotas, account, turn, self.job.not_after, now).await;
+        self.hold.stand(turn);
         delay
-    }
-
-    /// A job that ended before its turn gives back what it took of its account's line.
-    pub(super) async fn leave_line(&self, ended: &Job) {
-        if ended.turn.as_ref().is_some_and(Turn::is_in_line)
-            && let Ok(Some(account)) = self.ports.accounts.get(&ended.account).await
-            && let Some(line) = self.settings.quotas.taken_by(&account, ended)
-        {
-            self.ports.throttle.leave(&line).await;
-        }
     }
 }
 
+/// A job that ended before its turn gives back what it took of its account's line.
+pub(super) async fn leave_line(attempts: &Attempts, ended: &Job) {
+    if ended.turn.as_ref().is_some_and(Turn::is_in_line)
+        && let Ok(Some(account)) = attempts.ports.accounts.get(&ended.account).await
+        && let Some(line) = attempts.settings.quotas.taken_by(&account, ended)
+    {
+        attempts.ports.throttle.leave(&line).await;
+    }
+}
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,53 +6,32 @@ use common::port::CalendarError;
 
 use crate::attempt_error::AttemptError;
 
-/// What an insert carries that the event can do without.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Extra {
-    /// Nothing.
-    None,
-    /// A conference: one that Google is asked to make, or one that the caller brings.
-    Conference,
-}
-
-/// What the attempt does at once about an insert that failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Remedy {
-    /// Nothing: [`decide`](super::decide) says what becomes of the job.
-    None,
-    /// It inserts the event without the conference, which Google refused in these words.
-    LeaveOutConference(String),
-}
-
-/// Decides about an insert that carried `extra`.
-pub(crate) fn remedy(trouble: &AttemptError, extra: Extra) -> Remedy {
-    match (trouble, extra) {
-        (AttemptError::Calendar { error, .. }, Extra::Conference) => calendar(error),
-        (
-            AttemptError::Calendar { .. }
-            | AttemptError::TokenRefusedTwice(_)
-            | AttemptError::Disconnected(_)
-            | AttemptError::Token(..)
-            | AttemptError::Quota { .. }
-            | AttemptError::CircuitOpen { .. }
-            | AttemptError::Sealed(_)
-            | AttemptError::FormerAccount
-            | AttemptError::Vault(_)
-            | AttemptError::Store(_)
-            | AttemptError::Lost(_)
-            | AttemptError::TokenAwaited
-            | AttemptError::Deadline
-            | AttemptError::Late
-            | AttemptError::Panicked
-            | AttemptError::Stopping,
-            Extra::None | Extra::Conference,
-        ) => Remedy::None,
+/// Google's words, where what it has refused of an insert is the conference alone: the attempt inserts the event without
+/// it at once, if it had one. Of any other trouble [`decide`](super::decide) says what becomes of the job.
+pub(crate) fn refused_conference(trouble: &AttemptError) -> Option<&str> {
+    match trouble {
+        AttemptError::Calendar { error, .. } => calendar(error),
+        AttemptError::TokenRefusedTwice(_)
+        | AttemptError::Disconnected(_)
+        | AttemptError::Token(..)
+        | AttemptError::Quota { .. }
+        | AttemptError::CircuitOpen { .. }
+        | AttemptError::Sealed(_)
+        | AttemptError::FormerAccount
+        | AttemptError::Vault(_)
+        | AttemptError::Store(_)
+        | AttemptError::Lost(_)
+        | AttemptError::TokenAwaited
+        | AttemptError::Deadline
+        | AttemptError::Late
+        | AttemptError::Panicked
+        | AttemptError::Stopping => None,
     }
 }
 
-fn calendar(error: &CalendarError) -> Remedy {
+fn calendar(error: &CalendarError) -> Option<&str> {
     match error {
-        CalendarError::ConferenceRefused { message, .. } => Remedy::LeaveOutConference(message.clone()),
+        CalendarError::ConferenceRefused { message, .. } => Some(message),
         CalendarError::Throttled { .. }
         | CalendarError::DailyLimit
         | CalendarError::UsageLimits
@@ -68,7 +47,7 @@ fn calendar(error: &CalendarError) -> Remedy {
         | CalendarError::Unavailable { .. }
         | CalendarError::NoAnswer(_)
         | CalendarError::NotSent(_)
-        | CalendarError::Unintelligible(_) => Remedy::None,
+        | CalendarError::Unintelligible(_) => None,
     }
 }
 
@@ -95,9 +74,7 @@ mod tests {
             reason: reason.clone(),
             message: message.clone(),
         });
-        assert_eq!(remedy(&conference, Extra::Conference), Remedy::LeaveOutConference(message.clone()));
-        // There is nothing to leave out, or nothing more.
-        assert_eq!(remedy(&conference, Extra::None), Remedy::None);
+        assert_eq!(refused_conference(&conference), Some(message.as_str()));
         for other in [
             CalendarError::Refused { status, reason, message },
             CalendarError::UsageLimits,
@@ -106,8 +83,8 @@ mod tests {
             CalendarError::Unavailable { status: 503, retry_after: None },
             CalendarError::NoAnswer(String::new()),
         ] {
-            assert_eq!(remedy(&met(other.clone()), Extra::Conference), Remedy::None, "{other:?}");
+            assert_eq!(refused_conference(&met(other.clone())), None, "{other:?}");
         }
-        assert_eq!(remedy(&AttemptError::Deadline, Extra::Conference), Remedy::None);
+        assert_eq!(refused_conference(&AttemptError::Deadline), None);
     }
 }

@@ -68,7 +68,7 @@ async fn the_record_s_request_is_done_once_and_the_other_is_kept_and_told() {
     let inserts = bench.google.methods(&first.id).into_iter().filter(|method| *method == Insert).count();
     assert_eq!((inserts, bench.title(&first.id)), (1, OTHER.to_owned()));
     let letter = bench.dead_letter().await.expect("a dead letter");
-    let failure = letter.failure.expect("why");
+    let failure = letter.failure().expect("why");
     assert_eq!((failure.kind, failure.effect), (FailureKind::IdempotencyKeyReused, Effect::Unknown));
     assert_eq!((letter.submitted_at, letter.payload), (first.submitted_at, first.payload.unwrap()));
     assert!(bench.dead_letter().await.is_none());

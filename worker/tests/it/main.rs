@@ -10,9 +10,11 @@ mod receiver;
 mod wait;
 
 mod account_notices;
+mod account_reads;
 mod birthdays;
 mod breaker;
 mod cancel;
+mod carried;
 mod compaction;
 mod crash;
 mod create;

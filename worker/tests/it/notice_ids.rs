@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use common::job::{Effect, Failure, FailureKind, Job, JobId, JobState, Step};
-use common::message::{Message, News, Notice, Work};
+use common::message::{End, Message, News, Notice, Work};
 use common::port::{CalendarError, JobQueue as _, Lane};
 use common::time::minutes;
 use lifecycle::{Ports, replay};
@@ -112,7 +112,7 @@ async fn whoever_comes_after_the_end_of_a_replayed_job_tells_of_it_by_the_same_i
         effect: Effect::None,
         detail: None,
     };
-    let carrying = Message { hop: job.hop, failure: Some(failure), ..message(&job) };
+    let carrying = Message { hop: job.hop, work: Work::Record(End::Failed(failure)), ..message(&job) };
     bench.queue.deliver_again(carrying);
     let calls = receiver.heard(3).await;
     assert_eq!(calls[2].id, calls[1].id, "its worker died after it had recorded the end");
@@ -145,7 +145,7 @@ async fn a_notice_that_an_older_build_has_sent_keeps_its_id() {
     receiver.answer([Status(503)]);
     let job = bench.job_for(&order()).await;
     let notice = Notice { news: News::Failed, at: bench.now(), tries: 1, occurrence: None };
-    let sent = Message { work: Work::Notice(notice), ..message(&job) };
+    let sent = Message { work: Work::Notice { notice, end: None }, ..message(&job) };
     bench.queue.publish(&sent, Lane::Due, Duration::ZERO).await.unwrap();
     bench.start();
     receiver.heard(1).await;

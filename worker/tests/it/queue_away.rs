@@ -81,7 +81,7 @@ async fn a_failure_is_not_recorded_before_its_dead_letter_is_kept() {
     bench.pass_until_ended(Duration::from_secs(1), std::slice::from_ref(&id)).await;
     bench.failed(&id).await;
     let letter = dead_letter(&bench).await.expect("a dead letter");
-    assert_eq!((letter.job, letter.failure.unwrap().kind), (id, FailureKind::Refused));
+    assert_eq!((&letter.job, letter.failure().unwrap().kind), (&id, FailureKind::Refused));
 }
 
 async fn dead_letter(bench: &Bench) -> Option<Message> {
@@ -103,7 +103,7 @@ async fn every_job_that_fails_leaves_a_dead_letter_and_no_other_does() {
     bench.cancel(&cancelled).await;
     assert_eq!(bench.quiet().await.dead, 1);
     let letter = dead_letter(&bench).await.unwrap();
-    assert_eq!(letter.failure.unwrap().kind, FailureKind::Expired);
+    assert_eq!(letter.failure().unwrap().kind, FailureKind::Expired);
 }
 
 #[tokio::test]

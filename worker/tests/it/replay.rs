@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::job::{Effect, Failure, FailureKind, Job, JobId, JobState, StateName, Tally};
-use common::message::Message;
+use common::message::{End, Message, Work};
 use common::port::{CalendarError, JobQueue as _, JobStore as _, Lane, Shelf, Vault as _};
 use common::time::{after, days};
 use lifecycle::{Ports, Replayed, replay, replay_letter};
@@ -41,7 +41,7 @@ fn letter(job: &Job, kind: FailureKind) -> Message {
     let failure =
         Failure { kind, google_status: None, google_reason: None, effect: Effect::None, detail: None };
     let tally = Tally { attempts: 12, ..Tally::default() };
-    Message { failure: Some(failure), tally, not_after: job.submitted_at, ..message(job) }
+    Message { work: Work::Record(End::Failed(failure)), tally, not_after: job.submitted_at, ..message(job) }
 }
 
 #[tokio::test]
