@@ -22,11 +22,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testing::ScaledClock;
+use testing::failing::{FailingQueue, FailingStore, FailingVault};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::{Reply, Request, get, post};
-use crate::faults::{FaultyQueue, FaultyStore, FaultyVault};
 use crate::google::{FakeGoogle, user};
 
 pub const EVENTS: &str = "/api/v1/events";
@@ -35,9 +35,9 @@ pub const OLDER: &str = "/api/create-calendar-event";
 /// A running ingress.
 pub struct Rig {
     pub address: SocketAddr,
-    pub queue: Arc<FaultyQueue>,
-    pub store: Arc<FaultyStore>,
-    pub vault: Arc<FaultyVault>,
+    pub queue: Arc<FailingQueue>,
+    pub store: Arc<FailingStore>,
+    pub vault: Arc<FailingVault>,
     pub accounts: Arc<Accounts>,
     pub keys: Arc<ApiKeys>,
     pub google: Arc<FakeGoogle>,
@@ -81,9 +81,9 @@ impl Rig {
         let dir = tempfile::tempdir().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(ScaledClock::new(plan.speed));
         let embedded = Embedded::open(dir.path(), Role::Worker, Arc::clone(&clock), None).await.unwrap();
-        let queue = Arc::new(FaultyQueue::new(embedded.queue()));
-        let store = Arc::new(FaultyStore::new(embedded.store()));
-        let vault = Arc::new(FaultyVault::new(embedded.vault()));
+        let queue = Arc::new(FailingQueue::new(embedded.queue()));
+        let store = Arc::new(FailingStore::new(embedded.store()));
+        let vault = Arc::new(FailingVault::new(embedded.vault()));
         let ring = Keyring::new(Key::random(), Vec::new());
         let hash_key = secrets::open(&*vault, &ring).await.unwrap();
         let accounts = Arc::new(Accounts::new(vault.clone(), ring, hash_key, Arc::clone(&clock)));
@@ -156,7 +156,8 @@ impl Rig {
 
     /// Loses every record.
     pub async fn lose_records(&self) {
-        self.store.lose(self.empty_store().await, self.clock.now());
+        self.store.wipe(self.empty_store().await);
+        self.store.fall_back(self.clock.now());
     }
 
     /// Connects an account without a browser.

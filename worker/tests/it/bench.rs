@@ -16,11 +16,11 @@ use common::seal::{Key, Keyring};
 use secrecy::SecretString;
 use tempfile::TempDir;
 use testing::ManualClock;
+use testing::failing::{FailingQueue, FailingStore, FailingVault};
 use tokio::task::JoinHandle;
 use worker::{Ports, Settings, Stop, Worker};
 
 use crate::google::{Google, client, refresh_token};
-use crate::moody::{MoodyQueue, MoodyStore, MoodyVault};
 use crate::wait::{eventually, soon};
 
 pub use intake::message;
@@ -30,10 +30,10 @@ pub struct Bench {
     pub clock: Arc<ManualClock>,
     pub google: Arc<Google>,
     pub settings: Settings,
-    pub store: Arc<MoodyStore>,
+    pub store: Arc<FailingStore>,
     pub accounts: Arc<Accounts>,
-    pub queue: Arc<MoodyQueue>,
-    pub vault: Arc<MoodyVault>,
+    pub queue: Arc<FailingQueue>,
+    pub vault: Arc<FailingVault>,
     embedded: Embedded,
     ring: Keyring,
     running: Option<Running>,
@@ -74,9 +74,9 @@ impl Bench {
         let embedded = Embedded::open(folder.path(), Role::Worker, clock.clone(), None).await.unwrap();
         let hash_key = accounts::secrets::open(embedded.vault().as_ref(), &ring).await.unwrap();
         let accounts = Arc::new(Accounts::new(embedded.vault(), ring.clone(), hash_key, clock.clone()));
-        let store = Arc::new(MoodyStore::new(embedded.store()));
-        let queue = Arc::new(MoodyQueue::new(embedded.queue()));
-        let vault = Arc::new(MoodyVault::new(embedded.vault()));
+        let store = Arc::new(FailingStore::new(embedded.store()));
+        let queue = Arc::new(FailingQueue::new(embedded.queue()));
+        let vault = Arc::new(FailingVault::new(embedded.vault()));
         let (running, second, new_records) = (None, None, None);
         Self {
             folder,

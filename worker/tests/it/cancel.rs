@@ -233,12 +233,12 @@ async fn that_jobs_may_have_been_cancelled_is_said_once_a_minute_however_many_wa
     bench.start();
     bench.put_off(JOBS as u64).await;
     assert_eq!(said(), 1, "{}", logs.everything());
-    let looks = bench.queue.published();
+    let looks = bench.queue.publishes();
     for _ in 0..12 {
         bench.turn(Duration::from_secs(20));
         bench.put_off(JOBS as u64).await;
     }
-    assert!(bench.queue.published() >= looks + 10 * JOBS, "they have asked again and again");
+    assert!(bench.queue.publishes() >= looks + 10 * JOBS, "they have asked again and again");
     assert!((2..=5).contains(&said()), "{}", logs.everything());
     bench.vault.recover();
     bench.turn(Duration::from_secs(20));

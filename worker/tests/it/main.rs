@@ -4,7 +4,6 @@
 mod bench;
 mod google;
 mod logs;
-mod moody;
 mod order;
 mod receiver;
 mod wait;

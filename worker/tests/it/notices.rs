@@ -418,12 +418,12 @@ async fn the_notices_of_a_receiver_that_is_away_come_back_less_and_less_often() 
     let mut looks = Vec::new();
     let mut asked = Vec::new();
     for _ in 0..12 {
-        let before = (bench.queue.published(), bench.store.gets());
+        let before = (bench.queue.publishes(), bench.store.gets());
         for _ in 0..30 {
             bench.turn(minutes(1));
             bench.quiet().await;
         }
-        looks.push(bench.queue.published() - before.0);
+        looks.push(bench.queue.publishes() - before.0);
         asked.push(bench.store.gets() - before.1);
     }
     assert!(looks[11] * 4 < looks[0], "{looks:?}");

@@ -351,17 +351,17 @@ async fn jobs_that_were_blocked_together_look_again_within_the_hour_at_times_of_
         bench.blocked(id).await;
     }
     bench.put_off(JOBS as u64).await;
-    let published = bench.queue.published();
+    let published = bench.queue.publishes();
     bench.turn(minutes(45) - Duration::from_secs(1));
     bench.put_off(JOBS as u64).await;
-    assert_eq!(bench.queue.published(), published, "none looks earlier");
+    assert_eq!(bench.queue.publishes(), published, "none looks earlier");
     // Each that looks leaves one message for its next look.
     let mut looks = Vec::new();
     for _ in 0..16 {
-        let before = bench.queue.published();
+        let before = bench.queue.publishes();
         bench.turn(minutes(1));
         bench.put_off(JOBS as u64).await;
-        looks.push(bench.queue.published() - before);
+        looks.push(bench.queue.publishes() - before);
     }
     assert_eq!(looks.iter().sum::<usize>(), JOBS, "each looks once within the hour: {looks:?}");
     assert!(looks.iter().filter(|looks| **looks > 0).count() >= 5, "they come apart: {looks:?}");

@@ -1,4 +1,4 @@
-//! A queue that fails, and delivers twice, when told.
+//! A queue that fails, and delivers twice, on demand.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,15 +10,30 @@ use common::message::Message;
 use common::port::{Delivery, DeliveryTag, Depth, JobQueue, Lane, QueueError};
 use tokio::sync::Notify;
 
-pub struct MoodyQueue {
+use super::AS_TOLD;
+use crate::Gate;
+
+/// A queue over a real one.
+pub struct FailingQueue {
     inner: Arc<dyn JobQueue>,
     refuses: Mutex<Option<Refuses>>,
+    planned: Mutex<VecDeque<Publishing>>,
     deaf: Mutex<bool>,
     seconds: Mutex<Seconds>,
     news: Notify,
     receives: AtomicUsize,
     put_backs: AtomicUsize,
-    published: AtomicUsize,
+    publishes: AtomicUsize,
+}
+
+/// How one publish goes.
+pub enum Publishing {
+    /// The message is refused.
+    Refuse(QueueError),
+    /// The message is stored, but the confirmation never comes.
+    LoseAnswer,
+    /// The publish waits for the gate, and then goes well.
+    Hold(Gate),
 }
 
 /// Which messages are not taken, and how that goes.
@@ -32,17 +47,19 @@ struct Seconds {
     taken: HashMap<DeliveryTag, Message>,
 }
 
-impl MoodyQueue {
+impl FailingQueue {
+    /// A queue that goes well until it is told otherwise.
     pub fn new(inner: Arc<dyn JobQueue>) -> Self {
         Self {
             inner,
             refuses: Mutex::default(),
+            planned: Mutex::default(),
             deaf: Mutex::default(),
             seconds: Mutex::default(),
             news: Notify::new(),
             receives: AtomicUsize::new(0),
             put_backs: AtomicUsize::new(0),
-            published: AtomicUsize::new(0),
+            publishes: AtomicUsize::new(0),
         }
     }
 
@@ -51,9 +68,14 @@ impl MoodyQueue {
         *self.refuses.lock().unwrap() = Some(Box::new(refuses));
     }
 
-    /// From now on nothing is taken.
+    /// From now on no message is taken.
     pub fn refuse_all(&self) {
-        self.refuse(|_, _| Some(QueueError::Unreachable("as told".to_owned())));
+        self.refuse(|_, _| Some(QueueError::Unreachable(AS_TOLD.to_owned())));
+    }
+
+    /// How the next publish goes that nothing is planned for yet.
+    pub fn next(&self, publishing: Publishing) {
+        self.planned.lock().unwrap().push_back(publishing);
     }
 
     /// From now on nothing can be received.
@@ -61,6 +83,7 @@ impl MoodyQueue {
         *self.deaf.lock().unwrap() = true;
     }
 
+    /// From now on everything goes well.
     pub fn recover(&self) {
         *self.refuses.lock().unwrap() = None;
         *self.deaf.lock().unwrap() = false;
@@ -75,19 +98,19 @@ impl MoodyQueue {
         self.news.notify_one();
     }
 
-    /// How often somebody asked for a delivery.
+    /// How many deliveries were asked for.
     pub fn receives(&self) -> usize {
-        self.receives.load(Ordering::Relaxed)
+        self.receives.load(Ordering::SeqCst)
     }
 
-    /// How many messages were published.
-    pub fn published(&self) -> usize {
-        self.published.load(Ordering::Relaxed)
+    /// How many publishes were begun.
+    pub fn publishes(&self) -> usize {
+        self.publishes.load(Ordering::SeqCst)
     }
 
     /// How many deliveries were handed back.
     pub fn put_backs(&self) -> usize {
-        self.put_backs.load(Ordering::Relaxed)
+        self.put_backs.load(Ordering::SeqCst)
     }
 
     fn second(&self) -> Option<Delivery> {
@@ -99,21 +122,31 @@ impl MoodyQueue {
 }
 
 #[async_trait]
-impl JobQueue for MoodyQueue {
+impl JobQueue for FailingQueue {
     async fn publish(&self, message: &Message, lane: Lane, delay: Duration) -> Result<(), QueueError> {
-        self.published.fetch_add(1, Ordering::Relaxed);
+        self.publishes.fetch_add(1, Ordering::SeqCst);
         let refused = self.refuses.lock().unwrap().as_ref().and_then(|refuses| refuses(message, lane));
-        match refused {
-            Some(error) => Err(error),
-            None => self.inner.publish(message, lane, delay).await,
+        if let Some(error) = refused {
+            return Err(error);
         }
+        let planned = self.planned.lock().unwrap().pop_front();
+        match planned {
+            Some(Publishing::Refuse(error)) => return Err(error),
+            Some(Publishing::LoseAnswer) => {
+                self.inner.publish(message, lane, delay).await?;
+                return std::future::pending().await;
+            }
+            Some(Publishing::Hold(gate)) => gate.pass().await,
+            None => {}
+        }
+        self.inner.publish(message, lane, delay).await
     }
 
     async fn receive(&self) -> Result<Delivery, QueueError> {
-        self.receives.fetch_add(1, Ordering::Relaxed);
+        self.receives.fetch_add(1, Ordering::SeqCst);
         loop {
             if *self.deaf.lock().unwrap() {
-                return Err(QueueError::Unreachable("as told".to_owned()));
+                return Err(QueueError::Unreachable(AS_TOLD.to_owned()));
             }
             if let Some(second) = self.second() {
                 return Ok(second);
@@ -134,7 +167,7 @@ impl JobQueue for MoodyQueue {
     }
 
     async fn put_back(&self, tag: DeliveryTag) -> Result<(), QueueError> {
-        self.put_backs.fetch_add(1, Ordering::Relaxed);
+        self.put_backs.fetch_add(1, Ordering::SeqCst);
         let second = self.seconds.lock().unwrap().taken.remove(&tag);
         match second {
             Some(message) => {

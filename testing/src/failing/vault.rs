@@ -1,48 +1,65 @@
-//! A vault that is away when told.
+//! A vault that fails on demand.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use common::port::{Changes, Doc, Shelf, Vault, VaultError, Version};
 use serde_json::Value;
 
-pub struct MoodyVault {
+use super::AS_TOLD;
+
+/// A vault over a real one.
+pub struct FailingVault {
     inner: Arc<dyn Vault>,
     away: AtomicBool,
-    listings: AtomicUsize,
+    gets: AtomicUsize,
+    lists: Mutex<Vec<Shelf>>,
 }
 
-impl MoodyVault {
+impl FailingVault {
+    /// A vault that goes well until it is told otherwise.
     pub fn new(inner: Arc<dyn Vault>) -> Self {
-        Self { inner, away: AtomicBool::new(false), listings: AtomicUsize::new(0) }
+        Self { inner, away: AtomicBool::new(false), gets: AtomicUsize::new(0), lists: Mutex::default() }
     }
 
-    /// From now on everything fails.
+    /// From now on every call fails.
     pub fn go_away(&self) {
-        self.away.store(true, Ordering::Relaxed);
+        self.away.store(true, Ordering::SeqCst);
     }
 
+    /// From now on every call goes well.
     pub fn recover(&self) {
-        self.away.store(false, Ordering::Relaxed);
+        self.away.store(false, Ordering::SeqCst);
     }
 
-    /// How often all cancellation marks were read.
-    pub fn marks_read(&self) -> usize {
-        self.listings.load(Ordering::Relaxed)
+    /// How many documents were asked for.
+    pub fn gets(&self) -> usize {
+        self.gets.load(Ordering::SeqCst)
+    }
+
+    /// How often a whole shelf was asked for, whichever it was.
+    pub fn lists(&self) -> usize {
+        self.lists.lock().unwrap().len()
+    }
+
+    /// How often the whole of this shelf was asked for.
+    pub fn lists_of(&self, shelf: Shelf) -> usize {
+        self.lists.lock().unwrap().iter().filter(|listed| **listed == shelf).count()
     }
 
     fn there(&self) -> Result<&dyn Vault, VaultError> {
-        if self.away.load(Ordering::Relaxed) {
-            return Err(VaultError::Unusable("as told".to_owned()));
+        if self.away.load(Ordering::SeqCst) {
+            return Err(VaultError::Unusable(AS_TOLD.to_owned()));
         }
         Ok(self.inner.as_ref())
     }
 }
 
 #[async_trait]
-impl Vault for MoodyVault {
+impl Vault for FailingVault {
     async fn get(&self, shelf: Shelf, name: &str) -> Result<Option<Doc>, VaultError> {
+        self.gets.fetch_add(1, Ordering::SeqCst);
         self.there()?.get(shelf, name).await
     }
 
@@ -61,9 +78,7 @@ impl Vault for MoodyVault {
     }
 
     async fn list(&self, shelf: Shelf) -> Result<Vec<(String, Doc)>, VaultError> {
-        if shelf == Shelf::Cancellations {
-            self.listings.fetch_add(1, Ordering::Relaxed);
-        }
+        self.lists.lock().unwrap().push(shelf);
         self.there()?.list(shelf).await
     }
 
