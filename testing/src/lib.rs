@@ -9,6 +9,7 @@
 
 pub mod failing;
 mod gate;
+pub mod google;
 pub mod queue;
 mod scaled_clock;
 pub mod store;

@@ -13,7 +13,6 @@ mod connections;
 mod consents;
 mod doors;
 mod encoding;
-mod google;
 mod jar;
 mod links;
 mod logs;

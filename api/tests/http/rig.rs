@@ -12,22 +12,20 @@ use api::{GoogleKind, Ingress, Ports, Settings};
 use common::account::AccountId;
 use common::job::{Conference, Effect, EventResult, Job, JobId, JobState, Lease, Step, Tally, WorkerId};
 use common::owner::Owner;
-use common::port::{
-    Change, Clock, JobQueue as _, JobStore, RefreshToken, Shelf, TokenEndpoint as _, Vault as _,
-};
+use common::port::{Change, Clock, JobQueue as _, JobStore, Shelf, TokenEndpoint as _, Vault as _};
 use common::random;
 use common::seal::{Key, Keyring};
 use common::time;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testing::ScaledClock;
 use testing::failing::{FailingQueue, FailingStore, FailingVault};
+use testing::google::{FakeTokenEndpoint, refresh_token, user};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::{Reply, Request, get, post};
-use crate::google::{FakeGoogle, user};
 
 pub const EVENTS: &str = "/api/v1/events";
 pub const OLDER: &str = "/api/create-calendar-event";
@@ -40,7 +38,7 @@ pub struct Rig {
     pub vault: Arc<FailingVault>,
     pub accounts: Arc<Accounts>,
     pub keys: Arc<ApiKeys>,
-    pub google: Arc<FakeGoogle>,
+    pub google: Arc<FakeTokenEndpoint>,
     pub clock: Arc<dyn Clock>,
     /// The key of an administrator.
     pub key: String,
@@ -89,7 +87,7 @@ impl Rig {
         let accounts = Arc::new(Accounts::new(vault.clone(), ring, hash_key, Arc::clone(&clock)));
         let keys = Arc::new(ApiKeys::new(vault.clone(), Arc::clone(&clock)));
         let key = keys.create(Owner::local(), vec![Scope::Admin], None).await.unwrap();
-        let google = Arc::new(FakeGoogle::new());
+        let google = Arc::new(FakeTokenEndpoint::new(Arc::clone(&clock)));
         let connected: Arc<Mutex<Vec<AccountId>>> = Arc::default();
         let ports = Ports {
             store: store.clone(),
@@ -164,7 +162,7 @@ impl Rig {
     pub async fn connect(&self, account: &str, name: &str) {
         let connection = Connection {
             user: user(name),
-            refresh_token: RefreshToken(SecretString::from(format!("refresh-sub-{name}"))),
+            refresh_token: refresh_token(name, 1),
             client: self.google.client(),
             scopes: self.google.scopes(),
         };

@@ -6,12 +6,12 @@ use common::event::Priority;
 use common::job::{Effect, Job, JobId, JobState, StateName, Tally, WaitReason};
 use common::port::{CalendarError, JobQueue as _, Lane, Line, QueueError, Shelf, Vault as _};
 use common::time::{hours, minutes};
+use testing::Gate;
+use testing::google::Behaviour::{Hold, HoldThen, Late, LoseAnswer, Refuse};
+use testing::google::Method::{Delete, Get, Insert};
 use worker::{OperatorPorts, Replayed, replay};
 
 use crate::bench::{Bench, message};
-use crate::google::Behaviour::{Hold, HoldThen, Late, LoseAnswer, Refuse};
-use crate::google::Gate;
-use crate::google::Method::{Delete, Get, Insert};
 use crate::order::order;
 use crate::wait::{eventually, soon};
 

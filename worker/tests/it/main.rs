@@ -2,7 +2,6 @@
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a suite is a test")]
 
 mod bench;
-mod google;
 mod logs;
 mod order;
 mod receiver;

@@ -6,11 +6,11 @@ use common::job::{Effect, Failure, FailureKind, Job, JobId, JobState, StateName,
 use common::message::Message;
 use common::port::{CalendarError, JobQueue as _, JobStore as _, Lane, Shelf, Vault as _};
 use common::time::{after, days};
+use testing::google::Behaviour::{LoseAnswer, Refuse};
+use testing::google::Method::{Delete, Get, Insert};
 use worker::{OperatorPorts, Replayed, replay, revive};
 
 use crate::bench::{Bench, message};
-use crate::google::Behaviour::{LoseAnswer, Refuse};
-use crate::google::Method::{Delete, Get, Insert};
 use crate::order::order;
 
 /// A replayed message is under way for so long at least.
