@@ -1,7 +1,7 @@
 //! A Google in memory that fails on demand: [`FakeCalendar`] and [`FakeTokenEndpoint`].
 //!
-//! Both are held to the suites that the real adapters pass (`calendar`,
-//! `token_endpoint`). `next` is about one call; everything else lasts.
+//! Both are held to the suites that the real adapters pass ([`calendar`](crate::calendar),
+//! [`token_endpoint`](crate::token_endpoint)). `next` is about one call; everything else lasts.
 
 mod behaviour;
 mod calendar;

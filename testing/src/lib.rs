@@ -7,6 +7,7 @@
 //! [`ScaledClock`] where no test can turn it. A [`Gate`] holds a call until a test lets it go on.
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a suite is a test")]
 
+pub mod calendar;
 pub mod failing;
 mod gate;
 pub mod google;
@@ -14,6 +15,7 @@ pub mod queue;
 mod scaled_clock;
 pub mod store;
 pub mod throttle;
+pub mod token_endpoint;
 pub mod tokens;
 pub mod vault;
 

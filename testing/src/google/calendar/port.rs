@@ -111,8 +111,8 @@ impl Calendar for FakeCalendar {
             if state.events.contains_key(event.id) {
                 return Err(CalendarError::Duplicate);
             }
-            let brought = event.resource.get("conferenceData");
-            let conference = event.conference || brought.is_some();
+            let brought = event.resource.contains_key("conferenceData");
+            let conference = event.conference || brought;
             if conference && state.refuses_conferences {
                 return Err(conference_refused());
             }
@@ -126,11 +126,11 @@ impl Calendar for FakeCalendar {
                 conference,
                 resource: event.resource.clone(),
                 outline: Outline::of(event.resource),
-                meetings: match brought {
-                    Some(brought) => brought_link(brought).map(Meeting::Ready).into_iter().collect(),
-                    None if !event.conference => VecDeque::new(),
-                    None if state.meetings.is_empty() => VecDeque::from([Meeting::Ready(link(event.id))]),
-                    None => state.meetings.iter().cloned().collect(),
+                meetings: match (event.conference, brought) {
+                    // What is brought Google drops in silence, and then nothing is asked for.
+                    (false, _) | (true, true) => VecDeque::new(),
+                    (true, false) if state.meetings.is_empty() => [Meeting::Ready(link(event.id))].into(),
+                    (true, false) => state.meetings.iter().cloned().collect(),
                 },
             };
             let stored = state.events.entry(event.id.clone()).or_insert(new);
@@ -170,13 +170,6 @@ impl Calendar for FakeCalendar {
         })
         .await
     }
-}
-
-/// Where the conference that came with an event is.
-fn brought_link(conference: &Value) -> Option<String> {
-    let mut entries = conference["entryPoints"].as_array().into_iter().flatten();
-    let video = entries.find(|entry| entry["entryPointType"] == "video")?;
-    Some(video["uri"].as_str()?.to_owned())
 }
 
 impl Event {
