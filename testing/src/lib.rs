@@ -3,8 +3,9 @@
 //! Each suite is a module of asynchronous functions, one promise each, that panic when it is broken.
 //! A test calls them with a bench of its own: an empty folder, or servers with an empty prefix.
 //!
-//! And the test doubles of all crates: ports that fail on demand ([`failing`]), and the clocks: [`ManualClock`], and
-//! [`ScaledClock`] where no test can turn it. A [`Gate`] holds a call until a test lets it go on.
+//! And the test doubles of all crates: a Google in memory ([`google`]), ports that fail on demand ([`failing`]), and the
+//! clocks: [`ManualClock`], and [`ScaledClock`] where no test can turn it. A [`Gate`] holds a call until a test lets it
+//! go on.
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a suite is a test")]
 
 pub mod calendar;

@@ -34,7 +34,7 @@ pub enum EndpointTrouble {
     LoginWanted,
     /// Her administrator refuses the client.
     Blocked,
-    /// Google knows her no more.
+    /// Google has deleted her account.
     UserDeleted,
     /// The operator's OAuth client is gone.
     ClientDeleted,
@@ -168,7 +168,7 @@ pub async fn a_refresh_makes_another_access_token(bench: &impl EndpointBench) {
     }
 }
 
-/// An access token is good until it expires, and Google knows nobody by one that was never made.
+/// An access token names its user until it expires; one that was never made names no user.
 pub async fn an_access_token_ends(bench: &impl EndpointBench) {
     let grant = granted(bench, ADA).await;
     let endpoint = bench.endpoint();
@@ -180,7 +180,7 @@ pub async fn an_access_token_ends(bench: &impl EndpointBench) {
     assert!(matches!(expired, Err(TokenError::Refused { .. })), "{expired:?}");
 }
 
-/// To revoke one token ends its user's whole grant, and no one else's; a later consent is a new grant.
+/// To revoke one token ends its user's whole grant, and no other user's; a later consent is a new grant.
 pub async fn a_revoked_grant_is_dead(bench: &impl EndpointBench) {
     let endpoint = bench.endpoint();
     let (first, second) = (refresh_token(bench, ADA).await, granted(bench, ADA).await);

@@ -1,8 +1,7 @@
 //! A queue that fails, and delivers twice, on demand.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,14 +15,23 @@ use crate::Gate;
 /// A queue over a real one.
 pub struct FailingQueue {
     inner: Arc<dyn JobQueue>,
-    refuses: Mutex<Option<Refuses>>,
-    planned: Mutex<VecDeque<Publishing>>,
-    deaf: Mutex<bool>,
-    seconds: Mutex<Seconds>,
+    state: Mutex<State>,
     news: Notify,
-    receives: AtomicUsize,
-    put_backs: AtomicUsize,
-    publishes: AtomicUsize,
+}
+
+#[derive(Default)]
+struct State {
+    refuses: Option<Refuses>,
+    planned: VecDeque<Publishing>,
+    deaf: bool,
+    /// The number of second deliveries so far.
+    seconds: u64,
+    /// Second deliveries that wait; those that are taken are in `taken`.
+    waiting: VecDeque<(DeliveryTag, Message)>,
+    taken: HashMap<DeliveryTag, Message>,
+    receives: usize,
+    put_backs: usize,
+    publishes: usize,
 }
 
 /// How one publish goes.
@@ -39,33 +47,19 @@ pub enum Publishing {
 /// Which messages are not taken, and how that goes.
 type Refuses = Box<dyn Fn(&Message, Lane) -> Option<QueueError> + Send>;
 
-/// Second deliveries.
-#[derive(Default)]
-struct Seconds {
-    next: u64,
-    waiting: VecDeque<(DeliveryTag, Message)>,
-    taken: HashMap<DeliveryTag, Message>,
-}
-
 impl FailingQueue {
     /// A queue that goes well until it is told otherwise.
     pub fn new(inner: Arc<dyn JobQueue>) -> Self {
-        Self {
-            inner,
-            refuses: Mutex::default(),
-            planned: Mutex::default(),
-            deaf: Mutex::default(),
-            seconds: Mutex::default(),
-            news: Notify::new(),
-            receives: AtomicUsize::new(0),
-            put_backs: AtomicUsize::new(0),
-            publishes: AtomicUsize::new(0),
-        }
+        Self { inner, state: Mutex::default(), news: Notify::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
     }
 
     /// From now on these messages are not taken.
     pub fn refuse(&self, refuses: impl Fn(&Message, Lane) -> Option<QueueError> + Send + 'static) {
-        *self.refuses.lock().unwrap() = Some(Box::new(refuses));
+        self.state().refuses = Some(Box::new(refuses));
     }
 
     /// From now on no message is taken.
@@ -75,48 +69,49 @@ impl FailingQueue {
 
     /// How the next publish goes that nothing is planned for yet.
     pub fn next(&self, publishing: Publishing) {
-        self.planned.lock().unwrap().push_back(publishing);
+        self.state().planned.push_back(publishing);
     }
 
     /// From now on nothing can be received.
     pub fn go_deaf(&self) {
-        *self.deaf.lock().unwrap() = true;
+        self.state().deaf = true;
     }
 
     /// From now on everything goes well.
     pub fn recover(&self) {
-        *self.refuses.lock().unwrap() = None;
-        *self.deaf.lock().unwrap() = false;
+        let mut state = self.state();
+        state.refuses = None;
+        state.deaf = false;
     }
 
     /// Delivers a message that was delivered before.
     pub fn deliver_again(&self, message: Message) {
-        let mut seconds = self.seconds.lock().unwrap();
-        seconds.next += 1;
-        let tag = DeliveryTag(u64::MAX - seconds.next);
-        seconds.waiting.push_back((tag, message));
+        let mut state = self.state();
+        state.seconds += 1;
+        let tag = DeliveryTag(u64::MAX - state.seconds);
+        state.waiting.push_back((tag, message));
         self.news.notify_one();
     }
 
     /// How many deliveries were asked for.
     pub fn receives(&self) -> usize {
-        self.receives.load(Ordering::SeqCst)
+        self.state().receives
     }
 
     /// How many publishes were begun.
     pub fn publishes(&self) -> usize {
-        self.publishes.load(Ordering::SeqCst)
+        self.state().publishes
     }
 
     /// How many deliveries were handed back.
     pub fn put_backs(&self) -> usize {
-        self.put_backs.load(Ordering::SeqCst)
+        self.state().put_backs
     }
 
     fn second(&self) -> Option<Delivery> {
-        let mut seconds = self.seconds.lock().unwrap();
-        let (tag, message) = seconds.waiting.pop_front()?;
-        seconds.taken.insert(tag, message.clone());
+        let mut state = self.state();
+        let (tag, message) = state.waiting.pop_front()?;
+        state.taken.insert(tag, message.clone());
         Some(Delivery { tag, message: Ok(message), redelivered: true })
     }
 }
@@ -124,12 +119,12 @@ impl FailingQueue {
 #[async_trait]
 impl JobQueue for FailingQueue {
     async fn publish(&self, message: &Message, lane: Lane, delay: Duration) -> Result<(), QueueError> {
-        self.publishes.fetch_add(1, Ordering::SeqCst);
-        let refused = self.refuses.lock().unwrap().as_ref().and_then(|refuses| refuses(message, lane));
-        if let Some(error) = refused {
-            return Err(error);
-        }
-        let planned = self.planned.lock().unwrap().pop_front();
+        let planned = {
+            let mut state = self.state();
+            state.publishes += 1;
+            let refused = state.refuses.as_ref().and_then(|refuses| refuses(message, lane));
+            refused.map(Publishing::Refuse).or_else(|| state.planned.pop_front())
+        };
         match planned {
             Some(Publishing::Refuse(error)) => return Err(error),
             Some(Publishing::LoseAnswer) => {
@@ -143,9 +138,9 @@ impl JobQueue for FailingQueue {
     }
 
     async fn receive(&self) -> Result<Delivery, QueueError> {
-        self.receives.fetch_add(1, Ordering::SeqCst);
+        self.state().receives += 1;
         loop {
-            if *self.deaf.lock().unwrap() {
+            if self.state().deaf {
                 return Err(QueueError::Unreachable(AS_TOLD.to_owned()));
             }
             if let Some(second) = self.second() {
@@ -160,15 +155,18 @@ impl JobQueue for FailingQueue {
     }
 
     async fn done(&self, tag: DeliveryTag) -> Result<(), QueueError> {
-        if self.seconds.lock().unwrap().taken.remove(&tag).is_some() {
+        if self.state().taken.remove(&tag).is_some() {
             return Ok(());
         }
         self.inner.done(tag).await
     }
 
     async fn put_back(&self, tag: DeliveryTag) -> Result<(), QueueError> {
-        self.put_backs.fetch_add(1, Ordering::SeqCst);
-        let second = self.seconds.lock().unwrap().taken.remove(&tag);
+        let second = {
+            let mut state = self.state();
+            state.put_backs += 1;
+            state.taken.remove(&tag)
+        };
         match second {
             Some(message) => {
                 self.deliver_again(message);
@@ -188,8 +186,8 @@ impl JobQueue for FailingQueue {
 
     async fn depth(&self) -> Result<Depth, QueueError> {
         let (waiting, taken) = {
-            let seconds = self.seconds.lock().unwrap();
-            (seconds.waiting.len() as u64, seconds.taken.len() as u64)
+            let state = self.state();
+            (state.waiting.len() as u64, state.taken.len() as u64)
         };
         let depth = self.inner.depth().await?;
         Ok(Depth { due: depth.due + waiting, taken: depth.taken + taken, ..depth })

@@ -1,7 +1,6 @@
 //! A store that fails, and loses its records, on demand.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
@@ -15,19 +14,24 @@ use super::AS_TOLD;
 /// A store over a real one.
 pub struct FailingStore {
     inner: Mutex<Arc<dyn JobStore>>,
-    faults: Mutex<Faults>,
-    /// What it says of the time from which on its records are whole, where that is not what the real one says.
-    whole_since: Mutex<Option<Timestamp>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    faults: Faults,
+    /// Since when its records are whole, where that is not what the real one says.
+    whole_since: Option<Timestamp>,
     /// What is left when the next step is to be taken.
-    after_loss: Mutex<Option<Arc<dyn JobStore>>>,
+    after_loss: Option<Arc<dyn JobStore>>,
     /// Whether it has records that are to be made compact.
-    oversized: Mutex<bool>,
-    compacted: Mutex<Vec<(Job, Job)>>,
-    gets: AtomicUsize,
-    accepts: AtomicUsize,
-    watches: AtomicUsize,
-    looks: AtomicUsize,
-    sweeps: AtomicUsize,
+    oversized: bool,
+    compacted: Vec<(Job, Job)>,
+    gets: usize,
+    accepts: usize,
+    watches: usize,
+    looks: usize,
+    sweeps: usize,
 }
 
 /// What lasts until the store recovers.
@@ -49,48 +53,36 @@ fn as_told() -> StoreError {
 impl FailingStore {
     /// A store that goes well until it is told otherwise.
     pub fn new(inner: Arc<dyn JobStore>) -> Self {
-        Self {
-            inner: Mutex::new(inner),
-            faults: Mutex::default(),
-            whole_since: Mutex::default(),
-            after_loss: Mutex::default(),
-            oversized: Mutex::default(),
-            compacted: Mutex::default(),
-            gets: AtomicUsize::new(0),
-            accepts: AtomicUsize::new(0),
-            watches: AtomicUsize::new(0),
-            looks: AtomicUsize::new(0),
-            sweeps: AtomicUsize::new(0),
-        }
+        Self { inner: Mutex::new(inner), state: Mutex::default() }
     }
 
-    fn faults(&self) -> MutexGuard<'_, Faults> {
-        self.faults.lock().unwrap()
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
     }
 
     /// From now on every call fails and does nothing.
     pub fn go_away(&self) {
-        self.faults().away = true;
+        self.state().faults.away = true;
     }
 
     /// From now on the store does what it is asked, but no answer to a write arrives.
     pub fn go_mute(&self) {
-        self.faults().mute = true;
+        self.state().faults.mute = true;
     }
 
     /// From now on these steps fail.
     pub fn refuse(&self, refuses: impl Fn(&Step) -> bool + Send + 'static) {
-        self.faults().refuses = Some(Box::new(refuses));
+        self.state().faults.refuses = Some(Box::new(refuses));
     }
 
     /// From now on no record can be removed.
     pub fn refuse_withdrawals(&self) {
-        self.faults().refuses_withdrawals = true;
+        self.state().faults.refuses_withdrawals = true;
     }
 
     /// From now on every call goes well. What was lost stays lost.
     pub fn recover(&self) {
-        *self.faults() = Faults::default();
+        self.state().faults = Faults::default();
     }
 
     /// What was kept so far is gone, and `empty` keeps what comes.
@@ -100,47 +92,47 @@ impl FailingStore {
 
     /// The same right before the next step is taken, and the store says since when.
     pub fn wipe_at_next_step(&self, empty: Arc<dyn JobStore>) {
-        *self.after_loss.lock().unwrap() = Some(empty);
+        self.state().after_loss = Some(empty);
     }
 
     /// The store says that what was written until `then` may be lost: it came up from an older copy.
     pub fn fall_back(&self, then: Timestamp) {
-        *self.whole_since.lock().unwrap() = Some(then);
+        self.state().whole_since = Some(then);
     }
 
     /// From now on its records are too large.
     pub fn wants_less(&self) {
-        *self.oversized.lock().unwrap() = true;
+        self.state().oversized = true;
     }
 
     /// The records that were to be made compact, each as it was and as it was to be.
     pub fn compacted(&self) -> Vec<(Job, Job)> {
-        self.compacted.lock().unwrap().clone()
+        self.state().compacted.clone()
     }
 
     /// How many records were asked for.
     pub fn gets(&self) -> usize {
-        self.gets.load(Ordering::SeqCst)
+        self.state().gets
     }
 
     /// How many callers have been told whether their job is new.
     pub fn accepts(&self) -> usize {
-        self.accepts.load(Ordering::SeqCst)
+        self.state().accepts
     }
 
     /// How many callers have begun to follow a job.
     pub fn watches(&self) -> usize {
-        self.watches.load(Ordering::SeqCst)
+        self.state().watches
     }
 
     /// How often the overdue jobs were asked for.
     pub fn looks(&self) -> usize {
-        self.looks.load(Ordering::SeqCst)
+        self.state().looks
     }
 
     /// How often the records that are too large were asked for.
     pub fn sweeps(&self) -> usize {
-        self.sweeps.load(Ordering::SeqCst)
+        self.state().sweeps
     }
 
     /// What a test itself reads and writes by, however the store fares.
@@ -149,31 +141,31 @@ impl FailingStore {
     }
 
     fn there(&self) -> Result<Arc<dyn JobStore>, StoreError> {
-        if self.faults().away { Err(as_told()) } else { Ok(self.behind()) }
+        if self.state().faults.away { Err(as_told()) } else { Ok(self.behind()) }
     }
 
     /// The answer to a write, if it arrives.
     fn heard<T>(&self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
-        if self.faults().mute { Err(as_told()) } else { answer }
+        if self.state().faults.mute { Err(as_told()) } else { answer }
     }
 }
 
 #[async_trait]
 impl JobStore for FailingStore {
     async fn accept(&self, job: &Job, backlog: Backlog, line: &Line) -> Result<Accepted, StoreError> {
-        let told = *self.whole_since.lock().unwrap();
+        let told = self.state().whole_since;
         let accepted = match self.there()?.accept(job, backlog, line).await {
             Ok(Accepted::New { delay, whole_since }) => {
                 Ok(Accepted::New { delay, whole_since: told.unwrap_or(whole_since) })
             }
             other => other,
         };
-        self.accepts.fetch_add(1, Ordering::SeqCst);
+        self.state().accepts += 1;
         self.heard(accepted)
     }
 
     async fn withdraw(&self, id: &JobId) -> Result<(), StoreError> {
-        if self.faults().refuses_withdrawals {
+        if self.state().faults.refuses_withdrawals {
             return Err(as_told());
         }
         let withdrawn = self.there()?.withdraw(id).await;
@@ -181,14 +173,14 @@ impl JobStore for FailingStore {
     }
 
     async fn take(&self, id: &JobId, step: &Step, now: Timestamp) -> Result<Change, StoreError> {
-        let after_loss = self.after_loss.lock().unwrap().take();
+        let after_loss = self.state().after_loss.take();
         if let Some(empty) = after_loss {
             self.wipe(empty);
             self.fall_back(now);
         }
         // What is asked for, whatever the condition.
         let wish = if let Step::For(_, wish) = step { wish.as_ref() } else { step };
-        if self.faults().refuses.as_ref().is_some_and(|refuses| refuses(wish)) {
+        if self.state().faults.refuses.as_ref().is_some_and(|refuses| refuses(wish)) {
             return Err(as_told());
         }
         let change = self.there()?.take(id, step, now).await;
@@ -201,7 +193,7 @@ impl JobStore for FailingStore {
     }
 
     async fn get(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
-        self.gets.fetch_add(1, Ordering::SeqCst);
+        self.state().gets += 1;
         self.there()?.get(id).await
     }
 
@@ -215,11 +207,11 @@ impl JobStore for FailingStore {
 
     async fn whole_since(&self) -> Result<Timestamp, StoreError> {
         let inner = self.there()?.whole_since().await?;
-        Ok(self.whole_since.lock().unwrap().unwrap_or(inner))
+        Ok(self.state().whole_since.unwrap_or(inner))
     }
 
     fn watch(&self, id: &JobId) -> Watch {
-        self.watches.fetch_add(1, Ordering::SeqCst);
+        self.state().watches += 1;
         self.behind().watch(id)
     }
 
@@ -233,7 +225,7 @@ impl JobStore for FailingStore {
         after: Option<&Overdue>,
         limit: u32,
     ) -> Result<Vec<Overdue>, StoreError> {
-        self.looks.fetch_add(1, Ordering::SeqCst);
+        self.state().looks += 1;
         self.there()?.overdue(before, after, limit).await
     }
 
@@ -242,9 +234,9 @@ impl JobStore for FailingStore {
     }
 
     async fn oversized(&self, before: Timestamp) -> Result<Vec<Job>, StoreError> {
-        self.sweeps.fetch_add(1, Ordering::SeqCst);
+        self.state().sweeps += 1;
         let there = self.there()?;
-        if !*self.oversized.lock().unwrap() {
+        if !self.state().oversized {
             return Ok(Vec::new());
         }
         let filter = ListFilter { state: Some(StateName::Succeeded), ..ListFilter::default() };
@@ -256,7 +248,7 @@ impl JobStore for FailingStore {
 
     async fn compact(&self, seen: &Job, job: &Job) -> Result<(), StoreError> {
         self.there()?;
-        self.compacted.lock().unwrap().push((seen.clone(), job.clone()));
+        self.state().compacted.push((seen.clone(), job.clone()));
         Ok(())
     }
 }

@@ -1,7 +1,6 @@
 //! A vault that fails on demand.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use common::port::{Changes, Doc, Shelf, Vault, VaultError, Version};
@@ -12,44 +11,53 @@ use super::AS_TOLD;
 /// A vault over a real one.
 pub struct FailingVault {
     inner: Arc<dyn Vault>,
-    away: AtomicBool,
-    gets: AtomicUsize,
-    lists: Mutex<Vec<Shelf>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    away: bool,
+    gets: usize,
+    lists: Vec<Shelf>,
 }
 
 impl FailingVault {
     /// A vault that goes well until it is told otherwise.
     pub fn new(inner: Arc<dyn Vault>) -> Self {
-        Self { inner, away: AtomicBool::new(false), gets: AtomicUsize::new(0), lists: Mutex::default() }
+        Self { inner, state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
     }
 
     /// From now on every call fails.
     pub fn go_away(&self) {
-        self.away.store(true, Ordering::SeqCst);
+        self.state().away = true;
     }
 
     /// From now on every call goes well.
     pub fn recover(&self) {
-        self.away.store(false, Ordering::SeqCst);
+        self.state().away = false;
     }
 
     /// How many documents were asked for.
     pub fn gets(&self) -> usize {
-        self.gets.load(Ordering::SeqCst)
+        self.state().gets
     }
 
     /// How often a whole shelf was asked for, whichever it was.
     pub fn lists(&self) -> usize {
-        self.lists.lock().unwrap().len()
+        self.state().lists.len()
     }
 
     /// How often the whole of this shelf was asked for.
     pub fn lists_of(&self, shelf: Shelf) -> usize {
-        self.lists.lock().unwrap().iter().filter(|listed| **listed == shelf).count()
+        self.state().lists.iter().filter(|listed| **listed == shelf).count()
     }
 
     fn there(&self) -> Result<&dyn Vault, VaultError> {
-        if self.away.load(Ordering::SeqCst) {
+        if self.state().away {
             return Err(VaultError::Unusable(AS_TOLD.to_owned()));
         }
         Ok(self.inner.as_ref())
@@ -59,7 +67,7 @@ impl FailingVault {
 #[async_trait]
 impl Vault for FailingVault {
     async fn get(&self, shelf: Shelf, name: &str) -> Result<Option<Doc>, VaultError> {
-        self.gets.fetch_add(1, Ordering::SeqCst);
+        self.state().gets += 1;
         self.there()?.get(shelf, name).await
     }
 
@@ -78,7 +86,7 @@ impl Vault for FailingVault {
     }
 
     async fn list(&self, shelf: Shelf) -> Result<Vec<(String, Doc)>, VaultError> {
-        self.lists.lock().unwrap().push(shelf);
+        self.state().lists.push(shelf);
         self.there()?.list(shelf).await
     }
 

@@ -29,12 +29,13 @@ pub struct FakeTokenEndpoint {
     state: Mutex<State>,
 }
 
+#[derive(Default)]
 struct State {
-    /// Who answers the consent page.
+    /// The user who answers the consent page.
     user: String,
     /// What that user ticks there.
     scopes: Vec<String>,
-    gives_refresh_tokens: bool,
+    keeps_refresh_tokens: bool,
     returns_to: String,
     consent_panics: bool,
     challenges: Vec<String>,
@@ -45,7 +46,7 @@ struct State {
     planned: VecDeque<Answering>,
     failure: Option<TokenError>,
     hangs: bool,
-    /// Whose an access token is, and until when it is good.
+    /// The user of each access token, and until when it is good.
     access: HashMap<String, (String, Timestamp)>,
     access_tokens_made: u64,
     /// The number of each user's last consent.
@@ -61,22 +62,8 @@ impl FakeTokenEndpoint {
         let state = State {
             user: "ada".to_owned(),
             scopes: scopes(),
-            gives_refresh_tokens: true,
             returns_to: "https://calendar.example/oauth2callback".to_owned(),
-            consent_panics: false,
-            challenges: Vec::new(),
-            codes_wait_for: None,
-            spent_codes: Vec::new(),
-            exchanges: 0,
-            refreshes: 0,
-            planned: VecDeque::new(),
-            failure: None,
-            hangs: false,
-            access: HashMap::new(),
-            access_tokens_made: 0,
-            consents: HashMap::new(),
-            ended: HashMap::new(),
-            revoked: Vec::new(),
+            ..State::default()
         };
         Self { clock, state: Mutex::new(state) }
     }
@@ -85,19 +72,19 @@ impl FakeTokenEndpoint {
         self.state.lock().expect("nothing panics holding it")
     }
 
-    /// Who consents from now on.
+    /// From now on this user answers the consent page.
     pub fn answer_as(&self, name: &str) {
         self.state().user = name.to_owned();
     }
 
-    /// What is ticked from now on.
+    /// From now on the user ticks these scopes alone.
     pub fn grant(&self, scopes: &[&str]) {
         self.state().scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
     }
 
     /// From now on access is for an hour only.
     pub fn keep_refresh_tokens(&self) {
-        self.state().gives_refresh_tokens = false;
+        self.state().keeps_refresh_tokens = true;
     }
 
     /// Where browsers are sent back to from now on.
@@ -155,7 +142,7 @@ impl FakeTokenEndpoint {
         self.state().revoked.clone()
     }
 
-    /// Whose an access token is, if it is taken at that time.
+    /// The user of an access token, if it is taken at that time.
     pub(super) fn user_of(&self, access_token: &str, at: Timestamp) -> Option<String> {
         let state = self.state();
         let (user, _) = state.access.get(access_token).filter(|(_, until)| at < *until)?;
@@ -265,7 +252,7 @@ impl TokenEndpoint for FakeTokenEndpoint {
         let consent = state.last_consent(&name) + 1;
         state.consents.insert(name.clone(), consent);
         let refresh_token = refresh_token(&name, consent);
-        let refresh_token = state.gives_refresh_tokens.then_some(refresh_token);
+        let refresh_token = (!state.keeps_refresh_tokens).then_some(refresh_token);
         Ok(Grant { refresh_token, ..state.access_token(&name, now) })
     }
 

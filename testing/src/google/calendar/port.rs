@@ -162,7 +162,7 @@ impl Calendar for FakeCalendar {
         self.call(token, (Method::Delete, id, 0), |state, user| {
             let event = state.events.get_mut(id).filter(|event| event.is_in(user, calendar));
             let event = event.ok_or(CalendarError::NotFound)?;
-            // Of a second deletion Google mails nobody.
+            // Google mails no guest of a second deletion.
             if !std::mem::replace(&mut event.cancelled, true) {
                 state.deletions.push((id.clone(), send_updates));
             }
