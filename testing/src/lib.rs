@@ -3,13 +3,20 @@
 //! Each suite is a module of asynchronous functions, one promise each, that panic when it is broken.
 //! A test calls them with a bench of its own: an empty folder, or servers with an empty prefix.
 //!
-//! And the clocks of tests: [`ManualClock`], and [`ScaledClock`] where no test can turn it.
+//! And the test doubles of all crates: a Google in memory ([`google`]), ports that fail on demand ([`failing`]), and the
+//! clocks: [`ManualClock`], and [`ScaledClock`] where no test can turn it. A [`Gate`] holds a call until a test lets it
+//! go on.
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a suite is a test")]
 
+pub mod calendar;
+pub mod failing;
+mod gate;
+pub mod google;
 pub mod queue;
 mod scaled_clock;
 pub mod store;
 pub mod throttle;
+pub mod token_endpoint;
 pub mod tokens;
 pub mod vault;
 
@@ -20,6 +27,7 @@ use async_trait::async_trait;
 use common::sample;
 
 pub use common::manual_clock::ManualClock;
+pub use gate::Gate;
 pub use scaled_clock::ScaledClock;
 
 /// Where a suite gets the adapter of a port from. A new bench is empty.

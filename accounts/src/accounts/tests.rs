@@ -1,12 +1,12 @@
 //! Binding, connecting again, and refusals that come late.
 
-use std::sync::Mutex;
-
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::*;
 use adapter_embedded::{Embedded, Role};
-use common::port::{ConsentRequest, Grant, SystemClock, TokenEndpoint, TokenError};
+use common::port::{SystemClock, TokenError};
+use testing::google::Answering::Refuse;
+use testing::google::{FakeTokenEndpoint, client};
 
 struct Office {
     accounts: Accounts,
@@ -29,7 +29,7 @@ fn connection(sub: &str, token: &str) -> Connection {
     Connection {
         user: GoogleUser { sub: sub.to_owned(), email: format!("{sub}@example.com") },
         refresh_token: RefreshToken(SecretString::from(token.to_owned())),
-        client: ClientRef { token_uri: "https://oauth2.example/token".to_owned(), client_id: "c".to_owned() },
+        client: client(),
         scopes: vec!["calendar.events".to_owned()],
     }
 }
@@ -138,56 +138,8 @@ async fn the_wrong_master_key_is_told_and_changes_nothing() {
     assert_eq!(office.vault.list(Shelf::Secrets).await.expect("readable"), before);
 }
 
-/// Google as far as ending grants goes.
-#[derive(Default)]
-struct Grants {
-    ended: Mutex<Vec<String>>,
-    answers: Mutex<std::collections::VecDeque<TokenError>>,
-}
-
-impl Grants {
-    fn ended(&self) -> Vec<String> {
-        self.ended.lock().expect("no panics").clone()
-    }
-
-    fn answer(&self, error: TokenError) {
-        self.answers.lock().expect("no panics").push_back(error);
-    }
-}
-
-#[async_trait::async_trait]
-impl TokenEndpoint for Grants {
-    async fn revoke(&self, _: &ClientRef, token: &RefreshToken) -> Result<(), TokenError> {
-        if let Some(error) = self.answers.lock().expect("no panics").pop_front() {
-            return Err(error);
-        }
-        self.ended.lock().expect("no panics").push(token.0.expose_secret().to_owned());
-        Ok(())
-    }
-
-    fn consent_url(&self, _: &ConsentRequest) -> String {
-        unreachable!("nobody connects")
-    }
-
-    async fn exchange(&self, _: &str, _: &str, _: Timestamp) -> Result<Grant, TokenError> {
-        unreachable!("nobody connects")
-    }
-
-    async fn refresh(&self, _: &ClientRef, _: &RefreshToken, _: Timestamp) -> Result<Grant, TokenError> {
-        unreachable!("nobody works")
-    }
-
-    async fn user(&self, _: &SecretString) -> Result<GoogleUser, TokenError> {
-        unreachable!("nobody connects")
-    }
-
-    fn client(&self) -> ClientRef {
-        connection("", "").client
-    }
-
-    fn scopes(&self) -> Vec<String> {
-        Vec::new()
-    }
+fn google() -> FakeTokenEndpoint {
+    FakeTokenEndpoint::new(Arc::new(SystemClock))
 }
 
 fn named(name: &str) -> AccountId {
@@ -200,7 +152,7 @@ fn is_disconnected(account: &Account) -> bool {
 
 #[tokio::test]
 async fn a_revoked_accounts_grant_ends_at_google_and_its_token_is_forgotten() {
-    let (office, google) = (office().await, Grants::default());
+    let (office, google) = (office().await, google());
     let accounts = &office.accounts;
     assert_eq!(accounts.revoke(&id(), &google).await, Err(AccountError::NeverConnected));
     accounts.connect(&id(), &connection("ada", "t1")).await.expect("it is new");
@@ -208,12 +160,12 @@ async fn a_revoked_accounts_grant_ends_at_google_and_its_token_is_forgotten() {
     let gone = accounts.get_now(&id()).await.expect("readable").expect("it stays bound");
     assert!(gone.refresh_token.is_none() && is_disconnected(&gone));
     assert_eq!(accounts.revoke(&id(), &google).await, Ok(AtGoogle::Nothing), "nothing is left to end");
-    assert_eq!(google.ended(), ["t1"]);
+    assert_eq!(google.revoked(), ["t1"]);
 }
 
 #[tokio::test]
 async fn a_grant_ends_with_the_last_account_of_its_user() {
-    let (office, google) = (office().await, Grants::default());
+    let (office, google) = (office().await, google());
     let accounts = &office.accounts;
     let (one, two, other) = (named("one"), named("two"), named("other"));
     accounts.connect(&one, &connection("ada", "t1")).await.expect("it is new");
@@ -222,15 +174,15 @@ async fn a_grant_ends_with_the_last_account_of_its_user() {
     assert_eq!(accounts.revoke(&one, &google).await, Ok(AtGoogle::KeptFor(vec![two.clone()])));
     let first = accounts.get_now(&one).await.expect("readable").expect("there");
     assert!(first.refresh_token.is_none() && is_disconnected(&first));
-    assert_eq!(google.ended(), [] as [&str; 0]);
+    assert_eq!(google.revoked(), [] as [&str; 0]);
     assert_eq!(accounts.revoke(&two, &google).await, Ok(AtGoogle::Revoked));
-    assert_eq!(google.ended(), ["t2"]);
+    assert_eq!(google.revoked(), ["t2"]);
 }
 
 #[tokio::test]
 async fn of_two_accounts_of_one_user_that_are_revoked_together_one_ends_the_grant() {
     for _ in 0..20 {
-        let (office, google) = (office().await, Grants::default());
+        let (office, google) = (office().await, google());
         let accounts = &office.accounts;
         let (one, two) = (named("one"), named("two"));
         accounts.connect(&one, &connection("ada", "t1")).await.expect("it is new");
@@ -243,7 +195,7 @@ async fn of_two_accounts_of_one_user_that_are_revoked_together_one_ends_the_gran
 
 #[tokio::test]
 async fn all_grants_end_at_once_and_no_account_stands_in_anothers_way() {
-    let (office, google) = (office().await, Grants::default());
+    let (office, google) = (office().await, google());
     let accounts = &office.accounts;
     for (name, user) in [("one", "ada"), ("two", "ada"), ("three", "eve"), ("four", "bob")] {
         accounts.connect(&named(name), &connection(user, name)).await.expect("it is new");
@@ -259,26 +211,29 @@ async fn all_grants_end_at_once_and_no_account_stands_in_anothers_way() {
 
 #[tokio::test]
 async fn a_token_is_kept_unused_until_google_was_told_of_its_end() {
-    let (office, google) = (office().await, Grants::default());
+    let (office, google) = (office().await, google());
     let accounts = &office.accounts;
     accounts.connect(&id(), &connection("ada", "t1")).await.expect("it is new");
-    google.answer(TokenError::Unavailable { status: 503 });
-    google.answer(TokenError::Transport("no answer".to_owned()));
+    google.next(Refuse(TokenError::Unavailable { status: 503 }));
+    google.next(Refuse(TokenError::Transport("no answer".to_owned())));
     for _ in 0..2 {
         assert!(matches!(accounts.revoke(&id(), &google).await, Ok(AtGoogle::Untold(_))));
         let waiting = accounts.get_now(&id()).await.expect("readable").expect("there");
         assert!(is_disconnected(&waiting), "nobody uses it meanwhile");
     }
     assert_eq!(accounts.revoke(&id(), &google).await, Ok(AtGoogle::Revoked));
-    assert_eq!(google.ended(), ["t1"]);
+    assert_eq!(google.revoked(), ["t1"]);
 }
 
 #[tokio::test]
 async fn a_token_that_google_will_not_hear_of_is_forgotten() {
-    let (office, google) = (office().await, Grants::default());
+    let (office, google) = (office().await, google());
     let accounts = &office.accounts;
     accounts.connect(&id(), &connection("ada", "t1")).await.expect("it is new");
-    google.answer(TokenError::Refused { error: "invalid_request".to_owned(), description: String::new() });
+    google.next(Refuse(TokenError::Refused {
+        error: "invalid_request".to_owned(),
+        description: String::new(),
+    }));
     assert!(matches!(accounts.revoke(&id(), &google).await, Ok(AtGoogle::Refused(_))));
     let gone = accounts.get_now(&id()).await.expect("readable").expect("there");
     assert!(gone.refresh_token.is_none());

@@ -1,7 +1,5 @@
 //! Accepting jobs: what is promised, and what is not when something fails.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::account::{AccountId, ReauthorizationCause};
@@ -12,10 +10,10 @@ use common::quotas::Quotas;
 use common::time;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
+use testing::Gate;
+use testing::failing::Publishing;
 
 use crate::client::{Reply, get, post};
-use crate::faults::Publish;
 use crate::reading::read_until;
 use crate::rig::{EVENTS, OLDER, Plan, Rig, event};
 
@@ -165,7 +163,7 @@ async fn a_full_or_absent_queue_leaves_nothing_behind() {
     for (error, slug) in
         [(QueueError::Full, "queue-full"), (QueueError::Unreachable("away".to_owned()), "queue-unavailable")]
     {
-        rig.queue.plan(Publish::Refused(error));
+        rig.queue.next(Publishing::Refuse(error));
         let request = post(EVENTS, &event()).header("Idempotency-Key", slug);
         let reply = rig.ask(request.clone()).await;
         let problem = reply.problem(503, slug);
@@ -197,7 +195,7 @@ async fn an_account_or_an_owner_with_too_many_unfinished_jobs_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unconfirmed_publish_is_told_as_such_and_keeps_its_record() {
     let rig = Rig::with(Plan { speed: 50, ..Plan::default() }).await;
-    rig.queue.plan(Publish::Lost);
+    rig.queue.next(Publishing::LoseAnswer);
     let problem = rig.ask(post(EVENTS, &event())).await.problem(503, "outcome-unknown");
     let id = problem["jobId"].as_str().unwrap();
     assert_eq!(problem["statusUrl"], format!("/api/v1/jobs/{id}"));
@@ -209,7 +207,7 @@ async fn an_unconfirmed_publish_is_told_as_such_and_keeps_its_record() {
 async fn without_the_vault_only_what_was_lately_read_of_it_can_be_used() {
     let rig = Rig::start().await;
     rig.accepted().await;
-    rig.vault.away.store(true, Ordering::SeqCst);
+    rig.vault.go_away();
     rig.accepted().await;
     let mut other = event();
     other["account"] = json!("other");
@@ -221,9 +219,11 @@ async fn without_the_vault_only_what_was_lately_read_of_it_can_be_used() {
 async fn what_the_queue_refuses_keeps_no_place_in_its_accounts_line() {
     let rig = Rig::start().await;
     for away in [false, true] {
-        rig.store.away.store(away, Ordering::SeqCst);
+        if away {
+            rig.store.go_away();
+        }
         for _ in 0..100 {
-            rig.queue.plan(Publish::Refused(QueueError::Full));
+            rig.queue.next(Publishing::Refuse(QueueError::Full));
             rig.ask(post(EVENTS, &event())).await.problem(503, "queue-full");
         }
     }
@@ -236,20 +236,20 @@ async fn what_the_queue_refuses_keeps_no_place_in_its_accounts_line() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_who_hangs_up_does_not_cut_the_job_in_half() {
     let rig = Rig::start().await;
-    let gate = Arc::new(Semaphore::new(0));
-    rig.queue.plan(Publish::Held(Arc::clone(&gate)));
+    let gate = Gate::new();
+    rig.queue.next(Publishing::Hold(gate.clone()));
     let request = post(EVENTS, &event()).key(&rig.key).header("Idempotency-Key", "hang-up");
     let connection = request.open(rig.address).await;
-    while rig.queue.begun() == 0 {
+    while rig.queue.publishes() == 0 {
         tokio::task::yield_now().await;
     }
     drop(connection);
-    gate.add_permits(1);
+    gate.open();
     let reply = rig.send(&request).await;
     assert_eq!(reply.status, 202, "{}", reply.text());
     assert_eq!(reply.header("idempotency-replayed"), Some("true"));
     rig.eventually(reply.json()["jobId"].as_str().unwrap(), |job| job.state == JobState::Queued).await;
-    assert_eq!((rig.queue.begun(), rig.queued().await), (1, 1));
+    assert_eq!((rig.queue.publishes(), rig.queued().await), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -311,10 +311,10 @@ async fn a_wait_ends_when_the_job_becomes_blocked_and_the_answer_says_so() {
         (EVENTS, BlockReason::CalendarLimits, Some(time::after(rig.clock.now(), Duration::from_secs(1)))),
         (OLDER, BlockReason::Reauthorization, None),
     ] {
-        let before = rig.queue.begun();
+        let before = rig.queue.publishes();
         let body = event();
         let ((reply, waited), ()) = tokio::join!(waited(&rig, path, &body), async {
-            while rig.queue.begun() == before {
+            while rig.queue.publishes() == before {
                 tokio::task::yield_now().await;
             }
             let delivery = rig.queue.receive().await.unwrap();

@@ -31,7 +31,7 @@ async fn accounts_are_listed_to_administrators_as_far_as_their_key_goes() {
     assert_eq!(names(&all.json()), ["default", "team-1", "team-2"]);
     assert_eq!(all.json()["next"], json!(null));
     assert_eq!(all.json()["accounts"][1]["email"], "bob@example.com");
-    assert!(!all.text().contains("refresh-sub"), "{}", all.text());
+    assert!(!all.text().contains("refresh "), "{}", all.text());
     let limited = rig.key_for("local", &[Scope::Admin], Some("team-*")).await;
     assert_eq!(names(&rig.send(&get(ACCOUNTS).key(&limited)).await.json()), ["team-1", "team-2"]);
     let reader = rig.key_for("local", &[Scope::Read, Scope::Submit], None).await;
@@ -146,7 +146,7 @@ async fn an_administrator_connects_and_disconnects_any_account_on_the_page() {
     assert!(asked.text().contains("dora@example.com"), "{}", asked.text());
     let reply = browser.post_for(&rig, "/google-calendar-revoke", "team-4").await;
     assert_eq!(reply.status, 200, "{}", reply.text());
-    assert_eq!(rig.google.revoked(), ["refresh-sub-dora"]);
+    assert_eq!(rig.google.revoked(), ["refresh dora 1"]);
     for (account, connected) in [("team-4", false), ("default", true), ("team-1", true)] {
         let account = rig.accounts.get_now(&AccountId::parse(account).unwrap()).await.unwrap().unwrap();
         assert_eq!(account.state == AccountState::Connected, connected, "{}", account.id);
@@ -170,7 +170,7 @@ async fn disconnecting_spares_the_grant_that_another_account_lives_on() {
     assert_eq!(rig.ask(get(&format!("{ACCOUNTS}/twin"))).await.json()["state"], "connected");
     let last = rig.ask(disconnect("twin")).await.json();
     assert_eq!(last["atGoogle"], "revoked", "{last}");
-    assert_eq!(rig.google.revoked(), ["refresh-sub-bob"]);
+    assert_eq!(rig.google.revoked(), ["refresh bob 1"]);
     assert_eq!(rig.ask(disconnect("twin")).await.json()["atGoogle"], "nothing");
     rig.ask(disconnect("nobody")).await.problem(404, "account-not-found");
     let limited = rig.key_for("local", &[Scope::Admin], Some("default")).await;

@@ -23,7 +23,7 @@ async fn every_bad_input_is_refused_by_the_field_that_is_wrong_and_none_is_enque
             check(name, path, &reply, expect);
         }
     }
-    assert_eq!((rig.queue.begun(), rig.queued().await), (0, 0));
+    assert_eq!((rig.queue.publishes(), rig.queued().await), (0, 0));
 }
 
 fn check(name: &str, path: &str, reply: &Reply, expect: &Value) {

@@ -1,17 +1,14 @@
 //! What was cancelled stays cancelled for its key, though the store has lost its record.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-
 use common::job::{Effect, Job, JobState};
 use common::port::{JobQueue as _, JobStore as _, ListFilter, Page, Shelf, Vault as _};
 use common::time;
 use futures_util::future::join_all;
 use serde_json::json;
-use tokio::sync::Semaphore;
+use testing::Gate;
+use testing::failing::Publishing;
 
 use crate::client::{Reply, Request, get, post, request};
-use crate::faults::Publish;
 use crate::rig::{EVENTS, Plan, Rig, event, event_named};
 
 fn keyed(key: &str) -> Request {
@@ -63,7 +60,7 @@ async fn the_key_of_a_cancelled_job_means_that_job_at_every_ingress_after_every_
     is_cancelled(&keyed("k").key(&rig.key).send(neighbour).await, &id);
     assert_eq!(rig.record(&id).await["state"], "cancelled");
     is_cancelled(&rig.ask(keyed("k")).await, &id);
-    assert_eq!(rig.queue.begun(), 1, "it was published when it was new, and never again");
+    assert_eq!(rig.queue.publishes(), 1, "it was published when it was new, and never again");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,7 +70,7 @@ async fn fifty_at_once_under_the_key_of_a_cancelled_job_publish_nothing() {
     for reply in join_all((0..50).map(|_| rig.ask(keyed("k")))).await {
         is_cancelled(&reply, &id);
     }
-    assert_eq!((rig.queue.begun(), rig.vault.listed.load(Ordering::SeqCst)), (1, 1));
+    assert_eq!((rig.queue.publishes(), rig.vault.lists()), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,13 +83,13 @@ async fn another_body_under_the_key_of_a_cancelled_job_is_refused_without_its_re
     assert!(rig.stored(&id).await.is_none(), "the refused request is not on record");
     is_cancelled(&rig.ask(keyed("k")).await, &id);
     rig.ask(other).await.problem(422, "idempotency-key-reused");
-    assert_eq!(rig.queue.begun(), 1);
+    assert_eq!(rig.queue.publishes(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn marks_are_asked_for_once_after_a_loss_and_never_without_one() {
     let rig = Rig::start().await;
-    let listed = || rig.vault.listed.load(Ordering::SeqCst);
+    let listed = || rig.vault.lists();
     let accept = async |key: &str| assert_eq!(rig.ask(keyed(key)).await.status, 202);
     accept("before").await;
     assert_eq!(listed(), 0);
@@ -113,7 +110,8 @@ async fn marks_do_not_outlive_the_records_that_would_have_been_kept() {
     cancelled_and_lost(&rig).await;
     let retention = Plan::default().settings.retention;
     for (age, state) in [(retention, "queued"), (retention - time::minutes(1), "cancelled")] {
-        rig.store.lose(rig.empty_store().await, rig.clock.now().checked_sub(age).unwrap());
+        rig.store.wipe(rig.empty_store().await);
+        rig.store.fall_back(rig.clock.now().checked_sub(age).unwrap());
         assert_eq!(rig.ask(keyed("k")).await.json()["state"], state);
     }
 }
@@ -122,15 +120,15 @@ async fn marks_do_not_outlive_the_records_that_would_have_been_kept() {
 async fn while_the_marks_cannot_be_read_nothing_is_accepted_that_may_have_one() {
     let rig = Rig::start().await;
     let id = cancelled_and_lost(&rig).await;
-    rig.vault.away.store(true, Ordering::SeqCst);
+    rig.vault.go_away();
     for key in ["k", "another"] {
         let reply = rig.ask(keyed(key)).await;
         reply.problem(503, "storage-unavailable");
         assert!(reply.header("retry-after").is_some());
     }
-    assert!((only_job(&rig).await, rig.queue.begun()) == (None, 1), "neither recorded nor published");
+    assert!((only_job(&rig).await, rig.queue.publishes()) == (None, 1), "neither recorded nor published");
     rig.accepted().await;
-    rig.vault.away.store(false, Ordering::SeqCst);
+    rig.vault.recover();
     is_cancelled(&rig.ask(keyed("k")).await, &id);
     assert_eq!(rig.ask(keyed("another")).await.json()["state"], "queued");
 }
@@ -148,15 +146,15 @@ async fn a_job_that_an_operator_has_reopened_is_no_longer_cancelled() {
 async fn a_record_that_was_left_half_made_is_cancelled_and_not_published() {
     let rig = Rig::with(Plan { speed: 50, ..Plan::default() }).await;
     let id = cancelled_and_lost(&rig).await;
-    rig.store.stuck.store(true, Ordering::SeqCst);
+    rig.store.refuse(|_| true);
     rig.ask(keyed("k")).await.problem(503, "storage-unavailable");
     let half_made = rig.stored(&id).await.unwrap();
     assert!(matches!(half_made.state, JobState::Accepting { .. }), "{half_made:?}");
     // Once it is too old to be anybody's.
     rig.ask(keyed("k")).await.problem(503, "outcome-unknown");
-    rig.store.stuck.store(false, Ordering::SeqCst);
+    rig.store.recover();
     is_cancelled(&rig.ask(keyed("k")).await, &id);
-    assert_eq!(rig.queue.begun(), 1);
+    assert_eq!(rig.queue.publishes(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -165,7 +163,7 @@ async fn a_store_that_does_not_answer_leaves_it_to_the_worker_to_look_for_the_ma
     let id = cancelled_and_lost(&rig).await;
     let first = rig.queue.receive().await.unwrap();
     rig.queue.done(first.tag).await.unwrap();
-    rig.store.mute.store(true, Ordering::SeqCst);
+    rig.store.go_mute();
     let reply = rig.ask(keyed("k")).await;
     assert_eq!((reply.status, &reply.json()["jobId"]), (202, &json!(id)), "{}", reply.text());
     let stored = rig.stored(&id).await.unwrap();
@@ -177,53 +175,53 @@ async fn a_store_that_does_not_answer_leaves_it_to_the_worker_to_look_for_the_ma
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_is_taken_back_while_it_is_accepted_is_cancelled() {
     let rig = Rig::start().await;
-    let gate = Arc::new(Semaphore::new(0));
-    rig.queue.plan(Publish::Held(Arc::clone(&gate)));
+    let gate = Gate::new();
+    rig.queue.next(Publishing::Hold(gate.clone()));
     let (reply, id) = tokio::join!(rig.ask(keyed("k")), async {
-        while rig.queue.begun() == 0 {
+        while rig.queue.publishes() == 0 {
             tokio::task::yield_now().await;
         }
         let job = only_job(&rig).await.unwrap();
         assert!(matches!(job.state, JobState::Accepting { .. }), "{job:?}");
         cancel(&rig, job.id.as_str()).await;
-        gate.add_permits(1);
+        gate.open();
         job.id.to_string()
     });
     assert_eq!(reply.status, 202, "{}", reply.text());
     is_cancelled(&rig.ask(keyed("k")).await, &id);
     assert_eq!(rig.ask(get(&format!("/api/v1/jobs/{id}"))).await.json()["state"], "cancelled");
-    assert_eq!(rig.queue.begun(), 1);
+    assert_eq!(rig.queue.publishes(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_is_taken_back_and_never_confirmed_is_not_published_again() {
     let rig = Rig::with(Plan { speed: 50, ..Plan::default() }).await;
-    rig.queue.plan(Publish::Lost);
+    rig.queue.next(Publishing::LoseAnswer);
     let id = rig.ask(keyed("k")).await.problem(503, "outcome-unknown")["jobId"].as_str().unwrap().to_owned();
     cancel(&rig, &id).await;
     is_cancelled(&rig.ask(keyed("k")).await, &id);
-    assert_eq!(rig.queue.begun(), 1);
+    assert_eq!(rig.queue.publishes(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wish_that_comes_to_nothing_takes_its_own_mark_away_and_no_earlier_one() {
     for earlier in [false, true] {
         let rig = Rig::start().await;
-        let gate = Arc::new(Semaphore::new(0));
-        rig.queue.plan(Publish::Held(Arc::clone(&gate)));
+        let gate = Gate::new();
+        rig.queue.next(Publishing::Hold(gate.clone()));
         let (_, ()) = tokio::join!(rig.ask(keyed("k")), async {
-            while rig.queue.begun() == 0 {
+            while rig.queue.publishes() == 0 {
                 tokio::task::yield_now().await;
             }
             let id = only_job(&rig).await.unwrap().id;
             if earlier {
                 rig.vault.put(Shelf::Cancellations, id.as_str(), &json!({}), None).await.unwrap();
             }
-            rig.store.lose_at_next_step(rig.empty_store().await);
+            rig.store.wipe_at_next_step(rig.empty_store().await);
             rig.ask(request("DELETE", &format!("/api/v1/jobs/{id}"))).await.problem(503, "job-unknown");
             let mark = rig.vault.get(Shelf::Cancellations, id.as_str()).await.unwrap();
             assert_eq!(mark.is_some(), earlier);
-            gate.add_permits(1);
+            gate.open();
         });
     }
 }

@@ -1,7 +1,5 @@
 //! Taking jobs back.
 
-use std::sync::atomic::Ordering;
-
 use accounts::keys::Scope;
 use common::job::{Effect, JobState, Lease, Step, Tally, WorkerId};
 use common::port::{Shelf, Vault as _};
@@ -63,9 +61,9 @@ async fn a_job_that_has_ended_cannot_be_taken_back() {
 async fn without_its_mark_nothing_is_cancelled() {
     let rig = Rig::start().await;
     let id = rig.accepted().await;
-    rig.vault.away.store(true, Ordering::SeqCst);
+    rig.vault.go_away();
     cancel(&rig, &id).await.problem(503, "storage-unavailable");
-    rig.vault.away.store(false, Ordering::SeqCst);
+    rig.vault.recover();
     assert_eq!(rig.stored(&id).await.unwrap().state, JobState::Queued);
 }
 
@@ -92,14 +90,14 @@ async fn unrecorded(rig: &Rig) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_remembered_job_can_be_taken_back() {
     let rig = Rig::start().await;
-    rig.store.away.store(true, Ordering::SeqCst);
+    rig.store.go_away();
     let id = unrecorded(&rig).await;
     let reply = cancel(&rig, &id).await;
     assert_eq!((reply.status, &reply.json()["state"]), (202, &json!("cancelling")), "{}", reply.text());
     assert!(marked(&rig, &id).await);
     assert_eq!(rig.queued().await, 2, "somebody must look at it now");
     assert_eq!(rig.record(&id).await["cancelRequested"], true);
-    rig.store.away.store(false, Ordering::SeqCst);
+    rig.store.recover();
     let stored = rig.eventually(&id, |_| true).await;
     assert!(stored.cancel_requested && stored.effect == Effect::Unknown, "{stored:?}");
 }
@@ -107,12 +105,11 @@ async fn a_remembered_job_can_be_taken_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wish_reaches_a_record_that_is_there_after_all() {
     let rig = Rig::start().await;
-    rig.store.mute.store(true, Ordering::SeqCst);
+    rig.store.go_mute();
     let id = unrecorded(&rig).await;
-    rig.store.away.store(true, Ordering::SeqCst);
+    rig.store.go_away();
     assert_eq!(cancel(&rig, &id).await.status, 202);
-    rig.store.mute.store(false, Ordering::SeqCst);
-    rig.store.away.store(false, Ordering::SeqCst);
+    rig.store.recover();
     rig.eventually(&id, |job| job.cancel_requested || job.state == JobState::Cancelled).await;
 }
 
@@ -120,12 +117,12 @@ async fn a_wish_reaches_a_record_that_is_there_after_all() {
 async fn a_store_that_goes_away_under_a_cancellation_leaves_it_undecided() {
     let rig = Rig::start().await;
     let id = rig.accepted().await;
-    rig.store.stuck.store(true, Ordering::SeqCst);
+    rig.store.refuse(|_| true);
     let reply = cancel(&rig, &id).await;
     let problem = reply.problem(503, "storage-unavailable");
     assert!(problem["detail"].as_str().unwrap().contains("not known"), "{problem}");
     assert!(reply.header("retry-after").is_some());
-    rig.store.stuck.store(false, Ordering::SeqCst);
+    rig.store.recover();
     assert_eq!(cancel(&rig, &id).await.json()["state"], "cancelled");
 }
 
@@ -148,7 +145,7 @@ async fn a_record_from_before_a_loss_does_not_settle_that_nothing_was_written() 
     let stored = rig.stored(&id).await.unwrap();
     assert_eq!(stored.effect, Effect::None);
     let later = common::time::after(stored.updated_at, std::time::Duration::from_secs(5));
-    *rig.store.whole_since.lock().unwrap() = Some(later);
+    rig.store.fall_back(later);
     let before = rig.queued().await;
     let reply = cancel(&rig, &id).await;
     assert_eq!((reply.status, &reply.json()["state"]), (202, &json!("cancelling")));
@@ -157,7 +154,7 @@ async fn a_record_from_before_a_loss_does_not_settle_that_nothing_was_written() 
     assert_eq!((job.effect, job.write_began_at, job.cancel_requested), (Effect::Unknown, Some(later), true));
     assert!(job.lost_at.is_some(), "an event from before the wish stays");
     // What was accepted after the loss is cancelled at once.
-    *rig.store.whole_since.lock().unwrap() = Some(jiff::Timestamp::UNIX_EPOCH);
+    rig.store.fall_back(jiff::Timestamp::UNIX_EPOCH);
     let id = rig.accepted().await;
     assert_eq!(cancel(&rig, &id).await.status, 200);
 }

@@ -6,9 +6,9 @@ use accounts::keys::Scope;
 use api::{GoogleKind, Settings};
 use common::account::{AccountId, AccountState};
 use common::port::TokenError;
+use testing::google::EVENTS_SCOPE;
 
 use crate::client::{Reply, Request, get, request};
-use crate::google::EVENTS_SCOPE;
 use crate::jar::Jar;
 use crate::rig::{Plan, Rig};
 
@@ -149,7 +149,7 @@ async fn a_calendar_is_connected_shown_and_disconnected() {
     assert_eq!(state(&rig).await, Some(AccountState::Connected), "asking does nothing");
     let reply = browser.post(&rig, REVOKE).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
-    assert_eq!(rig.google.revoked(), ["refresh-sub-ada"]);
+    assert_eq!(rig.google.revoked(), ["refresh ada 1"]);
     assert!(matches!(state(&rig).await, Some(AccountState::Disconnected { .. })));
     assert!(browser.get(&rig, SETUP).await.text().contains("Disconnected"));
 }
@@ -296,7 +296,7 @@ async fn a_token_that_google_could_not_be_told_of_is_kept_to_tell_it_later_and_f
     rig.google.fail(None);
     let page = browser.post(&rig, REVOKE).await;
     assert!(page.text().contains("given back to Google"), "{}", page.text());
-    assert_eq!(rig.google.revoked(), ["refresh-sub-ada"]);
+    assert_eq!(rig.google.revoked(), ["refresh ada 1"]);
     let account = rig.accounts.get_now(&AccountId::default_account()).await.unwrap().unwrap();
     assert_eq!(account.refresh_token, None);
 }

@@ -5,6 +5,7 @@ use common::port::{ConsentRequest, TokenEndpoint as _};
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use testing::google::EVENTS_SCOPE;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::client::{Reply, get, request};
@@ -92,7 +93,7 @@ async fn a_stray_answer_undoes_nothing_that_was_begun() {
         assert!(page.text().contains("or was forged"), "{query}: {}", page.text());
         assert!(page.text().contains("Nothing was changed"), "{query}: {}", page.text());
     }
-    assert_eq!(rig.google.asked(), 0);
+    assert_eq!(rig.google.exchanges(), 0);
     let reply = person.open(&rig, &callback(&state, "code=c1")).await;
     assert!(says_connected(&reply), "{}", reply.text());
     let reply = other.open(&rig, &callback(&others, "code=c2")).await;
@@ -111,7 +112,7 @@ async fn consent_that_is_declined_or_fails_in_one_tab_leaves_the_others_as_they_
     rig.google.grant(&["openid"]);
     let page = browser.get(&rig, &callback(&unticked, "code=c1")).await;
     assert_eq!(page.status, 403, "{}", page.text());
-    rig.google.grant(&[crate::google::EVENTS_SCOPE]);
+    rig.google.grant(&[EVENTS_SCOPE]);
     assert_eq!(browser.get(&rig, &callback(&kept, "code=c2")).await.status, 303);
     assert_eq!((generation(&rig, "default").await, generation(&rig, "team-1").await), (1, 0));
     for state in [declined, unticked] {
@@ -143,7 +144,7 @@ async fn an_answer_that_has_connected_says_so_again_in_its_own_browser_and_conne
     }
     // Google's page was gone back to: there is another code, and it is not traded.
     assert!(says_connected(&person.open(&rig, &callback(&second, "code=c9")).await));
-    assert_eq!(rig.google.asked(), 2);
+    assert_eq!(rig.google.exchanges(), 2);
     assert_eq!(rig.connected.lock().unwrap().len(), 2);
     assert_eq!((generation(&rig, "one").await, generation(&rig, "two").await), (1, 1));
     let page = Person::default().open(&rig, &callback(&second, "code=c2")).await;
@@ -179,7 +180,7 @@ async fn a_link_that_this_browser_has_used_says_connected_and_to_any_other_that_
         assert_eq!(page.status, 410, "{}", page.text());
         assert!(!page.text().contains("status=connected"), "{}", page.text());
     }
-    assert_eq!((rig.google.asked(), generation(&rig, "one").await), (1, 1));
+    assert_eq!((rig.google.exchanges(), generation(&rig, "one").await), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,7 +195,7 @@ async fn what_was_disconnected_since_is_not_called_connected() {
     assert_eq!(page.status, 400, "{}", page.text());
     let page = person.open(&rig, &path).await;
     assert_eq!(page.status, 410, "{}", page.text());
-    assert_eq!(rig.google.asked(), 1);
+    assert_eq!(rig.google.exchanges(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -205,7 +206,7 @@ async fn an_answer_that_arrives_twice_at_once_is_carried_out_once_and_both_say_c
     let mut person = Person::default();
     let state = person.begin(&rig, &path).await;
     let answer = person.with_cookies(get(&callback(&state, "code=c1")));
-    rig.google.hold();
+    let gate = rig.google.hold_codes();
     let sent = [rig.address, neighbour, rig.address].map(|at| {
         let answer = answer.clone();
         tokio::spawn(async move { answer.send(at).await })
@@ -214,12 +215,12 @@ async fn an_answer_that_arrives_twice_at_once_is_carried_out_once_and_both_say_c
     while !rig.vault_has_mark(&state).await {
         tokio::task::yield_now().await;
     }
-    rig.google.release();
+    gate.open();
     for reply in sent {
         let reply = reply.await.unwrap();
         assert!(says_connected(&reply), "{} {}", reply.status, reply.text());
     }
-    assert_eq!((rig.google.asked(), generation(&rig, "one").await), (1, 1));
+    assert_eq!((rig.google.exchanges(), generation(&rig, "one").await), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -229,7 +230,7 @@ async fn a_browser_that_hangs_up_and_asks_again_is_connected() {
     let mut person = Person::default();
     let state = person.begin(&rig, &path).await;
     let answer = person.with_cookies(get(&callback(&state, "code=c1")));
-    rig.google.hold();
+    let gate = rig.google.hold_codes();
     let mut first = answer.open(rig.address).await;
     while !rig.vault_has_mark(&state).await {
         tokio::task::yield_now().await;
@@ -240,10 +241,10 @@ async fn a_browser_that_hangs_up_and_asks_again_is_connected() {
         let at = rig.address;
         async move { answer.send(at).await }
     });
-    rig.google.release();
+    gate.open();
     let second = second.await.unwrap();
     assert!(says_connected(&second), "{} {}", second.status, second.text());
-    assert_eq!((rig.google.asked(), generation(&rig, "one").await), (1, 1));
+    assert_eq!((rig.google.exchanges(), generation(&rig, "one").await), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -255,7 +256,7 @@ async fn looking_at_an_answer_with_head_carries_nothing_out() {
     let state = person.begin(&rig, &path).await;
     for query in [callback(&state, "code=c1"), callback(&state, "error=access_denied")] {
         let reply = person.send(rig.address, request("HEAD", &query)).await;
-        assert_eq!((reply.status, reply.body.len(), rig.google.asked()), (200, 0, 0));
+        assert_eq!((reply.status, reply.body.len(), rig.google.exchanges()), (200, 0, 0));
     }
     assert!(says_connected(&person.open(&rig, &callback(&state, "code=c1")).await));
 }
@@ -328,7 +329,7 @@ async fn a_connection_that_a_former_version_began_is_finished() {
     }
     assert_eq!(browser.cookies().get("calrelay_consent"), None, "it is written anew");
     assert_eq!(browser.get(&rig, &callback(&other, "code=c2")).await.status, 303);
-    assert_eq!((generation(&rig, "team-1").await, rig.google.asked()), (1, 2));
+    assert_eq!((generation(&rig, "team-1").await, rig.google.exchanges()), (1, 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -80,7 +80,7 @@ async fn another_coding_is_refused_by_the_headers_name() {
     let twice = packed(EVENTS, "gzip", gzip(&body)).header("Content-Encoding", "gzip");
     let problem = rig.ask(twice).await.problem(415, "unsupported-media-type");
     assert_eq!(problem["errors"][0]["field"], "Content-Encoding");
-    assert_eq!((rig.queue.begun(), rig.queued().await), (0, 0));
+    assert_eq!((rig.queue.publishes(), rig.queued().await), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,7 +99,7 @@ async fn gzip_that_is_not_whole_is_said_to_be_that() {
         assert_eq!(problem["errors"][0]["field"], "body", "{problem}");
         assert!(problem["detail"].as_str().unwrap().contains("gzip"), "{problem}");
     }
-    assert_eq!((rig.queue.begun(), rig.queued().await), (0, 0));
+    assert_eq!((rig.queue.publishes(), rig.queued().await), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,7 +114,7 @@ async fn a_bomb_is_unpacked_no_further_than_the_limit() {
         let detail = problem["detail"].as_str().unwrap();
         assert!(detail.contains("65536") && detail.contains("unpacked"), "{detail}");
     }
-    assert_eq!((rig.queue.begun(), rig.queued().await), (0, 0));
+    assert_eq!((rig.queue.publishes(), rig.queued().await), (0, 0));
     rig.accepted().await;
 }
 

@@ -392,12 +392,12 @@ async fn while_the_vault_is_away_a_link_is_neither_used_up_nor_believed() {
     let path = link(&rig, "team-7", json!({})).await;
     let mut ada = Person::default();
     let state = ada.begin(&rig, &path).await;
-    rig.vault.away.store(true, std::sync::atomic::Ordering::SeqCst);
+    rig.vault.go_away();
     let page = Person::default().open(&rig, &path).await;
     assert_eq!(page.status, 503, "{}", page.text());
     let page = ada.open(&rig, &callback(&state, "code=c1")).await;
     assert_eq!(page.status, 503, "{}", page.text());
-    rig.vault.away.store(false, std::sync::atomic::Ordering::SeqCst);
+    rig.vault.recover();
     let page = ada.open(&rig, &callback(&state, "code=c1")).await;
     assert_eq!(page.status, 200, "reloading is enough: {}", page.text());
 }

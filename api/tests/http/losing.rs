@@ -1,7 +1,5 @@
 //! The store has lost its records: no accepted job is denied.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use accounts::keys::Scope;
@@ -9,12 +7,12 @@ use common::job::{Job, JobState};
 use common::port::{JobStore as _, Shelf, Vault as _};
 use common::time;
 use serde_json::{Value, json};
+use testing::Gate;
+use testing::failing::Publishing;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 
 use crate::client::{get, post, request};
-use crate::faults::Publish;
 use crate::rig::{EVENTS, Plan, Rig, event};
 
 fn job(id: &str) -> String {
@@ -58,7 +56,7 @@ async fn what_is_missing_long_after_a_loss_never_was() {
     let never = "0".repeat(26);
     for (hours, known) in [(47, false), (49, true)] {
         let lost = rig.clock.now().checked_sub(jiff::SignedDuration::from_hours(hours)).unwrap();
-        *rig.store.whole_since.lock().unwrap() = Some(lost);
+        rig.store.fall_back(lost);
         let reply = rig.ask(get(&job(&never))).await;
         assert_eq!(reply.status, if known { 404 } else { 200 }, "{hours} h: {}", reply.text());
     }
@@ -69,9 +67,9 @@ async fn while_the_store_was_away_others_may_have_accepted_what_it_does_not_know
     let rig = Rig::start().await;
     let never = "0".repeat(26);
     rig.ask(get(&job(&never))).await.problem(404, "job-not-found");
-    rig.store.away.store(true, Ordering::SeqCst);
+    rig.store.go_away();
     rig.ask(get(&job(&never))).await.problem(503, "storage-unavailable");
-    rig.store.away.store(false, Ordering::SeqCst);
+    rig.store.recover();
     assert!(is_unknown(&rig.record(&never).await, &never));
 }
 
@@ -91,7 +89,7 @@ async fn nobody_takes_back_what_may_be_anothers() {
 async fn a_cancellation_is_carried_out_though_the_record_is_lost_while_it_is_written() {
     let rig = Rig::start().await;
     let id = rig.accepted().await;
-    rig.store.lose_at_next_step(rig.empty_store().await);
+    rig.store.wipe_at_next_step(rig.empty_store().await);
     let reply = rig.ask(request("DELETE", &job(&id))).await;
     assert_eq!((reply.status, &reply.json()["state"]), (202, &json!("cancelling")), "{}", reply.text());
     assert!(rig.vault.get(Shelf::Cancellations, &id).await.unwrap().is_some());
@@ -102,14 +100,14 @@ async fn a_cancellation_is_carried_out_though_the_record_is_lost_while_it_is_wri
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_is_lost_while_its_job_is_published_is_made_again() {
     let rig = Rig::start().await;
-    let gate = Arc::new(Semaphore::new(0));
-    rig.queue.plan(Publish::Held(Arc::clone(&gate)));
+    let gate = Gate::new();
+    rig.queue.next(Publishing::Hold(gate.clone()));
     let (reply, ()) = tokio::join!(rig.ask(post(EVENTS, &event())), async {
-        while rig.queue.begun() == 0 {
+        while rig.queue.publishes() == 0 {
             tokio::task::yield_now().await;
         }
         rig.lose_records().await;
-        gate.add_permits(1);
+        gate.open();
     });
     assert_eq!(reply.status, 202, "{}", reply.text());
     rig.eventually(reply.json()["jobId"].as_str().unwrap(), |job| job.state == JobState::Queued).await;
@@ -136,9 +134,9 @@ async fn a_long_poll_waits_for_a_record_that_is_lost() {
     assert!(is_unknown(&reply.json(), &id), "{}", reply.text());
     assert!(began.elapsed() >= Duration::from_secs(1), "whoever polls is not to spin");
     let path = format!("{}?wait=20", job(&id));
-    let watched = rig.store.watched.load(Ordering::SeqCst);
+    let watched = rig.store.watches();
     let (reply, ()) = tokio::join!(rig.ask(get(&path)), async {
-        while rig.store.watched.load(Ordering::SeqCst) == watched {
+        while rig.store.watches() == watched {
             tokio::task::yield_now().await;
         }
         put_back(&rig, &lost).await;
@@ -185,7 +183,7 @@ async fn a_stream_outlives_the_loss_of_what_it_follows() {
     let lost = rig.stored(&id).await.unwrap();
     rig.lose_records().await;
     read_until(&mut stream, &mut text, "\"state\":\"unknown\"").await;
-    rig.store.away.store(true, Ordering::SeqCst);
+    rig.store.go_away();
     put_back_while_away(&rig, &lost).await;
     rig.succeed(&id).await;
     read_until(&mut stream, &mut text, "\"state\":\"succeeded\"").await;
@@ -195,10 +193,10 @@ async fn a_stream_outlives_the_loss_of_what_it_follows() {
 }
 
 async fn put_back_while_away(rig: &Rig, job: &Job) {
-    let watched = rig.store.watched.load(Ordering::SeqCst);
-    while rig.store.watched.load(Ordering::SeqCst) < watched + 2 {
+    let watched = rig.store.watches();
+    while rig.store.watches() < watched + 2 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    rig.store.away.store(false, Ordering::SeqCst);
+    rig.store.recover();
     put_back(rig, job).await;
 }

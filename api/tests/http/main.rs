@@ -13,8 +13,6 @@ mod connections;
 mod consents;
 mod doors;
 mod encoding;
-mod faults;
-mod google;
 mod jar;
 mod links;
 mod logs;

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use api::{Admin, Dependency};
 use serde_json::json;
+use testing::Gate;
+use testing::failing::Publishing;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::get;
@@ -112,12 +114,12 @@ async fn the_contract_is_served_to_everybody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_in_flight_are_finished_before_the_end() {
     let rig = Rig::start().await;
-    let gate = Arc::new(tokio::sync::Semaphore::new(0));
-    rig.queue.plan(crate::faults::Publish::Held(Arc::clone(&gate)));
+    let gate = Gate::new();
+    rig.queue.next(Publishing::Hold(gate.clone()));
     let request = crate::client::post(crate::rig::EVENTS, &crate::rig::event()).key(&rig.key);
     let (address, queue) = (rig.address, rig.queue.clone());
     let asking = tokio::spawn(async move { request.send(address).await });
-    while queue.begun() == 0 {
+    while queue.publishes() == 0 {
         tokio::task::yield_now().await;
     }
     let readiness = rig.readiness.clone();
@@ -126,7 +128,7 @@ async fn requests_in_flight_are_finished_before_the_end() {
     while readiness() {
         tokio::task::yield_now().await;
     }
-    gate.add_permits(1);
+    gate.open();
     let reply = asking.await.unwrap();
     assert_eq!(reply.status, 202, "{}", reply.text());
     stopping.await.unwrap();

@@ -1,7 +1,5 @@
 //! Callers without a good key are counted by their address, before anything is looked up for them.
 
-use std::sync::atomic::Ordering;
-
 use accounts::keys::Scope;
 use api::Settings;
 use serde_json::json;
@@ -48,7 +46,7 @@ fn too_many(reply: &Reply) {
 async fn guessing_keys_costs_no_more_look_ups_than_the_limit_allows() {
     let rig = Rig::with(limited("5/15m")).await;
     let reader = rig.key_for("local", &[Scope::Read], None).await;
-    let before = rig.vault.got.load(Ordering::SeqCst);
+    let before = rig.vault.gets();
     for number in 0..5u32 {
         let reply = rig.send(&post(EVENTS, &event()).key(&format!("crk_wrong_{number}"))).await;
         reply.problem(401, "unauthenticated");
@@ -69,8 +67,8 @@ async fn guessing_keys_costs_no_more_look_ups_than_the_limit_allows() {
             reply.problem(429, "rate-limited");
         }
     }
-    let listed = rig.vault.listed.load(Ordering::SeqCst);
-    assert!(rig.vault.got.load(Ordering::SeqCst) - before <= 5 && listed <= 1);
+    let listed = rig.vault.lists();
+    assert!(rig.vault.gets() - before <= 5 && listed <= 1);
     // A good key passes even then, were it never seen here before.
     for key in [&reader, &rig.key] {
         let reply = rig.send(&get(STATUS).key(key)).await;
@@ -163,11 +161,11 @@ async fn a_good_key_is_counted_by_itself_alone_from_the_first_request_on() {
 async fn while_the_vault_is_away_nobody_uses_up_their_address() {
     let rig = Rig::with(limited("5/15m")).await;
     let key = rig.key_for("local", &[Scope::Read], None).await;
-    rig.vault.away.store(true, Ordering::SeqCst);
+    rig.vault.go_away();
     for _ in 0..10 {
         rig.send(&get("/api/v1/jobs/x").key(&key)).await.problem(503, "storage-unavailable");
     }
-    rig.vault.away.store(false, Ordering::SeqCst);
+    rig.vault.recover();
     // That it has failed is remembered for a moment.
     for _ in 0..500 {
         let reply = rig.send(&get("/api/v1/jobs/x").key(&key)).await;
@@ -197,15 +195,11 @@ async fn whoever_is_signed_in_is_counted_by_their_key_and_until_they_sign_out() 
     let kept = browser.cookies();
     assert_eq!(browser.sign_out(&rig).await.status, 303);
     too_many(&rig.send(&kept.dress(get(SETUP))).await);
-    let read = rig.vault.got.load(Ordering::SeqCst);
+    let read = rig.vault.gets();
     for _ in 0..5 {
         too_many(&rig.send(&kept.dress(get(SETUP))).await);
     }
-    assert_eq!(
-        rig.vault.got.load(Ordering::SeqCst),
-        read,
-        "an ended session is not looked up again and again"
-    );
+    assert_eq!(rig.vault.gets(), read, "an ended session is not looked up again and again");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -226,18 +220,18 @@ async fn everybody_in_an_office_connects_with_a_link_of_their_own() {
     for _ in 0..5 {
         assert_eq!(rig.send(&get(&path)).await.status, 200);
     }
-    let read = rig.vault.got.load(Ordering::SeqCst);
+    let read = rig.vault.gets();
     let page = rig.send(&get(&path).header("Accept", HTML)).await;
     assert_eq!((page.status, page.header("ratelimit-policy")), (429, Some("\"link\";q=5;w=900")));
     assert!(page.header("retry-after").is_some());
-    assert_eq!(rig.vault.got.load(Ordering::SeqCst), read);
+    assert_eq!(rig.vault.gets(), read);
     too_many(&rig.send(&get(&path[..path.len() - 1])).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn made_up_answers_of_google_are_counted_and_cost_no_read_of_the_vault() {
     let rig = Rig::with(limited("5/15m")).await;
-    let read = rig.vault.got.load(Ordering::SeqCst);
+    let read = rig.vault.gets();
     let answer = |state: &str| get(&format!("/oauth2callback?code=x&state={state}")).header("Accept", HTML);
     for number in 0..5u32 {
         let reply = rig.send(&answer(&format!("{number:064x}"))).await;
@@ -247,7 +241,7 @@ async fn made_up_answers_of_google_are_counted_and_cost_no_read_of_the_vault() {
     for number in 5..20 {
         too_many(&rig.send(&answer(&format!("{number:064x}"))).await);
     }
-    assert_eq!(rig.vault.got.load(Ordering::SeqCst), read);
+    assert_eq!(rig.vault.gets(), read);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -258,7 +252,7 @@ async fn wrong_keys_push_out_no_good_one_when_the_vault_goes_away() {
         let wrong = format!("crk_wrong_{number}");
         assert!(rig.keys.find(&wrong.into()).await.unwrap().is_none());
     }
-    rig.vault.away.store(true, Ordering::SeqCst);
+    rig.vault.go_away();
     let reply = rig.send(&get("/api/v1/jobs/00000000000000000000000000").key(&rig.key)).await;
     assert_ne!(reply.status, 503, "{}", reply.text());
 }

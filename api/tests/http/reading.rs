@@ -1,6 +1,5 @@
 //! Reading jobs: the record, long polls, and following one.
 
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use accounts::keys::Scope;
@@ -63,7 +62,7 @@ async fn a_long_poll_ends_with_the_job_and_not_with_the_wait() {
     let began = Instant::now();
     let path = format!("{}?wait=20", job(&id));
     let (reply, ()) = tokio::join!(rig.ask(get(&path)), async {
-        while rig.store.watched.load(Ordering::SeqCst) == 0 {
+        while rig.store.watches() == 0 {
             tokio::task::yield_now().await;
         }
         rig.succeed(&id).await;
@@ -145,9 +144,9 @@ async fn stopping_ends_long_polls_and_streams_at_once_and_readiness_first() {
     read_until(&mut stream, &mut String::new(), "queued").await;
     let poll = get(&format!("{}?wait=25", job(&id))).key(&rig.key);
     let address = rig.address;
-    let streamed = rig.store.watched.load(Ordering::SeqCst);
+    let streamed = rig.store.watches();
     let polling = tokio::spawn(async move { poll.send(address).await });
-    while rig.store.watched.load(Ordering::SeqCst) == streamed {
+    while rig.store.watches() == streamed {
         tokio::task::yield_now().await;
     }
     let readiness = rig.readiness.clone();
@@ -170,7 +169,7 @@ async fn those_who_follow_one_job_share_its_looks_and_each_is_told_of_its_end() 
         read_until(&mut stream, &mut text, "event: job").await;
         streams.push((stream, text));
     }
-    let looks = || rig.store.got.load(Ordering::SeqCst);
+    let looks = || rig.store.gets();
     let (began, before) = (Instant::now(), looks());
     while looks() < before + 5 {
         assert!(began.elapsed() < Duration::from_secs(30), "nobody looks");

@@ -1,8 +1,6 @@
 //! Idempotency keys: one job, however often and in whatever order it is asked for.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use accounts::keys::Scope;
@@ -12,10 +10,10 @@ use common::job::{Job, JobState};
 use common::port::JobStore as _;
 use futures_util::future::join_all;
 use serde_json::json;
-use tokio::sync::Semaphore;
+use testing::Gate;
+use testing::failing::Publishing;
 
 use crate::client::{Request, post};
-use crate::faults::Publish;
 use crate::rig::{EVENTS, OLDER, Plan, Rig, event, event_named};
 
 fn keyed(key: &str) -> Request {
@@ -35,7 +33,7 @@ async fn fifty_at_once_under_one_key_make_one_job() {
         .collect();
     assert_eq!(ids.len(), 1);
     let firsts = replies.iter().filter(|reply| reply.header("idempotency-replayed").is_none()).count();
-    assert_eq!((firsts, rig.queued().await, rig.queue.begun()), (1, 1, 1));
+    assert_eq!((firsts, rig.queued().await, rig.queue.publishes()), (1, 1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,31 +68,31 @@ async fn a_key_means_nothing_to_another_owner_or_on_another_route() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repeat_waits_for_the_outcome_of_the_first() {
     let rig = Rig::start().await;
-    let gate = Arc::new(Semaphore::new(0));
-    rig.queue.plan(Publish::Held(Arc::clone(&gate)));
+    let gate = Gate::new();
+    rig.queue.next(Publishing::Hold(gate.clone()));
     let (first, second, ()) = tokio::join!(rig.ask(keyed("k")), rig.ask(keyed("k")), async {
         // One publishes, and the other has met the record that is being accepted.
-        while rig.queue.begun() == 0 || rig.store.answered.load(Ordering::SeqCst) < 2 {
+        while rig.queue.publishes() == 0 || rig.store.accepts() < 2 {
             tokio::task::yield_now().await;
         }
-        gate.add_permits(1);
+        gate.open();
     });
     assert_eq!((first.status, second.status), (202, 202), "{} {}", first.text(), second.text());
     assert_eq!(first.json()["jobId"], second.json()["jobId"]);
-    assert_eq!((rig.queue.begun(), rig.queued().await), (1, 1));
+    assert_eq!((rig.queue.publishes(), rig.queued().await), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repeat_of_what_was_never_confirmed_publishes_it_again_under_its_id() {
     let rig = Rig::with(Plan { speed: 50, ..Plan::default() }).await;
-    rig.queue.plan(Publish::Lost);
+    rig.queue.next(Publishing::LoseAnswer);
     let unknown = rig.ask(keyed("k")).await.problem(503, "outcome-unknown");
     let again = rig.ask(keyed("k")).await;
     assert_eq!(again.status, 202, "{}", again.text());
     assert_eq!(again.json()["jobId"], unknown["jobId"]);
-    assert_eq!(rig.queue.begun(), 2);
+    assert_eq!(rig.queue.publishes(), 2);
     let third = rig.ask(keyed("k")).await;
-    assert_eq!((third.status, rig.queue.begun()), (202, 2), "{}", third.text());
+    assert_eq!((third.status, rig.queue.publishes()), (202, 2), "{}", third.text());
 }
 
 #[tokio::test(flavor = "multi_thread")]

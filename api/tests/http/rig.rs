@@ -12,22 +12,20 @@ use api::{GoogleKind, Ingress, Ports, Settings};
 use common::account::AccountId;
 use common::job::{Conference, Effect, EventResult, Job, JobId, JobState, Lease, Step, Tally, WorkerId};
 use common::owner::Owner;
-use common::port::{
-    Change, Clock, JobQueue as _, JobStore, RefreshToken, Shelf, TokenEndpoint as _, Vault as _,
-};
+use common::port::{Change, Clock, JobQueue as _, JobStore, Shelf, TokenEndpoint as _, Vault as _};
 use common::random;
 use common::seal::{Key, Keyring};
 use common::time;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testing::ScaledClock;
+use testing::failing::{FailingQueue, FailingStore, FailingVault};
+use testing::google::{FakeTokenEndpoint, refresh_token, user};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::{Reply, Request, get, post};
-use crate::faults::{FaultyQueue, FaultyStore, FaultyVault};
-use crate::google::{FakeGoogle, user};
 
 pub const EVENTS: &str = "/api/v1/events";
 pub const OLDER: &str = "/api/create-calendar-event";
@@ -35,12 +33,12 @@ pub const OLDER: &str = "/api/create-calendar-event";
 /// A running ingress.
 pub struct Rig {
     pub address: SocketAddr,
-    pub queue: Arc<FaultyQueue>,
-    pub store: Arc<FaultyStore>,
-    pub vault: Arc<FaultyVault>,
+    pub queue: Arc<FailingQueue>,
+    pub store: Arc<FailingStore>,
+    pub vault: Arc<FailingVault>,
     pub accounts: Arc<Accounts>,
     pub keys: Arc<ApiKeys>,
-    pub google: Arc<FakeGoogle>,
+    pub google: Arc<FakeTokenEndpoint>,
     pub clock: Arc<dyn Clock>,
     /// The key of an administrator.
     pub key: String,
@@ -81,15 +79,15 @@ impl Rig {
         let dir = tempfile::tempdir().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(ScaledClock::new(plan.speed));
         let embedded = Embedded::open(dir.path(), Role::Worker, Arc::clone(&clock), None).await.unwrap();
-        let queue = Arc::new(FaultyQueue::new(embedded.queue()));
-        let store = Arc::new(FaultyStore::new(embedded.store()));
-        let vault = Arc::new(FaultyVault::new(embedded.vault()));
+        let queue = Arc::new(FailingQueue::new(embedded.queue()));
+        let store = Arc::new(FailingStore::new(embedded.store()));
+        let vault = Arc::new(FailingVault::new(embedded.vault()));
         let ring = Keyring::new(Key::random(), Vec::new());
         let hash_key = secrets::open(&*vault, &ring).await.unwrap();
         let accounts = Arc::new(Accounts::new(vault.clone(), ring, hash_key, Arc::clone(&clock)));
         let keys = Arc::new(ApiKeys::new(vault.clone(), Arc::clone(&clock)));
         let key = keys.create(Owner::local(), vec![Scope::Admin], None).await.unwrap();
-        let google = Arc::new(FakeGoogle::new());
+        let google = Arc::new(FakeTokenEndpoint::new(Arc::clone(&clock)));
         let connected: Arc<Mutex<Vec<AccountId>>> = Arc::default();
         let jobs = lifecycle::Ports {
             store: store.clone(),
@@ -154,14 +152,15 @@ impl Rig {
 
     /// Loses every record.
     pub async fn lose_records(&self) {
-        self.store.lose(self.empty_store().await, self.clock.now());
+        self.store.wipe(self.empty_store().await);
+        self.store.fall_back(self.clock.now());
     }
 
     /// Connects an account without a browser.
     pub async fn connect(&self, account: &str, name: &str) {
         let connection = Connection {
             user: user(name),
-            refresh_token: RefreshToken(SecretString::from(format!("refresh-sub-{name}"))),
+            refresh_token: refresh_token(name, 1),
             client: self.google.client(),
             scopes: self.google.scopes(),
         };

@@ -1,7 +1,5 @@
 //! Signing out: what it ends, and where.
 
-use std::sync::atomic::Ordering;
-
 use common::time;
 use serde_json::json;
 
@@ -82,11 +80,11 @@ async fn signing_in_anew_ends_the_session_before() {
 async fn signing_out_while_the_vault_is_away_says_what_is_left_to_do() {
     let rig = Rig::start().await;
     let browser = Browser::signed_in(&rig).await;
-    rig.vault.away.store(true, Ordering::SeqCst);
+    rig.vault.go_away();
     let page = browser.sign_out(&rig).await;
     assert_eq!(page.status, 503, "{}", page.text());
     assert!(page.text().contains("calrelay keys revoke"), "{}", page.text());
-    rig.vault.away.store(false, Ordering::SeqCst);
+    rig.vault.recover();
     assert!(!signed_in(&browser.get(&rig, SETUP).await), "this browser has forgotten it");
 }
 

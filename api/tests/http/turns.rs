@@ -1,6 +1,5 @@
 //! Whose turn it is: who makes an account's other jobs wait, and who does not.
 
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use common::account::{AccountId, ReauthorizationCause};
@@ -147,10 +146,12 @@ async fn a_job_whose_turn_comes_after_its_deadline_or_its_event_says_so_when_it_
         (json!({"conference": false, "notBefore": in_seconds(20), "notAfter": in_seconds(30)}), vec![]),
     ] {
         for away in [false, true] {
-            rig.store.away.store(away, Ordering::SeqCst);
+            if away {
+                rig.store.go_away();
+            }
             let before = rig.wait_in(Priority::Bulk).await;
             let accepted = rig.posted(&more).await;
-            rig.store.away.store(false, Ordering::SeqCst);
+            rig.store.recover();
             let warnings = |said: &Value| -> Vec<(String, String)> {
                 let text = |value: &Value| value.as_str().unwrap().to_owned();
                 let said = said["warnings"].as_array().unwrap();

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use accounts::keys::Scope;
@@ -10,10 +9,10 @@ use common::job::{Effect, Job, JobState};
 use common::port::{JobStore as _, ListFilter, Page, QueueError, Shelf, Vault as _};
 use futures_util::future::join_all;
 use serde_json::json;
-use tokio::sync::Semaphore;
+use testing::Gate;
+use testing::failing::Publishing;
 
 use crate::client::{Reply, Request, get, post, request};
-use crate::faults::Publish;
 use crate::logs::Logs;
 use crate::rig::{EVENTS, OLDER, Plan, Rig, event, event_named};
 
@@ -26,11 +25,11 @@ fn job(id: &str) -> String {
 }
 
 fn away(rig: &Rig) {
-    rig.store.away.store(true, Ordering::SeqCst);
+    rig.store.go_away();
 }
 
 fn back(rig: &Rig) {
-    rig.store.away.store(false, Ordering::SeqCst);
+    rig.store.recover();
 }
 
 fn id_of(reply: &Reply) -> String {
@@ -59,7 +58,7 @@ async fn jobs_are_accepted_keyed_or_not_and_have_their_records_when_the_store_is
         assert_eq!((stored.effect, stored.hop), (Effect::Unknown, 1));
         assert_eq!(rig.record(id).await["state"], "queued");
     }
-    assert_eq!((rig.queue.begun(), rig.queued().await), (2, 2));
+    assert_eq!((rig.queue.publishes(), rig.queued().await), (2, 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,7 +82,7 @@ async fn a_key_names_the_same_job_during_and_after() {
     same().await;
     rig.succeed(&id).await;
     assert_eq!(rig.ask(keyed("k")).await.json()["state"], "succeeded");
-    assert_eq!((rig.queue.begun(), rig.queued().await), (1, 1));
+    assert_eq!((rig.queue.publishes(), rig.queued().await), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,7 +92,7 @@ async fn fifty_at_once_under_one_key_make_one_job() {
     let replies = join_all((0..50).map(|_| rig.ask(keyed("order-17")))).await;
     let ids: BTreeSet<String> = replies.iter().map(id_of).collect();
     let firsts = replies.iter().filter(|reply| reply.header("idempotency-replayed").is_none()).count();
-    assert_eq!((ids.len(), firsts, rig.queued().await, rig.queue.begun()), (1, 1, 1, 1));
+    assert_eq!((ids.len(), firsts, rig.queued().await, rig.queue.publishes()), (1, 1, 1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,47 +104,47 @@ async fn two_ingresses_name_one_job_and_write_one_record() {
     get(&job(&id)).key(&rig.key).send(neighbour).await.problem(503, "storage-unavailable");
     // It cannot know of the first. Of two messages with one id, one dies out with the worker.
     assert_eq!(id_of(&keyed("k").key(&rig.key).send(neighbour).await), id);
-    assert_eq!(rig.queue.begun(), 2);
+    assert_eq!(rig.queue.publishes(), 2);
     back(&rig);
     queued_record(&rig, &id).await;
     for address in [rig.address, neighbour] {
         let again = keyed("k").key(&rig.key).send(address).await;
         assert_eq!((id_of(&again), again.header("idempotency-replayed")), (id.clone(), Some("true")));
     }
-    assert_eq!(rig.queue.begun(), 2);
+    assert_eq!(rig.queue.publishes(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_goes_away_while_a_job_is_published_gets_its_record_later() {
     let rig = Rig::start().await;
-    let gate = Arc::new(Semaphore::new(0));
-    rig.queue.plan(Publish::Held(Arc::clone(&gate)));
+    let gate = Gate::new();
+    rig.queue.next(Publishing::Hold(gate.clone()));
     let (reply, ()) = tokio::join!(rig.ask(keyed("k")), async {
-        while rig.queue.begun() == 0 {
+        while rig.queue.publishes() == 0 {
             tokio::task::yield_now().await;
         }
         away(&rig);
-        gate.add_permits(1);
+        gate.open();
     });
     let id = id_of(&reply);
     back(&rig);
     queued_record(&rig, &id).await;
     assert_eq!(rig.ask(keyed("k")).await.header("idempotency-replayed"), Some("true"));
-    assert_eq!(rig.queue.begun(), 1);
+    assert_eq!(rig.queue.publishes(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_whose_making_was_never_answered_is_put_right() {
     let rig = Rig::start().await;
-    rig.store.mute.store(true, Ordering::SeqCst);
+    rig.store.go_mute();
     let id = id_of(&rig.ask(keyed("k")).await);
     let stored = rig.stored(&id).await.unwrap();
     assert!(matches!(stored.state, JobState::Accepting { .. }), "it was made all the same");
     let again = rig.ask(keyed("k")).await;
     assert_eq!((id_of(&again), again.header("idempotency-replayed")), (id.clone(), Some("true")));
-    rig.store.mute.store(false, Ordering::SeqCst);
+    rig.store.recover();
     queued_record(&rig, &id).await;
-    assert_eq!((rig.queue.begun(), rig.queued().await), (1, 1));
+    assert_eq!((rig.queue.publishes(), rig.queued().await), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -155,7 +154,7 @@ async fn what_the_queue_refuses_is_remembered_of_nobody() {
     for (error, slug) in
         [(QueueError::Full, "queue-full"), (QueueError::Unreachable("away".to_owned()), "queue-unavailable")]
     {
-        rig.queue.plan(Publish::Refused(error));
+        rig.queue.next(Publishing::Refuse(error));
         let reply = rig.ask(keyed(slug)).await;
         reply.problem(503, slug);
         assert!(reply.header("retry-after").is_some());
@@ -168,8 +167,8 @@ async fn what_the_queue_refuses_is_remembered_of_nobody() {
 
 /// A job that the queue refuses, and whose record stays; answers its id.
 async fn refused_and_kept(rig: &Rig, key: &str) -> String {
-    rig.store.keeps.store(true, Ordering::SeqCst);
-    rig.queue.plan(Publish::Refused(QueueError::Full));
+    rig.store.refuse_withdrawals();
+    rig.queue.next(Publishing::Refuse(QueueError::Full));
     rig.ask(keyed(key)).await.problem(503, "queue-full");
     let page = Page { after: None, limit: 10 };
     let jobs = rig.store.list(&ListFilter::default(), page).await.unwrap();
@@ -192,7 +191,7 @@ async fn removed(rig: &Rig, id: &str) {
 async fn the_record_of_a_refused_job_goes_when_the_store_takes_that() {
     let rig = Rig::start().await;
     let id = refused_and_kept(&rig, "k").await;
-    rig.store.keeps.store(false, Ordering::SeqCst);
+    rig.store.recover();
     removed(&rig, &id).await;
     let again = rig.ask(keyed("k")).await;
     assert_eq!((id_of(&again), again.header("idempotency-replayed")), (id, None), "it is a new job");
@@ -206,7 +205,7 @@ async fn the_record_of_a_refused_job_that_a_repeat_has_published_stays() {
     assert_eq!(id_of(&rig.ask(keyed("k")).await), id);
     queued_record(&rig, &id).await;
     let other = refused_and_kept(&rig, "other").await;
-    rig.store.keeps.store(false, Ordering::SeqCst);
+    rig.store.recover();
     removed(&rig, &other).await;
     assert_eq!(rig.stored(&id).await.unwrap().state, JobState::Queued);
     assert_eq!(rig.queued().await, 1);
@@ -216,21 +215,21 @@ async fn the_record_of_a_refused_job_that_a_repeat_has_published_stays() {
 async fn what_was_never_confirmed_is_published_again_by_a_repeat() {
     let rig = Rig::with(Plan { speed: 50, ..Plan::default() }).await;
     away(&rig);
-    rig.queue.plan(Publish::Lost);
+    rig.queue.next(Publishing::LoseAnswer);
     let problem = rig.ask(keyed("k")).await.problem(503, "outcome-unknown");
     let id = problem["jobId"].as_str().unwrap();
     assert_eq!(rig.record(id).await["state"], "queued");
     assert_eq!(id_of(&rig.ask(keyed("k")).await), id);
-    assert_eq!(rig.queue.begun(), 2);
+    assert_eq!(rig.queue.publishes(), 2);
     assert_eq!(rig.ask(keyed("k")).await.header("idempotency-replayed"), Some("true"));
-    assert_eq!(rig.queue.begun(), 2);
+    assert_eq!(rig.queue.publishes(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_never_confirmed_is_recorded_as_just_that() {
     let rig = Rig::with(Plan { speed: 50, ..Plan::default() }).await;
     away(&rig);
-    rig.queue.plan(Publish::Lost);
+    rig.queue.next(Publishing::LoseAnswer);
     let problem = rig.ask(keyed("k")).await.problem(503, "outcome-unknown");
     let id = problem["jobId"].as_str().unwrap();
     back(&rig);
@@ -239,7 +238,7 @@ async fn what_was_never_confirmed_is_recorded_as_just_that() {
     assert_eq!(stored.effect, Effect::Unknown, "the queue may have it, and a worker may have run it");
     assert_eq!(id_of(&rig.ask(keyed("k")).await), id);
     queued_record(&rig, id).await;
-    assert_eq!(rig.queue.begun(), 2);
+    assert_eq!(rig.queue.publishes(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -287,7 +286,7 @@ async fn a_long_poll_outlives_the_stores_absence() {
     let looked = |looks: usize| {
         let store = Arc::clone(&rig.store);
         let looking = async move {
-            while store.watched.load(Ordering::SeqCst) < looks {
+            while store.watches() < looks {
                 tokio::task::yield_now().await;
             }
         };
@@ -306,15 +305,15 @@ async fn a_long_poll_outlives_the_stores_absence() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_waits_in_vain_is_told_that_the_job_is_accepted() {
     let rig = Rig::with(Plan { speed: 50, ..Plan::default() }).await;
-    let gate = Arc::new(Semaphore::new(0));
-    rig.queue.plan(Publish::Held(Arc::clone(&gate)));
+    let gate = Gate::new();
+    rig.queue.next(Publishing::Hold(gate.clone()));
     // Recorded, and then the store goes away for as long as anybody waits.
     let (reply, ()) = tokio::join!(rig.ask(keyed("k").header("Prefer", "wait=5")), async {
-        while rig.queue.begun() == 0 {
+        while rig.queue.publishes() == 0 {
             tokio::task::yield_now().await;
         }
         away(&rig);
-        gate.add_permits(1);
+        gate.open();
     });
     let id = id_of(&reply);
     assert_eq!(rig.ask(get(&format!("{}?wait=5", job(&id)))).await.json()["state"], "queued");

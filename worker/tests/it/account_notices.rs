@@ -6,9 +6,9 @@ use common::account::{Generation, ReauthorizationCause};
 use common::port::{Shelf, Vault as _};
 use common::time::{after, minutes};
 use serde_json::{Value, json};
+use testing::google::refresh_token;
 
 use crate::bench::Bench;
-use crate::google::refresh_token;
 use crate::notices::told;
 use crate::order::order;
 use crate::receiver::Answer::Status;
@@ -30,7 +30,7 @@ async fn an_account_that_has_to_be_connected_again_is_told_of_once_however_many_
     let (mut bench, receiver) = told().await;
     bench.start();
     bench.start_second();
-    bench.google.end_grant(&refresh_token("default", 1));
+    bench.endpoint.end_grant(&refresh_token("default", 1));
     let mut ids = Vec::new();
     for _ in 0..50 {
         ids.push(bench.submit(order()).await);

@@ -10,17 +10,16 @@ use std::time::Duration;
 use accounts::{Accounts, Connection};
 use adapter_embedded::{Embedded, Role};
 use common::account::{Account, AccountId};
-use common::port::{ClientRef, Clock, GoogleUser, RefreshToken};
+use common::port::{ClientRef, Clock, GoogleUser};
 use common::quotas::Quotas;
 use common::seal::{Key, Keyring};
-use secrecy::SecretString;
 use tempfile::TempDir;
 use testing::ManualClock;
+use testing::failing::{FailingQueue, FailingStore, FailingVault};
+use testing::google::{FakeCalendar, FakeTokenEndpoint, client, refresh_token};
 use tokio::task::JoinHandle;
 use worker::{Ports, Settings, Stop, Worker};
 
-use crate::google::{Google, client, refresh_token};
-use crate::moody::{MoodyQueue, MoodyStore, MoodyVault};
 use crate::wait::{eventually, soon};
 
 pub use intake::message;
@@ -28,12 +27,13 @@ pub use intake::message;
 pub struct Bench {
     pub folder: TempDir,
     pub clock: Arc<ManualClock>,
-    pub google: Arc<Google>,
+    pub google: Arc<FakeCalendar>,
+    pub endpoint: Arc<FakeTokenEndpoint>,
     pub settings: Settings,
-    pub store: Arc<MoodyStore>,
+    pub store: Arc<FailingStore>,
     pub accounts: Arc<Accounts>,
-    pub queue: Arc<MoodyQueue>,
-    pub vault: Arc<MoodyVault>,
+    pub queue: Arc<FailingQueue>,
+    pub vault: Arc<FailingVault>,
     embedded: Embedded,
     ring: Keyring,
     running: Option<Running>,
@@ -56,10 +56,11 @@ impl Bench {
         crate::logs::prepare();
         let folder = tempfile::tempdir().unwrap();
         let clock = ManualClock::new();
-        let google = Google::new(clock.clone());
+        let endpoint = Arc::new(FakeTokenEndpoint::new(clock.clone()));
+        let google = Arc::new(FakeCalendar::new(clock.clone(), endpoint.clone()));
         let ring = Keyring::new(Key::random(), Vec::new());
         let settings = Settings { drain: Duration::from_secs(10), quotas: plenty(), ..Settings::default() };
-        let bench = Self::open(folder, clock, google, settings, ring).await;
+        let bench = Self::open(folder, clock, (google, endpoint), settings, ring).await;
         bench.connect(&AccountId::default_account()).await;
         bench
     }
@@ -67,21 +68,22 @@ impl Bench {
     async fn open(
         folder: TempDir,
         clock: Arc<ManualClock>,
-        google: Arc<Google>,
+        (google, endpoint): (Arc<FakeCalendar>, Arc<FakeTokenEndpoint>),
         settings: Settings,
         ring: Keyring,
     ) -> Self {
         let embedded = Embedded::open(folder.path(), Role::Worker, clock.clone(), None).await.unwrap();
         let hash_key = accounts::secrets::open(embedded.vault().as_ref(), &ring).await.unwrap();
         let accounts = Arc::new(Accounts::new(embedded.vault(), ring.clone(), hash_key, clock.clone()));
-        let store = Arc::new(MoodyStore::new(embedded.store()));
-        let queue = Arc::new(MoodyQueue::new(embedded.queue()));
-        let vault = Arc::new(MoodyVault::new(embedded.vault()));
+        let store = Arc::new(FailingStore::new(embedded.store()));
+        let queue = Arc::new(FailingQueue::new(embedded.queue()));
+        let vault = Arc::new(FailingVault::new(embedded.vault()));
         let (running, second, new_records) = (None, None, None);
         Self {
             folder,
             clock,
             google,
+            endpoint,
             settings,
             store,
             accounts,
@@ -100,7 +102,7 @@ impl Bench {
         assert!(self.running.is_none(), "stop the worker first");
         self.embedded.close().await;
         drop((self.store, self.accounts, self.queue, self.vault));
-        Self::open(self.folder, self.clock, self.google, self.settings, self.ring).await
+        Self::open(self.folder, self.clock, (self.google, self.endpoint), self.settings, self.ring).await
     }
 
     pub fn ports(&self) -> Ports {
@@ -112,7 +114,7 @@ impl Bench {
             tokens: self.embedded.tokens(),
             throttle: self.embedded.throttle(),
             calendar: self.google.clone(),
-            endpoint: self.google.clone(),
+            endpoint: self.endpoint.clone(),
             clock: self.clock.clone(),
         }
     }
@@ -188,10 +190,9 @@ impl Bench {
     async fn connected(&self, accounts: &Accounts, id: &AccountId, client: ClientRef) -> Arc<Account> {
         let before = accounts.get_now(id).await.unwrap();
         let generation = before.map_or(1, |account| account.generation.0 + 1);
-        let token = refresh_token(id.as_str(), generation);
         let connection = Connection {
             user: GoogleUser { sub: id.to_string(), email: format!("{id}@example.com") },
-            refresh_token: RefreshToken(SecretString::from(token)),
+            refresh_token: refresh_token(id.as_str(), generation),
             client,
             scopes: Vec::new(),
         };

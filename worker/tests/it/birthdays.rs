@@ -3,10 +3,10 @@
 use common::event::Submission;
 use common::job::{Conference, Effect, FailureKind, JobId};
 use serde_json::{Map, Value, json};
+use testing::google::Behaviour::{HangAfterEffect, LoseAnswer};
+use testing::google::Method::{Get, Insert};
 
 use crate::bench::Bench;
-use crate::google::Behaviour::{HangAfterEffect, LoseAnswer};
-use crate::google::Method::{Get, Insert};
 use crate::order::{Order, order};
 
 fn fields(name: &str, day: &str, next: &str) -> Value {

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use common::job::{JobId, JobState};
 use common::port::CalendarError;
+use testing::google::Behaviour::Refuse;
 
 use crate::bench::{Bench, accounts};
-use crate::google::Behaviour::Refuse;
 use crate::order::order;
 
 const FAILING: CalendarError = CalendarError::Unavailable { status: 503, retry_after: None };

@@ -5,11 +5,11 @@ use std::time::Duration;
 use common::job::{Effect, FailureKind, JobId, JobState};
 use common::port::{CalendarError, Shelf, Vault as _};
 use common::time::{minutes, until};
+use testing::Gate;
+use testing::google::Behaviour::{Hang, Hold, HoldThen, LoseAnswer, Panic, Refuse};
+use testing::google::Method::{Delete, Get, Insert};
 
 use crate::bench::Bench;
-use crate::google::Behaviour::{Hang, Hold, HoldThen, LoseAnswer, Panic, Refuse};
-use crate::google::Gate;
-use crate::google::Method::{Delete, Get, Insert};
 use crate::logs::Logs;
 use crate::order::order;
 
@@ -46,7 +46,7 @@ async fn a_record_from_before_its_job_was_taken_back_is_not_believed() {
 }
 
 /// A job that waits, its insert having gone as told.
-async fn unsure(bench: &mut Bench, insert: crate::google::Behaviour) -> JobId {
+async fn unsure(bench: &mut Bench, insert: testing::google::Behaviour) -> JobId {
     bench.google.next(Insert, insert);
     bench.start();
     let id = bench.submit(order()).await;
@@ -208,10 +208,10 @@ async fn a_job_taken_back_during_a_write_that_is_refused_is_cancelled_whatever_t
 async fn a_cancellation_that_comes_before_the_write_stops_it() {
     let mut bench = Bench::new().await;
     let gate = Gate::new();
-    bench.google.next_grant(crate::google::Granting::Hold(gate.clone(), None));
+    bench.endpoint.next(testing::google::Answering::Hold(gate.clone(), None));
     bench.start();
     let id = bench.submit(order()).await;
-    bench.until("the request for a token", &id, |_| bench.google.refreshes() == 1).await;
+    bench.until("the request for a token", &id, |_| bench.endpoint.refreshes() == 1).await;
     assert_eq!(bench.cancel(&id).await.state, JobState::Cancelled);
     gate.open();
     bench.quiet().await;
@@ -233,12 +233,12 @@ async fn that_jobs_may_have_been_cancelled_is_said_once_a_minute_however_many_wa
     bench.start();
     bench.put_off(JOBS as u64).await;
     assert_eq!(said(), 1, "{}", logs.everything());
-    let looks = bench.queue.published();
+    let looks = bench.queue.publishes();
     for _ in 0..12 {
         bench.turn(Duration::from_secs(20));
         bench.put_off(JOBS as u64).await;
     }
-    assert!(bench.queue.published() >= looks + 10 * JOBS, "they have asked again and again");
+    assert!(bench.queue.publishes() >= looks + 10 * JOBS, "they have asked again and again");
     assert!((2..=5).contains(&said()), "{}", logs.everything());
     bench.vault.recover();
     bench.turn(Duration::from_secs(20));

@@ -9,9 +9,9 @@ use common::job::{
 };
 use common::message::{End, Message, News, Notice, Work};
 use common::port::{JobQueue as _, JobStore as _, Lane};
+use testing::google::Method::{Get, Insert};
 
 use crate::bench::{Bench, message};
-use crate::google::Method::{Get, Insert};
 use crate::notices::told;
 use crate::order::order;
 use crate::wait::eventually;

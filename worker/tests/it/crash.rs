@@ -5,11 +5,11 @@ use std::time::Duration;
 use common::job::{Effect, FailureKind, Job, JobId, JobState, Lease, Step, Tally, WorkerId};
 use common::port::{CalendarError, Change, JobQueue as _, JobStore as _, Meeting};
 use common::time::minutes;
+use testing::Gate;
+use testing::google::Behaviour::{Hang, HangAfterEffect, Hold, Panic, Refuse};
+use testing::google::Method::{Get, Insert};
 
 use crate::bench::{Bench, message};
-use crate::google::Behaviour::{Hang, HangAfterEffect, Hold, Panic, Refuse};
-use crate::google::Gate;
-use crate::google::Method::{Get, Insert};
 use crate::order::order;
 use crate::wait::eventually;
 

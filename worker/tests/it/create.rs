@@ -2,10 +2,10 @@
 
 use common::job::{Conference, Effect};
 use common::port::CalendarError;
+use testing::google::Behaviour::{LoseAnswer, Refuse};
+use testing::google::Method::{Get, Insert};
 
 use crate::bench::Bench;
-use crate::google::Behaviour::{LoseAnswer, Refuse};
-use crate::google::Method::{Get, Insert};
 use crate::logs::Logs;
 use crate::order::{CALENDAR, GUEST, TITLE, order};
 
@@ -17,7 +17,7 @@ async fn a_job_is_created_once_and_its_result_is_right() {
     let result = bench.succeeded(&id).await;
     assert_eq!(result.event_id, id.as_str());
     assert_eq!(result.event_link, format!("https://www.google.com/calendar/event?eid={id}"));
-    assert!(result.conference == Conference::Ready(crate::google::link(&id)));
+    assert!(result.conference == Conference::Ready(testing::google::link(&id)));
     assert_eq!(result.calendar_id, CALENDAR);
     let job = bench.job(&id).await;
     assert_eq!((job.effect, job.tally, job.payload), (Effect::Done, Default::default(), None));

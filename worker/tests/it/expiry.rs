@@ -5,10 +5,10 @@ use std::time::Duration;
 use common::job::{Effect, FailureKind, JobId, JobState, WaitReason};
 use common::port::CalendarError;
 use common::time::{after, hours, minutes};
+use testing::google::Behaviour::{LoseAnswer, Refuse};
+use testing::google::Method::{Get, Insert};
 
 use crate::bench::Bench;
-use crate::google::Behaviour::{LoseAnswer, Refuse};
-use crate::google::Method::{Get, Insert};
 use crate::order::order;
 
 const FAILING: CalendarError = CalendarError::Unavailable { status: 503, retry_after: None };
@@ -52,7 +52,7 @@ async fn a_job_that_waits_is_back_in_time_to_expire() {
 }
 
 /// A job whose only insert went as told and whose time is over.
-async fn overdue(bench: &mut Bench, insert: crate::google::Behaviour) -> JobId {
+async fn overdue(bench: &mut Bench, insert: testing::google::Behaviour) -> JobId {
     bench.google.next(Insert, insert);
     bench.start();
     let id = bench.submit(order().not_after(minutes(30))).await;
@@ -104,7 +104,7 @@ async fn an_expired_job_with_nothing_written_never_calls_google() {
     bench.start();
     assert_eq!(bench.failed(&id).await.kind, FailureKind::Expired);
     assert_eq!(bench.google.methods(&id), []);
-    assert_eq!(bench.google.refreshes(), 0);
+    assert_eq!(bench.endpoint.refreshes(), 0);
 }
 
 #[tokio::test]

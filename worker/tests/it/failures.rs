@@ -2,10 +2,10 @@
 
 use common::job::{Effect, FailureKind, JobState, StateName, Tally};
 use common::port::{CalendarError, ThrottledKey};
+use testing::google::Behaviour::{LoseAnswer, Refuse};
+use testing::google::Method::{Get, Insert};
 
 use crate::bench::Bench;
-use crate::google::Behaviour::{LoseAnswer, Refuse};
-use crate::google::Method::{Get, Insert};
 use crate::order::order;
 
 const FAILING: CalendarError = CalendarError::Unavailable { status: 503, retry_after: None };
@@ -108,7 +108,7 @@ async fn a_calendar_that_is_never_found_does_not_exist() {
 }
 
 /// A job that has used up its one attempt with an answer that was lost.
-async fn exhausted(bench: &mut Bench, effect: crate::google::Behaviour) -> common::job::JobId {
+async fn exhausted(bench: &mut Bench, effect: testing::google::Behaviour) -> common::job::JobId {
     bench.settings.max_attempts = 1;
     bench.google.next(Insert, effect);
     bench.start();

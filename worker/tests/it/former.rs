@@ -7,14 +7,15 @@ use common::account::AccountId;
 use common::fingerprint::Fingerprint;
 use common::job::{Effect, FailureKind, JobState};
 use common::message::{Message, Work};
-use common::port::{GoogleUser, JobQueue as _, JobStore as _, Lane, RefreshToken, Shelf, Vault as _};
+use common::port::{GoogleUser, JobQueue as _, JobStore as _, Lane, Shelf, Vault as _};
 use common::time::hours;
 use lifecycle::Ports;
+use testing::Gate;
+use testing::google::Behaviour::Hold;
+use testing::google::Method::Insert;
+use testing::google::{client, refresh_token};
 
 use crate::bench::Bench;
-use crate::google::Behaviour::Hold;
-use crate::google::Method::Insert;
-use crate::google::{Gate, client, refresh_token};
 use crate::order::order;
 use crate::wait::eventually;
 
@@ -36,7 +37,7 @@ impl Bench {
         self.accounts.remove(&default()).await.unwrap();
         let connection = Connection {
             user: GoogleUser { sub: user.to_owned(), email: format!("{user}@example.com") },
-            refresh_token: RefreshToken(refresh_token(user, 1).into()),
+            refresh_token: refresh_token(user, 1),
             client: client(),
             scopes: Vec::new(),
         };
@@ -109,13 +110,13 @@ async fn an_attempt_that_began_before_the_account_changed_hands_writes_nothing_f
     // Its token has to be asked for, and meanwhile the account changes hands.
     bench.turn(hours(2));
     let gate = Gate::new();
-    bench.google.next_grant(crate::google::Granting::Hold(gate.clone(), None));
+    bench.endpoint.next(testing::google::Answering::Hold(gate.clone(), None));
     let (one, two) = (bench.submit(order()).await, bench.submit(order()).await);
-    bench.until("a request for a token", &one, |_| bench.google.refreshes() == 2).await;
+    bench.until("a request for a token", &one, |_| bench.endpoint.refreshes() == 2).await;
     for id in [&one, &two] {
         bench.until("an attempt", id, |job| matches!(job.state, JobState::Running(_))).await;
     }
-    bench.google.end_grant(&refresh_token("default", 1));
+    bench.endpoint.end_grant(&refresh_token("default", 1));
     bench.give_to("eve").await;
     gate.open();
     for id in [&one, &two] {

@@ -9,11 +9,12 @@ use common::port::{JobQueue as _, JobStore as _};
 use common::time::minutes;
 use lifecycle::{Ports, Replayed, replay_letter};
 use serde_json::json;
+use testing::Gate;
+use testing::google::Behaviour;
+use testing::google::Behaviour::{HoldThen, Refuse};
+use testing::google::Method::Insert;
 
 use crate::bench::{Bench, message};
-use crate::google::Behaviour::{HoldThen, Refuse};
-use crate::google::Method::Insert;
-use crate::google::{Behaviour, Gate};
 use crate::logs::Logs;
 use crate::notices::{refusal, told};
 use crate::order::{Order, TITLE, order};

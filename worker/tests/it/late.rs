@@ -7,10 +7,10 @@ use common::job::{Effect, FailureKind, Job, JobId, JobState, Tally, WaitReason};
 use common::port::{CalendarError, JobStore as _};
 use common::time::{after, minutes, until};
 use serde_json::json;
+use testing::google::Behaviour::{Late, LoseAnswer, Refuse};
+use testing::google::Method::{Delete, Get, Insert};
 
 use crate::bench::Bench;
-use crate::google::Behaviour::{Late, LoseAnswer, Refuse};
-use crate::google::Method::{Delete, Get, Insert};
 use crate::order::{TITLE, order};
 
 const FAILING: CalendarError = CalendarError::Unavailable { status: 503, retry_after: None };

@@ -5,11 +5,11 @@ use std::time::Duration;
 use common::job::{Job, JobState};
 use common::port::{JobQueue as _, JobStore as _, Lane};
 use common::time::minutes;
+use testing::Gate;
+use testing::google::Behaviour::Hold;
+use testing::google::Method::Insert;
 
 use crate::bench::Bench;
-use crate::google::Behaviour::Hold;
-use crate::google::Gate;
-use crate::google::Method::Insert;
 use crate::order::order;
 use crate::wait::eventually;
 

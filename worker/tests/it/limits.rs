@@ -7,11 +7,11 @@ use common::job::{BlockReason, JobState, WaitReason};
 use common::port::{CalendarError, ThrottledKey};
 use common::time::{after, hours, minutes, until};
 use jiff::Timestamp;
+use testing::Gate;
+use testing::google::Behaviour::{HoldThen, Refuse};
+use testing::google::Method::Insert;
 
 use crate::bench::{Bench, accounts};
-use crate::google::Behaviour::{HoldThen, Refuse};
-use crate::google::Gate;
-use crate::google::Method::Insert;
 use crate::order::order;
 use crate::wait::eventually;
 

@@ -4,9 +4,9 @@ use common::job::{JobState, Step, Tally};
 use common::port::{JobQueue as _, Shelf};
 use common::time::minutes;
 use serde_json::json;
+use testing::google::Method::{Delete, Get, Insert};
 
 use crate::bench::Bench;
-use crate::google::Method::{Delete, Get, Insert};
 use crate::order::order;
 use crate::wait::eventually;
 

@@ -7,11 +7,11 @@ use common::job::{Effect, Job, JobId, JobState, StateName, Tally, WaitReason};
 use common::port::{CalendarError, JobQueue as _, Lane, Line, QueueError, Shelf, Vault as _};
 use common::time::{hours, minutes};
 use lifecycle::{Ports, Replayed, replay};
+use testing::Gate;
+use testing::google::Behaviour::{Hold, HoldThen, Late, LoseAnswer, Refuse};
+use testing::google::Method::{Delete, Get, Insert};
 
 use crate::bench::{Bench, message};
-use crate::google::Behaviour::{Hold, HoldThen, Late, LoseAnswer, Refuse};
-use crate::google::Gate;
-use crate::google::Method::{Delete, Get, Insert};
 use crate::order::order;
 use crate::wait::{eventually, soon};
 
@@ -159,7 +159,7 @@ async fn a_job_that_is_not_due_is_left_alone() {
     bench.start();
     passes(&bench, minutes(60)).await;
     looked(&bench).await;
-    assert_eq!(bench.queue.published(), 1, "it is not due");
+    assert_eq!(bench.queue.publishes(), 1, "it is not due");
     bench.turn(hours(1));
     bench.succeeded(&job.id).await;
 }
@@ -174,11 +174,11 @@ async fn jobs_that_wait_in_a_long_queue_are_left_to_it() {
         while bench.queue.depth().await.unwrap().fresh < jobs as u64 {
             bench.submit(order()).await;
         }
-        let published = bench.queue.published();
+        let published = bench.queue.publishes();
         bench.start();
         long_passes(&bench).await;
         looked(&bench).await;
-        let revived = bench.queue.published() - published;
+        let revived = bench.queue.publishes() - published;
         assert_eq!(revived, if concurrency < jobs { 0 } else { jobs }, "{concurrency} at a time");
         bench.stop().taking.cancel();
         bench.stopped().await;
@@ -197,7 +197,7 @@ async fn jobs_of_an_account_with_a_long_line_are_left_to_it() {
     bench.start();
     long_passes(&bench).await;
     looked(&bench).await;
-    assert_eq!(bench.queue.published(), 0);
+    assert_eq!(bench.queue.publishes(), 0);
     passes(&bench, hours(1)).await;
     bench.put_off(1).await;
     bench.turn(SPREAD);
@@ -446,7 +446,7 @@ async fn a_worker_that_stood_still_does_not_look_at_once() {
     let before = pauses();
     bench.turn(LONG);
     eventually("another pause", async || (pauses() > before).then_some(())).await;
-    assert_eq!((bench.store.looks(), bench.queue.published()), (0, 1));
+    assert_eq!((bench.store.looks(), bench.queue.publishes()), (0, 1));
     bench.queue.recover();
     bench.turn(minutes(1));
     bench.succeeded(&id).await;

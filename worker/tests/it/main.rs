@@ -2,9 +2,7 @@
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a suite is a test")]
 
 mod bench;
-mod google;
 mod logs;
-mod moody;
 mod order;
 mod receiver;
 mod wait;

@@ -8,10 +8,10 @@ use common::job::{Conference, JobId};
 use common::message::Work;
 use common::port::{CalendarError, Meeting, QueueError};
 use common::time::{hours, minutes};
+use testing::google::Behaviour::{Hang, Panic, Refuse};
+use testing::google::Method::{Get, Insert};
 
 use crate::bench::Bench;
-use crate::google::Behaviour::{Hang, Panic, Refuse};
-use crate::google::Method::{Get, Insert};
 use crate::order::order;
 use crate::wait::eventually;
 

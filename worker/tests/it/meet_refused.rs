@@ -6,11 +6,12 @@ use common::job::{Conference, Effect, FailureKind, JobState, Tally, WaitReason};
 use common::port::{CalendarError, Meeting, ThrottledKey};
 use common::time::hours;
 use serde_json::json;
+use testing::Gate;
+use testing::google::Behaviour::{Hang, HangAfterEffect, Hold, HoldThen, LoseAnswer, Panic, Refuse};
+use testing::google::Method::{Get, Insert};
+use testing::google::{NO_CONFERENCE, conference_refused};
 
 use crate::bench::Bench;
-use crate::google::Behaviour::{Hang, HangAfterEffect, Hold, HoldThen, LoseAnswer, Panic, Refuse};
-use crate::google::Method::{Get, Insert};
-use crate::google::{Gate, NO_CONFERENCE, conference_refused};
 use crate::order::{Order, order};
 
 fn unavailable() -> Conference {

@@ -8,11 +8,11 @@ use common::message::{End, Message, News, Notice, Work};
 use common::port::{CalendarError, JobQueue as _, Lane};
 use common::time::minutes;
 use lifecycle::{Ports, replay};
+use testing::google::Behaviour::Refuse;
+use testing::google::Method::Insert;
+use testing::google::refresh_token;
 
 use crate::bench::{Bench, message};
-use crate::google::Behaviour::Refuse;
-use crate::google::Method::Insert;
-use crate::google::refresh_token;
 use crate::notices::{about_jobs, named, refusal, told};
 use crate::order::order;
 use crate::receiver::Answer::Status;
@@ -62,7 +62,7 @@ async fn a_job_that_is_blocked_again_is_told_of_by_another_id_and_so_is_another_
     bench.google.rule(|call| (call.guests > 0).then_some(Refuse(CalendarError::UsageLimits)));
     let account = order().account;
     for generation in [1, 2] {
-        bench.google.end_grant(&refresh_token(account.as_str(), generation));
+        bench.endpoint.end_grant(&refresh_token(account.as_str(), generation));
     }
     bench.start();
     let id = bench.submit(order().guests(1)).await;

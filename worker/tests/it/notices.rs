@@ -7,11 +7,12 @@ use common::job::{BlockReason, Job, JobState};
 use common::port::{CalendarError, Depth, JobQueue as _, Meeting, Shelf, Vault as _};
 use common::time::{days, hours, minutes};
 use serde_json::{Value, json};
+use testing::Gate;
+use testing::google::Behaviour::{Hold, Refuse};
+use testing::google::Method::Insert;
+use testing::google::{NO_CONFERENCE, refresh_token};
 
 use crate::bench::{Bench, message};
-use crate::google::Behaviour::{Hold, Refuse};
-use crate::google::Method::Insert;
-use crate::google::{Gate, NO_CONFERENCE, refresh_token};
 use crate::logs::Logs;
 use crate::order::{TITLE, order};
 use crate::receiver::Answer::{Hangup, Never, Status, With};
@@ -120,7 +121,7 @@ async fn a_job_that_stays_blocked_is_told_once_and_again_when_it_succeeds() {
     let (mut bench, receiver) = told().await;
     bench.start();
     let account = order().account;
-    bench.google.end_grant(&refresh_token(account.as_str(), 1));
+    bench.endpoint.end_grant(&refresh_token(account.as_str(), 1));
     let id = bench.submit(order()).await;
     bench.blocked(&id).await;
     receiver.heard(2).await;
@@ -339,7 +340,7 @@ async fn news_that_the_job_has_overtaken_are_not_told() {
     receiver.answer([Status(500)]);
     bench.start();
     let account = order().account;
-    bench.google.end_grant(&refresh_token(account.as_str(), 1));
+    bench.endpoint.end_grant(&refresh_token(account.as_str(), 1));
     let id = bench.submit(order()).await;
     bench.blocked(&id).await;
     receiver.heard(1).await;
@@ -418,12 +419,12 @@ async fn the_notices_of_a_receiver_that_is_away_come_back_less_and_less_often() 
     let mut looks = Vec::new();
     let mut asked = Vec::new();
     for _ in 0..12 {
-        let before = (bench.queue.published(), bench.store.gets());
+        let before = (bench.queue.publishes(), bench.store.gets());
         for _ in 0..30 {
             bench.turn(minutes(1));
             bench.quiet().await;
         }
-        looks.push(bench.queue.published() - before.0);
+        looks.push(bench.queue.publishes() - before.0);
         asked.push(bench.store.gets() - before.1);
     }
     assert!(looks[11] * 4 < looks[0], "{looks:?}");

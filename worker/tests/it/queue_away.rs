@@ -6,10 +6,10 @@ use common::job::{FailureKind, JobState, Step};
 use common::message::Message;
 use common::port::{CalendarError, JobQueue as _, Lane, QueueError};
 use common::time::{hours, minutes};
+use testing::google::Behaviour::Refuse;
+use testing::google::Method::{Get, Insert};
 
 use crate::bench::Bench;
-use crate::google::Behaviour::Refuse;
-use crate::google::Method::{Get, Insert};
 use crate::order::order;
 use crate::wait::eventually;
 

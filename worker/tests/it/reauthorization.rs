@@ -10,11 +10,12 @@ use common::job::{BlockReason, Effect, JobId, JobState, Lease, Pause, Step, Tall
 use common::port::{CalendarError, Change, ClientRef, JobQueue as _, JobStore as _, TokenError};
 use common::time::minutes;
 use futures_util::future::join_all;
+use testing::Gate;
+use testing::google::Behaviour::{HoldThen, Refuse};
+use testing::google::Method::Insert;
+use testing::google::{Answering, client, refresh_token};
 
 use crate::bench::{Bench, message};
-use crate::google::Behaviour::{HoldThen, Refuse};
-use crate::google::Method::Insert;
-use crate::google::{Gate, Granting, client, refresh_token};
 use crate::logs::Logs;
 use crate::order::order;
 use crate::wait::eventually;
@@ -40,11 +41,11 @@ async fn a_refused_token_is_replaced_once_and_the_call_repeated_once() {
     bench.start();
     let first = bench.submit(order()).await;
     bench.succeeded(&first).await;
-    bench.google.refuse_access_tokens();
+    bench.endpoint.refuse_access_tokens();
     let second = bench.submit(order()).await;
     bench.succeeded(&second).await;
     assert_eq!(bench.google.methods(&second), [Insert, Insert]);
-    assert_eq!(bench.google.refreshes(), 2);
+    assert_eq!(bench.endpoint.refreshes(), 2);
     assert_eq!(bench.job(&second).await.tally, Tally::default());
 }
 
@@ -60,13 +61,13 @@ async fn a_second_refusal_blocks_the_account_with_one_notice_and_no_more_calls()
     assert_eq!((job.tally, job.effect), (Tally::default(), Effect::None));
     assert_eq!(bench.google.methods(&id), [Insert, Insert]);
     assert_eq!(cause(&bench).await, Some(ReauthorizationCause::TokenRefused));
-    let refreshes = bench.google.refreshes();
+    let refreshes = bench.endpoint.refreshes();
     for _ in 0..5 {
         let other = bench.submit(order()).await;
         bench.blocked(&other).await;
         assert_eq!(bench.google.methods(&other), []);
     }
-    assert_eq!(bench.google.refreshes(), refreshes);
+    assert_eq!(bench.endpoint.refreshes(), refreshes);
     assert_eq!(logs.errors().len(), 1, "{}", logs.everything());
 }
 
@@ -93,7 +94,7 @@ async fn many_refusals_at_once_are_one_notice() {
 #[tokio::test]
 async fn blocked_jobs_run_by_themselves_once_the_account_is_connected_again() {
     let mut bench = Bench::new().await;
-    bench.google.end_grant(&refresh_token("default", 1));
+    bench.endpoint.end_grant(&refresh_token("default", 1));
     bench.start();
     let (one, two) = (bench.submit(order()).await, bench.submit(order()).await);
     for id in [&one, &two] {
@@ -112,7 +113,7 @@ async fn blocked_jobs_run_by_themselves_once_the_account_is_connected_again() {
 #[tokio::test]
 async fn the_sweep_wakes_what_nobody_woke() {
     let mut bench = Bench::new().await;
-    bench.google.end_grant(&refresh_token("default", 1));
+    bench.endpoint.end_grant(&refresh_token("default", 1));
     bench.start();
     let id = bench.submit(order()).await;
     bench.blocked(&id).await;
@@ -128,7 +129,7 @@ async fn the_sweep_wakes_what_nobody_woke() {
 #[tokio::test]
 async fn of_many_workers_one_wakes_each_job() {
     let mut bench = Bench::new().await;
-    bench.google.end_grant(&refresh_token("default", 1));
+    bench.endpoint.end_grant(&refresh_token("default", 1));
     bench.start();
     let mut ids = Vec::new();
     for _ in 0..60 {
@@ -162,7 +163,7 @@ async fn of_many_workers_one_wakes_each_job() {
 #[tokio::test]
 async fn a_woken_job_is_not_blocked_again_by_what_a_worker_remembers() {
     let mut bench = Bench::new().await;
-    bench.google.end_grant(&refresh_token("default", 1));
+    bench.endpoint.end_grant(&refresh_token("default", 1));
     bench.start();
     let id = bench.submit(order()).await;
     bench.blocked(&id).await;
@@ -176,7 +177,7 @@ async fn a_woken_job_is_not_blocked_again_by_what_a_worker_remembers() {
 #[tokio::test]
 async fn a_job_whose_waker_died_is_looked_at_after_an_hour_all_the_same() {
     let mut bench = Bench::new().await;
-    bench.google.end_grant(&refresh_token("default", 1));
+    bench.endpoint.end_grant(&refresh_token("default", 1));
     bench.start();
     let id = bench.submit(order()).await;
     let job = bench.blocked(&id).await;
@@ -194,7 +195,7 @@ async fn a_job_whose_waker_died_is_looked_at_after_an_hour_all_the_same() {
 #[tokio::test]
 async fn a_job_that_was_woken_while_the_queue_was_away_is_published_once_it_is_back() {
     let mut bench = Bench::new().await;
-    bench.google.end_grant(&refresh_token("default", 1));
+    bench.endpoint.end_grant(&refresh_token("default", 1));
     bench.start();
     let id = bench.submit(order()).await;
     bench.blocked(&id).await;
@@ -250,17 +251,17 @@ impl Bench {
 async fn a_late_refusal_of_an_old_grant_does_not_block_the_new_connection() {
     let mut bench = Bench::new().await;
     let gate = Gate::new();
-    bench.google.next_grant(Granting::Hold(gate.clone(), Some(dead())));
+    bench.endpoint.next(Answering::Hold(gate.clone(), Some(dead())));
     bench.start();
     let id = bench.submit(order()).await;
-    bench.until("the request for a token", &id, |_| bench.google.refreshes() == 1).await;
+    bench.until("the request for a token", &id, |_| bench.endpoint.refreshes() == 1).await;
     bench.connect(&default()).await;
     gate.open();
     bench.come_due(&id).await;
     bench.succeeded(&id).await;
     let account = bench.account(&default()).await;
     assert_eq!((account.state, account.generation), (AccountState::Connected, Generation(2)));
-    assert_eq!(bench.google.refreshes(), 2, "one for each connection");
+    assert_eq!(bench.endpoint.refreshes(), 2, "one for each connection");
 }
 
 #[tokio::test]
@@ -294,7 +295,7 @@ async fn every_way_to_lose_a_grant_is_named() {
             bench.google.next(Insert, behaviour);
         }
         if let Some(error) = grant {
-            bench.google.next_grant(Granting::Refuse(error));
+            bench.endpoint.next(Answering::Refuse(error));
         }
         bench.start();
         let id = bench.submit(order()).await;
@@ -322,26 +323,26 @@ async fn a_disconnected_accounts_jobs_wait_without_a_call() {
     bench.accounts.disconnect(&default()).await.unwrap();
     bench.start();
     bench.blocked(&id).await;
-    assert_eq!((bench.google.methods(&id).len(), bench.google.refreshes()), (0, 0));
+    assert_eq!((bench.google.methods(&id).len(), bench.endpoint.refreshes()), (0, 0));
 }
 
 #[tokio::test]
 async fn google_is_told_of_a_disconnected_account_once_it_answers() {
     let mut bench = Bench::new().await;
-    bench.google.next_grant(Granting::Refuse(TokenError::Unavailable { status: 503 }));
-    let told = bench.accounts.revoke(&default(), bench.google.as_ref()).await;
+    bench.endpoint.next(Answering::Refuse(TokenError::Unavailable { status: 503 }));
+    let told = bench.accounts.revoke(&default(), bench.endpoint.as_ref()).await;
     assert!(matches!(told, Ok(AtGoogle::Untold(_))), "{told:?}");
     bench.start();
     let told = async || bench.account(&default()).await.refresh_token.is_none().then_some(());
     eventually("Google to be told", told).await;
-    assert_eq!(bench.google.refreshes(), 0, "and it is used for nothing else");
+    assert_eq!(bench.endpoint.refreshes(), 0, "and it is used for nothing else");
 }
 
 #[tokio::test]
 async fn jobs_that_were_blocked_together_look_again_within_the_hour_at_times_of_their_own() {
     const JOBS: usize = 40;
     let mut bench = Bench::new().await;
-    bench.google.end_grant(&refresh_token("default", 1));
+    bench.endpoint.end_grant(&refresh_token("default", 1));
     bench.start();
     let mut ids = Vec::new();
     for _ in 0..JOBS {
@@ -351,17 +352,17 @@ async fn jobs_that_were_blocked_together_look_again_within_the_hour_at_times_of_
         bench.blocked(id).await;
     }
     bench.put_off(JOBS as u64).await;
-    let published = bench.queue.published();
+    let published = bench.queue.publishes();
     bench.turn(minutes(45) - Duration::from_secs(1));
     bench.put_off(JOBS as u64).await;
-    assert_eq!(bench.queue.published(), published, "none looks earlier");
+    assert_eq!(bench.queue.publishes(), published, "none looks earlier");
     // Each that looks leaves one message for its next look.
     let mut looks = Vec::new();
     for _ in 0..16 {
-        let before = bench.queue.published();
+        let before = bench.queue.publishes();
         bench.turn(minutes(1));
         bench.put_off(JOBS as u64).await;
-        looks.push(bench.queue.published() - before);
+        looks.push(bench.queue.publishes() - before);
     }
     assert_eq!(looks.iter().sum::<usize>(), JOBS, "each looks once within the hour: {looks:?}");
     assert!(looks.iter().filter(|looks| **looks > 0).count() >= 5, "they come apart: {looks:?}");

@@ -6,11 +6,12 @@ use common::job::{Effect, FailureKind, Job, JobId, JobState, Lease, Step, Tally,
 use common::message::{Message, Progress};
 use common::port::{CalendarError, Change, JobQueue as _, JobStore as _, Lane, ThrottledKey};
 use common::time::{after, minutes, until};
+use testing::Gate;
+use testing::google::Answering;
+use testing::google::Behaviour::{Hang, Hold, LoseAnswer, Refuse};
+use testing::google::Method::{Delete, Get, Insert};
 
 use crate::bench::{Bench, message};
-use crate::google::Behaviour::{Hang, Hold, LoseAnswer, Refuse};
-use crate::google::Method::{Delete, Get, Insert};
-use crate::google::{Gate, Granting};
 use crate::order::order;
 use crate::wait::eventually;
 
@@ -24,11 +25,11 @@ const FAILING: CalendarError = CalendarError::Unavailable { status: 503, retry_a
 /// A worker whose first request for a token waits for a gate.
 async fn waiting_for_a_token(bench: &mut Bench) -> (Job, Gate) {
     let gate = Gate::new();
-    bench.google.next_grant(Granting::Hold(gate.clone(), None));
+    bench.endpoint.next(Answering::Hold(gate.clone(), None));
     bench.start();
     let job = bench.job_for(&order()).await;
     bench.submit_job(job.clone()).await;
-    eventually("a request for a token", async || (bench.google.refreshes() == 1).then_some(())).await;
+    eventually("a request for a token", async || (bench.endpoint.refreshes() == 1).then_some(())).await;
     (job, gate)
 }
 

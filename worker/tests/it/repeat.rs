@@ -3,11 +3,11 @@
 use common::fingerprint::Fingerprint;
 use common::job::{Effect, FailureKind, Job, JobState};
 use common::port::CalendarError;
+use testing::Gate;
+use testing::google::Behaviour::{Hold, Refuse};
+use testing::google::Method::{Delete, Get, Insert};
 
 use crate::bench::Bench;
-use crate::google::Behaviour::{Hold, Refuse};
-use crate::google::Gate;
-use crate::google::Method::{Delete, Get, Insert};
 use crate::order::order;
 
 const FAILING: CalendarError = CalendarError::Unavailable { status: 503, retry_after: None };

@@ -7,10 +7,10 @@ use common::message::{End, Message, Work};
 use common::port::{CalendarError, JobQueue as _, JobStore as _, Lane, Shelf, Vault as _};
 use common::time::{after, days};
 use lifecycle::{Ports, Replayed, replay, replay_letter};
+use testing::google::Behaviour::{LoseAnswer, Refuse};
+use testing::google::Method::{Delete, Get, Insert};
 
 use crate::bench::{Bench, message};
-use crate::google::Behaviour::{LoseAnswer, Refuse};
-use crate::google::Method::{Delete, Get, Insert};
 use crate::order::order;
 
 /// A replayed message is under way for so long at least.

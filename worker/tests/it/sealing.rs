@@ -9,9 +9,9 @@ use common::job::{FailureKind, Job, Tally};
 use common::port::{Shelf, Vault as _};
 use common::seal::{Key, Keyring};
 use common::time::{after, hours, minutes, until};
+use testing::google::Method::Insert;
 
 use crate::bench::Bench;
-use crate::google::Method::Insert;
 use crate::order::order;
 
 /// A job that a seal key of its account has sealed which the account does not have.

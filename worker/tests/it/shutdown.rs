@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use common::job::{Effect, JobState, Tally};
 use common::port::CalendarError;
+use testing::Gate;
+use testing::google::Behaviour::{Hang, HangAfterEffect, Hold, Refuse};
+use testing::google::Method::{Get, Insert};
 
 use crate::bench::{Bench, accounts};
-use crate::google::Behaviour::{Hang, HangAfterEffect, Hold, Refuse};
-use crate::google::Gate;
-use crate::google::Method::{Get, Insert};
 use crate::order::order;
 use crate::wait::eventually;
 

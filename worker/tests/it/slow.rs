@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use common::account::AccountId;
 use common::job::{JobId, Tally};
+use testing::Gate;
+use testing::google::Behaviour::Hold;
 
 use crate::bench::{Bench, accounts};
-use crate::google::Behaviour::Hold;
-use crate::google::Gate;
 use crate::order::{Order, order};
 use crate::wait::eventually;
 

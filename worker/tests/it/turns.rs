@@ -7,9 +7,9 @@ use common::event::Priority;
 use common::job::{Job, JobId, JobState, Place, Step, WaitReason};
 use common::port::{Backlog, Change, JobStore as _, Line};
 use common::time::{hours, minutes, until};
+use testing::google::Method::Insert;
 
 use crate::bench::Bench;
-use crate::google::Method::Insert;
 use crate::order::order;
 use crate::wait::eventually;
 

@@ -3,10 +3,10 @@
 use common::job::{FailureKind, JobState, Step};
 use common::port::{CalendarError, JobQueue as _};
 use common::time::minutes;
+use testing::google::Behaviour::{LoseAnswer, Refuse};
+use testing::google::Method::{Delete, Get, Insert};
 
 use crate::bench::Bench;
-use crate::google::Behaviour::{LoseAnswer, Refuse};
-use crate::google::Method::{Delete, Get, Insert};
 use crate::order::order;
 
 fn refusal() -> CalendarError {

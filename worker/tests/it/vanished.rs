@@ -2,11 +2,12 @@
 
 use common::job::{Effect, Job, JobState, Step, Tally};
 use common::port::{CalendarError, JobStore as _};
+use testing::Gate;
+use testing::google::Answering;
+use testing::google::Behaviour::{Hold, HoldThen, Refuse};
+use testing::google::Method::{Delete, Get, Insert};
 
 use crate::bench::{Bench, message};
-use crate::google::Behaviour::{Hold, HoldThen, Refuse};
-use crate::google::Method::{Delete, Get, Insert};
-use crate::google::{Gate, Granting};
 use crate::order::order;
 use crate::wait::eventually;
 
@@ -64,11 +65,11 @@ async fn a_record_that_somebody_else_has_restored_does_not_lose_the_job() {
 async fn a_record_that_vanishes_before_the_write_is_put_back_with_the_claim() {
     let mut bench = Bench::new().await;
     let (token, gate) = (Gate::new(), Gate::new());
-    bench.google.next_grant(Granting::Hold(token.clone(), None));
+    bench.endpoint.next(Answering::Hold(token.clone(), None));
     bench.google.next(Insert, Hold(gate.clone()));
     bench.start();
     let id = bench.submit(order()).await;
-    eventually("a request for a token", async || (bench.google.refreshes() == 1).then_some(())).await;
+    eventually("a request for a token", async || (bench.endpoint.refreshes() == 1).then_some(())).await;
     bench.wipe().await;
     token.open();
     let marked = |job: &Job| matches!(job.state, JobState::Running(_)) && job.effect == Effect::Unknown;
@@ -81,10 +82,10 @@ async fn a_record_that_vanishes_before_the_write_is_put_back_with_the_claim() {
 async fn a_job_that_was_taken_back_before_its_record_vanished_is_not_written() {
     let mut bench = Bench::new().await;
     let token = Gate::new();
-    bench.google.next_grant(Granting::Hold(token.clone(), None));
+    bench.endpoint.next(Answering::Hold(token.clone(), None));
     bench.start();
     let id = bench.submit(order()).await;
-    eventually("a request for a token", async || (bench.google.refreshes() == 1).then_some(())).await;
+    eventually("a request for a token", async || (bench.endpoint.refreshes() == 1).then_some(())).await;
     bench.cancel(&id).await;
     bench.wipe().await;
     token.open();

@@ -9,21 +9,22 @@ use common::port::{Calendar, CalendarError, Meeting, NewEvent, StoredEvent};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
-use super::{Behaviour, Call, Event, Google, Method, State, conference_refused};
+use super::{Behaviour, Call, Event, FakeCalendar, Method, State};
+use crate::google::{conference_refused, link};
 
-/// A call under way; it ends when dropped, by whomever.
+/// A call under way; it ends when it is dropped.
 struct Ongoing<'a> {
-    google: &'a Google,
+    calendar: &'a FakeCalendar,
     number: usize,
 }
 
 impl Drop for Ongoing<'_> {
     fn drop(&mut self) {
-        self.google.state().ledger.end(self.number);
+        self.calendar.state().ledger.end(self.number);
     }
 }
 
-impl Google {
+impl FakeCalendar {
     /// Makes a call: notes it, then has it go as ordered.
     async fn call<T>(
         &self,
@@ -52,13 +53,12 @@ impl Google {
         guests: usize,
     ) -> Result<(Ongoing<'_>, String, Option<Behaviour>), CalendarError> {
         let at = self.clock.now();
-        let mut state = self.state();
-        let known = state.access.get(token.expose_secret()).filter(|(_, until)| at < *until).cloned();
-        let user = known.map(|(user, _)| user);
+        let user = self.endpoint.user_of(token.expose_secret(), at);
         let name = user.clone().unwrap_or_default();
         let call = Call { method, user: name, id: id.clone(), at, guests, overlapped: false };
+        let mut state = self.state();
         let number = state.ledger.begin(call.clone());
-        let ongoing = Ongoing { google: self, number };
+        let ongoing = Ongoing { calendar: self, number };
         let Some(user) = user else {
             drop(state);
             return Err(CalendarError::TokenRefused);
@@ -79,12 +79,8 @@ impl Google {
             match behaviour {
                 None => return has_effect(),
                 Some(Behaviour::Refuse(error)) => return Err(error),
-                Some(Behaviour::LoseAnswer) => {
-                    has_effect()?;
-                    return Err(CalendarError::NoAnswer("the connection broke".to_owned()));
-                }
-                // The insert itself sees to it.
-                Some(Behaviour::Late) => {
+                // `call` takes what is late back.
+                Some(Behaviour::LoseAnswer | Behaviour::Late) => {
                     has_effect()?;
                     return Err(CalendarError::NoAnswer("the connection broke".to_owned()));
                 }
@@ -108,20 +104,17 @@ impl Google {
 }
 
 #[async_trait]
-impl Calendar for Google {
+impl Calendar for FakeCalendar {
     async fn insert(&self, token: &SecretString, event: &NewEvent<'_>) -> Result<StoredEvent, CalendarError> {
         let guests = event.resource.get("attendees").and_then(Value::as_array).map_or(0, Vec::len);
         self.call(token, (Method::Insert, event.id, guests), |state, user| {
             if state.events.contains_key(event.id) {
                 return Err(CalendarError::Duplicate);
             }
-            let conference = event.conference || event.resource.contains_key("conferenceData");
+            let brought = event.resource.contains_key("conferenceData");
+            let conference = event.conference || brought;
             if conference && state.refuses_conferences {
                 return Err(conference_refused());
-            }
-            let mut meetings: VecDeque<Meeting> = state.meetings.iter().cloned().collect();
-            if event.conference && meetings.is_empty() {
-                meetings.push_back(Meeting::Ready(link(event.id)));
             }
             let new = Event {
                 calendar: event.calendar.as_str().to_owned(),
@@ -133,7 +126,12 @@ impl Calendar for Google {
                 conference,
                 resource: event.resource.clone(),
                 outline: Outline::of(event.resource),
-                meetings,
+                meetings: match (event.conference, brought) {
+                    // What is brought Google drops in silence, and then nothing is asked for.
+                    (false, _) | (true, true) => VecDeque::new(),
+                    (true, false) if state.meetings.is_empty() => [Meeting::Ready(link(event.id))].into(),
+                    (true, false) => state.meetings.iter().cloned().collect(),
+                },
             };
             let stored = state.events.entry(event.id.clone()).or_insert(new);
             Ok(stored.look(event.id))
@@ -163,17 +161,15 @@ impl Calendar for Google {
     ) -> Result<(), CalendarError> {
         self.call(token, (Method::Delete, id, 0), |state, user| {
             let event = state.events.get_mut(id).filter(|event| event.is_in(user, calendar));
-            event.ok_or(CalendarError::NotFound)?.cancelled = true;
-            state.deletions.push((id.clone(), send_updates));
+            let event = event.ok_or(CalendarError::NotFound)?;
+            // Google mails no guest of a second deletion.
+            if !std::mem::replace(&mut event.cancelled, true) {
+                state.deletions.push((id.clone(), send_updates));
+            }
             Ok(())
         })
         .await
     }
-}
-
-/// Where the conference of a job's event is.
-pub fn link(id: &JobId) -> String {
-    format!("https://meet.google.com/{id}")
 }
 
 impl Event {

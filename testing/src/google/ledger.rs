@@ -3,14 +3,25 @@
 use common::job::JobId;
 use jiff::Timestamp;
 
-use super::Method;
+/// A method of the port `Calendar`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "they are the port's")]
+pub enum Method {
+    Insert,
+    Get,
+    Delete,
+}
 
 /// One call.
 #[derive(Debug, Clone)]
 pub struct Call {
+    /// What was called.
     pub method: Method,
+    /// The user whose access token came with it; empty where the token was not taken.
     pub user: String,
+    /// The event's id.
     pub id: JobId,
+    /// When it came.
     pub at: Timestamp,
     /// The event's guests, for an insert.
     pub guests: usize,
@@ -19,14 +30,14 @@ pub struct Call {
 }
 
 #[derive(Default)]
-pub struct Ledger {
+pub(super) struct Ledger {
     calls: Vec<Call>,
     open: Vec<usize>,
 }
 
 impl Ledger {
     /// Notes a call that begins; answers its number.
-    pub fn begin(&mut self, mut call: Call) -> usize {
+    pub(super) fn begin(&mut self, mut call: Call) -> usize {
         for other in &self.open {
             self.calls[*other].overlapped = true;
             call.overlapped = true;
@@ -37,15 +48,15 @@ impl Ledger {
         number
     }
 
-    pub fn end(&mut self, number: usize) {
+    pub(super) fn end(&mut self, number: usize) {
         self.open.retain(|open| *open != number);
     }
 
-    pub fn calls(&self) -> &[Call] {
+    pub(super) fn calls(&self) -> &[Call] {
         &self.calls
     }
 
-    pub fn in_progress(&self) -> usize {
+    pub(super) fn in_progress(&self) -> usize {
         self.open.len()
     }
 }

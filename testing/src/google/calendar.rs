@@ -1,29 +1,25 @@
-//! A Google that remembers events and grants, and fails when told.
+//! A calendar that remembers its events and its calls, and fails on demand.
 
-mod calendar;
-mod endpoint;
-mod ledger;
+mod port;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use common::account::AccountId;
 use common::event::{Outline, SendUpdates};
 use common::fingerprint::Fingerprint;
 use common::job::JobId;
-use common::port::{CalendarError, ClientRef, Clock, Meeting, TokenError};
+use common::port::{Clock, Meeting};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use tokio::sync::Semaphore;
 
-use ledger::Ledger;
+use super::ledger::Ledger;
+use super::{Behaviour, Call, FakeTokenEndpoint, Method, Rule};
 
-pub use calendar::link;
-pub use endpoint::refresh_token;
-pub use ledger::Call;
-
-pub struct Google {
+/// Google Calendar. It takes the access tokens of its token endpoint, and no others.
+pub struct FakeCalendar {
     clock: Arc<dyn Clock>,
+    endpoint: Arc<FakeTokenEndpoint>,
     state: Mutex<State>,
 }
 
@@ -41,25 +37,22 @@ struct State {
     meetings: Vec<Meeting>,
     /// Calendars take no conference: Google refuses the insert of an event that has one.
     refuses_conferences: bool,
-    /// Whose an access token is, and until when it is good.
-    access: HashMap<String, (String, Timestamp)>,
-    dead_grants: HashSet<String>,
-    grants: VecDeque<Granting>,
-    refreshes: u32,
-    tokens_hang: bool,
 }
-
-/// What a rule says of a call: nothing means that it goes well.
-pub type Rule = dyn Fn(&Call) -> Option<Behaviour> + Send;
 
 /// An event at Google.
 #[derive(Clone)]
 pub struct Event {
+    /// The id of the calendar that it is in.
     pub calendar: String,
+    /// The user whose access token wrote it.
     pub user: String,
+    /// As it was written.
     pub fingerprint: Option<Fingerprint>,
+    /// It was deleted.
     pub cancelled: bool,
+    /// When the insert took effect.
     pub created: Timestamp,
+    /// How many guests it has.
     pub guests: usize,
     /// Whether it was inserted with a conference, asked for or brought.
     pub conference: bool,
@@ -69,103 +62,17 @@ pub struct Event {
     meetings: VecDeque<Meeting>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Method {
-    Insert,
-    Get,
-    Delete,
-}
-
-/// How a call goes.
-#[derive(Clone)]
-pub enum Behaviour {
-    /// Google says no, or nothing ever reached it.
-    Refuse(CalendarError),
-    /// It takes effect, but no answer comes.
-    LoseAnswer,
-    /// No answer comes, and an insert takes effect when it is told to ([`Google::land`]).
-    Late,
-    /// It never ends and has no effect.
-    Hang,
-    /// It takes effect, and never ends.
-    HangAfterEffect,
-    Panic,
-    /// It goes well once the gate is open.
-    Hold(Gate),
-    /// As the other says, once the gate is open.
-    HoldThen(Gate, Box<Behaviour>),
-}
-
-impl Behaviour {
-    /// Whether it comes to [`Behaviour::Late`].
-    fn is_late(&self) -> bool {
-        match self {
-            Self::Late => true,
-            Self::HoldThen(_, then) => then.is_late(),
-            Self::Refuse(_)
-            | Self::LoseAnswer
-            | Self::Hang
-            | Self::HangAfterEffect
-            | Self::Panic
-            | Self::Hold(_) => false,
-        }
-    }
-}
-
-/// How a request for an access token goes.
-pub enum Granting {
-    Refuse(TokenError),
-    /// As the other says, or well, once the gate is open.
-    Hold(Gate, Option<TokenError>),
-}
-
-/// Closed until it is opened, for good.
-#[derive(Clone)]
-pub struct Gate(Arc<Semaphore>);
-
-impl Gate {
-    pub fn new() -> Self {
-        Self(Arc::new(Semaphore::new(0)))
-    }
-
-    pub fn open(&self) {
-        self.0.close();
-    }
-
-    pub fn is_open(&self) -> bool {
-        self.0.is_closed()
-    }
-
-    async fn pass(&self) {
-        let closed = self.0.acquire().await;
-        assert!(closed.is_err(), "no permits are ever given out");
-    }
-}
-
-/// Google's words when a calendar takes no conference.
-pub const NO_CONFERENCE: &str = "Invalid conference type value.";
-
-/// Google refuses the conference alone.
-pub fn conference_refused() -> CalendarError {
-    let (status, reason) = (400, "invalid".to_owned());
-    CalendarError::ConferenceRefused { status, reason, message: NO_CONFERENCE.to_owned() }
-}
-
-/// The one OAuth client.
-pub fn client() -> ClientRef {
-    ClientRef { token_uri: "https://google.test/token".to_owned(), client_id: "client".to_owned() }
-}
-
-impl Google {
-    pub fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(Self { clock, state: Mutex::default() })
+impl FakeCalendar {
+    /// An empty calendar for each user of `endpoint`.
+    pub fn new(clock: Arc<dyn Clock>, endpoint: Arc<FakeTokenEndpoint>) -> Self {
+        Self { clock, endpoint, state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("nothing panics holding it")
     }
 
-    /// How the next call of `method` that no order is out for goes.
+    /// How the next call of `method` goes that no order is out for.
     pub fn next(&self, method: Method, behaviour: Behaviour) {
         self.state().orders.entry(method).or_default().push_back(behaviour);
     }
@@ -182,24 +89,14 @@ impl Google {
         state.orders.clear();
     }
 
-    /// How the next request for an access token goes.
-    pub fn next_grant(&self, granting: Granting) {
-        self.state().grants.push_back(granting);
-    }
-
     /// What successive looks at a conference say, from the insert's answer on.
     pub fn meetings(&self, looks: &[Meeting]) {
         self.state().meetings = looks.to_vec();
     }
 
-    /// Access tokens that are out are not taken any more.
-    pub fn refuse_access_tokens(&self) {
-        self.state().access.clear();
-    }
-
-    /// The user ends the grant behind a refresh token.
-    pub fn end_grant(&self, refresh_token: &str) {
-        self.state().dead_grants.insert(refresh_token.to_owned());
+    /// From now on no calendar takes a conference.
+    pub fn refuse_conferences(&self) {
+        self.state().refuses_conferences = true;
     }
 
     /// The event under the job's id, whichever calendar it is in.
@@ -207,7 +104,7 @@ impl Google {
         self.state().events.get(id).cloned()
     }
 
-    /// Puts an event under an id, as somebody else or an earlier life of ours may have.
+    /// Puts an event under an id, as another program or an earlier life of calrelay may have.
     pub fn plant(&self, id: &JobId, account: &AccountId, fingerprint: Option<&str>) {
         self.plant_with(id, account, fingerprint.map(|v1| Fingerprint::stored(v1.to_owned(), None)));
     }
@@ -239,15 +136,13 @@ impl Google {
     pub fn land(&self, id: &JobId) -> bool {
         let mut state = self.state();
         let on_their_way = std::mem::take(&mut state.on_their_way);
-        let (landing, others) = on_their_way.into_iter().partition(|(of, _)| of == id);
+        let (landing, others): (Vec<_>, _) = on_their_way.into_iter().partition(|(of, _)| of == id);
         state.on_their_way = others;
-        let created = self.clock.now();
-        let landing: Vec<(JobId, Event)> = landing;
-        let landing = landing.into_iter().map(|(id, event)| (id, Event { created, ..event }));
-        let landing: Vec<_> = landing.collect();
         assert!(!landing.is_empty(), "nothing of {id} is on its way");
         let taken = state.events.contains_key(id);
-        state.events.extend(landing.into_iter().take(usize::from(!taken)));
+        let created = self.clock.now();
+        let landing = landing.into_iter().map(|(id, event)| (id, Event { created, ..event }));
+        state.events.extend(landing.take(usize::from(!taken)));
         !taken
     }
 
@@ -259,11 +154,6 @@ impl Google {
     /// From now on the event's conference is this.
     pub fn hold_meeting(&self, id: &JobId, meeting: Meeting) {
         self.state().events.get_mut(id).expect("an event").meetings = VecDeque::from([meeting]);
-    }
-
-    /// From now on no calendar takes a conference.
-    pub fn refuse_conferences(&self) {
-        self.state().refuses_conferences = true;
     }
 
     /// The user deletes the event in the calendar.
@@ -289,15 +179,5 @@ impl Google {
     /// Calls that have not ended.
     pub fn in_progress(&self) -> usize {
         self.state().ledger.in_progress()
-    }
-
-    /// Requests for access tokens so far.
-    /// The token endpoint takes requests and answers none.
-    pub fn hang_tokens(&self, hang: bool) {
-        self.state().tokens_hang = hang;
-    }
-
-    pub fn refreshes(&self) -> u32 {
-        self.state().refreshes
     }
 }
