@@ -32,7 +32,7 @@ impl Waiting<'_> {
     /// When the store is away at the end.
     pub(crate) async fn ended(&self, id: &JobId, patience: Duration) -> Result<Option<Job>, StoreError> {
         let until = time::after(self.clock.now(), patience);
-        self.until(id, until, None, |job| job.is_some_and(Job::is_finished)).await
+        self.until(id, until, None, |job| job.is_some_and(|job| job.is_finished())).await
     }
 
     /// As [`Self::ended`], or once it is clear that the job does not end in that time: it waits for a
@@ -142,7 +142,7 @@ mod tests {
             }
         }
         for (due, settled) in [(10, false), (11, true)] {
-            let queued = Job { not_before: Some(at(due)), ..job(JobState::Queued) };
+            let queued = job(JobState::Queued).with(|fields| fields.not_before = Some(at(due)));
             assert_eq!(is_settled(&queued, at(10)), settled, "{due}");
         }
         let soon = JobState::Blocked { why: BlockReason::CalendarLimits, until: Some(at(1)) };

@@ -12,7 +12,8 @@ use crate::account::AccountId;
 use crate::event::Priority;
 use crate::fingerprint::Fingerprint;
 use crate::job::{
-    BlockReason, Effect, Failure, FailureKind, Job, JobId, JobState, Lease, Place, Tally, Turn, WaitReason,
+    BlockReason, Effect, Failure, FailureKind, Fields, Job, JobId, JobState, Lease, Place, Tally, Turn,
+    WaitReason,
 };
 use crate::owner::Owner;
 use crate::seal::{Key, Sealed};
@@ -93,7 +94,7 @@ fn at(day: u8) -> Timestamp {
 /// Never.
 #[must_use]
 pub fn bare_job() -> Job {
-    Job {
+    Job::from(Fields {
         id: JobId::parse(ID).unwrap(),
         owner: Owner::local(),
         account: AccountId::default_account(),
@@ -116,7 +117,7 @@ pub fn bare_job() -> Job {
         turn: None,
         trace: None,
         warnings: Vec::new(),
-    }
+    })
 }
 
 /// A record with everything in it that there can be.
@@ -127,32 +128,32 @@ pub fn bare_job() -> Job {
 pub fn full_job() -> Job {
     let warning = |code| Warning { field: "attendees[0].displayName".to_owned(), code };
     let v1 = "00112233445566778899aabbccddeeff".to_owned();
-    Job {
-        owner: Owner::parse("crm").unwrap(),
-        account: AccountId::parse("team-7").unwrap(),
-        tally: Tally { attempts: 1, deferrals: 2, crashes: 3 },
-        effect: Effect::Unknown,
-        write_began_at: Some(at(4)),
-        lost_at: Some(at(5)),
-        hop: 300,
-        reopened: 17,
-        updated_at: at(6),
-        finished_at: Some(at(7)),
-        not_before: Some(at(2)),
-        cancel_requested: true,
-        fingerprint: Fingerprint::stored(v1, Some("ffeeddccbbaa99887766554433221100".to_owned())),
-        payload: Some(sealed("cGF5bG9hZA==")),
-        conference_refused: Some(sealed("d29yZHM=")),
-        turn: Some(Turn {
+    bare_job().with(|fields| {
+        fields.owner = Owner::parse("crm").unwrap();
+        fields.account = AccountId::parse("team-7").unwrap();
+        fields.tally = Tally { attempts: 1, deferrals: 2, crashes: 3 };
+        fields.effect = Effect::Unknown;
+        fields.write_began_at = Some(at(4));
+        fields.lost_at = Some(at(5));
+        fields.hop = 300;
+        fields.reopened = 17;
+        fields.updated_at = at(6);
+        fields.finished_at = Some(at(7));
+        fields.not_before = Some(at(2));
+        fields.cancel_requested = true;
+        fields.fingerprint = Fingerprint::stored(v1, Some("ffeeddccbbaa99887766554433221100".to_owned()));
+        fields.payload = Some(sealed("cGF5bG9hZA=="));
+        fields.conference_refused = Some(sealed("d29yZHM="));
+        fields.turn = Some(Turn {
             priority: Priority::Bulk,
             cost: 2,
             place: Place::InLine { micros: 204_082 },
             yields: 1,
-        }),
-        trace: Some(TraceContext::parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").unwrap()),
-        warnings: WarningCode::ALL.map(warning).to_vec(),
-        ..bare_job()
-    }
+        });
+        fields.trace =
+            Some(TraceContext::parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").unwrap());
+        fields.warnings = WarningCode::ALL.map(warning).to_vec();
+    })
 }
 
 fn states() -> Vec<JobState> {
@@ -191,8 +192,10 @@ fn states() -> Vec<JobState> {
 pub fn jobs() -> Vec<Job> {
     let turn = |place| Some(Turn { priority: Priority::Normal, cost: 1, place, yields: 0 });
     let mut every = vec![full_job(), bare_job()];
-    every.extend(states().into_iter().map(|state| Job { state, ..bare_job() }));
-    every.extend(Effect::ALL.map(|effect| Job { effect, ..bare_job() }));
-    every.extend([Place::Outside, Place::Past].map(|place| Job { turn: turn(place), ..bare_job() }));
+    every.extend(states().into_iter().map(|state| bare_job().with(|fields| fields.state = state)));
+    every.extend(Effect::ALL.map(|effect| bare_job().with(|fields| fields.effect = effect)));
+    every.extend(
+        [Place::Outside, Place::Past].map(|place| bare_job().with(|fields| fields.turn = turn(place))),
+    );
     every
 }

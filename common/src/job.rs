@@ -1,6 +1,8 @@
 //! Jobs: what was accepted, where it stands, and what came of it.
 
+mod fields;
 mod id;
+mod known;
 mod landing;
 mod lost;
 mod outcome;
@@ -10,11 +12,15 @@ mod step;
 mod turn;
 
 use std::borrow::Cow;
+use std::ops::Deref;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use fields::Fields;
+pub(crate) use fields::never;
 pub use id::{JobId, NotAJobId};
+pub use known::{Asked, LastKnown};
 pub use landing::next_look;
 pub use lost::{OVERDUE, Silence};
 pub use outcome::{Conference, EventResult, Failure, FailureKind};
@@ -23,84 +29,25 @@ pub use state::{BlockReason, JobState, Lease, StateName, WaitReason, WorkerId};
 pub use step::{Pause, Refusal, Step};
 pub use turn::{Place, Turn};
 
-use crate::account::AccountId;
-use crate::fingerprint::Fingerprint;
-use crate::owner::Owner;
-use crate::payload::Payload;
-use crate::seal::Sealed;
-use crate::trace::TraceContext;
-use crate::warning::Warning;
-
-/// The record of a job, as a [`JobStore`](crate::port::JobStore) keeps it. Persisted: fields may be
-/// added with a default, never renamed.
+/// The record of a job, as a [`JobStore`](crate::port::JobStore) keeps it. It is read as the [`Fields`] that it has. It
+/// changes by [`Job::take`] alone; the other functions that answer a record, in `known`, make the first one of a job and
+/// put together one that was lost.
+///
+/// ```compile_fail,E0594
+/// fn skip_a_hop(job: &mut common::job::Job) {
+///     job.hop += 1;
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Job {
-    /// Its name, which is also the event's id.
-    pub id: JobId,
-    /// Who may see it.
-    pub owner: Owner,
-    /// Whose calendar it writes to.
-    pub account: AccountId,
-    /// Where it stands.
-    pub state: JobState,
-    /// What has been counted so far.
-    pub tally: Tally,
-    /// Whether its write may have reached Google.
-    pub effect: Effect,
-    /// While its effect is unknown: when the last write began, or when that could last have been. Until
-    /// [`next_look`] says otherwise it may take effect although it was not found. `None` where no write is known of;
-    /// in what older builds wrote it is missing, and the next attempt sets it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub write_began_at: Option<Timestamp>,
-    /// When it was found that the last change of the record may be missing, and that nobody was at the job. An event
-    /// that was created earlier may be a success that no record tells of. `None` where nothing is missing, and where
-    /// the job had been taken back before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lost_at: Option<Timestamp>,
-    /// The highest hop of its message that was seen.
-    pub hop: u32,
-    /// The hop of the message with which it was last reopened; zero for a job that never was.
-    #[serde(default, skip_serializing_if = "never")]
-    pub reopened: u32,
-    /// When it was accepted.
-    pub submitted_at: Timestamp,
-    /// When this record last changed.
-    pub updated_at: Timestamp,
-    /// When it ended, if it has.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub finished_at: Option<Timestamp>,
-    /// It must not start earlier.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub not_before: Option<Timestamp>,
-    /// It fails as expired once this is past.
-    pub not_after: Timestamp,
-    /// A caller asked for its cancellation while its effect was unknown.
-    pub cancel_requested: bool,
-    /// Keyed hashes of the request: tell a repeat from another request under the same key.
-    #[serde(flatten)]
-    pub fingerprint: Fingerprint,
-    /// What to write, kept until it is written.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub payload: Option<Sealed<Payload>>,
-    /// Google's words, once it has refused the event's conference: the event is written without one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub conference_refused: Option<Sealed<String>>,
-    /// Its place in its account's line. `None` in the records of older builds, which placed every job as they accepted
-    /// it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub turn: Option<Turn>,
-    /// The trace of the request that made it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trace: Option<TraceContext>,
-    /// What was changed in the request before it was accepted.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub warnings: Vec<Warning>,
-}
+#[serde(transparent)]
+pub struct Job(pub(crate) Fields);
 
-/// Whether a job was never reopened.
-pub(crate) fn never(reopened: &u32) -> bool {
-    *reopened == 0
+impl Deref for Job {
+    type Target = Fields;
+
+    fn deref(&self) -> &Fields {
+        &self.0
+    }
 }
 
 /// What a job's tries have added up to.
@@ -168,7 +115,7 @@ impl Effect {
     }
 }
 
-impl Job {
+impl Fields {
     /// Whether the job has ended, one way or another.
     #[must_use]
     pub fn is_finished(&self) -> bool {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::AccountId;
 use crate::fingerprint::Fingerprint;
-use crate::job::{BlockReason, Effect, EventResult, Failure, Job, JobId, JobState, Tally, Turn};
+use crate::job::{BlockReason, Effect, EventResult, Failure, Fields, Job, JobId, JobState, Tally, Turn};
 use crate::owner::Owner;
 use crate::payload::Payload;
 use crate::seal::{Keyring, Sealed, reseal};
@@ -263,7 +263,7 @@ impl Message {
     /// Whatever was known beside the message is lost, so the write may have happened.
     #[must_use]
     pub fn rebuild(&self, now: Timestamp) -> Job {
-        let job = Job {
+        let job = Fields {
             id: self.job.clone(),
             owner: self.owner.clone(),
             account: self.account.clone(),
@@ -287,7 +287,7 @@ impl Message {
             trace: self.trace,
             warnings: self.warnings.clone(),
         };
-        Job { state: job.in_queue(now), ..job }
+        Job(Fields { state: job.in_queue(now), ..job })
     }
 
     /// Which of all the times this is at which the news can be told of the job, the same however often it is told. A

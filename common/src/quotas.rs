@@ -180,7 +180,10 @@ mod tests {
             (None, fresh, line(Priority::Normal, 1_020_409)),
             (None, fresh.deferred(), None),
         ] {
-            let job = Job { turn, tally, ..sample::job("o", "a") };
+            let job = sample::job("o", "a").with(|fields| {
+                fields.turn = turn;
+                fields.tally = tally;
+            });
             assert_eq!(now.taken_by(&account(), &job), expected, "{turn:?}");
         }
     }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::account::AccountId;
 use crate::event::Priority;
 use crate::fingerprint::{Fingerprint, HashKey};
-use crate::job::{Effect, Failure, FailureKind, Job, JobId, JobState, Lease, Tally, WorkerId};
+use crate::job::{Asked, Effect, Failure, FailureKind, Job, JobId, Lease, WorkerId};
 use crate::message::{Message, Work};
 use crate::owner::Owner;
 use crate::port::Line;
@@ -59,30 +59,19 @@ fn fingerprint() -> Fingerprint {
 /// A job that has just been asked for, at [`noon`].
 #[must_use]
 pub fn job(owner_name: &str, account_name: &str) -> Job {
-    Job {
+    let asked = Asked {
         id: JobId::random(),
         owner: owner(owner_name),
         account: account(account_name),
-        state: JobState::Accepting { since: noon() },
-        tally: Tally::default(),
-        effect: Effect::None,
-        write_began_at: None,
-        lost_at: None,
-        hop: 0,
-        reopened: 0,
-        submitted_at: noon(),
-        updated_at: noon(),
-        finished_at: None,
+        payload: sealed(),
+        turn: None,
         not_before: None,
         not_after: time::after(noon(), time::days(7)),
-        cancel_requested: false,
+        fingerprint: fingerprint(),
         trace: None,
         warnings: Vec::new(),
-        fingerprint: fingerprint(),
-        payload: Some(sealed()),
-        conference_refused: None,
-        turn: None,
-    }
+    };
+    Job::accepting(asked, noon())
 }
 
 /// A message of a job of its own.

@@ -79,7 +79,7 @@ pub(crate) async fn cancel(
             if let Err(error) = wake(ports, &job).await {
                 met(Hitch::NotWoken(&job, error))?;
             }
-            Ok(Cancelled::Asked(job.id))
+            Ok(Cancelled::Asked(job.id.clone()))
         }
         Wish::Answered(Change::Refused(Refusal::Finished(ended))) => {
             // The mark of a job that was cancelled before must outlive its record.

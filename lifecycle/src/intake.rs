@@ -151,7 +151,7 @@ impl Intake {
     ) -> Result<Receipt, Refusal> {
         match self.ledger.get(id).await {
             Ok(Some(known)) if known.fingerprint.is_same_request(fingerprint) => Ok(Receipt::replayed(known)),
-            Ok(Some(known)) => Err(Refusal::KeyReused(known.id)),
+            Ok(Some(known)) => Err(Refusal::KeyReused(known.id.clone())),
             Ok(None) => Err(refusal),
             // Whether this is a repeat, and so already accepted, cannot be told.
             Err(_) => Err(Refusal::StorageUnusable),
@@ -185,7 +185,8 @@ impl Receipt {
 /// The caller's wish stands: the log is told.
 fn told(hitch: Hitch<'_>) -> Result<(), VaultError> {
     match hitch {
-        Hitch::NotWoken(Job { id, .. }, error) => {
+        Hitch::NotWoken(job, error) => {
+            let id = &job.id;
             warn!(job.id = %id, %error, "Job {id} could not be woken to be cancelled: {error}");
         }
         Hitch::NotUnmarked(id, error) => {

@@ -245,7 +245,7 @@ impl Ledger {
             (Change::Refused(Refusal::Unknown), JobState::Accepting { .. }) => Wish::Gone,
             // The record was lost under our hands; the message is still on its way.
             (Change::Refused(Refusal::Unknown), _) => {
-                let job = Job { cancel_requested: true, ..reconcile::record(seen) };
+                let job = reconcile::record(seen).with_wish_to_cancel(true);
                 self.memory.remember(job.clone());
                 Wish::Noted(Box::new(job))
             }

@@ -102,8 +102,8 @@ fn waits_for_connection(job: &Job) -> bool {
 async fn wake(ports: &Ports, quotas: &Quotas, account: &Account, id: &JobId) -> Result<Waker, StoreError> {
     let hop = match ports.store.get(id).await? {
         Some(job) if waits_for_connection(&job) => job.hop,
-        Some(Job { state: JobState::Blocked { .. }, .. }) | None => return Ok(Waker::None),
-        Some(_) => return Ok(Waker::Other),
+        Some(job) if !matches!(job.state, JobState::Blocked { .. }) => return Ok(Waker::Other),
+        Some(_) | None => return Ok(Waker::None),
     };
     let job = match ports.store.take(id, &Step::Unblock { hop }, ports.clock.now()).await? {
         Change::Taken(job) => job,

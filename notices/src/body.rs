@@ -44,7 +44,8 @@ pub(super) fn body(message: &Message, notice: Notice, opened: Opened, record: Op
         News::Updated => record.and_then(|job| job.finished_at).or(Some(at)),
         News::Blocked { .. } => None,
     };
-    let next_attempt_at = record.filter(|job| job.state.name() == state_now).and_then(Job::next_attempt_at);
+    let next_attempt_at =
+        record.filter(|job| job.state.name() == state_now).and_then(|job| job.next_attempt_at());
     json!({
         "type": news.as_type(),
         "timestamp": at,

@@ -52,5 +52,5 @@ async fn shortened(ports: &Ports, job: &Job) -> Job {
         return job.clone();
     };
     let result = opened.seal_compact(&keys, job.id.as_str());
-    Job { state: JobState::Succeeded { result }, ..job.clone() }
+    job.with_result(result)
 }

@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
-use common::job::{Effect, Job, Lease, Refusal, Step, Turn, next_look};
+use common::job::{Effect, Job, LastKnown, Lease, Refusal, Step, Turn, next_look};
 use common::port::{Change, StoreError};
 use common::seal::Sealed;
 use jiff::Timestamp;
@@ -185,14 +185,13 @@ impl Hold {
     /// theirs stays.
     async fn put_back(&self) -> Result<(), AttemptError> {
         let taken_back = self.records.is_taken_back(&self.job.id).await.map_err(AttemptError::Vault)?;
-        let job = Job {
+        let known = LastKnown {
             effect: self.effect(),
             write_began_at: self.write_began_at(),
             conference_refused: self.conference_refused.get().cloned(),
             turn: self.turn(),
-            cancel_requested: self.job.cancel_requested || taken_back,
-            ..self.job.as_ref().clone()
         };
+        let job = self.job.as_last_known(known).with_wish_to_cancel(taken_back);
         self.records.restore(&job).await.map_err(AttemptError::Store)?;
         Ok(())
     }

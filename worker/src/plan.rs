@@ -93,7 +93,7 @@ fn reauthorization() -> Plan {
 mod tests {
     use common::account::{AccountId, Generation, GuestLimit, ReauthorizationCause};
     use common::fingerprint::HashKey;
-    use common::job::{JobId, JobState, Tally};
+    use common::job::{Fields, JobId, JobState, Tally};
     use common::owner::Owner;
     use common::port::{ClientRef, GoogleUser};
     use common::seal::Key;
@@ -106,7 +106,7 @@ mod tests {
     }
 
     fn job() -> Job {
-        Job {
+        Job::from(Fields {
             id: JobId::random(),
             owner: Owner::local(),
             account: AccountId::default_account(),
@@ -129,7 +129,7 @@ mod tests {
             payload: None,
             conference_refused: None,
             turn: None,
-        }
+        })
     }
 
     fn account(state: AccountState) -> Account {
@@ -169,31 +169,44 @@ mod tests {
         let blocked = account(needs_reauthorization());
         let fail = |kind| Plan::Settle(Ending::Fail(kind));
         let early = Some(after(now(), minutes(5)));
-        let expired = Job { not_after: now(), not_before: early, ..job() };
+        let expired = job().with(|fields| {
+            fields.not_after = now();
+            fields.not_before = early;
+        });
         assert_eq!(planned(&expired, &blocked), fail(FailureKind::Expired));
-        let poison = Job { tally: Tally { crashes: POISON, ..Tally::default() }, ..job() };
+        let poison = job().with(|fields| fields.tally = Tally { crashes: POISON, ..Tally::default() });
         assert_eq!(planned(&poison, &blocked), fail(FailureKind::Poison));
-        let exhausted = Job { tally: Tally { attempts: 12, ..Tally::default() }, ..job() };
+        let exhausted = job().with(|fields| fields.tally = Tally { attempts: 12, ..Tally::default() });
         assert_eq!(planned(&exhausted, &blocked), fail(FailureKind::AttemptsExhausted));
-        let nearly = Job { tally: Tally { attempts: 11, deferrals: 9_999, crashes: POISON - 1 }, ..job() };
+        let nearly =
+            job().with(|fields| fields.tally = Tally { attempts: 11, deferrals: 9_999, crashes: POISON - 1 });
         assert_eq!(planned(&nearly, &connected), Plan::Create);
-        let cancelled = Job { cancel_requested: true, not_after: now(), ..job() };
+        let cancelled = job().with(|fields| {
+            fields.cancel_requested = true;
+            fields.not_after = now();
+        });
         assert_eq!(planned(&cancelled, &connected), Plan::Settle(Ending::Cancel));
     }
 
     #[test]
     fn a_cancellation_waits_for_the_account_until_the_job_expires() {
-        let cancelled = Job { cancel_requested: true, effect: Effect::Unknown, ..job() };
+        let cancelled = job().with(|fields| {
+            fields.cancel_requested = true;
+            fields.effect = Effect::Unknown;
+        });
         let blocked = account(needs_reauthorization());
         assert_eq!(planned(&cancelled, &blocked), reauthorization());
-        let expired = Job { not_after: now(), ..cancelled };
+        let expired = cancelled.with(|fields| fields.not_after = now());
         assert_eq!(planned(&expired, &blocked), Plan::Settle(Ending::Cancel));
         assert_eq!(plan(&expired, None, 0, 12, now()), Plan::Settle(Ending::Cancel));
     }
 
     #[test]
     fn a_cancellation_of_what_was_not_written_waits_for_nothing() {
-        let cancelled = Job { cancel_requested: true, effect: Effect::None, ..job() };
+        let cancelled = job().with(|fields| {
+            fields.cancel_requested = true;
+            fields.effect = Effect::None;
+        });
         let blocked = account(needs_reauthorization());
         assert_eq!(planned(&cancelled, &blocked), Plan::Settle(Ending::Cancel));
         assert_eq!(plan(&cancelled, None, 0, 12, now()), Plan::Settle(Ending::Cancel));
@@ -202,7 +215,7 @@ mod tests {
     #[test]
     fn a_job_never_starts_early() {
         let connected = account(AccountState::Connected);
-        let at = |start| planned(&Job { not_before: Some(start), ..job() }, &connected);
+        let at = |start| planned(&job().with(|fields| fields.not_before = Some(start)), &connected);
         let soon = after(now(), std::time::Duration::from_millis(1));
         assert_eq!(at(soon), Plan::Wait { why: WaitReason::Schedule, until: soon });
         assert_eq!(at(now()), Plan::Create);

@@ -62,7 +62,7 @@ impl Records {
     /// The record that `message` can rebuild; that its caller took the job back is known to the vault.
     pub(crate) async fn rebuilt(&self, message: &Message) -> Result<Job, VaultError> {
         let cancel_requested = self.is_taken_back(&message.job).await?;
-        Ok(Job { cancel_requested, ..message.rebuild(self.clock.now()) })
+        Ok(message.rebuild(self.clock.now()).with_wish_to_cancel(cancel_requested))
     }
 
     /// Whether the job's caller has taken it back, whatever its record says.

@@ -32,7 +32,9 @@ async fn open(dir: &Path, role: Role) -> Embedded {
 fn jobs() -> Vec<Job> {
     let mut states = HashSet::new();
     let each = golden::jobs().into_iter().filter(|job| states.insert(job.state_name()));
-    let named = |(number, job)| Job { id: JobId::parse(&format!("{number:026}")).unwrap(), ..job };
+    let named = |(number, job): (_, Job)| {
+        job.with(|fields| fields.id = JobId::parse(&format!("{number:026}")).unwrap())
+    };
     each.enumerate().map(named).collect()
 }
 

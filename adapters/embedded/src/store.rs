@@ -103,7 +103,7 @@ impl JobStore for SqliteStore {
     async fn withdraw(&self, id: &JobId) -> Result<(), StoreError> {
         let name = id.clone();
         let work = move |db: &rusqlite::Connection| match rows::read(db, &name)? {
-            Some(Job { state: JobState::Accepting { .. }, .. }) => {
+            Some(job) if matches!(job.state, JobState::Accepting { .. }) => {
                 rows::delete(db, &name)?;
                 Ok(true)
             }

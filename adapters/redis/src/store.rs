@@ -126,7 +126,7 @@ impl JobStore for RedisStore {
                     None => return Ok(()),
                 },
             };
-            let Job { state: JobState::Accepting { .. }, .. } = record.job else {
+            let JobState::Accepting { .. } = record.job.state else {
                 return Ok(());
             };
             let write = Write {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use accounts::keys::Scope;
 use actix_web::http::header::{ACCEPT, HeaderMap, HeaderValue, VARY};
 use actix_web::{HttpRequest, HttpResponse, web};
-use common::job::{Job, JobState, StateName};
+use common::job::{JobState, StateName};
 use lifecycle::{CancelError, Cancelled};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -68,7 +68,7 @@ pub(crate) async fn read(
     }
     let preference = Preference::from_headers(request.headers());
     let patience = asked.unwrap_or_else(|| preference.wait.unwrap_or_default());
-    let sight = if sight.job().is_some_and(Job::is_finished) || patience.is_zero() {
+    let sight = if sight.job().is_some_and(|job| job.is_finished()) || patience.is_zero() {
         sight
     } else {
         let _seat = api.follows.seat(&caller)?;

@@ -86,7 +86,7 @@ async fn answer(api: &Api, request: &HttpRequest, payload: web::Payload) -> Resu
     let receipt = events::submit(api, request, payload, Contract::Older).await?;
     let job = events::seen(api, &receipt, preference.budget(PATIENCE)).await;
     let why = job.as_ref().and_then(blocked_by);
-    let mut response = match job.filter(Job::is_finished) {
+    let mut response = match job.filter(|job| job.is_finished()) {
         Some(job) => told(&job, &JobRecord::of(&job, &api.ports.jobs.accounts).await)?,
         None => pending(&receipt, why),
     };

@@ -5,7 +5,6 @@ use std::time::Duration;
 use actix_web::http::header::{HeaderName, VARY};
 use actix_web::web::{self, Bytes};
 use actix_web::{Error, HttpResponse};
-use common::job::Job;
 use common::time;
 use futures_util::stream::{self, Stream};
 use jiff::Timestamp;
@@ -88,7 +87,7 @@ async fn piece(
 async fn told(api: &Api, sight: Sight) -> (Result<Bytes, Error>, Next) {
     let told = Told::of(&sight, &api.ports.jobs.accounts).await;
     let data = serde_json::to_string(&told).expect("a record is plain data");
-    let ended = sight.job().is_some_and(Job::is_finished);
+    let ended = sight.job().is_some_and(|job| job.is_finished());
     let next = if ended { Next::End } else { Next::Wait(sight) };
     (Ok(Bytes::from(format!("event: job\ndata: {data}\n\n"))), next)
 }

@@ -213,7 +213,7 @@ async fn a_wish_that_comes_to_nothing_takes_its_own_mark_away_and_no_earlier_one
             while rig.queue.publishes() == 0 {
                 tokio::task::yield_now().await;
             }
-            let id = only_job(&rig).await.unwrap().id;
+            let id = only_job(&rig).await.unwrap().id.clone();
             if earlier {
                 rig.vault.put(Shelf::Cancellations, id.as_str(), &json!({}), None).await.unwrap();
             }

@@ -44,7 +44,7 @@ fn why(job: &Job) -> String {
 mod tests {
     use common::account::AccountId;
     use common::fingerprint::HashKey;
-    use common::job::{Effect, JobId, Step, Tally};
+    use common::job::{Effect, Fields, JobId, Step, Tally};
     use common::owner::Owner;
     use common::seal::Key;
     use jiff::Timestamp;
@@ -56,7 +56,7 @@ mod tests {
     }
 
     fn accepting(not_before: Option<Timestamp>) -> Job {
-        Job {
+        Job::from(Fields {
             id: JobId::random(),
             owner: Owner::local(),
             account: AccountId::default_account(),
@@ -79,19 +79,19 @@ mod tests {
             conference_refused: None,
             turn: None,
             warnings: Vec::new(),
-        }
+        })
     }
 
     #[test]
     fn a_job_that_waits_for_its_not_before_says_so_from_its_first_record_on() {
         let first = accepting(Some(at(1)));
-        let queued = Job { state: JobState::Queued, ..first.clone() };
+        let queued = first.with(|fields| fields.state = JobState::Queued);
         let waiting = first.take(&Step::Enqueued, at(0)).expect("a first step");
         for job in [first, queued, waiting] {
             assert_eq!(why(&job), format!("schedule until {:.0}", at(1)), "{:?}", job.state);
             assert!(of(std::slice::from_ref(&job)).contains(" waiting "), "{:?}", job.state);
         }
         assert_eq!(why(&accepting(None)), "not confirmed");
-        assert_eq!(why(&Job { state: JobState::Queued, ..accepting(Some(at(0))) }), "");
+        assert_eq!(why(&accepting(Some(at(0))).with(|fields| fields.state = JobState::Queued)), "");
     }
 }

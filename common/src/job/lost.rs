@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Job, JobState};
+use super::{Fields, JobState};
 use crate::time::{after, hours, minutes};
 
 /// So long after its end a lease proves that nobody is at the job who has told of it: an attempt's calls are over before
@@ -37,7 +37,7 @@ pub enum Silence {
     Certain,
 }
 
-impl Job {
+impl Fields {
     /// What the silence of a job means at `now` that was due at `due`.
     #[must_use]
     pub fn silence(&self, due: Timestamp, now: Timestamp) -> Silence {
@@ -79,6 +79,7 @@ impl Job {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Job;
     use super::*;
     use crate::job::{BlockReason, WaitReason};
     use crate::sample;
@@ -90,7 +91,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn job(state: JobState) -> Job {
-        Job { state, ..sample::job("o", "a") }
+        sample::job("o", "a").with(|fields| fields.state = state)
     }
 
     #[test]
@@ -138,7 +139,7 @@ mod tests {
     #[test]
     fn a_job_that_something_was_heard_of_is_waited_for_anew() {
         let noon = sample::noon();
-        let queued = Job { updated_at: at(minutes(5)), ..job(JobState::Queued) };
+        let queued = job(JobState::Queued).with(|fields| fields.updated_at = at(minutes(5)));
         assert_eq!(queued.silence(noon, at(OVERDUE)), Silence::Usual);
         assert_eq!(queued.silence(noon, at(OVERDUE + minutes(5))), Silence::Long);
         assert_eq!(queued.silence(at(hours(2)), at(hours(2))), Silence::Usual, "it is not due before");
@@ -146,7 +147,7 @@ mod tests {
 
     #[test]
     fn only_an_event_from_before_the_loss_stays() {
-        let lost = Job { lost_at: Some(at(minutes(10))), ..job(JobState::Queued) };
+        let lost = job(JobState::Queued).with(|fields| fields.lost_at = Some(at(minutes(10))));
         assert!(lost.had_succeeded(Some(at(minutes(9)))));
         assert!(!lost.had_succeeded(Some(at(minutes(9) + SECOND))));
         assert!(!lost.had_succeeded(None));

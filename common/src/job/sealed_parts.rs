@@ -2,7 +2,7 @@
 
 use super::outcome::EventResult;
 use super::state::JobState;
-use super::{Job, Step};
+use super::{Fields, Step};
 use crate::payload::Payload;
 use crate::seal::{Keyring, Sealed, reseal};
 
@@ -15,7 +15,7 @@ pub struct SealedParts {
     conference_refused: Option<Sealed<String>>,
 }
 
-impl Job {
+impl Fields {
     /// The step that seals what the record holds with the newest of these keys; `None` where that is so, or
     /// none of the keys opens what is not.
     #[must_use]
@@ -77,7 +77,7 @@ impl SealedParts {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Failure, FailureKind, Refusal};
+    use super::super::{Failure, FailureKind, Job, Refusal};
     use super::*;
     use crate::sample;
     use crate::seal::Key;
@@ -86,7 +86,11 @@ mod tests {
         let job = sample::job("o", "a");
         // What is inside does not matter here.
         let payload = Sealed::try_from(String::from(key.seal(job.id.as_str(), &1_u8))).unwrap();
-        Job { payload: Some(payload), state, finished_at: Some(sample::noon()), ..job }
+        job.with(|fields| {
+            fields.payload = Some(payload);
+            fields.state = state;
+            fields.finished_at = Some(sample::noon());
+        })
     }
 
     #[test]
@@ -95,7 +99,7 @@ mod tests {
         let keys = Keyring::new(new.clone(), vec![old.clone()]);
         let any = record(JobState::Queued, &old);
         let context = any.id.as_str();
-        let any = Job { conference_refused: Some(old.seal(context, &"words".to_owned())), ..any.clone() };
+        let any = any.with(|fields| fields.conference_refused = Some(old.seal(context, &"words".to_owned())));
         let result = || Sealed::try_from(String::from(old.seal(context, &2_u8))).unwrap();
         let failure = Failure {
             kind: FailureKind::Refused,
@@ -103,7 +107,7 @@ mod tests {
             ..sample::failure()
         };
         for state in [JobState::Queued, JobState::Succeeded { result: result() }, JobState::Failed(failure)] {
-            let before = Job { state, ..any.clone() };
+            let before = any.with(|fields| fields.state = state);
             let step = before.reseal(&keys).expect("an older key has sealed it");
             let after = before.take(&step, sample::at(9)).unwrap();
             let parts = after.sealed_parts();
@@ -115,8 +119,7 @@ mod tests {
             ];
             assert!(sealed_by.iter().flatten().all(|id| *id == Ok(new.id())), "{sealed_by:?}");
             assert_eq!(after.reseal(&keys), None, "there is nothing more to do");
-            let mut restored = after.clone();
-            restored.put_sealed_parts(&before.sealed_parts());
+            let restored = after.with(|fields| fields.put_sealed_parts(&before.sealed_parts()));
             assert_eq!(restored, before, "the rest is as it was, the time of its last change too");
         }
     }
@@ -126,7 +129,7 @@ mod tests {
         let (old, new) = (Key::random(), Key::random());
         let before = record(JobState::Queued, &old);
         let step = before.reseal(&Keyring::new(new, vec![old])).expect("an older key has sealed it");
-        let changed = Job { payload: None, ..before };
+        let changed = before.with(|fields| fields.payload = None);
         assert_eq!(changed.take(&step, sample::noon()), Err(Refusal::OutOfPlace));
     }
 

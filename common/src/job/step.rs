@@ -6,7 +6,7 @@ use super::outcome::{EventResult, Failure};
 use super::sealed_parts::SealedParts;
 use super::state::{BlockReason, JobState, Lease, WaitReason};
 use super::turn::Turn;
-use super::{Effect, Job, Tally};
+use super::{Effect, Fields, Job, Tally};
 use crate::fingerprint::Fingerprint;
 use crate::seal::Sealed;
 use crate::warning::Warning;
@@ -69,7 +69,7 @@ pub enum Step {
     Revive {
         /// The new message's hop.
         hop: u32,
-        /// As [`Job::lost_at`].
+        /// As [`Fields::lost_at`].
         lost_at: Option<Timestamp>,
     },
     /// The record may be older than what was written last, which was lost with the store at this instant.
@@ -160,7 +160,14 @@ impl Job {
     ///
     /// # Errors
     /// The [`Refusal`].
-    pub fn take(&self, step: &Step, now: Timestamp) -> Result<Job, Refusal> {
+    pub fn take(&self, step: &Step, now: Timestamp) -> Result<Self, Refusal> {
+        self.0.taken(step, now).map(Self)
+    }
+}
+
+impl Fields {
+    /// How they are after the step.
+    fn taken(&self, step: &Step, now: Timestamp) -> Result<Self, Refusal> {
         let mut job = self.clone();
         job.updated_at = now;
         match step {
@@ -351,7 +358,7 @@ impl Job {
                 if self.fingerprint.is_other_request(request) {
                     return Err(Refusal::OtherRequest);
                 }
-                return self.take(step, now);
+                return self.taken(step, now);
             }
         }
         Ok(job)
@@ -397,7 +404,7 @@ impl Job {
     }
 
     fn still_open(&self) -> Result<(), Refusal> {
-        if self.is_finished() { Err(Refusal::Finished(Box::new(self.clone()))) } else { Ok(()) }
+        if self.is_finished() { Err(Refusal::Finished(Box::new(Job(self.clone())))) } else { Ok(()) }
     }
 
     fn held_by(&self, lease: &Lease) -> Result<(), Refusal> {

@@ -8,8 +8,8 @@ const MESSAGES: &str = include_str!("golden/messages_v1.jsonl");
 /// With everything in it that there can be.
 fn laden() -> Message {
     let job = full_job();
-    let failure = golden::jobs().into_iter().find_map(|job| match job.state {
-        JobState::Failed(failure) => Some(failure),
+    let failure = golden::jobs().into_iter().find_map(|job| match &job.state {
+        JobState::Failed(failure) => Some(failure.clone()),
         JobState::Accepting { .. }
         | JobState::Queued
         | JobState::Running(_)
@@ -32,7 +32,7 @@ fn laden() -> Message {
 
 /// Of every kind of work and of all that else has variants, one.
 fn messages() -> Vec<Message> {
-    let bare = Job { payload: Some(sealed("cGF5bG9hZA==")), ..bare_job() };
+    let bare = bare_job().with(|fields| fields.payload = Some(sealed("cGF5bG9hZA==")));
     let bare = Message::next_for(&bare, Work::Create).unwrap();
     let news = [News::Succeeded, News::Failed, News::Updated].into_iter();
     let news: Vec<News> = news.chain(BlockReason::ALL.map(|why| News::Blocked { why })).collect();

@@ -3,8 +3,8 @@
 use crate::account::AccountId;
 use crate::fingerprint::HashKey;
 use crate::job::{
-    BlockReason, Conference, Effect, EventResult, Failure, FailureKind, Job, JobId, JobState, Lease, Tally,
-    WaitReason, WorkerId,
+    BlockReason, Conference, Effect, EventResult, Failure, FailureKind, Fields, Job, JobId, JobState, Lease,
+    Tally, WaitReason, WorkerId,
 };
 use crate::owner::Owner;
 use crate::seal::Key;
@@ -19,7 +19,7 @@ pub fn at(seconds: i64) -> Timestamp {
 /// A job of its own.
 #[must_use]
 pub fn job(state: JobState) -> Job {
-    Job {
+    Job::from(Fields {
         id: JobId::random(),
         owner: Owner::local(),
         account: AccountId::default_account(),
@@ -42,7 +42,7 @@ pub fn job(state: JobState) -> Job {
         payload: None,
         conference_refused: None,
         turn: None,
-    }
+    })
 }
 
 /// One of each, and of every failure.

@@ -56,7 +56,7 @@ mod tests {
     fn every_state_of_a_record_decides() {
         let hash = HashKey::new(Key::random());
         let (same, other) = (hash.fingerprint(b"same"), hash.fingerprint(b"other"));
-        let job = |state| Job { fingerprint: same.clone(), ..common::sample::states::job(state) };
+        let job = |state| common::sample::states::job(state).with(|fields| fields.fingerprint = same.clone());
         let mut states = every_settled_state();
         for state in states.clone() {
             assert_eq!(decide(&job(state), &same, at(500)), Decision::Replay);

@@ -58,7 +58,10 @@ mod tests {
     /// Accepted at 0, to be done by 1000.
     fn job(place: Place, not_before: Option<i64>) -> Job {
         let turn = Turn { priority: Priority::Normal, cost: 1, place, yields: 0 };
-        Job { turn: Some(turn), not_before: not_before.map(sample::at), ..sample::job(JobState::Queued) }
+        sample::job(JobState::Queued).with(|fields| {
+            fields.turn = Some(turn);
+            fields.not_before = not_before.map(sample::at);
+        })
     }
 
     #[test]

@@ -6,7 +6,7 @@ use common::account::{Account, AccountId, AccountState};
 use common::deadline::deadline;
 use common::event::Submission;
 use common::fingerprint::Fingerprint;
-use common::job::{Effect, Job, JobState, Place, Tally, Turn};
+use common::job::{Asked, Job, Place, Turn};
 use common::payload::Payload;
 use common::port::Line;
 use jiff::Timestamp;
@@ -36,30 +36,19 @@ impl Intake {
             conference: submission.conference,
             send_updates: submission.send_updates,
         };
-        let job = Job {
-            payload: Some(keys.seal(id.as_str(), &payload)),
-            conference_refused: None,
+        let asked = Asked {
+            payload: keys.seal(id.as_str(), &payload),
             turn: Some(self.turn(&account, submission, now)),
             id: id.clone(),
             owner: ask.owner.clone(),
             account: submission.account.clone(),
-            state: JobState::Accepting { since: now },
-            tally: Tally::default(),
-            effect: Effect::None,
-            write_began_at: None,
-            lost_at: None,
-            hop: 0,
-            reopened: 0,
-            submitted_at: now,
-            updated_at: now,
-            finished_at: None,
             not_before: submission.not_before,
             not_after,
-            cancel_requested: false,
             fingerprint,
             trace: Some(ask.trace),
             warnings: submission.warnings.clone(),
         };
+        let job = Job::accepting(asked, now);
         Ok((account, job))
     }
 

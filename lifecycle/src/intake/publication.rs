@@ -64,16 +64,15 @@ impl Intake {
                 Entry::Known { job, keeper } => (*job, keeper),
             };
             match decide(&known, &job.fingerprint, self.ports.clock.now()) {
-                Decision::Reused => return Err(Refusal::KeyReused(known.id)),
+                Decision::Reused => return Err(Refusal::KeyReused(known.id.clone())),
                 Decision::Replay => return Ok(Placed::before(known)),
                 Decision::PublishAgain => return self.publish_again(known, keeper).await,
                 Decision::AwaitOutcome { until } => self.settled(&known.id, until).await,
             }
             let now = self.ports.clock.now();
-            job =
-                Job { state: JobState::Accepting { since: now }, submitted_at: now, updated_at: now, ..job };
+            job = job.accepting_again(now);
         }
-        Err(Refusal::OutcomeUnknown(job.id))
+        Err(Refusal::OutcomeUnknown(job.id.clone()))
     }
 
     /// Publishes a job whose first request never learned whether the queue took it, unless its caller
@@ -129,7 +128,7 @@ impl Intake {
             }
             Err(QueueError::Unconfirmed) => {
                 warn!(job.id = %job.id, "The queue did not confirm job {} in time", job.id);
-                Err(Refusal::OutcomeUnknown(job.id))
+                Err(Refusal::OutcomeUnknown(job.id.clone()))
             }
             Err(error @ (QueueError::Full | QueueError::Unreachable(_))) => {
                 match record {
@@ -141,7 +140,7 @@ impl Intake {
                         }
                     }
                     // An earlier publish of it may have been stored after all.
-                    Record::Older => return Err(Refusal::OutcomeUnknown(job.id)),
+                    Record::Older => return Err(Refusal::OutcomeUnknown(job.id.clone())),
                 }
                 Err(if error == QueueError::Full { Refusal::QueueFull } else { Refusal::QueueUnreachable })
             }

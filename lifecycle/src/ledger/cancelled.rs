@@ -4,7 +4,7 @@
 //! before; nothing is published in between.
 
 use common::fingerprint::Fingerprint;
-use common::job::{Effect, Job, JobId, JobState, Refusal, Step};
+use common::job::{Effect, Job, JobId, Refusal, Step};
 use common::port::Change;
 use jiff::Timestamp;
 
@@ -44,7 +44,7 @@ impl Ledger {
             }),
             Ok(Meaning::Reused(fingerprint)) => {
                 self.withdraw(job, Keeper::Store).await;
-                let job = Job { fingerprint, state: JobState::Cancelled, ..job.clone() };
+                let job = job.clone().cancelled_as(fingerprint);
                 Some(Entry::Known { job: Box::new(job), keeper: Keeper::Store })
             }
             Err(Unreadable) => {

@@ -67,11 +67,10 @@ impl Memory {
     }
 
     /// Remembers a job as it is now. A wish to cancel it stays.
-    pub(super) fn remember(&self, mut job: Job) {
+    pub(super) fn remember(&self, job: Job) {
         let mut kept = self.kept();
-        if let Some(known) = kept.get(&job.id) {
-            job.cancel_requested |= known.cancel_requested;
-        }
+        let wish = kept.get(&job.id).is_some_and(|known| known.cancel_requested);
+        let job = job.with_wish_to_cancel(wish);
         kept.put(job, self.bounds);
         drop(kept);
         self.filled.notify_one();
@@ -87,7 +86,7 @@ impl Memory {
         let mut kept = self.kept();
         let place = kept.places.get(id).copied()?;
         let job = kept.jobs.get_mut(&place)?;
-        job.cancel_requested = true;
+        *job = job.clone().with_wish_to_cancel(true);
         Some(job.clone())
     }
 
@@ -181,7 +180,7 @@ mod tests {
         let memory = Memory::default();
         let first = job(JobState::Queued);
         assert_eq!(memory.begin(&first), None);
-        let again = Job { submitted_at: jiff::Timestamp::MAX, ..first.clone() };
+        let again = first.with(|fields| fields.submitted_at = jiff::Timestamp::MAX);
         assert_eq!(memory.begin(&again), Some(first));
     }
 
@@ -202,10 +201,10 @@ mod tests {
         let large = job(JobState::Queued);
         let two = 2 * weight(&large);
         let memory = Memory::within(Bounds { jobs: 100, bytes: two });
-        let jobs: Vec<Job> = (0..3).map(|_| Job { id: JobId::random(), ..large.clone() }).collect();
+        let jobs: Vec<Job> = (0..3).map(|_| large.with(|fields| fields.id = JobId::random())).collect();
         jobs.iter().for_each(|job| memory.remember(job.clone()));
         assert_eq!(memory.oldest(9, |_| true), jobs[1..]);
-        memory.remember(Job { payload: None, ..jobs[1].clone() });
+        memory.remember(jobs[1].with(|fields| fields.payload = None));
         memory.forget(&jobs[1].id);
         memory.forget(&jobs[1].id);
         memory.written(&jobs[2]);

@@ -1,6 +1,6 @@
 //! What is true of a job that both memory and store may know: pure functions.
 
-use common::job::{Effect, Job, JobState, Step};
+use common::job::{Job, JobState, Step};
 use common::time;
 use jiff::Timestamp;
 
@@ -21,8 +21,8 @@ pub(super) fn newest(remembered: Job, stored: Job) -> Job {
     if is_accepting(&stored) {
         return remembered;
     }
-    let cancel_requested = stored.cancel_requested || remembered.cancel_requested && !stored.is_finished();
-    Job { cancel_requested, ..stored }
+    let wish = remembered.cancel_requested && !stored.is_finished();
+    stored.with_wish_to_cancel(wish)
 }
 
 /// Whether it can be written down: the request that is publishing it may still withdraw it.
@@ -42,7 +42,7 @@ pub(super) fn is_settled(remembered: &Job, now: Timestamp) -> bool {
 /// The record to write. One that is `accepting` stays so, for a repeat to publish the job again:
 /// it is not known whether the queue has it, and therefore what became of it there.
 pub(super) fn record(remembered: &Job) -> Job {
-    Job { effect: remembered.effect.max(Effect::Unknown), ..remembered.clone() }
+    remembered.clone().in_doubt()
 }
 
 /// What the stored record lacks of what is remembered.
@@ -65,6 +65,7 @@ fn is_accepting(job: &Job) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use common::job::Effect;
     use common::sample::states::{at, every_state, job};
 
     fn accepting() -> Job {
@@ -75,7 +76,7 @@ mod tests {
     fn the_store_knows_better_unless_it_never_learned_of_the_confirmation() {
         let remembered = job(JobState::Queued);
         for state in every_state() {
-            let stored = Job { state, ..remembered.clone() };
+            let stored = remembered.with(|fields| fields.state = state);
             let expected = if is_accepting(&stored) { remembered.clone() } else { stored.clone() };
             assert_eq!(newest(remembered.clone(), stored), expected);
         }
@@ -83,14 +84,17 @@ mod tests {
 
     #[test]
     fn a_wish_that_is_not_written_yet_is_told_until_the_job_has_ended() {
-        let remembered = Job { cancel_requested: true, ..job(JobState::Queued) };
+        let remembered = job(JobState::Queued).with(|fields| fields.cancel_requested = true);
         for state in every_state() {
-            let stored = Job { state, cancel_requested: false, ..remembered.clone() };
+            let stored = remembered.with(|fields| {
+                fields.state = state;
+                fields.cancel_requested = false;
+            });
             let told = newest(remembered.clone(), stored.clone());
             assert_eq!(told.cancel_requested, !stored.is_finished(), "{:?}", stored.state);
             let step = lacks(&stored, &remembered);
             assert_eq!(step, (!stored.is_finished()).then_some(Step::Cancel), "{:?}", stored.state);
-            let noted = Job { cancel_requested: true, ..stored };
+            let noted = stored.with(|fields| fields.cancel_requested = true);
             assert_ne!(lacks(&noted, &remembered), Some(Step::Cancel));
         }
     }
@@ -99,7 +103,7 @@ mod tests {
     fn only_a_record_that_is_accepting_lacks_the_confirmation() {
         let remembered = job(JobState::Queued);
         for state in every_state() {
-            let stored = Job { state, ..remembered.clone() };
+            let stored = remembered.with(|fields| fields.state = state);
             let expected = is_accepting(&stored).then_some(Step::Enqueued);
             assert_eq!(lacks(&stored, &remembered), expected);
             assert_eq!(lacks(&stored, &accepting()), None, "nothing is known of its publish");
@@ -119,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_record_from_before_a_loss_may_lack_something() {
-        let stored = Job { updated_at: at(10), ..job(JobState::Queued) };
+        let stored = job(JobState::Queued).with(|fields| fields.updated_at = at(10));
         for (whole_since, expected) in [(0, false), (10, false), (11, true), (500, true)] {
             assert_eq!(may_lack(&stored, at(whole_since)), expected, "{whole_since}");
         }
@@ -129,9 +133,9 @@ mod tests {
     #[test]
     fn what_a_worker_may_have_done_unseen_is_unknown() {
         let remembered = accepting();
-        let written = Job { effect: Effect::Unknown, ..remembered.clone() };
+        let written = remembered.with(|fields| fields.effect = Effect::Unknown);
         assert_eq!(record(&remembered), written, "still accepting: a repeat publishes it again");
-        let done = Job { effect: Effect::Done, ..job(JobState::Queued) };
+        let done = job(JobState::Queued).with(|fields| fields.effect = Effect::Done);
         assert_eq!(record(&done).effect, Effect::Done);
     }
 }

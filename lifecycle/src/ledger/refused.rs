@@ -76,7 +76,7 @@ mod tests {
         let refused = RefusedJobs::default();
         let numbered = |number: usize| {
             let id = JobId::parse(&format!("{number:026x}")).expect("an id");
-            Job { id, ..job(JobState::Accepting { since: at(0) }) }
+            job(JobState::Accepting { since: at(0) }).with(|fields| fields.id = id)
         };
         assert!((0..MOST).all(|number| refused.remember(&numbered(number))));
         assert!(!refused.remember(&numbered(MOST)));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{accepted, sample, taken};
 use crate::{Bench, soon};
-use common::job::{BlockReason, Effect, Job, JobId, JobState, Pause, StateName, Step, Tally, WaitReason};
+use common::job::{BlockReason, Effect, JobId, JobState, Pause, StateName, Step, Tally, WaitReason};
 use common::port::{JobStore, ListFilter, Overdue, Page};
 
 /// All that a filter gives, page by page.
@@ -19,7 +19,7 @@ async fn listed(store: &Arc<dyn JobStore>, filter: &ListFilter, limit: u32) -> V
             return listed;
         };
         after = Some((last.submitted_at, last.id.clone()));
-        listed.extend(page.into_iter().map(|job| job.id));
+        listed.extend(page.into_iter().map(|job| job.id.clone()));
     }
 }
 
@@ -30,9 +30,9 @@ pub async fn a_list_pages_without_gaps(bench: &mut impl Bench<dyn JobStore>) {
     let mut expected = Vec::new();
     for number in 0..100 {
         // Ten of each second, and not in order.
-        let job = Job { submitted_at: sample::at(number * 7 % 10), ..sample::job("o", "a") };
+        let job = sample::job("o", "a").with(|fields| fields.submitted_at = sample::at(number * 7 % 10));
         store.restore(&job).await.unwrap();
-        expected.push((job.submitted_at, job.id));
+        expected.push((job.submitted_at, job.id.clone()));
     }
     expected.sort();
     let expected: Vec<JobId> = expected.into_iter().map(|(_, id)| id).collect();
@@ -40,13 +40,13 @@ pub async fn a_list_pages_without_gaps(bench: &mut impl Bench<dyn JobStore>) {
         assert_eq!(listed(&store, &ListFilter::default(), limit).await, expected, "pages of {limit}");
     }
     let first = store.list(&ListFilter::default(), Page { after: None, limit: 50 }).await.unwrap();
-    let late = Job { submitted_at: sample::at(60), ..sample::job("o", "a") };
+    let late = sample::job("o", "a").with(|fields| fields.submitted_at = sample::at(60));
     store.restore(&late).await.unwrap();
     let after = first.last().map(|job| (job.submitted_at, job.id.clone()));
     let rest = store.list(&ListFilter::default(), Page { after, limit: 100 }).await.unwrap();
-    let rest: Vec<JobId> = rest.into_iter().map(|job| job.id).collect();
+    let rest: Vec<JobId> = rest.into_iter().map(|job| job.id.clone()).collect();
     assert_eq!(rest[..50], expected[50..]);
-    assert_eq!(rest[50..], [late.id]);
+    assert_eq!(rest[50..], *std::slice::from_ref(&late.id));
 }
 
 /// A filter gives what fits all of its parts, and follows changes.
@@ -54,9 +54,9 @@ pub async fn a_list_is_filtered(bench: &mut impl Bench<dyn JobStore>) {
     let store = bench.open().await;
     let mut jobs = Vec::new();
     for (number, (owner, account)) in [("o", "a"), ("o", "b"), ("p", "a"), ("o", "a")].iter().enumerate() {
-        let job = Job { submitted_at: sample::at(number as u64), ..sample::job(owner, account) };
+        let job = sample::job(owner, account).with(|fields| fields.submitted_at = sample::at(number as u64));
         accepted(&store, &job).await;
-        jobs.push(job.id);
+        jobs.push(job.id.clone());
     }
     let ids =
         |numbers: &[usize]| -> Vec<JobId> { numbers.iter().map(|number| jobs[*number].clone()).collect() };
@@ -78,7 +78,7 @@ pub async fn a_list_is_filtered(bench: &mut impl Bench<dyn JobStore>) {
     assert_eq!(listed(&store, &in_state(StateName::Queued), 10).await, ids(&[0, 3]));
     assert_eq!(listed(&store, &in_state(StateName::Failed), 10).await, ids(&[]));
     // A job that may not start yet waits, from its first record on.
-    let scheduled = Job { not_before: Some(sample::at(3_600)), ..sample::job("o", "a") };
+    let scheduled = sample::job("o", "a").with(|fields| fields.not_before = Some(sample::at(3_600)));
     accepted(&store, &scheduled).await;
     for confirmed in [false, true] {
         if confirmed {
@@ -99,9 +99,12 @@ pub async fn the_blocked_jobs_of_some_accounts_are_found(bench: &mut impl Bench<
     for number in 0..1_200 {
         let account = ["a", "b", "c"][number as usize % 3];
         let at = sample::at(number * 7 % 1_200);
-        let job = Job { submitted_at: at, state: state.clone(), ..sample::job("o", account) };
+        let job = sample::job("o", account).with(|fields| {
+            fields.submitted_at = at;
+            fields.state = state.clone();
+        });
         store.restore(&job).await.unwrap();
-        expected.push((at, job.account, job.id));
+        expected.push((at, job.account.clone(), job.id.clone()));
     }
     accepted(&store, &sample::job("o", "a")).await;
     expected.sort_by_key(|one| one.0);
@@ -121,7 +124,7 @@ pub async fn the_blocked_jobs_of_some_accounts_are_found(bench: &mut impl Bench<
 /// Whoever watches is woken by a step, by the record's appearance and by its removal.
 pub async fn a_watcher_learns_of_every_kind_of_change(bench: &mut impl Bench<dyn JobStore>) {
     let store = bench.open().await;
-    let job = Job { state: JobState::Queued, ..sample::job("o", "a") };
+    let job = sample::job("o", "a").with(|fields| fields.state = JobState::Queued);
     let mut watch = store.watch(&job.id);
     store.restore(&job).await.unwrap();
     soon("the record's appearance", watch.changed()).await;
@@ -160,7 +163,7 @@ pub async fn the_longest_due_is_found(bench: &mut impl Bench<dyn JobStore>) {
     taken(&store, &first.id, postpone).await;
     assert_eq!(oldest(299).await, None);
     assert_eq!(oldest(1_000).await, Some(sample::at(300)));
-    let scheduled = Job { not_before: Some(sample::at(200)), ..sample::job("o", "b") };
+    let scheduled = sample::job("o", "b").with(|fields| fields.not_before = Some(sample::at(200)));
     accepted(&store, &scheduled).await;
     assert_eq!(oldest(199).await, None);
     assert_eq!(oldest(1_000).await, Some(sample::at(200)));
@@ -168,7 +171,7 @@ pub async fn the_longest_due_is_found(bench: &mut impl Bench<dyn JobStore>) {
     assert_eq!(oldest(199).await, None, "it waits for its notBefore");
     assert_eq!(oldest(1_000).await, Some(sample::at(200)));
     let blocked = JobState::Blocked { why: BlockReason::Reauthorization, until: None };
-    store.restore(&Job { state: blocked, ..sample::job("o", "c") }).await.unwrap();
+    store.restore(&sample::job("o", "c").with(|fields| fields.state = blocked)).await.unwrap();
     assert_eq!(oldest(1_000).await, Some(sample::at(200)), "a blocked one waits for a person");
     taken(&store, &scheduled.id, Step::Cancel).await;
     assert_eq!(oldest(1_000).await, Some(sample::at(300)), "one that ended is not due");
@@ -188,15 +191,19 @@ pub async fn what_is_overdue_is_found_in_order(bench: &mut impl Bench<dyn JobSto
             1 => JobState::Accepting { since: due },
             _ => JobState::Waiting { why: WaitReason::Retry, until: due },
         };
-        let job = Job { submitted_at: due, updated_at: due, state, ..sample::job("o", "a") };
+        let job = sample::job("o", "a").with(|fields| {
+            fields.submitted_at = due;
+            fields.updated_at = due;
+            fields.state = state;
+        });
         store.restore(&job).await.unwrap();
         expected.push((due, job));
     }
-    let later = Job { not_before: Some(sample::at(6)), ..sample::job("o", "a") };
+    let later = sample::job("o", "a").with(|fields| fields.not_before = Some(sample::at(6)));
     accepted(&store, &later).await;
     let blocked = JobState::Blocked { why: BlockReason::Reauthorization, until: None };
-    store.restore(&Job { state: blocked, ..sample::job("o", "a") }).await.unwrap();
-    let ended = Job { state: JobState::Queued, ..sample::job("o", "a") };
+    store.restore(&sample::job("o", "a").with(|fields| fields.state = blocked)).await.unwrap();
+    let ended = sample::job("o", "a").with(|fields| fields.state = JobState::Queued);
     store.restore(&ended).await.unwrap();
     taken(&store, &ended.id, Step::Cancel).await;
     // A job that is being run was due when it was begun.
@@ -229,10 +236,11 @@ pub async fn what_is_overdue_is_found_in_order(bench: &mut impl Bench<dyn JobSto
 /// What ended before the instant goes; what ended later or has not ended stays.
 pub async fn what_ended_long_ago_is_forgotten(bench: &mut impl Bench<dyn JobStore>) {
     let store = bench.open().await;
-    let ended = |number| Job {
-        state: JobState::Cancelled,
-        finished_at: Some(sample::at(number)),
-        ..sample::job("o", "a")
+    let ended = |number| {
+        sample::job("o", "a").with(|fields| {
+            fields.state = JobState::Cancelled;
+            fields.finished_at = Some(sample::at(number));
+        })
     };
     for number in 0..1_203 {
         store.restore(&ended(number % 100)).await.unwrap();
@@ -245,7 +253,7 @@ pub async fn what_ended_long_ago_is_forgotten(bench: &mut impl Bench<dyn JobStor
     assert_eq!(store.forget_finished(sample::at(100)).await, Ok(0));
     let mut left = listed(&store, &ListFilter::default(), 100).await;
     left.sort();
-    let mut expected = vec![late.id, open.id];
+    let mut expected = vec![late.id.clone(), open.id.clone()];
     expected.sort();
     assert_eq!(left, expected);
 }

@@ -7,7 +7,7 @@ use crate::Bench;
 use common::event::Priority;
 use common::fingerprint::Fingerprint;
 use common::job::{
-    BlockReason, Effect, Job, JobId, JobState, Lease, Pause, Place, Refusal, Step, Tally, Turn, WaitReason,
+    BlockReason, Effect, JobId, JobState, Lease, Pause, Place, Refusal, Step, Tally, Turn, WaitReason,
 };
 use common::port::{Change, JobStore};
 use common::seal::{Key, Keyring};
@@ -70,7 +70,7 @@ fn steps(lease: &Lease) -> Vec<Step> {
         Step::Recover,
         Step::Forget,
         Step::For(
-            sample::job("local", "default").fingerprint,
+            sample::job("local", "default").fingerprint.clone(),
             Box::new(start(sample::lease(sample::at(90)), 5)),
         ),
         Step::For(other_request(), Box::new(start(sample::lease(sample::at(90)), 5))),
@@ -92,8 +92,12 @@ pub async fn every_step_goes_by_the_rules(bench: &mut impl Bench<dyn JobStore>) 
     for state in states(&lease) {
         for step in steps(&lease).into_iter().map(Some).chain([None]) {
             let finished_at = state.is_finished().then(sample::noon);
-            let job = Job { state: state.clone(), finished_at, hop: 1, ..sample::job("o", "a") };
-            let job = Job { payload: Some(sample::sealed_with(&old, job.id.as_str())), ..job };
+            let job = sample::job("o", "a").with(|fields| {
+                fields.state = state.clone();
+                fields.finished_at = finished_at;
+                fields.hop = 1;
+            });
+            let job = job.with(|fields| fields.payload = Some(sample::sealed_with(&old, job.id.as_str())));
             // The last step depends on the job: what its record holds is sealed anew.
             let step = step.unwrap_or_else(|| job.reseal(&keys).unwrap());
             store.restore(&job).await.unwrap();
@@ -157,10 +161,13 @@ pub async fn a_restored_record_replaces_nothing(bench: &mut impl Bench<dyn JobSt
     let job = sample::job("o", "a");
     accepted(&store, &job).await;
     let queued = taken(&store, &job.id, Step::Enqueued).await;
-    let rebuilt = Job { hop: 9, effect: Effect::Unknown, ..job };
+    let rebuilt = job.with(|fields| {
+        fields.hop = 9;
+        fields.effect = Effect::Unknown;
+    });
     assert_eq!(store.restore(&rebuilt).await, Ok(queued.clone()));
     assert_eq!(store.get(&rebuilt.id).await, Ok(Some(queued)));
-    let lost = Job { state: JobState::Queued, ..sample::job("o", "a") };
+    let lost = sample::job("o", "a").with(|fields| fields.state = JobState::Queued);
     assert_eq!(store.restore(&lost).await, Ok(lost.clone()));
     assert_eq!(store.get(&lost.id).await, Ok(Some(lost)));
 }
@@ -174,15 +181,14 @@ pub async fn a_record_survives_a_restart(bench: &mut impl Bench<dyn JobStore>) {
         if matches!(state, JobState::Running(_)) {
             continue;
         }
-        let job = Job {
-            state,
-            tally: Tally { attempts: 1, deferrals: 2, crashes: 3 },
-            effect: Effect::Unknown,
-            hop: 4,
-            not_before: Some(sample::at(5)),
-            cancel_requested: true,
-            ..sample::job("o", "a")
-        };
+        let job = sample::job("o", "a").with(|fields| {
+            fields.state = state;
+            fields.tally = Tally { attempts: 1, deferrals: 2, crashes: 3 };
+            fields.effect = Effect::Unknown;
+            fields.hop = 4;
+            fields.not_before = Some(sample::at(5));
+            fields.cancel_requested = true;
+        });
         store.restore(&job).await.unwrap();
         kept.push(job);
     }

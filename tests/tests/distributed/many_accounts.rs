@@ -88,7 +88,10 @@ async fn ended_account(calrelay: &Installation, vault: &Arc<dyn Vault>) -> Value
 
 fn blocked_job(account: &str) -> Job {
     let state = JobState::Blocked { why: BlockReason::Reauthorization, until: None };
-    Job { state, hop: 1, ..sample::job("local", account) }
+    sample::job("local", account).with(|fields| {
+        fields.state = state;
+        fields.hop = 1;
+    })
 }
 
 impl Crowd {

@@ -143,9 +143,9 @@ pub(super) async fn lease<'a>(
 ) -> Result<Leased<'a>, Verdict> {
     match start(attempts, message, arrival).await {
         Ok(Taken::Recorded(job, lease)) => {
-            with_cancellation(attempts, leased(attempts, message, arrival, Arc::new(*job), lease)).await
+            with_cancellation(attempts, leased(attempts, message, arrival, *job, lease)).await
         }
-        Ok(Taken::Unrecorded(job, lease)) => Ok(leased(attempts, message, arrival, Arc::new(*job), lease)),
+        Ok(Taken::Unrecorded(job, lease)) => Ok(leased(attempts, message, arrival, *job, lease)),
         Ok(Taken::PutAside) => {
             let effect = Arrival::Again.effect(message.effect);
             Err(put_aside(attempts, &Message { effect, ..message.clone() }, CLAIM).await)
@@ -175,25 +175,17 @@ fn leased<'a>(
     attempts: &Attempts,
     message: &'a Message,
     arrival: Arrival,
-    mut job: Arc<Job>,
+    job: Job,
     lease: Lease,
 ) -> Leased<'a> {
-    if message.reopened > job.reopened {
-        Arc::make_mut(&mut job).reopened = message.reopened;
-    }
-    let began = job.write_began_at.max(known_write(
-        message.effect,
-        message.write_began_at,
-        attempts.ports.clock.now(),
-    ));
-    if began != job.write_began_at {
-        Arc::make_mut(&mut job).write_began_at = began;
-    }
+    let now = attempts.ports.clock.now();
+    let written = known_write(message.effect, message.write_began_at, now);
+    let job = Arc::new(job.as_told(message.reopened, written));
     let hold = Hold::new(Arc::clone(&attempts.records), Arc::clone(&job), lease);
     if let Some(words) = &message.conference_refused {
         hold.note_refused_conference(words);
     }
-    let calls = Calls::after(known_progress(message.progress, arrival, began), job.not_after);
+    let calls = Calls::after(known_progress(message.progress, arrival, job.write_began_at), job.not_after);
     Leased { message, job, hold, calls, probe: OnceLock::new() }
 }
 
@@ -283,14 +275,8 @@ async fn cancel_leased<'a>(attempts: &Attempts, leased: Leased<'a>) -> Result<Le
         }
         Ok(Change::Refused(Refusal::Finished(_))) => Err(Verdict::Done),
         Ok(Change::Taken(_) | Change::Refused(_)) | Err(_) => {
-            let job = Job { cancel_requested: true, ..leased.job.as_ref().clone() };
-            Ok(self::leased(
-                attempts,
-                leased.message,
-                Arrival::Again,
-                Arc::new(job),
-                leased.hold.lease().clone(),
-            ))
+            let job = leased.job.as_ref().clone().with_wish_to_cancel(true);
+            Ok(self::leased(attempts, leased.message, Arrival::Again, job, leased.hold.lease().clone()))
         }
     }
 }

@@ -57,7 +57,7 @@ async fn a_record_becomes_compact_an_hour_after_its_job_succeeded_and_says_what_
     assert_eq!(seen, &bench.job(&id).await);
     assert!(bench.result(compact).await == told);
     assert!(size(compact) < size(seen), "{} of {} characters", size(compact), size(seen));
-    assert_eq!(&Job { state: seen.state.clone(), ..compact.clone() }, seen, "nothing else may differ");
+    assert_eq!(&compact.with(|fields| fields.state = seen.state.clone()), seen, "nothing else may differ");
     bench.turn(hours(1));
     bench.look().await;
     assert_eq!(bench.store.compacted().len(), 1, "what was seen to is left alone");
@@ -95,7 +95,8 @@ async fn while_the_store_is_away_nothing_is_made_compact_and_afterwards_everythi
     assert_eq!(bench.store.compacted(), []);
     bench.store.recover();
     bench.look().await;
-    let mut compacted: Vec<_> = bench.made_compact(3).await.into_iter().map(|(_, job)| job.id).collect();
+    let mut compacted: Vec<_> =
+        bench.made_compact(3).await.into_iter().map(|(_, job)| job.id.clone()).collect();
     compacted.sort_by(|one, other| one.as_str().cmp(other.as_str()));
     ids.sort_by(|one, other| one.as_str().cmp(other.as_str()));
     assert_eq!(compacted, ids);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::job::{Effect, FailureKind, Job, JobId, JobState, Lease, Step, Tally, WorkerId};
+use common::job::{Effect, FailureKind, JobId, JobState, Lease, Step, Tally, WorkerId};
 use common::port::{CalendarError, Change, JobQueue as _, JobStore as _, Meeting};
 use common::time::minutes;
 use testing::Gate;
@@ -47,14 +47,14 @@ async fn a_hang_is_cut_at_the_deadline_and_counts_as_one_attempt() {
 /// A job whose worker died: its lease is past, and its message comes again.
 async fn left_behind(bench: &Bench, crashes: u32) -> JobId {
     let job = bench.job_for(&order()).await;
-    let job = Job { tally: Tally { crashes, ..Tally::default() }, ..job };
+    let job = job.with(|fields| fields.tally = Tally { crashes, ..Tally::default() });
     bench.store.restore(&job).await.unwrap();
     let lease = Lease { worker: WorkerId::random(), until: bench.now() };
     let step = Step::Start { lease, hop: 1, tally: job.tally, effect: Effect::None };
     let change = bench.store.take(&job.id, &step, bench.now()).await.unwrap();
     assert!(matches!(change, Change::Taken(_)), "{change:?}");
     bench.queue.publish(&message(&job), common::port::Lane::Fresh, std::time::Duration::ZERO).await.unwrap();
-    job.id
+    job.id.clone()
 }
 
 #[tokio::test]
@@ -160,12 +160,11 @@ async fn a_suspect_that_was_taken_back_at_the_start_waits_for_its_turn_alone() {
     let (alone, gate) = suspects(&mut bench, 3, 1).await;
     bench.under_way(1).await;
     let job = bench.job_for(&order()).await;
-    let recovered = Job {
-        tally: Tally { crashes: 1, ..Tally::default() },
-        effect: Effect::Unknown,
-        state: JobState::Queued,
-        ..job
-    };
+    let recovered = job.with(|fields| {
+        fields.tally = Tally { crashes: 1, ..Tally::default() };
+        fields.effect = Effect::Unknown;
+        fields.state = JobState::Queued;
+    });
     bench.store.restore(&recovered).await.unwrap();
     bench.queue.deliver_again(message(&recovered));
     bench.delayed(1).await;

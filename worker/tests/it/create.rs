@@ -20,7 +20,7 @@ async fn a_job_is_created_once_and_its_result_is_right() {
     assert!(result.conference == Conference::Ready(testing::google::link(&id)));
     assert_eq!(result.calendar_id, CALENDAR);
     let job = bench.job(&id).await;
-    assert_eq!((job.effect, job.tally, job.payload), (Effect::Done, Default::default(), None));
+    assert_eq!((job.effect, job.tally, job.payload.clone()), (Effect::Done, Default::default(), None));
     let event = bench.google.event(&id).expect("it is there");
     assert_eq!((event.calendar.as_str(), event.guests), (CALENDAR, 2));
     bench.quiet().await;
@@ -88,9 +88,9 @@ async fn redelivery_after_success_does_not_call_calendar() {
 async fn with_an_unknown_effect_google_is_asked_before_anything_is_written() {
     let mut bench = Bench::new().await;
     let there = bench.job_for(&order()).await;
-    let there = common::job::Job { effect: Effect::Unknown, ..there };
+    let there = there.with(|fields| fields.effect = Effect::Unknown);
     bench.google.plant(&there.id, &there.account, Some(there.fingerprint.v1()));
-    let absent = common::job::Job { effect: Effect::Unknown, ..bench.job_for(&order()).await };
+    let absent = bench.job_for(&order()).await.with(|fields| fields.effect = Effect::Unknown);
     bench.start();
     bench.submit_job(there.clone()).await;
     bench.succeeded(&there.id).await;

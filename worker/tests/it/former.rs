@@ -60,7 +60,7 @@ async fn every_unfinished_job_is_taken_back_and_no_other() {
     let recalled = bench.recall().await;
     assert_eq!((recalled.cancelled, recalled.cancelling.len()), (250, 0));
     let mark = bench.vault.get(Shelf::Cancellations, waiting[0].as_str()).await.unwrap().expect("a mark");
-    let fingerprint = bench.job(&waiting[0]).await.fingerprint;
+    let fingerprint = bench.job(&waiting[0]).await.fingerprint.clone();
     assert_eq!(serde_json::from_value::<Fingerprint>(mark.value).ok(), Some(fingerprint));
     assert_eq!(bench.recall().await, lifecycle::AllCancelled::default(), "doing it again does nothing");
     bench.start();
@@ -124,7 +124,7 @@ async fn an_attempt_that_began_before_the_account_changed_hands_writes_nothing_f
             // The one whose token was refused looks again after a second.
             bench.turn(Duration::from_secs(1));
             let job = bench.job(id).await;
-            job.is_finished().then_some(job.state)
+            job.is_finished().then_some(job.state.clone())
         };
         let JobState::Failed(failure) = eventually("an end", ended).await else { panic!("{id} is done") };
         assert_eq!(failure.kind, FailureKind::Unreadable);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::event::SendUpdates;
-use common::job::{Effect, FailureKind, Job, JobId, JobState, Tally, WaitReason};
+use common::job::{Effect, FailureKind, JobId, JobState, Tally, WaitReason};
 use common::port::{CalendarError, JobStore as _};
 use common::time::{after, minutes, until};
 use serde_json::json;
@@ -175,7 +175,7 @@ async fn exhausted(bench: &mut Bench) -> JobId {
     let tally = Tally { attempts: 1, ..Tally::default() };
     bench.google.next(Insert, Late);
     bench.start();
-    let id = bench.submit_job(Job { tally, ..job }).await;
+    let id = bench.submit_job(job.with(|fields| fields.tally = tally)).await;
     bench.come_due(&id).await;
     id
 }
@@ -233,7 +233,10 @@ async fn a_record_of_the_build_before_may_have_a_write_on_its_way() {
     let mut bench = Bench::new().await;
     let job = bench.job_for(&order().not_after(minutes(1))).await;
     // That build wrote neither when its write began, nor looked again.
-    let job = Job { effect: Effect::Unknown, state: JobState::Queued, ..job };
+    let job = job.with(|fields| {
+        fields.effect = Effect::Unknown;
+        fields.state = JobState::Queued;
+    });
     bench.store.restore(&job).await.unwrap();
     bench.publish_only(&job).await;
     bench.turn(minutes(1));

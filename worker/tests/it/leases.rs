@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::job::{Job, JobState};
+use common::job::JobState;
 use common::port::{JobQueue as _, JobStore as _, Lane};
 use common::time::minutes;
 use testing::Gate;
@@ -38,7 +38,14 @@ async fn a_second_delivery_of_a_running_job_is_parked() {
 async fn a_stale_copy_is_forgotten() {
     let mut bench = Bench::new().await;
     let job = bench.job_for(&order()).await;
-    bench.store.restore(&Job { hop: 5, state: JobState::Queued, ..job.clone() }).await.unwrap();
+    bench
+        .store
+        .restore(&job.with(|fields| {
+            fields.hop = 5;
+            fields.state = JobState::Queued;
+        }))
+        .await
+        .unwrap();
     bench.publish_only(&job).await;
     bench.start();
     assert_eq!(bench.quiet().await.delayed, 0);

@@ -105,7 +105,11 @@ async fn a_success_that_was_lost_is_found_again() {
         let mut bench = Bench::new().await;
         let older = succeeded(&mut bench).await;
         let effect = if number == 0 { Effect::Unknown } else { Effect::None };
-        let older = Job { state: state(&older), effect, updated_at: older.submitted_at, ..older };
+        let older = older.with(|fields| {
+            fields.state = state(&older);
+            fields.effect = effect;
+            fields.updated_at = older.submitted_at;
+        });
         falls_back(&mut bench, std::slice::from_ref(&older)).await;
         revived(&bench).await;
         bench.succeeded(&older.id).await;
@@ -188,7 +192,7 @@ async fn jobs_that_wait_in_a_long_queue_are_left_to_it() {
 #[tokio::test]
 async fn jobs_of_an_account_with_a_long_line_are_left_to_it() {
     let mut bench = Bench::new().await;
-    let job = Job { state: JobState::Queued, ..bench.job_for(&order()).await };
+    let job = bench.job_for(&order()).await.with(|fields| fields.state = JobState::Queued);
     bench.store.behind().restore(&job).await.unwrap();
     let account = bench.account(&job.account).await;
     let line = bench.settings.quotas.line(&account, Priority::Normal, 1);
@@ -233,7 +237,7 @@ async fn a_hundred_jobs_are_revived_a_minute_and_spread_over_half_of_it() {
     let mut bench = Bench::new().await;
     let mut jobs = Vec::new();
     for _ in 0..130 {
-        jobs.push(Job { state: JobState::Queued, ..bench.job_for(&order()).await });
+        jobs.push(bench.job_for(&order()).await.with(|fields| fields.state = JobState::Queued));
     }
     falls_back(&mut bench, &jobs).await;
     bench.start();
@@ -271,7 +275,7 @@ async fn a_lost_job_that_is_replayed_goes_on_at_once() {
 async fn a_lost_job_whose_deadline_is_past_succeeds_if_its_event_is_there_and_expires_if_not() {
     let mut bench = Bench::new().await;
     let older = succeeded(&mut bench).await;
-    let none = Job { state: JobState::Queued, ..bench.job_for(&order()).await };
+    let none = bench.job_for(&order()).await.with(|fields| fields.state = JobState::Queued);
     falls_back(&mut bench, &[older.clone(), none.clone()]).await;
     bench.stop().taking.cancel();
     bench.stopped().await;

@@ -43,9 +43,13 @@ async fn the_event_is_written_without_the_conference_in_the_same_attempt() {
         assert_eq!(bench.google.methods(&id), [Insert, Insert]);
         let job = bench.job(&id).await;
         assert_eq!((job.tally, job.effect), (Tally::default(), Effect::Done));
-        assert_eq!((job.payload, job.conference_refused), (None, None), "the result says it all");
+        assert_eq!(
+            (job.payload.clone(), job.conference_refused.clone()),
+            (None, None),
+            "the result says it all"
+        );
         let event = bench.google.event(&id).unwrap();
-        assert_eq!((event.conference, event.fingerprint), (false, Some(job.fingerprint)));
+        assert_eq!((event.conference, event.fingerprint), (false, Some(job.fingerprint.clone())));
         assert_eq!(bench.quiet().await.delayed, 0, "there is nothing to look for later");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use common::job::{Effect, Failure, FailureKind, Job, JobId, JobState, Step};
+use common::job::{Effect, Failure, FailureKind, JobId, JobState, Step};
 use common::message::{End, Message, News, Notice, Work};
 use common::port::{CalendarError, JobQueue as _, Lane};
 use common::time::minutes;
@@ -132,7 +132,10 @@ async fn a_job_that_is_submitted_again_once_nothing_is_known_of_it_is_told_of_by
     bench.wipe().await;
     bench.turn(minutes(1));
     let since = bench.now();
-    let again = Job { submitted_at: since, state: JobState::Accepting { since }, ..job };
+    let again = job.with(|fields| {
+        fields.submitted_at = since;
+        fields.state = JobState::Accepting { since };
+    });
     bench.submit_job(again.clone()).await;
     bench.failed(&again.id).await;
     let calls = receiver.heard(2).await;

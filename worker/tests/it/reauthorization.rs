@@ -243,7 +243,7 @@ impl Bench {
         let looked_at_again = message(&job);
         let delay = common::time::hours(1);
         self.queue.publish(&looked_at_again, common::port::Lane::Due, delay).await.unwrap();
-        job.id
+        job.id.clone()
     }
 }
 

@@ -177,7 +177,7 @@ async fn without_records_a_job_is_looked_for_again_where_a_write_may_have_taken_
 async fn a_second_delivery_of_a_job_that_was_looked_for_looks_again() {
     let mut bench = Bench::new().await;
     let job = bench.job_for(&order()).await;
-    bench.store.restore(&Job { state: JobState::Queued, ..job.clone() }).await.unwrap();
+    bench.store.restore(&job.with(|fields| fields.state = JobState::Queued)).await.unwrap();
     bench.start();
     let progress = Progress { looked: Some(bench.now()), ..Progress::default() };
     bench.queue.deliver_again(Message { progress, ..message(&job) });
@@ -194,7 +194,7 @@ async fn a_second_delivery_soon_after_records_were_away_is_put_aside() {
     bench.sleeping_for(LOOK).await;
     bench.store.recover();
     let job = bench.job_for(&order()).await;
-    bench.store.restore(&Job { state: JobState::Queued, ..job.clone() }).await.unwrap();
+    bench.store.restore(&job.with(|fields| fields.state = JobState::Queued)).await.unwrap();
     bench.queue.deliver_again(message(&job));
     bench.put_off(1).await;
     assert_eq!(bench.google.methods(&job.id), []);
@@ -204,7 +204,7 @@ async fn a_second_delivery_soon_after_records_were_away_is_put_aside() {
     // A while later the records can be believed again.
     bench.turn(CLAIM);
     let later = bench.job_for(&order()).await;
-    bench.store.restore(&Job { state: JobState::Queued, ..later.clone() }).await.unwrap();
+    bench.store.restore(&later.with(|fields| fields.state = JobState::Queued)).await.unwrap();
     bench.queue.deliver_again(message(&later));
     bench.succeeded(&later.id).await;
     assert_eq!(bench.google.methods(&later.id), [Get, Insert], "a second delivery asks first in any case");
@@ -384,7 +384,7 @@ async fn a_job_that_waits_for_its_user_without_a_record_looks_again_soon() {
     bench.start();
     bench.put_off(1).await;
     bench.store.recover();
-    let account = bench.job(&id).await.account;
+    let account = bench.job(&id).await.account.clone();
     bench.connect(&account).await;
     bench.turn(minutes(2));
     bench.succeeded(&id).await;
@@ -395,7 +395,7 @@ async fn a_job_that_may_have_been_taken_back_is_not_run_while_nobody_can_say() {
     for records_are_away in [false, true] {
         let mut bench = Bench::new().await;
         let job = bench.job_for(&order()).await;
-        let job = Job { effect: Effect::Unknown, ..job };
+        let job = job.with(|fields| fields.effect = Effect::Unknown);
         bench.submit_job(job.clone()).await;
         bench.vault.go_away();
         if records_are_away {
@@ -404,7 +404,11 @@ async fn a_job_that_may_have_been_taken_back_is_not_run_while_nobody_can_say() {
         bench.start();
         bench.put_off(1).await;
         let waiting = bench.job(&job.id).await;
-        assert_eq!((waiting.state, waiting.tally), (JobState::Queued, Tally::default()), "nobody holds it");
+        assert_eq!(
+            (waiting.state.clone(), waiting.tally),
+            (JobState::Queued, Tally::default()),
+            "nobody holds it"
+        );
         assert_eq!(bench.google.methods(&job.id), []);
         bench.vault.recover();
         bench.store.recover();
@@ -439,7 +443,7 @@ async fn a_throttled_job_that_expires_without_its_record_is_over_after_one_look(
         let job = bench.store.behind().get(&job.id).await.unwrap()?;
         let soon = until(job.not_after, bench.now()) < minutes(10);
         assert!(soon, "{job:?}");
-        if let JobState::Failed(failure) = job.state { Some(failure) } else { None }
+        if let JobState::Failed(failure) = job.state.clone() { Some(failure) } else { None }
     })
     .await;
     assert_eq!((failure.kind, failure.effect), (FailureKind::Expired, Effect::None));

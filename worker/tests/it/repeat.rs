@@ -109,7 +109,7 @@ async fn an_event_of_the_same_request_in_other_words_is_our_own() {
     let there = Fingerprint::stored("other words".to_owned(), Some("the same meaning".to_owned()));
     bench.google.plant_with(&job.id, &job.account, Some(there.clone()));
     let v1 = job.fingerprint.v1().to_owned();
-    let job = Job { fingerprint: Fingerprint::stored(v1, there.v2().map(str::to_owned)), ..job };
+    let job = job.with(|fields| fields.fingerprint = Fingerprint::stored(v1, there.v2().map(str::to_owned)));
     let id = bench.submit_job(job).await;
     bench.succeeded(&id).await;
     assert_eq!(bench.google.methods(&id), [Insert, Get]);

@@ -18,7 +18,7 @@ use crate::order::order;
 async fn sealed_with(bench: &Bench, key: &Key) -> Job {
     let order = order();
     let job = bench.job_for(&order).await;
-    Job { payload: Some(key.seal(job.id.as_str(), &order.payload())), ..job }
+    job.with(|fields| fields.payload = Some(key.seal(job.id.as_str(), &order.payload())))
 }
 
 /// Gives the account a key that was missing.
@@ -57,7 +57,9 @@ async fn a_job_whose_key_is_missing_waits_an_hour_at_a_time_until_it_is_there() 
 #[tokio::test]
 async fn a_job_whose_key_stays_missing_expires_like_any_other() {
     let mut bench = Bench::new().await;
-    let job = Job { not_after: after(bench.now(), minutes(90)), ..sealed_with(&bench, &Key::random()).await };
+    let job = sealed_with(&bench, &Key::random())
+        .await
+        .with(|fields| fields.not_after = after(bench.now(), minutes(90)));
     bench.start();
     let id = bench.submit_job(job).await;
     bench.waiting(&id).await;

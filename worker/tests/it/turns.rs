@@ -49,7 +49,7 @@ impl Bench {
         eventually("places in line", async || {
             let mut waiting = 0;
             for id in ids {
-                let state = self.job(id).await.state;
+                let state = self.job(id).await.state.clone();
                 waiting += usize::from(matches!(state, JobState::Waiting { why: WaitReason::Quota, .. }));
             }
             (waiting == count).then_some(())
@@ -170,17 +170,13 @@ async fn a_record_of_an_older_build_gives_back_one_normal_request_and_runs_as_be
     let mut bench = paced(60).await;
     bench.fill(minutes(10)).await;
     let before = bench.wait_in(Priority::Normal).await;
-    let older = |mut job: Job| {
-        job.turn = None;
-        job
-    };
-    bench.submit_job(older(bench.job_for(&order()).await)).await;
+    bench.submit_job(bench.job_for(&order()).await.with(|fields| fields.turn = None)).await;
     assert_eq!(bench.wait_in(Priority::Normal).await, before + TURN);
     let account = bench.account(&AccountId::default_account()).await;
     lifecycle::cancel_all(&(&bench.ports()).into(), &bench.settings.quotas, &account.id).await.unwrap();
     assert_eq!(bench.wait_in(Priority::Normal).await, before);
     // And one whose message comes: the build that accepted it has placed it.
-    let job = older(bench.job_for(&order()).await);
+    let job = bench.job_for(&order()).await.with(|fields| fields.turn = None);
     bench.publish_only(&job).await;
     bench.start();
     // Without a record it asks Google first, so that it makes two calls.

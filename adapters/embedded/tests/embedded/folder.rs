@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use adapter_embedded::{Embedded, Role};
-use common::job::{Effect, Job, JobState, StateName};
+use common::job::{Effect, JobState, StateName};
 use common::message::Message;
 use common::port::{
     Clock, Depth, JobQueue as _, JobStore as _, Lane, ListFilter, Page, QueueError, SystemClock,
@@ -51,7 +51,8 @@ async fn an_operator_works_beside_the_worker_and_leaves_its_deliveries_alone() {
     let worker = folder.worker().await;
     let held = publish(worker, Lane::Fresh, Duration::ZERO).await;
     assert_eq!(received(worker).await.0, held);
-    let running = Job { state: JobState::Running(sample::lease(sample::at(60))), ..sample::job("o", "a") };
+    let running =
+        sample::job("o", "a").with(|fields| fields.state = JobState::Running(sample::lease(sample::at(60))));
     worker.store().restore(&running).await.unwrap();
 
     let operator = open(&path, Role::Operator).await.unwrap();
@@ -84,9 +85,9 @@ async fn running_jobs_of_a_dead_worker_are_queued_with_an_unknown_effect() {
     let store = folder.worker().await.store();
     for _ in 0..1_100 {
         let state = JobState::Running(sample::lease(time::after(Timestamp::now(), time::hours(9))));
-        store.restore(&Job { state, ..sample::job("o", "a") }).await.unwrap();
+        store.restore(&sample::job("o", "a").with(|fields| fields.state = state)).await.unwrap();
     }
-    let waiting = Job { state: JobState::Queued, ..sample::job("o", "a") };
+    let waiting = sample::job("o", "a").with(|fields| fields.state = JobState::Queued);
     store.restore(&waiting).await.unwrap();
     drop(store);
     let store = folder.worker().await.store();

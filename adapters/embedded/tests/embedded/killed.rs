@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use adapter_embedded::Role;
-use common::job::{Job, JobId};
+use common::job::JobId;
 use common::port::{Backlog, JobQueue as _, JobStore as _, Lane};
 use common::sample;
 use tokio::task::JoinSet;
@@ -71,7 +71,7 @@ async fn accepts_jobs_until_it_is_killed() {
             // Far more than it lives to see; it ends by itself if nobody kills it.
             for _ in 0..10_000 {
                 let message = sample::message();
-                let job = Job { id: message.job.clone(), ..sample::job("o", "a") };
+                let job = sample::job("o", "a").with(|fields| fields.id = message.job.clone());
                 store.accept(&job, Backlog::default(), &sample::line("a")).await.unwrap();
                 queue.publish(&message, Lane::Fresh, Duration::ZERO).await.unwrap();
                 // Past the harness's capture, and in one piece.

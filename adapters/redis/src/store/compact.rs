@@ -239,20 +239,19 @@ mod tests {
     use common::trace::TraceContext;
 
     fn succeeded() -> Job {
-        let job = Job { state: JobState::Queued, ..sample::job("local", "default") };
+        let job = sample::job("local", "default").with(|fields| fields.state = JobState::Queued);
         job.take(&Step::Succeed(sample::sealed()), sample::at(1)).unwrap()
     }
 
     #[test]
     fn what_is_kept_is_pinned() {
         let hash = |digit: &str| digit.repeat(32);
-        let job = Job {
-            id: JobId::parse("00000000000000000000000000").unwrap(),
-            state: JobState::Succeeded { result: Sealed::try_from("AQID".to_owned()).unwrap() },
-            fingerprint: Fingerprint::stored(hash("1"), Some(hash("2"))),
-            hop: 300,
-            ..succeeded()
-        };
+        let job = succeeded().with(|fields| {
+            fields.id = JobId::parse("00000000000000000000000000").unwrap();
+            fields.state = JobState::Succeeded { result: Sealed::try_from("AQID".to_owned()).unwrap() };
+            fields.fingerprint = Fingerprint::stored(hash("1"), Some(hash("2")));
+            fields.hop = 300;
+        });
         // Submission, a second, nothing, seven days, hop 300, the second hash, "local", "default", the result.
         let inside = concat!(
             "98f6064641a68000",
@@ -276,7 +275,7 @@ mod tests {
         assert_ne!(encode(&job).unwrap()[..HEAD], text[..HEAD], "each has a version of its own");
         assert!(text.is_ascii());
         assert_eq!(decode(&job.id, &text), Some(kept(&job)));
-        let former = Job { fingerprint: Fingerprint::stored(hash("2"), None), ..job.clone() };
+        let former = job.with(|fields| fields.fingerprint = Fingerprint::stored(hash("2"), None));
         let text = encode(&former).unwrap();
         assert_eq!((text[0], HEXLOWER.encode(&text[HEAD..])), (1, golden.to_owned()));
         assert_eq!(decode(&job.id, &text), Some(kept(&former)));
@@ -286,7 +285,10 @@ mod tests {
     fn kept(job: &Job) -> Job {
         let v1 = if job.fingerprint.v2().is_none() { job.fingerprint.v1() } else { "" };
         let fingerprint = Fingerprint::stored(v1.to_owned(), job.fingerprint.v2().map(str::to_owned));
-        Job { trace: None, fingerprint, ..job.clone() }
+        job.with(|fields| {
+            fields.trace = None;
+            fields.fingerprint = fingerprint;
+        })
     }
 
     #[test]
@@ -297,13 +299,19 @@ mod tests {
         let early = "1950-01-01T00:00:00.000000001Z".parse().unwrap();
         for job in [
             plain.clone(),
-            Job { tally, hop: u32::MAX, ..plain.clone() },
-            Job { fingerprint: Fingerprint::stored(v1(), Some("0f".repeat(16))), ..plain.clone() },
-            Job { not_before: Some(sample::at(5)), ..plain.clone() },
-            Job { submitted_at: early, not_after: early, ..plain.clone() },
-            Job { updated_at: sample::at(0), ..plain.clone() },
-            Job { trace: Some(TraceContext::fresh()), ..plain.clone() },
-            Job { conference_refused: Some(sample::sealed()), ..plain.clone() },
+            plain.with(|fields| {
+                fields.tally = tally;
+                fields.hop = u32::MAX;
+            }),
+            plain.with(|fields| fields.fingerprint = Fingerprint::stored(v1(), Some("0f".repeat(16)))),
+            plain.with(|fields| fields.not_before = Some(sample::at(5))),
+            plain.with(|fields| {
+                fields.submitted_at = early;
+                fields.not_after = early;
+            }),
+            plain.with(|fields| fields.updated_at = sample::at(0)),
+            plain.with(|fields| fields.trace = Some(TraceContext::fresh())),
+            plain.with(|fields| fields.conference_refused = Some(sample::sealed())),
         ] {
             let again = decode(&job.id, &encode(&job).unwrap()).unwrap();
             assert_eq!(again, kept(&job), "{job:?}");
@@ -335,13 +343,13 @@ mod tests {
         let plain = succeeded();
         let odd = Fingerprint::stored("xyz".to_owned(), None);
         for job in [
-            Job { state: JobState::Failed(Failure { ..sample::failure() }), ..plain.clone() },
-            Job { state: JobState::Cancelled, ..plain.clone() },
-            Job { cancel_requested: true, ..plain.clone() },
-            Job { effect: Effect::Unknown, ..plain.clone() },
-            Job { fingerprint: odd, ..plain.clone() },
-            Job { finished_at: None, ..plain.clone() },
-            Job { not_after: Timestamp::MAX, ..plain },
+            plain.with(|fields| fields.state = JobState::Failed(Failure { ..sample::failure() })),
+            plain.with(|fields| fields.state = JobState::Cancelled),
+            plain.with(|fields| fields.cancel_requested = true),
+            plain.with(|fields| fields.effect = Effect::Unknown),
+            plain.with(|fields| fields.fingerprint = odd),
+            plain.with(|fields| fields.finished_at = None),
+            plain.with(|fields| fields.not_after = Timestamp::MAX),
         ] {
             assert_eq!(encode(&job), None, "{job:?}");
         }

@@ -35,7 +35,13 @@ fn records_are_written_and_read_as_they_were() {
 fn succeeded(fingerprint: Fingerprint, rest: Job) -> Job {
     let result = golden::sealed("cmVzdWx0");
     let state = JobState::Succeeded { result };
-    Job { state, effect: Effect::Done, cancel_requested: false, fingerprint, trace: None, ..rest }
+    rest.with(|fields| {
+        fields.state = state;
+        fields.effect = Effect::Done;
+        fields.cancel_requested = false;
+        fields.fingerprint = fingerprint;
+        fields.trace = None;
+    })
 }
 
 #[test]
@@ -43,7 +49,12 @@ fn compact_records_are_written_and_read_as_they_were() {
     let hash = || "00112233445566778899aabbccddeeff".to_owned();
     let newest = Fingerprint::stored(String::new(), Some(hash()));
     let former = Fingerprint::stored(hash(), None);
-    let plain = || Job { tally: Tally::default(), finished_at: Some(full_job().updated_at), ..bare_job() };
+    let plain = || {
+        bare_job().with(|fields| {
+            fields.tally = Tally::default();
+            fields.finished_at = Some(full_job().updated_at);
+        })
+    };
     let jobs =
         [succeeded(newest.clone(), plain()), succeeded(former, plain()), succeeded(newest, full_job())];
     golden::holds(

@@ -202,7 +202,7 @@ mod tests {
     fn an_entry_says_whose_it_is() {
         let job = sample::job("an-owner", "an_account");
         let entry = entry(&job);
-        let parts = Entry { id: job.id, owner: "an-owner", account: "an_account" };
+        let parts = Entry { id: job.id.clone(), owner: "an-owner", account: "an_account" };
         assert_eq!(Entry::parse(&entry), Some(parts));
         assert_eq!(Entry::parse("something else"), None);
     }
@@ -235,8 +235,8 @@ mod tests {
 
     #[test]
     fn a_new_deadline_moves_the_end_of_an_open_records_life() {
-        let job = Job { state: JobState::Queued, ..sample::job("o", "a") };
-        let later = Job { not_after: sample::at(3_600), ..job.clone() };
+        let job = sample::job("o", "a").with(|fields| fields.state = JobState::Queued);
+        let later = job.with(|fields| fields.not_after = sample::at(3_600));
         let changed = changed(Some(&job), Some(&later), Due::Kept, WEEK);
         assert_eq!(names(&changed), [("calrelay:backlog:o", true), ("calrelay:backlog:o:a", true)]);
     }

@@ -48,7 +48,7 @@ fn request(body: &[u8]) -> Fingerprint {
 }
 
 fn job(state: JobState) -> Job {
-    Job {
+    Job::from(Fields {
         id: JobId::random(),
         owner: Owner::local(),
         account: AccountId::default_account(),
@@ -71,7 +71,7 @@ fn job(state: JobState) -> Job {
         payload: None,
         conference_refused: None,
         turn: None,
-    }
+    })
 }
 
 struct Case {
@@ -190,8 +190,8 @@ fn an_older_message_of_another_request_is_told_apart_from_an_older_one_of_its_ow
 
 /// Where a job with this `notBefore` stands after a step that leaves it to the queue.
 fn left_to_the_queue(state: &JobState, step: &Step, not_before: Timestamp) -> JobState {
-    let job = Job { not_before: Some(not_before), ..job(state.clone()) };
-    job.take(step, now()).expect("the step fits the state").state
+    let job = job(state.clone()).with(|fields| fields.not_before = Some(not_before));
+    job.take(step, now()).expect("the step fits the state").state.clone()
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn a_job_that_is_left_to_the_queue_before_its_time_waits_for_it() {
 fn callers_see_that_a_job_waits_for_its_time_from_its_first_record_on() {
     let until = after(now(), minutes(5));
     let shown = |state, not_before| {
-        let job = Job { not_before, ..job(state) };
+        let job = job(state).with(|fields| fields.not_before = not_before);
         (job.state_name().as_str(), job.next_attempt_at())
     };
     let accepting = || JobState::Accepting { since: now() };
@@ -270,7 +270,10 @@ fn a_replayed_job_says_by_which_message_until_it_is_replayed_again() {
     let failed = job(JobState::Failed(failure(Effect::None)));
     let replayed = failed.take(&Step::Replay { hop: 9, not_after: now() }, now()).expect("it failed");
     assert_eq!((failed.reopened, replayed.reopened), (0, 9));
-    let ended = Job { state: JobState::Running(mine.clone()), hop: 12, ..replayed };
+    let ended = replayed.with(|fields| {
+        fields.state = JobState::Running(mine.clone());
+        fields.hop = 12;
+    });
     let ended = ended.take(&Step::Fail(mine, failure(Effect::None)), now()).expect("it is ours");
     assert_eq!(ended.reopened, 9);
     let again = ended.take(&Step::Replay { hop: 13, not_after: now() }, now()).expect("it failed");
@@ -283,7 +286,7 @@ fn a_record_without_the_newer_fields_is_still_read() {
     let written = serde_json::to_value(&job).expect("plain data");
     assert_eq!(written.get("conferenceRefused"), None, "older builds wrote none");
     assert_eq!(serde_json::from_value::<Job>(written).expect("a record"), job);
-    let refused = Job { conference_refused: Some(words()), ..job };
+    let refused = job.with(|fields| fields.conference_refused = Some(words()));
     let written = serde_json::to_value(&refused).expect("plain data");
     assert!(written["conferenceRefused"].is_string());
     assert_eq!(serde_json::from_value::<Job>(written).expect("a record"), refused);
@@ -328,14 +331,14 @@ fn a_revived_job_may_have_written_and_is_charged_with_nothing() {
 
 #[test]
 fn a_wish_that_was_known_before_the_loss_keeps_nothing() {
-    let wished = Job { cancel_requested: true, ..job(JobState::Queued) };
+    let wished = job(JobState::Queued).with(|fields| fields.cancel_requested = true);
     let revived = wished.take(&Step::Revive { hop: 6, lost_at: None }, now()).expect("nobody is at it");
     assert_eq!((revived.lost_at, revived.cancel_requested), (None, true));
     let doubted = wished.take(&Step::Doubt(now()), now()).expect("it is open");
     assert_eq!(doubted.lost_at, None);
     // One that came after the loss leaves what is known of that.
     let later = after(now(), minutes(5));
-    let lost = Job { lost_at: Some(now()), ..wished };
+    let lost = wished.with(|fields| fields.lost_at = Some(now()));
     let revived = lost.take(&Step::Revive { hop: 6, lost_at: None }, later).expect("nobody is at it");
     assert_eq!(revived.lost_at, Some(now()));
 }
@@ -343,7 +346,8 @@ fn a_wish_that_was_known_before_the_loss_keeps_nothing() {
 #[test]
 fn taking_back_a_job_that_was_left_alone_does_not_settle_what_it_wrote() {
     let cancelled = |until, effect| {
-        let running = Job { effect, ..job(JobState::Running(lease(&WorkerId::random(), until))) };
+        let running =
+            job(JobState::Running(lease(&WorkerId::random(), until))).with(|fields| fields.effect = effect);
         running.take(&Step::Cancel, now()).expect("it is open")
     };
     let minute = jiff::SignedDuration::from_mins(1);
@@ -362,10 +366,13 @@ fn taking_back_a_job_that_was_left_alone_does_not_settle_what_it_wrote() {
 #[test]
 fn a_job_that_had_succeeded_stands_though_it_was_taken_back() {
     let Case { mine, .. } = cases();
-    let wished = Job { cancel_requested: true, lost_at: Some(now()), ..job(JobState::Running(mine.clone())) };
+    let wished = job(JobState::Running(mine.clone())).with(|fields| {
+        fields.cancel_requested = true;
+        fields.lost_at = Some(now());
+    });
     assert_eq!(wished.take(&Step::Succeed(result()), now()), Err(Refusal::CancelRequested));
     let stands = wished.take(&Step::Stand(mine, result()), now()).expect("it is ours");
-    assert_eq!((stands.effect, stands.payload, stands.lost_at), (Effect::Done, None, None));
+    assert_eq!((stands.effect, &stands.payload, stands.lost_at), (Effect::Done, &None, None));
     assert!(stands.cancel_requested, "the wish stays to be seen");
 }
 
@@ -415,8 +422,7 @@ fn a_write_makes_the_effect_unknown_until_somebody_knows() {
 #[test]
 fn a_cancellation_waits_for_a_write_whose_outcome_is_unknown() {
     let Case { mine, .. } = cases();
-    let mut running = job(JobState::Running(mine.clone()));
-    running.effect = Effect::Unknown;
+    let running = job(JobState::Running(mine.clone())).with(|fields| fields.effect = Effect::Unknown);
     let asked = running.take(&Step::Cancel, now()).expect("it is open");
     assert_eq!(asked.state.name(), StateName::Running);
     assert!(asked.cancel_requested);
@@ -445,7 +451,7 @@ fn a_replay_starts_counting_again() {
 
 #[test]
 fn a_cancelled_job_that_left_its_event_behind_is_still_to_be_cancelled() {
-    let cancelled = Job { finished_at: Some(now()), ..job(JobState::Cancelled) };
+    let cancelled = job(JobState::Cancelled).with(|fields| fields.finished_at = Some(now()));
     let open = cancelled.take(&Step::TakeBack { hop: 9 }, now()).expect("it is cancelled");
     assert!(open.cancel_requested);
     assert_eq!((open.effect, open.hop, open.finished_at), (Effect::Unknown, 9, None));
@@ -462,7 +468,7 @@ fn what_is_forgotten_is_nowhere_in_the_record() {
 
 /// The job's place in line after the step.
 fn place_after(place: Place, state: JobState, step: &Step) -> Option<Place> {
-    let job = Job { turn: Some(turn().at(place)), ..job(state) };
+    let job = job(state).with(|fields| fields.turn = Some(turn().at(place)));
     job.take(step, now()).expect("the step fits the state").turn.map(|turn| turn.place)
 }
 
@@ -513,7 +519,10 @@ fn when_a_write_began_is_known_while_its_outcome_is_not() {
     let later = after(now(), minutes(5));
     let running = |began| {
         let effect = Effect::Unknown;
-        Job { effect, write_began_at: began, ..job(JobState::Running(mine.clone())) }
+        job(JobState::Running(mine.clone())).with(|fields| {
+            fields.effect = effect;
+            fields.write_began_at = began;
+        })
     };
     let postpone = |effect| Step::Postpone {
         lease: mine.clone(),
@@ -550,15 +559,18 @@ fn a_write_of_which_it_is_not_known_when_it_began_counts_from_the_last_instant_i
         effect,
     };
     let began = |job: Job, step: &Step| job.take(step, later).expect("the step fits").write_began_at;
-    let known = Job { effect: Effect::Unknown, write_began_at: Some(now()), ..job(JobState::Queued) };
+    let known = job(JobState::Queued).with(|fields| {
+        fields.effect = Effect::Unknown;
+        fields.write_began_at = Some(now());
+    });
     assert_eq!(began(known.clone(), &start(Effect::Unknown)), Some(now()), "it does not begin anew");
     // A worker that died may have written until its lease ended.
     let until = after(now(), minutes(1));
     for step in [start(Effect::None), Step::Recover] {
         let dead = JobState::Running(lease(&WorkerId::random(), until));
-        assert_eq!(began(Job { state: dead, ..known.clone() }, &step), Some(until), "{step:?}");
+        assert_eq!(began(known.with(|fields| fields.state = dead), &step), Some(until), "{step:?}");
     }
-    let cancelled = Job { state: JobState::Cancelled, ..known };
+    let cancelled = known.with(|fields| fields.state = JobState::Cancelled);
     assert_eq!(began(cancelled, &Step::TakeBack { hop: 6 }), Some(later));
 }
 
@@ -567,7 +579,10 @@ fn a_job_that_was_taken_back_ends_when_its_attempt_has_written_nothing() {
     let Case { mine, .. } = cases();
     let ended = |cancel_requested, effect| {
         let write_began_at = Some(now());
-        let job = Job { cancel_requested, write_began_at, ..job(JobState::Running(mine.clone())) };
+        let job = job(JobState::Running(mine.clone())).with(|fields| {
+            fields.cancel_requested = cancel_requested;
+            fields.write_began_at = write_began_at;
+        });
         let (pause, tally) = (Pause::Queued, Tally::default());
         let step = Step::Postpone { lease: mine.clone(), pause, tally, effect, hop: 6, turn: None };
         let job = job.take(&step, now()).expect("the step fits");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::job::{Effect, Job, JobState, Refusal, Step, Tally};
+use common::job::{Effect, JobState, Refusal, Step, Tally};
 use common::port::{Accepted, Backlog, Change};
 use common::sample;
 use tests::{Durability, RedisServer};
@@ -68,7 +68,10 @@ async fn a_record_that_was_wiped_is_not_brought_back_by_who_remembers_it() {
     assert_eq!(begun, Ok(Change::Refused(Refusal::Unknown)));
     assert_eq!(store.get(&job.id).await, Ok(None));
     // Rebuilt by somebody else it is another record, though it looks the same.
-    let held = Job { state: JobState::Running(lease.clone()), effect: Effect::Unknown, ..job };
+    let held = job.with(|fields| {
+        fields.state = JobState::Running(lease.clone());
+        fields.effect = Effect::Unknown;
+    });
     assert_eq!(store.restore(&held).await, Ok(held.clone()));
     let begun = taken(&store, &held.id, Step::BeginWrite(lease)).await;
     assert_eq!(begun.effect, Effect::Unknown);
@@ -99,12 +102,16 @@ async fn what_outlived_its_record_is_cleared_away() {
         super::process(&server.url()).store(Duration::from_millis(20));
     // Four that nobody ended, in two states, and three that ended; their deadline is now.
     for number in 0..7 {
-        let job = Job { not_after: sample::noon(), ..sample::job("o", &format!("a{}", number % 2)) };
+        let job =
+            sample::job("o", &format!("a{}", number % 2)).with(|fields| fields.not_after = sample::noon());
         accepted(&store, &job, Backlog::default()).await;
         match number {
             0 => {
                 let blocked = JobState::Blocked { why: common::job::BlockReason::Paused, until: None };
-                let job = Job { state: blocked, ..Job { id: common::job::JobId::random(), ..job } };
+                let job = job.with(|fields| {
+                    fields.id = common::job::JobId::random();
+                    fields.state = blocked;
+                });
                 store.restore(&job).await.unwrap();
             }
             4.. => {
@@ -120,7 +127,10 @@ async fn what_outlived_its_record_is_cleared_away() {
     let mut last = sample::job("o", "a0");
     for _ in 0..10 {
         let not_after = sample::at(90_000);
-        last = Job { submitted_at: sample::at(80_000), not_after, ..sample::job("o", "a0") };
+        last = sample::job("o", "a0").with(|fields| {
+            fields.submitted_at = sample::at(80_000);
+            fields.not_after = not_after;
+        });
         accepted(&store, &last, Backlog::default()).await;
     }
     assert_eq!(server.command(&["ZCARD", "calrelay:jobs:open"]), "10");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::job::{Effect, Job, JobId, JobState, Step, Tally};
+use common::job::{Asked, Job, JobId, Step};
 use common::message::{Message, Work};
 use common::port::{Accepted, Backlog, Change, JobQueue as _, JobStore as _, Lane, Shelf, Vault as _};
 use common::time::{after, until};
@@ -19,30 +19,19 @@ impl Bench {
         let id = JobId::random();
         let now = self.now();
         let start = order.not_before.map(|span| after(now, span));
-        Job {
-            payload: Some(key.seal(id.as_str(), &order.payload())),
+        let asked = Asked {
+            payload: key.seal(id.as_str(), &order.payload()),
             fingerprint: self.accounts.hash_key().fingerprint(id.as_str().as_bytes()),
             id,
             owner: common::owner::Owner::local(),
             account: order.account.clone(),
-            state: JobState::Accepting { since: now },
-            tally: Tally::default(),
-            effect: Effect::None,
-            write_began_at: None,
-            lost_at: None,
-            hop: 0,
-            reopened: 0,
-            submitted_at: now,
-            updated_at: now,
-            finished_at: None,
             not_before: start,
             not_after: after(now, order.not_after),
-            cancel_requested: false,
             trace: None,
             warnings: Vec::new(),
-            conference_refused: None,
             turn: Some(order.turn()),
-        }
+        };
+        Job::accepting(asked, now)
     }
 
     /// Accepts a job.
@@ -55,10 +44,10 @@ impl Bench {
     pub async fn submit_job(&self, job: Job) -> JobId {
         let account = self.account(&job.account).await;
         let line = self.settings.quotas.line_of(&account, job.turn);
-        let mut job = job;
         let outside = job.turn.is_some_and(|_| job.not_before.is_some_and(|start| start > self.now()));
         let line = if outside { line.only_looked_at() } else { line };
-        job.turn = job.turn.map(|turn| if outside { turn } else { turn.at(line.joined()) });
+        let turn = job.turn.map(|turn| if outside { turn } else { turn.at(line.joined()) });
+        let job = job.with(|fields| fields.turn = turn);
         let accepted = self.store.accept(&job, Backlog::default(), &line).await.unwrap();
         let Accepted::New { delay, .. } = accepted else { panic!("{accepted:?}") };
         let start = job.not_before.map_or(Duration::ZERO, |start| until(self.now(), start));
@@ -66,7 +55,7 @@ impl Bench {
         let (lane, delay) = if soon { (Lane::Fresh, Duration::ZERO) } else { (Lane::Due, delay.max(start)) };
         self.queue.publish(&message(&job), lane, delay).await.unwrap();
         self.store.take(&job.id, &Step::Enqueued, self.now()).await.unwrap();
-        job.id
+        job.id.clone()
     }
 
     /// Publishes a message of a job that the store has never seen, or has lost.

@@ -30,7 +30,7 @@ impl Bench {
 
     /// Waits until the job has ended.
     pub async fn ended(&self, id: &JobId) -> Job {
-        self.until("the end of a job", id, Job::is_finished).await
+        self.until("the end of a job", id, |job| job.is_finished()).await
     }
 
     /// Waits for the job's success; answers what its caller is told.
@@ -48,7 +48,7 @@ impl Bench {
     /// Waits for the job's failure.
     pub async fn failed(&self, id: &JobId) -> Failure {
         let job = self.ended(id).await;
-        let JobState::Failed(failure) = job.state else { panic!("{:?}", job.state) };
+        let JobState::Failed(failure) = job.state.clone() else { panic!("{:?}", job.state) };
         failure
     }
 

@@ -127,7 +127,11 @@ fn jobs() -> (Lease, Vec<Job>) {
         for effect in [Effect::None, Effect::Unknown] {
             for cancel_requested in [false, true] {
                 for not_before in [None, Some(after(now(), minutes(5)))] {
-                    jobs.push(Job { effect, cancel_requested, not_before, ..job(state.clone()) });
+                    jobs.push(job(state.clone()).with(|fields| {
+                        fields.effect = effect;
+                        fields.cancel_requested = cancel_requested;
+                        fields.not_before = not_before;
+                    }));
                 }
             }
         }
@@ -155,7 +159,7 @@ fn drawn_by_the_code() -> BTreeSet<Edge> {
         }
         // What is lost is made again from the job's message, whose content any message has.
         let sealed = Sealed::try_from("AQID".to_owned()).expect("base64");
-        let known = Job { payload: Some(sealed), ..job.clone() };
+        let known = job.with(|fields| fields.payload = Some(sealed));
         let message = Message::next_for(&known, Work::Create).expect("there is something to write");
         edges.insert(("[*]", name(&message.rebuild(now()).state), "rebuilt"));
     }
