@@ -50,3 +50,10 @@ async fn soon<F: Future>(what: &str, future: F) -> F::Output {
     };
     output
 }
+
+/// Waits until it is so, as long as that takes.
+pub async fn wait_until(is_so: impl Fn() -> bool) {
+    while !is_so() {
+        tokio::task::yield_now().await;
+    }
+}

@@ -10,8 +10,8 @@ use common::quotas::Quotas;
 use common::time;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use testing::Gate;
 use testing::failing::Publishing;
+use testing::{Gate, wait_until};
 
 use crate::client::{Reply, get, post};
 use crate::reading::read_until;
@@ -240,9 +240,7 @@ async fn a_caller_who_hangs_up_does_not_cut_the_job_in_half() {
     rig.queue.next(Publishing::Hold(gate.clone()));
     let request = post(EVENTS, &event()).key(&rig.key).header("Idempotency-Key", "hang-up");
     let connection = request.open(rig.address).await;
-    while rig.queue.publishes() == 0 {
-        tokio::task::yield_now().await;
-    }
+    wait_until(|| rig.queue.publishes() > 0).await;
     drop(connection);
     gate.open();
     let reply = rig.send(&request).await;
@@ -314,9 +312,7 @@ async fn a_wait_ends_when_the_job_becomes_blocked_and_the_answer_says_so() {
         let before = rig.queue.publishes();
         let body = event();
         let ((reply, waited), ()) = tokio::join!(waited(&rig, path, &body), async {
-            while rig.queue.publishes() == before {
-                tokio::task::yield_now().await;
-            }
+            wait_until(|| rig.queue.publishes() > before).await;
             let delivery = rig.queue.receive().await.unwrap();
             let id = delivery.message.unwrap().job.to_string();
             rig.eventually(&id, |job| job.state == JobState::Queued).await;

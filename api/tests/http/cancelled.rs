@@ -5,8 +5,8 @@ use common::port::{JobQueue as _, JobStore as _, ListFilter, Page, Shelf, Vault 
 use common::time;
 use futures_util::future::join_all;
 use serde_json::json;
-use testing::Gate;
 use testing::failing::Publishing;
+use testing::{Gate, wait_until};
 
 use crate::client::{Reply, Request, get, post, request};
 use crate::rig::{EVENTS, Plan, Rig, event, event_named};
@@ -178,9 +178,7 @@ async fn a_job_that_is_taken_back_while_it_is_accepted_is_cancelled() {
     let gate = Gate::new();
     rig.queue.next(Publishing::Hold(gate.clone()));
     let (reply, id) = tokio::join!(rig.ask(keyed("k")), async {
-        while rig.queue.publishes() == 0 {
-            tokio::task::yield_now().await;
-        }
+        wait_until(|| rig.queue.publishes() > 0).await;
         let job = only_job(&rig).await.unwrap();
         assert!(matches!(job.state, JobState::Accepting { .. }), "{job:?}");
         cancel(&rig, job.id.as_str()).await;
@@ -210,9 +208,7 @@ async fn a_wish_that_comes_to_nothing_takes_its_own_mark_away_and_no_earlier_one
         let gate = Gate::new();
         rig.queue.next(Publishing::Hold(gate.clone()));
         let (_, ()) = tokio::join!(rig.ask(keyed("k")), async {
-            while rig.queue.publishes() == 0 {
-                tokio::task::yield_now().await;
-            }
+            wait_until(|| rig.queue.publishes() > 0).await;
             let id = only_job(&rig).await.unwrap().id.clone();
             if earlier {
                 rig.vault.put(Shelf::Cancellations, id.as_str(), &json!({}), None).await.unwrap();

@@ -7,8 +7,8 @@ use common::job::{Job, JobState};
 use common::port::{JobStore as _, Shelf, Vault as _};
 use common::time;
 use serde_json::{Value, json};
-use testing::Gate;
 use testing::failing::Publishing;
+use testing::{Gate, wait_until};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
@@ -103,9 +103,7 @@ async fn a_record_that_is_lost_while_its_job_is_published_is_made_again() {
     let gate = Gate::new();
     rig.queue.next(Publishing::Hold(gate.clone()));
     let (reply, ()) = tokio::join!(rig.ask(post(EVENTS, &event())), async {
-        while rig.queue.publishes() == 0 {
-            tokio::task::yield_now().await;
-        }
+        wait_until(|| rig.queue.publishes() > 0).await;
         rig.lose_records().await;
         gate.open();
     });
@@ -136,9 +134,7 @@ async fn a_long_poll_waits_for_a_record_that_is_lost() {
     let path = format!("{}?wait=20", job(&id));
     let watched = rig.store.watches();
     let (reply, ()) = tokio::join!(rig.ask(get(&path)), async {
-        while rig.store.watches() == watched {
-            tokio::task::yield_now().await;
-        }
+        wait_until(|| rig.store.watches() > watched).await;
         put_back(&rig, &lost).await;
         rig.succeed(&id).await;
     });

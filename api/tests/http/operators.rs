@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use api::{Admin, Dependency};
 use serde_json::json;
-use testing::Gate;
 use testing::failing::Publishing;
+use testing::{Gate, wait_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::client::get;
@@ -119,9 +119,7 @@ async fn requests_in_flight_are_finished_before_the_end() {
     let request = crate::client::post(crate::rig::EVENTS, &crate::rig::event()).key(&rig.key);
     let (address, queue) = (rig.address, rig.queue.clone());
     let asking = tokio::spawn(async move { request.send(address).await });
-    while queue.publishes() == 0 {
-        tokio::task::yield_now().await;
-    }
+    wait_until(|| queue.publishes() > 0).await;
     let readiness = rig.readiness.clone();
     let stopping = tokio::spawn(rig.stop());
     // Readiness turns first: from then on it is stopping.

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use accounts::keys::Scope;
 use serde_json::json;
+use testing::wait_until;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
@@ -62,9 +63,7 @@ async fn a_long_poll_ends_with_the_job_and_not_with_the_wait() {
     let began = Instant::now();
     let path = format!("{}?wait=20", job(&id));
     let (reply, ()) = tokio::join!(rig.ask(get(&path)), async {
-        while rig.store.watches() == 0 {
-            tokio::task::yield_now().await;
-        }
+        wait_until(|| rig.store.watches() > 0).await;
         rig.succeed(&id).await;
     });
     assert_eq!(reply.json()["state"], "succeeded");
@@ -146,9 +145,7 @@ async fn stopping_ends_long_polls_and_streams_at_once_and_readiness_first() {
     let address = rig.address;
     let streamed = rig.store.watches();
     let polling = tokio::spawn(async move { poll.send(address).await });
-    while rig.store.watches() == streamed {
-        tokio::task::yield_now().await;
-    }
+    wait_until(|| rig.store.watches() > streamed).await;
     let readiness = rig.readiness.clone();
     assert!(readiness());
     let took = rig.stop().await;

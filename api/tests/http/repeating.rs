@@ -10,8 +10,8 @@ use common::job::JobState;
 use common::port::JobStore as _;
 use futures_util::future::join_all;
 use serde_json::json;
-use testing::Gate;
 use testing::failing::Publishing;
+use testing::{Gate, wait_until};
 
 use crate::client::{Request, post};
 use crate::rig::{EVENTS, OLDER, Plan, Rig, event, event_named};
@@ -72,9 +72,7 @@ async fn a_repeat_waits_for_the_outcome_of_the_first() {
     rig.queue.next(Publishing::Hold(gate.clone()));
     let (first, second, ()) = tokio::join!(rig.ask(keyed("k")), rig.ask(keyed("k")), async {
         // One publishes, and the other has met the record that is being accepted.
-        while rig.queue.publishes() == 0 || rig.store.accepts() < 2 {
-            tokio::task::yield_now().await;
-        }
+        wait_until(|| rig.queue.publishes() > 0 && rig.store.accepts() >= 2).await;
         gate.open();
     });
     assert_eq!((first.status, second.status), (202, 202), "{} {}", first.text(), second.text());

@@ -9,8 +9,8 @@ use common::job::{Effect, Job, JobState};
 use common::port::{JobStore as _, ListFilter, Page, QueueError, Shelf, Vault as _};
 use futures_util::future::join_all;
 use serde_json::json;
-use testing::Gate;
 use testing::failing::Publishing;
+use testing::{Gate, wait_until};
 
 use crate::client::{Reply, Request, get, post, request};
 use crate::logs::Logs;
@@ -120,9 +120,7 @@ async fn a_store_that_goes_away_while_a_job_is_published_gets_its_record_later()
     let gate = Gate::new();
     rig.queue.next(Publishing::Hold(gate.clone()));
     let (reply, ()) = tokio::join!(rig.ask(keyed("k")), async {
-        while rig.queue.publishes() == 0 {
-            tokio::task::yield_now().await;
-        }
+        wait_until(|| rig.queue.publishes() > 0).await;
         away(&rig);
         gate.open();
     });
@@ -286,9 +284,7 @@ async fn a_long_poll_outlives_the_stores_absence() {
     let looked = |looks: usize| {
         let store = Arc::clone(&rig.store);
         let looking = async move {
-            while store.watches() < looks {
-                tokio::task::yield_now().await;
-            }
+            wait_until(|| store.watches() >= looks).await;
         };
         async { tokio::time::timeout(Duration::from_secs(10), looking).await.expect("it looks again") }
     };
@@ -309,9 +305,7 @@ async fn who_waits_in_vain_is_told_that_the_job_is_accepted() {
     rig.queue.next(Publishing::Hold(gate.clone()));
     // Recorded, and then the store goes away for as long as anybody waits.
     let (reply, ()) = tokio::join!(rig.ask(keyed("k").header("Prefer", "wait=5")), async {
-        while rig.queue.publishes() == 0 {
-            tokio::task::yield_now().await;
-        }
+        wait_until(|| rig.queue.publishes() > 0).await;
         away(&rig);
         gate.open();
     });
