@@ -29,7 +29,7 @@ pub use line::join;
 pub use lost::revive;
 pub use pages::Pages;
 pub use ports::Ports;
-pub use reach::{Reach, Reached};
+pub use reach::{Away, Reach, Reached};
 pub use replay::{Replayed, replay};
 pub use replay_error::ReplayError;
 pub use sealing::{forget, reseal};
