@@ -66,9 +66,9 @@ pub(crate) async fn cancel(
         Err(VaultError::Changed) => false,
         Err(error @ (VaultError::Unusable(_) | VaultError::Unreadable(_))) => return Err(error.into()),
     };
-    let unmark = async || match ports.vault.remove(Shelf::Cancellations, job.id.as_str()).await {
-        Ok(_) => Ok(()),
-        Err(error) => met(Hitch::NotUnmarked(&job.id, error)),
+    let unmark = async || {
+        let removed = ports.vault.remove(Shelf::Cancellations, job.id.as_str()).await;
+        removed.or_else(|error| met(Hitch::NotUnmarked(&job.id, error)))
     };
     match step.await? {
         Wish::Answered(Change::Taken(job)) if job.state == JobState::Cancelled => {
@@ -76,7 +76,10 @@ pub(crate) async fn cancel(
             Ok(Cancelled::Now(job))
         }
         Wish::Answered(Change::Taken(job)) | Wish::Noted(job) => {
-            if let Err(error) = wake(ports, &job).await {
+            // It may wait for something that a cancelled job need not wait for.
+            if let Some(message) = Message::next_for(&job, Work::Create)
+                && let Err(error) = ports.queue.publish(&message, Lane::Due, Duration::ZERO).await
+            {
                 met(Hitch::NotWoken(&job, error))?;
             }
             Ok(Cancelled::Asked(job.id.clone()))
@@ -105,14 +108,6 @@ pub(crate) async fn cancel(
             | Refusal::OutOfPlace
             | Refusal::OtherRequest,
         )) => Ok(Cancelled::Unknown),
-    }
-}
-
-/// Brings a job to a worker at once that may wait for something a cancelled one need not wait for.
-async fn wake(ports: &Ports, job: &Job) -> Result<(), QueueError> {
-    match Message::next_for(job, Work::Create) {
-        Some(message) => ports.queue.publish(&message, Lane::Due, Duration::ZERO).await,
-        None => Ok(()),
     }
 }
 

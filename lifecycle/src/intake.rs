@@ -1,8 +1,8 @@
 //! Intake: turns a request into a job that the queue holds, once per idempotency key.
 //!
-//! The order is: record it as accepting, publish it and wait for the confirmation, answer; `queued` is written after the answer. A crash between any two of these is safe: a
-//! record without a message is published again by the caller's repeat, a message without a record
-//! rebuilds it. Without the store a job is accepted all the same: its record follows.
+//! The order is: record it as accepting, publish it and wait for the confirmation, answer; `queued` is written after the
+//! answer. A crash between any two of these is safe: a record without a message is published again by the caller's
+//! repeat, a message without a record rebuilds it. Without the store a job is accepted all the same: its record follows.
 
 mod decision;
 mod lane;
@@ -93,7 +93,8 @@ impl Intake {
     /// [`Refusal`].
     pub async fn submit(self: &Arc<Self>, ask: Ask) -> Result<Receipt, Refusal> {
         let now = self.ports.clock.now();
-        let fingerprint = self.fingerprint(&ask.submission);
+        let (former, canonical) = (ask.submission.former(), ask.submission.canonical());
+        let fingerprint = self.ports.accounts.hash_key().fingerprint_of(&former, &canonical);
         let (account, job) = match (self.prepare(&ask, fingerprint.clone(), now).await, ask.identity) {
             (Ok(prepared), _) => prepared,
             // A repeat is answered as before, whatever has changed since.
@@ -136,10 +137,6 @@ impl Intake {
             vault_failed(error);
         }
         cancelled
-    }
-
-    fn fingerprint(&self, submission: &Submission) -> Fingerprint {
-        self.ports.accounts.hash_key().fingerprint_of(&submission.former(), &submission.canonical())
     }
 
     /// What an earlier request under this key has made; `refusal` where there was none.

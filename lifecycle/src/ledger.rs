@@ -188,16 +188,14 @@ impl Ledger {
         match keeper {
             // It is written down with everything else that is remembered.
             Keeper::Memory => {}
-            Keeper::Store => {
-                match self.take(&message.job, &Step::Enqueued).await {
-                    // The store has lost the record, or cannot be told.
-                    Ok(Change::Refused(Refusal::Unknown)) | Err(_) => {
-                        self.memory.remember(message.rebuild(self.clock.now()));
-                    }
-                    // A worker may have started it meanwhile: a refusal is no news.
-                    Ok(Change::Taken(_) | Change::Refused(_)) => {}
+            Keeper::Store => match self.take(&message.job, &Step::Enqueued).await {
+                // The store has lost the record, or cannot be told.
+                Ok(Change::Refused(Refusal::Unknown)) | Err(_) => {
+                    self.memory.remember(message.rebuild(self.clock.now()));
                 }
-            }
+                // A worker may have started it meanwhile: a refusal is no news.
+                Ok(Change::Taken(_) | Change::Refused(_)) => {}
+            },
         }
     }
 
@@ -227,7 +225,7 @@ impl Ledger {
     /// When the store is away.
     pub async fn absence(&self) -> Result<Absence, StoreError> {
         let whole_since = self.reach.noted(self.store.whole_since().await)?;
-        Ok(absence::absence(whole_since, self.reach.last_away(), self.retention, self.clock.now()))
+        Ok(absence::absence(whole_since, self.reach.away().last, self.retention, self.clock.now()))
     }
 
     /// Notes the wish to cancel a job that stood like this a moment ago.

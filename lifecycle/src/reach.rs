@@ -1,6 +1,6 @@
 //! Whether the records of jobs can be reached, as far as this process has noticed.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use common::port::{Clock, StoreError};
 use jiff::Timestamp;
@@ -23,11 +23,11 @@ pub struct Reach {
 
 /// When the records could not be reached.
 #[derive(Debug, Clone, Copy, Default)]
-struct Away {
+pub struct Away {
     /// The last time.
-    last: Option<Timestamp>,
+    pub last: Option<Timestamp>,
     /// The last try was that time.
-    now: bool,
+    pub now: bool,
 }
 
 impl Reach {
@@ -42,7 +42,7 @@ impl Reach {
     /// # Errors
     /// As they did.
     pub fn noted<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
-        let mut away = self.away();
+        let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
         match &outcome {
             Ok(_) if away.now => (self.tell)(Reached::Again),
             Ok(_) => {}
@@ -57,20 +57,10 @@ impl Reach {
         outcome
     }
 
-    /// Whether they could not be reached the last time.
+    /// When they could not be reached.
     #[must_use]
-    pub fn is_away(&self) -> bool {
-        self.away().now
-    }
-
-    /// When they could not be reached, the last time that this was so.
-    #[must_use]
-    pub fn last_away(&self) -> Option<Timestamp> {
-        self.away().last
-    }
-
-    fn away(&self) -> MutexGuard<'_, Away> {
-        self.away.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn away(&self) -> Away {
+        *self.away.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -94,15 +84,15 @@ mod tests {
         let clock = ManualClock::new();
         let reach = Reach::new(clock.clone(), tell);
         let away = || StoreError("away".to_owned());
-        assert_eq!((reach.noted(Ok(1)), reach.is_away(), reach.last_away()), (Ok(1), false, None));
+        assert_eq!((reach.noted(Ok(1)), reach.away().now, reach.away().last), (Ok(1), false, None));
         for _ in 0..2 {
             clock.turn(Duration::from_secs(1));
-            assert_eq!((reach.noted::<()>(Err(away())), reach.is_away()), (Err(away()), true));
+            assert_eq!((reach.noted::<()>(Err(away())), reach.away().now), (Err(away()), true));
         }
         let last = Some(clock.now());
         clock.turn(Duration::from_secs(1));
         for _ in 0..2 {
-            assert_eq!((reach.noted(Ok(2)), reach.is_away(), reach.last_away()), (Ok(2), false, last));
+            assert_eq!((reach.noted(Ok(2)), reach.away().now, reach.away().last), (Ok(2), false, last));
         }
         TOLD.with_borrow(|told| {
             assert_eq!(*told, [format!("{:?}", Reached::Away(&away())), "Again".to_owned()])

@@ -36,6 +36,13 @@ pub enum Replayed {
     OtherRequest,
 }
 
+/// What becomes of the mark of a cancelled job that is run again.
+enum Marking {
+    /// The caller's wish still stands.
+    Stays,
+    Goes,
+}
+
 /// Runs `job` again, which has failed or was cancelled, at its account's pace, with a fresh tally and
 /// a deadline counted from `now`.
 ///
@@ -52,7 +59,7 @@ pub async fn replay(
     job: &Job,
     now: Timestamp,
 ) -> Result<Replayed, ReplayError> {
-    let Some(message) = replayable(&job.state).and_then(|()| Message::next_for(job, Work::Create)) else {
+    let (Some(marking), Some(message)) = (marking(&job.state), Message::next_for(job, Work::Create)) else {
         // Whatever waits before it: the operator has named this job.
         if job.silence(job.could_start_at(), now) != Silence::Usual
             && revive(ports, job, Duration::ZERO).await?
@@ -63,10 +70,9 @@ pub async fn replay(
     };
     let message = Message { reopened: message.hop, ..message };
     let (message, delay) = refreshed(ports, quotas, message, now).await;
-    if still_cancelled(&job.state) {
-        mark_cancelled(ports, &message, now).await?;
-    } else {
-        ports.vault.remove(Shelf::Cancellations, job.id.as_str()).await?;
+    match marking {
+        Marking::Stays => mark_cancelled(ports, &message, now).await?,
+        Marking::Goes => ports.vault.remove(Shelf::Cancellations, job.id.as_str()).await?,
     }
     // Published first: should we die before the record says so, the message finds the job ended and
     // is forgotten, and the operator may ask again. The other way round the job would be lost.
@@ -131,29 +137,19 @@ fn event_ends(ports: &Ports, account: &Account, message: &Message) -> Option<Tim
     keys.open(message.job.as_str(), &message.payload).ok()?.event.ends_at()
 }
 
-fn replayable(state: &JobState) -> Option<()> {
+/// What becomes of the mark of a job that is run again; `None` for a job that is not.
+fn marking(state: &JobState) -> Option<Marking> {
     match state {
-        JobState::Failed(_) | JobState::Cancelled => Some(()),
+        JobState::Failed(failure) if failure.kind == FailureKind::CancellationUnconfirmed => {
+            Some(Marking::Stays)
+        }
+        JobState::Failed(_) | JobState::Cancelled => Some(Marking::Goes),
         JobState::Accepting { .. }
         | JobState::Queued
         | JobState::Running(_)
         | JobState::Waiting { .. }
         | JobState::Blocked { .. }
         | JobState::Succeeded { .. } => None,
-    }
-}
-
-/// Whether the caller's wish still stands when the job is run again.
-fn still_cancelled(state: &JobState) -> bool {
-    match state {
-        JobState::Failed(failure) => failure.kind == FailureKind::CancellationUnconfirmed,
-        JobState::Accepting { .. }
-        | JobState::Queued
-        | JobState::Running(_)
-        | JobState::Waiting { .. }
-        | JobState::Blocked { .. }
-        | JobState::Succeeded { .. }
-        | JobState::Cancelled => false,
     }
 }
 

@@ -8,16 +8,14 @@ use std::time::Duration;
 use accounts::{AtGoogle, Standing};
 use common::account::{AccountId, AccountState, Generation};
 use common::job::JobId;
-use common::port::{Shelf, StoreError, Throttle, VaultError, Window, pause};
-use common::random;
-use common::time::{after, hours, minutes, until};
+use common::port::{StoreError, Throttle, VaultError, Window, pause};
+use common::time::{hours, minutes, until};
 use jiff::Timestamp;
-use lifecycle::{Wakeups, wake_jobs};
+use lifecycle::{Wakeups, compact_records, forget_ended, unmark, wake_jobs};
 use notices::tell_of_accounts;
 use tokio_util::sync::CancellationToken;
 
 use crate::attempt::Attempts;
-use crate::compaction::compact_records;
 use crate::lost::revive_lost;
 use crate::metrics;
 use crate::ports::Ports;
@@ -29,10 +27,6 @@ const SWEEP: Duration = Duration::from_secs(30);
 const STILL_BLOCKING: Duration = minutes(2);
 /// So long after it each blocked job has looked at its account again by itself, whatever befell those who wake it.
 const LATELY: Duration = hours(2);
-/// Between two clean-ups.
-const FORGET: Duration = Duration::from_secs(60);
-/// Between two looks at the cancellation marks. Each reads all of them, of two weeks and more.
-const UNMARK: Duration = hours(24);
 /// Between two updates of gauges.
 const GAUGES: Duration = Duration::from_secs(5);
 
@@ -43,12 +37,13 @@ pub(crate) async fn maintain(
     attempts: Arc<Attempts>,
     stop: CancellationToken,
 ) {
+    let jobs = lifecycle::Ports::from(&ports);
     let work = async {
         tokio::join!(
             sweep(&ports, &settings),
-            forget(&ports, settings.retention),
-            unmark(&ports, settings.retention),
-            compact_records(&ports),
+            forget_ended(&jobs, settings.retention),
+            unmark(&jobs, settings.retention),
+            compact_records(&jobs),
             revive_lost(&ports, &settings, &attempts),
             attempts.records().watch(),
             gauges(&attempts),
@@ -173,52 +168,6 @@ async fn end_grant(ports: &Ports, id: &AccountId) {
     }
 }
 
-/// Forgets what ended long ago. That it cannot is said once.
-async fn forget(ports: &Ports, retention: Duration) {
-    let mut works = true;
-    loop {
-        let before = ports.clock.now().checked_sub(retention).unwrap_or(Timestamp::MIN);
-        let forgotten = ports.store.forget_finished(before).await;
-        match &forgotten {
-            Ok(0) => {}
-            Ok(count) => tracing::info!("Forgot {count} jobs that ended before {before}"),
-            Err(error) if works => tracing::warn!("Old records could not be removed: {error}"),
-            Err(_) => {}
-        }
-        works = forgotten.is_ok();
-        ports.clock.sleep(FORGET).await;
-    }
-}
-
-/// Cancellation marks outlive their job's last message, and not much longer. The first look is at any time of the day:
-/// workers that start together would read them all at once.
-async fn unmark(ports: &Ports, retention: Duration) {
-    let at_any_time = UNMARK.mul_f64(random::fraction());
-    ports.clock.sleep(at_any_time).await;
-    loop {
-        let now = ports.clock.now();
-        match ports.vault.list(Shelf::Cancellations).await {
-            Ok(marks) => {
-                for (job, mark) in marks {
-                    if outlived(&mark.value, retention, now)
-                        && let Err(error) = ports.vault.remove(Shelf::Cancellations, &job).await
-                    {
-                        tracing::warn!("An old cancellation mark could not be removed: {error}");
-                    }
-                }
-            }
-            Err(error) => tracing::warn!("Cancellation marks could not be looked at: {error}"),
-        }
-        ports.clock.sleep(UNMARK).await;
-    }
-}
-
-/// Whether the job of this mark has expired for longer than anything of it is kept.
-fn outlived(mark: &serde_json::Value, retention: Duration, now: Timestamp) -> bool {
-    let until = mark["until"].as_str().and_then(|text| text.parse::<Timestamp>().ok());
-    until.is_some_and(|until| after(until, retention) < now)
-}
-
 async fn gauges(attempts: &Attempts) {
     loop {
         metrics::circuits(attempts.gateway.open_circuits());
@@ -234,22 +183,5 @@ async fn quotas_used(throttle: &dyn Throttle) {
             metrics::quota_used(window, throttle.used(window).await);
         }
         pause(GAUGES).await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_mark_is_kept_as_long_as_anything_of_its_job() {
-        let at = |text: &str| text.parse::<Timestamp>().unwrap();
-        let mark = json!({ "at": "2027-01-01T00:00:00Z", "until": "2027-01-08T00:00:00Z" });
-        let week = common::time::days(7);
-        assert!(!outlived(&mark, week, at("2027-01-15T00:00:00Z")));
-        assert!(outlived(&mark, week, at("2027-01-15T00:00:01Z")));
-        assert!(!outlived(&json!({}), week, at("2099-01-01T00:00:00Z")), "an unreadable mark is left alone");
     }
 }

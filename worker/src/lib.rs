@@ -7,7 +7,6 @@ mod attempt;
 mod attempt_error;
 mod breaker;
 mod calls;
-mod compaction;
 mod complaint;
 mod gateway;
 mod grant;

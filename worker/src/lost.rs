@@ -13,7 +13,7 @@ use common::account::AccountId;
 use common::event::Priority;
 use common::jitter::spread_by;
 use common::job::{Job, OVERDUE, Silence};
-use common::port::{Overdue, StoreError};
+use common::port::Overdue;
 use common::random;
 use common::time::{minutes, until};
 use jiff::Timestamp;
@@ -94,9 +94,11 @@ impl Look<'_> {
         let (mut queue, mut lines) = (None, HashMap::new());
         let (mut read, mut revived) = (0, 0);
         while read < READ {
-            let page = self.page(before, behind).await?;
+            let page = self.ports.store.overdue(before, behind.as_ref(), PAGE).await?;
             read += page.len();
+            // Behind the end comes the beginning.
             if page.is_empty() {
+                *behind = None;
                 break;
             }
             for overdue in page {
@@ -123,19 +125,6 @@ impl Look<'_> {
             }
         }
         Ok(revived)
-    }
-
-    /// The next records; none at the end, behind which comes the beginning.
-    async fn page(
-        &self,
-        before: Timestamp,
-        behind: &mut Option<Overdue>,
-    ) -> Result<Vec<Overdue>, StoreError> {
-        let page = self.ports.store.overdue(before, behind.as_ref(), PAGE).await?;
-        if page.is_empty() {
-            *behind = None;
-        }
-        Ok(page)
     }
 
     /// A queue that its workers go through within a minute has nothing in it that was due long ago.

@@ -72,12 +72,12 @@ impl Records {
 
     /// Whether they could not be reached the last time.
     pub(crate) fn are_away(&self) -> bool {
-        self.reach.is_away()
+        self.reach.away().now
     }
 
     /// Whether attempts may be running that no record tells of.
     pub(crate) fn were_away_lately(&self) -> bool {
-        self.reach.last_away().is_some_and(|last| until(last, self.clock.now()) < DOUBT)
+        self.reach.away().last.is_some_and(|last| until(last, self.clock.now()) < DOUBT)
     }
 
     /// Whether `job`'s record may be an older one than there was: from before its caller took it back.

@@ -8,10 +8,10 @@ use anyhow::{Context as _, bail};
 use common::account::AccountId;
 use common::job::Job;
 use common::message::Message;
-use common::port::{Change, Clock as _, Delivery, DeliveryTag, Lane, ListFilter, SystemClock};
+use common::port::{Clock as _, Delivery, DeliveryTag, Lane, ListFilter, SystemClock};
 use common::seal::{Keyring, OpenError};
 use common::time::{after, hours};
-use lifecycle::Pages;
+use lifecycle::{Pages, reseal};
 
 use crate::installation::Installation;
 
@@ -107,22 +107,11 @@ async fn records(installation: &Installation) -> anyhow::Result<usize> {
     Ok(rotated)
 }
 
-/// Seals a record anew; a job that goes on meanwhile is looked at again.
 async fn record(installation: &Installation, job: Job) -> anyhow::Result<bool> {
-    let Some(keys) = keys(installation, &job.account).await? else {
-        return Ok(false);
-    };
-    let mut current = Some(job);
-    while let Some(job) = current {
-        let Some(step) = job.reseal(&keys) else {
-            return Ok(false);
-        };
-        match installation.store.take(&job.id, &step, installation.clock.now()).await? {
-            Change::Taken(_) => return Ok(true),
-            Change::Refused(_) => current = installation.store.get(&job.id).await?,
-        }
+    match keys(installation, &job.account).await? {
+        Some(keys) => Ok(reseal(&installation.operator_ports(), job, &keys).await?),
+        None => Ok(false),
     }
-    Ok(false)
 }
 
 async fn letters(installation: &Installation) -> anyhow::Result<usize> {

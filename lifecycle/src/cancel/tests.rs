@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
 
 use super::*;
-use crate::account_jobs::{AllCancelled, cancel_all};
+use crate::cancel_all::{AllCancelled, cancel_all};
 use crate::intake::Intake;
 use crate::ledger::{Identity, Ledger};
 

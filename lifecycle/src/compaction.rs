@@ -16,7 +16,8 @@ const IDLE: Duration = Duration::from_secs(30);
 /// Between two looks where there was: some 200 records each, well above the pace of Google's largest quota.
 const BUSY: Duration = Duration::from_millis(250);
 
-pub(crate) async fn compact_records(ports: &Ports) {
+/// Keeps making records compact; never ends. Cancel safe.
+pub async fn compact_records(ports: &Ports) {
     loop {
         let before = ports.clock.now().checked_sub(SETTLED).unwrap_or(Timestamp::MIN);
         let pause = match compact_some(ports, before).await {

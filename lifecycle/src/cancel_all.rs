@@ -1,8 +1,8 @@
-//! All jobs of an account that its user is about to lose: they are cancelled, and what was sealed for them is removed.
+//! Cancelling every unfinished job of an account, which its user is about to lose.
 
 use common::account::AccountId;
 use common::job::{JobId, StateName, Step};
-use common::port::{Change, ListFilter, StoreError, VaultError};
+use common::port::{ListFilter, VaultError};
 use common::quotas::Quotas;
 
 use crate::cancel::{CancelError, Cancelled, Hitch, cancel};
@@ -34,7 +34,9 @@ pub async fn cancel_all(
 ) -> Result<AllCancelled, CancelError> {
     let mut all = AllCancelled::default();
     for state in UNFINISHED {
-        let mut pages = Pages::of(ports.store.as_ref(), ListFilter { state: Some(state), ..of(account) });
+        let filter =
+            ListFilter { account: Some(account.clone()), state: Some(state), ..ListFilter::default() };
+        let mut pages = Pages::of(ports.store.as_ref(), filter);
         while let Some(jobs) = pages.next().await? {
             for job in &jobs {
                 let step = async {
@@ -54,10 +56,6 @@ pub async fn cancel_all(
     Ok(all)
 }
 
-fn of(account: &AccountId) -> ListFilter {
-    ListFilter { account: Some(account.clone()), ..ListFilter::default() }
-}
-
 fn met(hitch: Hitch<'_>) -> Result<(), VaultError> {
     match hitch {
         Hitch::NotWoken(job, error) => {
@@ -66,21 +64,4 @@ fn met(hitch: Hitch<'_>) -> Result<(), VaultError> {
         }
         Hitch::NotUnmarked(_, error) => Err(error),
     }
-}
-
-/// Removes from the records of an account whatever was sealed for it; answers of how many jobs.
-///
-/// # Errors
-/// When the records cannot be reached; doing it again is safe.
-pub async fn forget(ports: &Ports, account: &AccountId) -> Result<u64, StoreError> {
-    let (mut pages, mut count) = (Pages::of(ports.store.as_ref(), of(account)), 0);
-    while let Some(jobs) = pages.next().await? {
-        for job in &jobs {
-            match ports.store.take(&job.id, &Step::Forget, ports.clock.now()).await? {
-                Change::Taken(_) => count += 1,
-                Change::Refused(_) => {}
-            }
-        }
-    }
-    Ok(count)
 }
