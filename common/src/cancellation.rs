@@ -1,4 +1,4 @@
-//! The mark that a caller's wish to take a job back leaves in the vault.
+//! The mark that the wish to cancel a job leaves in the vault.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -8,7 +8,7 @@ use crate::fingerprint::Fingerprint;
 /// What rests on the shelf of cancellations under the job's id. Persisted: fields are added, never renamed.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Mark<'a> {
-    /// When the caller said so.
+    /// When the caller or the operator said so.
     pub at: Timestamp,
     /// The job's deadline: the mark means nothing after it.
     pub until: Timestamp,

@@ -2,8 +2,8 @@
 //!
 //! Losing the store loses no job: identity is derived, the queue's message rebuilds the record, and
 //! what was accepted meanwhile is written down when the store is back ([`writer`]). Should this
-//! process end before that, a worker writes the record once it meets the message. What a caller took
-//! back is taken back for good: where records were lost the vault knows ([`cancelled`]).
+//! process end before that, a worker writes the record once it meets the message. A job that
+//! its caller cancelled stays cancelled: where records were lost the vault knows ([`cancelled`]).
 
 mod absence;
 mod cancelled;
@@ -85,7 +85,7 @@ pub(crate) enum Entry {
     AccountFull,
     /// This owner has too many unfinished jobs.
     OwnerFull,
-    /// It was lost whether the id is known and its job taken back, and the vault cannot be asked.
+    /// It was lost whether the id is known and its job cancelled, and the vault cannot be asked.
     Undecided,
 }
 

@@ -20,7 +20,7 @@ pub async fn revive(ports: &Ports, job: &Job, delay: Duration) -> Result<bool, R
     let Some(message) = Message::next_for(job, Work::Create) else {
         return Ok(false);
     };
-    let taken_back =
+    let is_cancelled =
         job.cancel_requested || ports.vault.get(Shelf::Cancellations, job.id.as_str()).await?.is_some();
     let message = Message {
         effect: message.effect.max(Effect::Unknown),
@@ -32,7 +32,7 @@ pub async fn revive(ports: &Ports, job: &Job, delay: Duration) -> Result<bool, R
     // Published first: a record that tells of a message which was not published would have nobody look at the job for
     // as long again.
     ports.queue.publish(&message, Lane::Due, delay).await?;
-    let step = Step::Revive { hop: message.hop, lost_at: (!taken_back).then_some(now) };
+    let step = Step::Revive { hop: message.hop, lost_at: (!is_cancelled).then_some(now) };
     let change = ports.store.take(&job.id, &step, ports.clock.now()).await?;
     Ok(matches!(change, Change::Taken(_)))
 }

@@ -76,7 +76,7 @@ impl Intake {
     }
 
     /// Publishes a job whose first request never learned whether the queue took it, unless its caller
-    /// took it back.
+    /// has cancelled it.
     async fn publish_again(&self, known: Job, keeper: Keeper) -> Result<Placed, Refusal> {
         let id = known.id.clone();
         match self.ledger.reconsidered(known, keeper).await {

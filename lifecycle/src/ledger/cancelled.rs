@@ -1,4 +1,4 @@
-//! Jobs that their callers took back before the records were lost: they stay cancelled.
+//! Jobs that their callers cancelled before the records were lost: they stay cancelled.
 //!
 //! Such a job looks new. It is recorded, found to have a mark, and ended by the step that had ended it
 //! before; nothing is published in between.
@@ -23,7 +23,7 @@ enum Meaning {
 }
 
 impl Ledger {
-    /// What a job that has just been recorded as new is instead, if its caller took it back before its
+    /// What a job that has just been recorded as new is instead, if its caller cancelled it before its
     /// record was lost.
     pub(super) async fn cancelled_before(
         &self,
@@ -75,7 +75,7 @@ impl Ledger {
     }
 
     /// How a recorded job stands that is about to be published once more; `None` if that cannot be told.
-    /// The process that recorded it may have ended before it saw that the caller had taken the job back.
+    /// The process that recorded it may have ended before it saw that the caller had cancelled the job.
     pub(crate) async fn reconsidered(&self, known: Job, keeper: Keeper) -> Option<Job> {
         self.refused.forget(&known.id);
         match (keeper, known.effect) {

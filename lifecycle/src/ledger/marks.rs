@@ -1,4 +1,4 @@
-//! The marks on jobs that their callers have taken back, for when the records of these were lost: a
+//! The marks on jobs that their callers have cancelled, for when the records of these were lost: a
 //! repeat of such a job's key must not make the job anew.
 
 use std::collections::HashSet;
@@ -16,7 +16,7 @@ use super::absence::{Absence, absence};
 
 /// Finds the mark on a job that the store says is new.
 ///
-/// The vault is asked for all marks once after each loss, so that jobs that were never taken back,
+/// The vault is asked for all marks once after each loss, so that jobs that were never cancelled,
 /// nearly all of them, cost nothing; and once more for a job that is among them.
 pub(super) struct Marks {
     vault: Arc<dyn Vault>,
@@ -42,7 +42,7 @@ struct Marked {
     jobs: HashSet<String>,
 }
 
-/// A caller took the job back.
+/// The job was cancelled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mark {
     /// Of the request that had made it; a mark that an operator set does not say it in an older build.

@@ -58,7 +58,7 @@ impl Ledger {
 
     async fn remove_batch(&self) -> Result<(), StoreError> {
         for (id, state) in self.refused.some(BATCH) {
-            // One that stands otherwise is another request's by now, or was taken back.
+            // One that stands otherwise is another request's by now, or was cancelled.
             let stored = self.reach.noted(self.store.get(&id).await)?;
             if stored.is_some_and(|stored| stored.state == state) {
                 self.reach.noted(self.store.withdraw(&id).await)?;
