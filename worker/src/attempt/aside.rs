@@ -14,7 +14,7 @@ use crate::metrics;
 use crate::records::CLAIM;
 use crate::retry::Deferral;
 
-/// The same hop: should the running attempt publish, this copy dies out.
+/// Puts aside a message at the same hop: should a running attempt publish, this copy dies out.
 pub(super) async fn put_aside(attempts: &Attempts, message: &Message, pause: Duration) -> Verdict {
     publish_later(attempts, message, None, pause).await
 }

@@ -37,8 +37,8 @@ impl<'a> Leased<'a> {
     }
 }
 
-/// The account and the payload, with an account that cannot be used as it was a moment ago: it may have been connected since it
-/// was read, and the process that connected it is waking its jobs now.
+/// The account and the payload. An account that cannot be used is read anew on purpose: it may have been connected since
+/// it was read, and the process that connected it is waking its jobs now.
 async fn open_lately(attempts: &Attempts, job: &Job) -> Result<Option<Writing>, AttemptError> {
     let writing = open(attempts, job).await?;
     let usable = writing.as_ref().is_some_and(|one| one.account.state == AccountState::Connected);
@@ -69,7 +69,8 @@ async fn open(attempts: &Attempts, job: &Job) -> Result<Option<Writing>, Attempt
     Ok(Some(writing))
 }
 
-/// The account as it is at this moment, or why it does not have the key that the job is sealed with.
+/// The same with the account as it is at this moment, on purpose: its keys may have been rotated. Or why
+/// it does not have the key that the job is sealed with.
 async fn open_anew(
     attempts: &Attempts,
     job: &Job,

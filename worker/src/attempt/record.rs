@@ -15,7 +15,7 @@ use notices::told_of;
 use super::judge::blocked_recheck;
 use super::lease::{Arrival, lease};
 use super::leased::{LONG_AGO, Leased};
-use super::publishing::{keep_trying, publish, publish_once};
+use super::publishing::{Abandoned, keep_trying, publish, publish_once};
 use super::telling::tell;
 use super::{Attempts, Conclusion, Verdict};
 use crate::metrics;
@@ -45,7 +45,8 @@ impl Settled<'_> {
     /// Publishes what must be published, records how the attempt ended, and says what to tell the queue.
     pub(super) async fn record(self, attempts: &Attempts) -> Verdict {
         let Self { leased, keys, conclusion } = self;
-        Recording { attempts, leased: &leased, keys: keys.as_ref() }.conclude(conclusion).await
+        let recording = Recording { attempts, leased: &leased, keys: keys.as_ref() };
+        recording.or_hand_back(recording.conclude(conclusion).await).await
     }
 }
 
@@ -57,7 +58,15 @@ pub(super) struct Recording<'a> {
 }
 
 impl Recording<'_> {
-    async fn conclude(&self, conclusion: Conclusion) -> Verdict {
+    /// Hands the job back where the queue has not taken what must be published first.
+    async fn or_hand_back(&self, recorded: Result<Verdict, Abandoned>) -> Verdict {
+        match recorded {
+            Ok(verdict) => verdict,
+            Err(Abandoned) => self.leased.hand_back(self.attempts).await,
+        }
+    }
+
+    async fn conclude(&self, conclusion: Conclusion) -> Result<Verdict, Abandoned> {
         let now = self.attempts.ports.clock.now();
         let tally = self.leased.job.tally;
         match conclusion {
@@ -88,13 +97,13 @@ impl Recording<'_> {
                 self.come_back(Return { pause: Pause::Blocked { why, until: then }, delay, tally }).await
             }
             Conclusion::Return(back) => self.come_back(back).await,
-            Conclusion::LetGo => Verdict::Done,
-            Conclusion::HandBack => self.leased.hand_back(self.attempts).await,
+            Conclusion::LetGo => Ok(Verdict::Done),
+            Conclusion::HandBack => Ok(self.leased.hand_back(self.attempts).await),
         }
     }
 
     /// Copies the job to the dead letters and records its failure.
-    pub(super) async fn failure(&self, failure: Failure) -> Verdict {
+    async fn failure(&self, failure: Failure) -> Result<Verdict, Abandoned> {
         let letter = Message {
             work: Work::Record(End::Failed(failure.clone())),
             effect: failure.effect,
@@ -102,16 +111,12 @@ impl Recording<'_> {
             progress: self.leased.calls.progress(),
             ..self.leased.message.clone()
         };
-        if publish(self.attempts, &letter, self.keys, Lane::Dead, Duration::ZERO).await.is_err() {
-            return self.leased.hand_back(self.attempts).await;
-        }
-        if tell(self.attempts, told_of(letter, &self.leased.job), self.keys, News::Failed).await.is_err() {
-            return self.leased.hand_back(self.attempts).await;
-        }
+        publish(self.attempts, &letter, self.keys, Lane::Dead, Duration::ZERO).await?;
+        tell(self.attempts, told_of(letter, &self.leased.job), self.keys, News::Failed).await?;
         self.failed(failure).await
     }
 
-    async fn failed(&self, failure: Failure) -> Verdict {
+    async fn failed(&self, failure: Failure) -> Result<Verdict, Abandoned> {
         let carrying = Message {
             work: Work::Record(End::Failed(failure.clone())),
             effect: failure.effect,
@@ -121,15 +126,15 @@ impl Recording<'_> {
     }
 
     /// Records an end. Where that cannot be done now the message `carrying` it comes back.
-    pub(super) async fn end(&self, step: Step, carrying: Message) -> Verdict {
+    pub(super) async fn end(&self, step: Step, carrying: Message) -> Result<Verdict, Abandoned> {
         let mut failures = 0;
         loop {
             match self.leased.hold.take(&step).await {
                 Ok(Change::Taken(job)) => {
                     metrics::finished(&job);
-                    return Verdict::Done;
+                    return Ok(Verdict::Done);
                 }
-                Ok(Change::Refused(_)) => return Verdict::Done,
+                Ok(Change::Refused(_)) => return Ok(Verdict::Done),
                 Err(trouble) => tracing::debug!(
                     job.id = %self.leased.job.id,
                     "The end of job {} travels with its message: {}", self.leased.job.id, trouble.summary()
@@ -137,17 +142,15 @@ impl Recording<'_> {
             }
             let Err(error) = publish_once(self.attempts, &carrying, self.keys, Lane::Due, UNRECORDED).await
             else {
-                return Verdict::Done;
+                return Ok(Verdict::Done);
             };
             failures += 1;
-            if keep_trying(self.attempts, failures, &error).await.is_err() {
-                return self.leased.hand_back(self.attempts).await;
-            }
+            keep_trying(self.attempts, failures, &error).await?;
         }
     }
 
     /// Publishes the message that brings the job back, then records where the job stands until then.
-    pub(super) async fn come_back(&self, back: Return) -> Verdict {
+    async fn come_back(&self, back: Return) -> Result<Verdict, Abandoned> {
         let now = self.attempts.ports.clock.now();
         let told = match back.pause {
             Pause::Blocked { why, .. } => Some(why),
@@ -158,22 +161,12 @@ impl Recording<'_> {
             self.leased.hold.stand(self.leased.hold.turn().map(|turn| turn.at(Place::Outside)));
         }
         let message = Message { tally: back.tally, told, ..self.leased.next_message() };
-        if let Some(why) = told.filter(|_| self.leased.message.told != told)
-            && tell(
-                self.attempts,
-                told_of(message.clone(), &self.leased.job),
-                self.keys,
-                News::Blocked { why },
-            )
-            .await
-            .is_err()
-        {
-            return self.leased.hand_back(self.attempts).await;
+        if let Some(why) = told.filter(|_| self.leased.message.told != told) {
+            let told = told_of(message.clone(), &self.leased.job);
+            tell(self.attempts, told, self.keys, News::Blocked { why }).await?;
         }
         let delay = self.delay(&back, now);
-        if publish(self.attempts, &message, self.keys, Lane::Due, delay).await.is_err() {
-            return self.leased.hand_back(self.attempts).await;
-        }
+        publish(self.attempts, &message, self.keys, Lane::Due, delay).await?;
         let step = Step::Postpone {
             lease: self.leased.hold.lease().clone(),
             pause: back.pause,
@@ -188,7 +181,7 @@ impl Recording<'_> {
                 "Where job {} waits is known to its message alone: {}", self.leased.job.id, trouble.summary()
             );
         }
-        Verdict::Done
+        Ok(Verdict::Done)
     }
 
     fn delay(&self, back: &Return, now: jiff::Timestamp) -> Duration {
@@ -228,7 +221,7 @@ pub(super) async fn record_carried_failure(
     match lease(attempts, message, Arrival::First).await {
         Ok(leased) => {
             let recording = Recording { attempts, leased: &leased, keys: None };
-            recording.failed(failure.clone()).await
+            recording.or_hand_back(recording.failed(failure.clone()).await).await
         }
         Err(verdict) => verdict,
     }

@@ -62,29 +62,22 @@ impl Call<'_> {
 
 impl Recording<'_> {
     /// Records the end of an attempt that has succeeded.
-    pub(super) async fn succeed(&self, success: Success) -> Verdict {
-        if self.announce(&success).await.is_err() {
-            return self.leased.hand_back(self.attempts).await;
-        }
+    pub(super) async fn succeed(&self, success: Success) -> Result<Verdict, Abandoned> {
+        self.announce(&success).await?;
         let work = Work::Record(End::Succeeded(success.result.clone()));
         let carrying = Message { work, ..self.leased.message.clone() };
-        match record_success(self.attempts, &carrying, self.keys, &success.result).await {
+        Ok(match record_success(self.attempts, &carrying, self.keys, &success.result).await {
             Ok(Recorded::Done) => Verdict::Done,
-            Ok(Recorded::TakenBack) => {
-                // A cancellation came while the event was being created: the next delivery takes the
-                // event back, as an attempt of its own.
-                self.leased.release(self.attempts).await;
-                Verdict::PutBack
-            }
+            // A cancellation came while the event was being created: the next delivery takes the event back, as an
+            // attempt of its own.
+            Ok(Recorded::TakenBack) => self.leased.hand_back(self.attempts).await,
             Err(verdict) => verdict,
-        }
+        })
     }
 
     /// The same for a job whose caller took it back after it had succeeded, which its record did not know.
-    pub(super) async fn stand(&self, success: Success) -> Verdict {
-        if self.announce(&success).await.is_err() {
-            return self.leased.hand_back(self.attempts).await;
-        }
+    pub(super) async fn stand(&self, success: Success) -> Result<Verdict, Abandoned> {
+        self.announce(&success).await?;
         // A mark that stays does nothing while the job has its record.
         if let Err(error) =
             self.attempts.ports.vault.remove(Shelf::Cancellations, self.leased.job.id.as_str()).await
