@@ -1,12 +1,13 @@
 //! Google carries an insert out long after calrelay was cut off: no job that says there is no event leaves one behind.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use tests::{Calrelay, Launch, eventually};
+use tests::{Calrelay, Launch, SandboxView, eventually};
 
 use crate::accounts::connect;
 
@@ -78,6 +79,23 @@ async fn until_all(
     .await
 }
 
+/// Cancels each job once the sandbox has seen an insert of it, when its write cannot have taken effect yet. Not every
+/// write is an attempt: the one that probes whether Google is back is a deferral.
+async fn cancel_each(calrelay: &Calrelay, sandbox: &SandboxView, ids: &[String]) {
+    let left = Mutex::new(HashSet::<&String>::from_iter(ids));
+    eventually("an insert of each", ENDED, || async {
+        for request in sandbox.requests().await.into_iter().filter(|it| it.method == "events.insert") {
+            let id = request.event_id.expect("an insert of ours names its event");
+            if left.lock().expect("no panics").remove(&id) {
+                let reply = calrelay.delete(&format!("/api/v1/jobs/{id}")).send().await.expect("an answer");
+                assert_eq!(reply.status(), 202, "{id}: it may have written");
+            }
+        }
+        left.lock().expect("no panics").is_empty().then_some(())
+    })
+    .await;
+}
+
 /// Ends so many jobs of each kind while their inserts are carried out `late` after calrelay was cut off. Answers what
 /// they said, and how many of them said that there is no event and left one behind.
 async fn run(late: Duration, endings: &[Ending], count: usize) -> (Tally, usize) {
@@ -94,19 +112,7 @@ async fn run(late: Duration, endings: &[Ending], count: usize) -> (Tally, usize)
     let ids = join_all(endings.iter().map(|ending| submit(&calrelay, *ending, count))).await;
     for (ending, ids) in endings.iter().zip(&ids) {
         if *ending == Ending::Cancelled {
-            // Not every write is an attempt: the one that probes whether Google is back is a deferral.
-            eventually("an insert of each", ENDED, || async {
-                let inserts = sandbox.requests().await.into_iter().filter(|it| it.method == "events.insert");
-                let written: HashSet<String> = inserts.filter_map(|insert| insert.event_id).collect();
-                ids.iter().all(|id| written.contains(id)).then_some(())
-            })
-            .await;
-            let calrelay = &calrelay;
-            join_all(ids.iter().map(|id| async move {
-                let reply = calrelay.delete(&format!("/api/v1/jobs/{id}")).send().await.expect("an answer");
-                assert_eq!(reply.status(), 202, "{id}: it may have written");
-            }))
-            .await;
+            cancel_each(&calrelay, &sandbox, ids).await;
         }
     }
     let mut said = Vec::new();
