@@ -142,7 +142,9 @@ cargo build --workspace --all-targets --locked
 # another one is called.)
 adapters=(conformance:: rabbitmq:: redis:: servers:: throttle:: tokens:: vaults::)
 # Whole installations that use all of the machine, one at a time. Those in neither list mostly wait.
-alone=(alerts:: chaos:: cluster:: fairness:: installation:: mixed:: waits::rarely)
+alone=(alerts:: chaos:: cluster:: deaths::rarely fairness:: installation:: mixed:: waits::rarely)
+# Ten minutes each, in most of which they wait: beside the others.
+beside=(refused_writes::rarely::ten_minutes)
 # These wait for minutes of real time.
 slow=()
 if [ "$mode" = quick ]; then
@@ -164,7 +166,7 @@ skipping() {
 }
 mapfile -t skip < <(skipping "${slow[@]}" "${rare[@]}")
 mapfile -t skip_fast < <(skipping "${fast[@]}")
-mapfile -t skip_both < <(skipping "${adapters[@]}" "${alone[@]}")
+mapfile -t skip_both < <(skipping "${adapters[@]}" "${alone[@]}" "${beside[@]}")
 
 log="$target/test.log"
 result=0
@@ -176,8 +178,15 @@ run() {
 run --doc
 run --lib --bins --test embedded --test http --test it
 run --test program --test deploy -- --test-threads=6 "${skip[@]}" "${skip_fast[@]}"
+if [ "$mode" = long ]; then
+    (run --test distributed -- --test-threads=2 "${beside[@]}"; exit "$result") &
+    besides=$!
+fi
 run --test distributed -- --test-threads=4 "${adapters[@]}" "${skip[@]}"
 run --test distributed -- --test-threads=4 "${skip_both[@]}" "${skip[@]}"
+if [ "$mode" = long ]; then
+    wait "$besides" || result=1
+fi
 if [ "$mode" != quick ]; then
     run --test program -- --test-threads=1 "${fast[@]}"
     run --test distributed -- --test-threads=1 "${alone[@]}" "${skip[@]}"
