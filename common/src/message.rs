@@ -34,13 +34,13 @@ pub struct Message {
     pub account: AccountId,
     /// One higher on every publish, so that of two copies the older dies out.
     pub hop: u32,
-    /// As [`Job::reopened`].
+    /// As [`Fields::reopened`].
     pub reopened: u32,
     /// Counted so far.
     pub tally: Tally,
     /// What is known of the write.
     pub effect: Effect,
-    /// As [`Job::write_began_at`].
+    /// As [`Fields::write_began_at`].
     pub write_began_at: Option<Timestamp>,
     /// When the job was accepted.
     pub submitted_at: Timestamp,
