@@ -92,10 +92,9 @@ fn reauthorization() -> Plan {
 #[cfg(test)]
 mod tests {
     use common::account::{AccountId, Generation, GuestLimit, ReauthorizationCause};
-    use common::fingerprint::HashKey;
-    use common::job::{Fields, JobId, JobState, Tally};
-    use common::owner::Owner;
+    use common::job::{JobState, Tally};
     use common::port::{ClientRef, GoogleUser};
+    use common::sample;
     use common::seal::Key;
     use common::time::{after, minutes};
 
@@ -106,29 +105,10 @@ mod tests {
     }
 
     fn job() -> Job {
-        Job::from(Fields {
-            id: JobId::random(),
-            owner: Owner::local(),
-            account: AccountId::default_account(),
-            state: JobState::Queued,
-            tally: Tally::default(),
-            effect: Effect::None,
-            write_began_at: None,
-            lost_at: None,
-            hop: 1,
-            reopened: 0,
-            submitted_at: now(),
-            updated_at: now(),
-            finished_at: None,
-            not_before: None,
-            not_after: after(now(), minutes(60)),
-            cancel_requested: false,
-            trace: None,
-            warnings: Vec::new(),
-            fingerprint: HashKey::new(Key::random()).fingerprint(b""),
-            payload: None,
-            conference_refused: None,
-            turn: None,
+        sample::states::job(JobState::Queued).with(|fields| {
+            fields.hop = 1;
+            (fields.submitted_at, fields.updated_at) = (now(), now());
+            fields.not_after = after(now(), minutes(60));
         })
     }
 

@@ -42,11 +42,8 @@ fn why(job: &Job) -> String {
 
 #[cfg(test)]
 mod tests {
-    use common::account::AccountId;
-    use common::fingerprint::HashKey;
-    use common::job::{Effect, Fields, JobId, Step, Tally};
-    use common::owner::Owner;
-    use common::seal::Key;
+    use common::job::Step;
+    use common::sample;
     use jiff::Timestamp;
 
     use super::*;
@@ -56,29 +53,9 @@ mod tests {
     }
 
     fn accepting(not_before: Option<Timestamp>) -> Job {
-        Job::from(Fields {
-            id: JobId::random(),
-            owner: Owner::local(),
-            account: AccountId::default_account(),
-            state: JobState::Accepting { since: at(0) },
-            tally: Tally::default(),
-            effect: Effect::None,
-            write_began_at: None,
-            lost_at: None,
-            hop: 0,
-            reopened: 0,
-            submitted_at: at(0),
-            updated_at: at(0),
-            finished_at: None,
-            not_before,
-            not_after: at(9),
-            cancel_requested: false,
-            trace: None,
-            fingerprint: HashKey::new(Key::random()).fingerprint(b"request"),
-            payload: None,
-            conference_refused: None,
-            turn: None,
-            warnings: Vec::new(),
+        sample::states::job(JobState::Accepting { since: at(0) }).with(|fields| {
+            fields.not_before = not_before;
+            fields.not_after = at(9);
         })
     }
 
